@@ -1,0 +1,92 @@
+"""The eval: what one iteration does, how often, and what is allowed. Standard library only (see ``__init__``).
+
+The fields carry agno's names and meanings (``agno.eval.performance.PerformanceEval``), so that an import line is all that
+changes; below them stand the fields that are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel_memeval.records import Result
+
+
+@dataclass(frozen=True)
+class PerformanceEval:
+    """One agent scenario to be measured.
+
+    ``func`` takes no arguments and may be sync or async. What it returns is used up: a coroutine is awaited, an async
+    iterator or a generator is consumed to its end.
+    """
+
+    func: Callable[[], object]
+    """What one iteration calls."""
+    measure_runtime: bool = True
+    """Show durations in the report. They are recorded either way."""
+    measure_memory: bool = True
+    """Judge memory. False runs the iterations for their durations only, without tracing."""
+    name: str | None = None
+    """Shown, and the ``eval`` label of every gauge; the function's name if missing."""
+    warmup_runs: int | None = 10
+    """Iterations before the measured ones; recorded, not judged."""
+    num_iterations: int = 50
+    """Measured iterations: a minimum while the verdict is inconclusive (see ``max_iterations``)."""
+    print_summary: bool = False
+    """``run()`` and ``arun()`` print the summary statistics and the verdict."""
+    print_results: bool = False
+    """``run()`` and ``arun()`` print the table of iterations."""
+    show_spinner: bool = True
+    """Show a progress bar while the command line measures."""
+    memory_growth_tracking: bool = False
+    """``run()`` and ``arun()`` print growing sites and holders. They are recorded either way."""
+    top_n_memory_allocations: int = 5
+    """Growing sites and holders that are shown and sent."""
+    agent_id: str | None = None
+    team_id: str | None = None
+    model_id: str | None = None
+    model_provider: str | None = None
+    file_path_to_save_results: str | None = None
+    """Where ``run()`` and ``arun()`` write the result as JSON; ``{name}`` and ``{run_id}`` are filled in."""
+    debug_mode: bool = False
+    """Show every iteration's growing lines."""
+    db: object | None = None
+    """Accepted so that agno's arguments fit, and not used: agno stores its results there."""
+    telemetry: bool = True
+    """Accepted so that agno's arguments fit: nothing is ever sent to this tool's makers."""
+
+    eval_id: str | None = None
+    """An identifier of the caller's own, repeated in the result."""
+    setup: Callable[[], object] | None = None
+    """Called once before the first iteration, in the same event loop."""
+    teardown: Callable[[], object] | None = None
+    """Called once after the last iteration, in the same event loop, also when an iteration failed."""
+    describe: Callable[[], str] | None = None
+    """Asked once after ``setup``: one line that says what the scenario runs against (which model, which database). It is
+    the first line of the report."""
+    max_iterations: int | None = None
+    """How far the measured iterations may be extended while the verdict is inconclusive."""
+    max_growth: int | str | None = None
+    """Allowed retained growth per iteration, in bytes or as text (``"16KiB"``); past it the run fails."""
+    max_peak_growth: int | str | None = None
+    """Allowed peak growth per iteration, in bytes or as text; past it the run fails."""
+
+    def run(self) -> Result:
+        """Measure a sync or async function in the calling process and return the result.
+
+        Outside a running event loop only; inside one, ``await arun()``. The command line measures in a process of its
+        own, which sees less noise and survives a crash.
+
+        Raises ``TargetError`` for an eval that cannot be measured, ``UsageError`` inside a running event loop.
+        """
+        from otel_memeval.session import run_in_process
+
+        return run_in_process(self)
+
+    async def arun(self) -> Result:
+        """Measure in the calling process, in the running event loop; otherwise as ``run()``."""
+        from otel_memeval.session import arun_in_process
+
+        return await arun_in_process(self)

@@ -1,0 +1,41 @@
+"""Started by path: ``PYTHON .../otel_memeval/worker COMMANDS MESSAGES`` with the numbers of two pipes.
+
+Commands come in as JSON lines, messages go out as JSON lines; the scenario's stdin, stdout and stderr stay its own.
+The process ends when it is told to, or when the other side is gone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+
+def _import_own_package(folder: str) -> None:
+    """Make this folder the package ``_memeval_worker``, without a trace of it on the import path."""
+    spec = importlib.util.spec_from_file_location(
+        "_memeval_worker", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+    )
+    if spec is None or spec.loader is None:
+        raise RuntimeError(f"the worker's folder {folder} is not complete: reinstall otel-memeval")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["_memeval_worker"] = module
+    spec.loader.exec_module(module)
+
+
+def main() -> None:
+    """Replace the import path's first entry, this folder, by the caller's; then serve."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if os.path.abspath(sys.path[0] or ".") == folder:
+        del sys.path[0]
+    sys.path.insert(0, os.getcwd())
+    sys.argv[:] = ["otel-memeval", *sys.argv[1:]]
+    commands, messages = int(sys.argv[1]), int(sys.argv[2])
+    del sys.argv[1:]
+    _import_own_package(folder)
+    from _memeval_worker.serve import serve  # type: ignore[import-not-found]
+
+    serve(commands, messages)
+
+
+main()

@@ -1,0 +1,109 @@
+"""The lengths of all containers: what a leak almost always makes grow.
+
+Containers are dicts, lists, sets, deques and what derives from them, and ``functools.lru_cache``. A dict that holds
+nothing but numbers and strings is not known to the garbage collector: those are found as referents of what is.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections import deque
+from collections.abc import Iterable
+from itertools import compress, filterfalse, repeat
+from operator import is_, is_not
+from types import ModuleType
+
+LruCache = type(functools.lru_cache(maxsize=1)(lambda: None))
+"""The type of a function that ``functools.lru_cache`` wraps."""
+
+MOST_CONTAINERS = 50_000
+"""Above this many, the shortest containers are not followed, so that a large heap stays cheap to read."""
+
+_BASES = (dict, list, set, deque)
+_CHUNK = 4096
+
+
+def length(container: object) -> int:
+    """How many items a container holds; for an ``lru_cache``, how many results. Runs no code of a subclass."""
+    kind = type(container)
+    if kind is LruCache:
+        return int(container.cache_info().currsize)  # type: ignore[attr-defined]
+    for base in _BASES:
+        if issubclass(kind, base):
+            return int(base.__len__(container))  # type: ignore[arg-type]
+    raise TypeError(f"{kind.__name__} is not a container that is followed")
+
+
+def bound(container: object) -> int | None:
+    """The length that a container itself says it will not exceed."""
+    if type(container) is LruCache:
+        maxsize = container.cache_info().maxsize  # type: ignore[attr-defined]
+        return None if maxsize is None else int(maxsize)
+    if issubclass(type(container), deque):
+        return container.maxlen  # type: ignore[attr-defined,no-any-return]
+    return None
+
+
+def _subclasses_of_containers() -> frozenset[type]:
+    found: set[type] = set()
+    queue: list[type] = [subclass for base in _BASES for subclass in base.__subclasses__()]
+    while queue:
+        kind = queue.pop()
+        if kind not in found:
+            found.add(kind)
+            queue.extend(type.__subclasses__(kind))
+    return frozenset(found)
+
+
+def _untracked_dicts(objects: list[object]) -> list[object]:
+    """Dicts that the garbage collector does not know, referred to by ``objects``."""
+    found: dict[int, object] = {}
+    for start in range(0, len(objects), _CHUNK):
+        referents = gc.get_referents(*objects[start : start + _CHUNK])
+        dicts = compress(referents, map({dict}.__contains__, map(type, referents)))
+        for obj in filterfalse(gc.is_tracked, dicts):
+            found[id(obj)] = obj
+    return list(found.values())
+
+
+def find_containers() -> list[object]:
+    """Every container that lives now, apart from the dicts inside ``lru_cache`` objects."""
+    objects = gc.get_objects()
+    types = list(map(type, objects))
+    kinds = _subclasses_of_containers().union(_BASES)
+    containers = list(compress(objects, map(kinds.__contains__, types)))
+    if len(objects) <= 4 * MOST_CONTAINERS:
+        # Not the modules: in Python 3.12 the one of _asyncio shows objects that it has already freed, and touching
+        # them makes the next collection run for ever. Their dicts are among the objects anyway.
+        walked = list(compress(objects, map(is_not, types, repeat(ModuleType))))
+        containers.extend(_untracked_dicts(walked))
+    caches = list(compress(objects, map(is_, types, repeat(LruCache))))
+    if caches:
+        inside = {id(referent) for referent in gc.get_referents(*caches) if type(referent) is dict}
+        containers = [container for container in containers if id(container) not in inside]
+        containers.extend(caches)
+    return containers
+
+
+def read_lengths(own: Iterable[object] = ()) -> dict[int, int]:
+    """The length of every container by its ``id()``; ``own`` are the tool's, left out.
+
+    With more than ``MOST_CONTAINERS`` the shortest are left out, as few as it takes.
+    """
+    containers = find_containers()
+    lengths = [len(obj) if type(obj) in _BASES else length(obj) for obj in containers]  # type: ignore[arg-type]
+    if len(containers) > MOST_CONTAINERS:
+        shortest = sorted(lengths, reverse=True)[MOST_CONTAINERS]
+        keep = [count > shortest for count in lengths]
+        containers = list(compress(containers, keep))
+        lengths = list(compress(lengths, keep))
+    by_id = dict(zip(map(id, containers), lengths))
+    for container in own:
+        by_id.pop(id(container), None)
+    return by_id
+
+
+def changed_lengths(before: dict[int, int], now: dict[int, int]) -> list[tuple[int, int, int]]:
+    """``(id, before, now)`` of the containers that were there before with another length."""
+    return [(key, before[key], now[key]) for key, _ in now.items() - before.items() if key in before]

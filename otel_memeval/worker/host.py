@@ -1,0 +1,260 @@
+"""What the worker does when it is told to: load, set up, iterate, finish. Each step tells what it saw through ``send``.
+
+Used by the worker process, which sends messages down a pipe, and by the calling process for ``run()`` and ``arun()``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+import tracemalloc
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timezone
+from types import ModuleType
+
+from . import iterate, target
+from .iterate import Failure, Outcome
+from .process import ProcessReader
+from .reading import Message, Reader, describe_holders
+
+WIRE_VERSION = 1
+"""Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
+
+Send = Callable[[Message], None]
+
+
+def failure_message(failure: Failure) -> Message:
+    """A failure as it travels."""
+    return {"type": failure.type, "message": failure.message, "frames": failure.where}
+
+
+class Host:
+    """One eval, loaded once and then iterated. ``send`` is called with every message; nothing is kept of it."""
+
+    def __init__(self, send: Send, is_own: Callable[[str], bool]) -> None:
+        self._send = send
+        self._process = ProcessReader()
+        self._reader = Reader(is_own, self._process)
+        self._module_name = ""
+        self._eval: target.Eval | None = None
+        self._ready = False
+
+    def hello(self) -> None:
+        """Say which interpreter this is."""
+        self._send(
+            {
+                "kind": "hello",
+                "wire": WIRE_VERSION,
+                "python": platform.python_version(),
+                "implementation": platform.python_implementation(),
+                "platform": platform.platform(),
+                "executable": sys.executable,
+                "missing_channels": self._process.missing_channels(),
+            }
+        )
+
+    def load(self, source: str, name: str) -> bool:
+        """Import the module and find the eval. False, with a message sent, when that cannot be done."""
+        try:
+            module: ModuleType = target.load_module(source)
+            names = [name] if name else target.names_of(module)
+            self.use(target.eval_named(module, names[0]), module.__name__, names)
+        except target.TargetProblem as problem:
+            self._send({"kind": "unusable", "problem": str(problem), "failure": None})
+            return False
+        except BaseException as error:
+            what = f"{source} raised on import"
+            self._send({"kind": "unusable", "problem": what, "failure": failure_message(Failure(error))})
+            return False
+        return True
+
+    def use(self, loaded: target.Eval, module_name: str, names: list[str]) -> None:
+        """Take an eval that is already at hand."""
+        self._eval = loaded
+        self._module_name = module_name
+        self._send(
+            {
+                "kind": "loaded",
+                "module": module_name,
+                "names": names,
+                "name": loaded.name,
+                "awaits_nothing": iterate.awaits_nothing(loaded.func),
+                "fields": loaded.fields,
+            }
+        )
+
+    def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Everything that iterating allocates once, before tracing starts, so that it never counts as growth."""
+        for _ in range(30):
+            loop.run_until_complete(iterate.run_what_is_ready())
+        loop.run_until_complete(asyncio.sleep(0.0001))
+        iterate.call(_nothing, loop)
+
+    def start_tracing(self) -> None:
+        """Trace from here on: after the imports, before set-up."""
+        self._reader.start()
+
+    def set_up(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Set-up, the line that describes the scenario, the reading that growth is counted from."""
+        return _drive(self._set_up(_Blocking(loop)))
+
+    async def aset_up(self) -> bool:
+        """As ``set_up``, inside the running loop."""
+        return await self._set_up(_Running())
+
+    def iterate(self, loop: asyncio.AbstractEventLoop, phase: str, first: int, count: int, keep_going: bool) -> bool:
+        """``count`` iterations, numbered from ``first``; stops at the first failure unless told to keep going."""
+        return _drive(self._iterate(_Blocking(loop), phase, first, count, keep_going))
+
+    async def aiterate(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
+        """As ``iterate``, inside the running loop."""
+        return await self._iterate(_Running(), phase, first, count, keep_going)
+
+    def finish(self, loop: asyncio.AbstractEventLoop, holders: list[int]) -> None:
+        """Describe the holders, tear down, and say which packages were in use."""
+        _drive(self._finish(_Blocking(loop), holders))
+
+    async def afinish(self, holders: list[int]) -> None:
+        """As ``finish``, inside the running loop."""
+        await self._finish(_Running(), holders)
+
+    def _loaded(self) -> target.Eval:
+        if self._eval is None:
+            raise RuntimeError("no eval is loaded: load() or use() comes first")
+        return self._eval
+
+    async def _set_up(self, caller: _Caller) -> bool:
+        loaded = self._loaded()
+        if loaded.setup is not None:
+            failure = (await caller.call(loaded.setup)).failure
+            if failure is not None:
+                self._send({"kind": "set_up_failed", "stage": "setup", "failure": failure_message(failure)})
+                return False
+        description = ""
+        if loaded.describe is not None:
+            outcome = await caller.call(loaded.describe)
+            if outcome.failure is not None:
+                self._send(
+                    {"kind": "set_up_failed", "stage": "describe", "failure": failure_message(outcome.failure)}
+                )
+                return False
+            description = str(outcome.value)
+        self._ready = True
+        await caller.run_what_is_ready()
+        self._send({"kind": "ready", "description": description, "reading": self._reader.read_first()})
+        return True
+
+    async def _iterate(self, caller: _Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
+        complete = await self._iterations(caller, phase, first, count, keep_going)
+        self._send({"kind": "paused"})
+        return complete
+
+    async def _iterations(self, caller: _Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
+        func = self._loaded().func
+        for index in range(first, first + count):
+            outcome = await caller.call(func)
+            outcome.value = None
+            await caller.run_what_is_ready()
+            if not self._reader.still_tracing():
+                self._send({"kind": "untraced", "index": index, "phase": phase, **_told(outcome)})
+                return False
+            reading = self._reader.read(outcome.peak_bytes)
+            self._send({"kind": "iteration", "index": index, "phase": phase, "reading": reading, **_told(outcome)})
+            if outcome.failure is not None and not keep_going:
+                return False
+            del outcome, reading
+        return True
+
+    async def _finish(self, caller: _Caller, holders: list[int]) -> None:
+        if holders:
+            self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name)})
+        teardown = self._loaded().teardown
+        failure = None
+        if teardown is not None and self._ready:
+            failure = (await caller.call(teardown)).failure
+        if tracemalloc.is_tracing():
+            tracemalloc.stop()
+        self._send(
+            {
+                "kind": "finished",
+                "failure": None if failure is None else failure_message(failure),
+                "packages": packages_in_use(),
+            }
+        )
+
+
+def _nothing() -> None:
+    return None
+
+
+def _told(outcome: Outcome) -> Message:
+    """What of an outcome stands in the iteration's message."""
+    return {
+        "started_at": datetime.fromtimestamp(outcome.started_at_ns / 1e9, timezone.utc).isoformat(),
+        "duration_seconds": outcome.duration_seconds,
+        "cpu_seconds": outcome.cpu_seconds,
+        "waits": outcome.waits,
+        "suspended": outcome.suspended,
+        "failure": None if outcome.failure is None else failure_message(outcome.failure),
+    }
+
+
+class _Caller:
+    """How the scenario is called: from outside of an event loop, or from inside."""
+
+    async def call(self, func: Callable[[], object]) -> Outcome:
+        raise NotImplementedError
+
+    async def run_what_is_ready(self) -> None:
+        raise NotImplementedError
+
+
+class _Blocking(_Caller):
+    """From outside: these coroutines never suspend, so ``_drive`` can run them without a loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    async def call(self, func: Callable[[], object]) -> Outcome:
+        return iterate.call(func, self._loop)
+
+    async def run_what_is_ready(self) -> None:
+        self._loop.run_until_complete(iterate.run_what_is_ready())
+
+
+class _Running(_Caller):
+    """From inside the running loop."""
+
+    async def call(self, func: Callable[[], object]) -> Outcome:
+        return await iterate.call_in_loop(func)
+
+    async def run_what_is_ready(self) -> None:
+        await iterate.run_what_is_ready()
+
+
+def _drive(steps: Coroutine[object, object, bool | None]) -> bool:
+    """Run a coroutine that never suspends."""
+    try:
+        steps.send(None)
+    except StopIteration as stop:
+        return bool(stop.value)
+    raise RuntimeError("suspended outside of a running event loop")
+
+
+def packages_in_use() -> dict[str, str]:
+    """Name and version of each installed package that the scenario has imported something of."""
+    from importlib import metadata
+
+    try:
+        owners = metadata.packages_distributions()
+    except Exception:  # a broken installation must not end a run that is already measured
+        return {}
+    names = {owner for module in list(sys.modules) for owner in owners.get(module, ())}
+    versions = {}
+    for name in sorted(names):
+        try:
+            versions[name] = metadata.version(name)
+        except Exception:  # metadata without a version
+            continue
+    return versions

@@ -1,0 +1,93 @@
+"""The process around the traced heap: the C heap, unique and resident memory, and whether any work was done.
+
+Each channel that the platform does not have reads None; ``missing_channels`` says which, and why.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+
+class _Mallinfo2(ctypes.Structure):
+    """glibc's ``struct mallinfo2`` (malloc.h, glibc 2.33 and later)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+
+def _find_mallinfo2() -> Callable[[], _Mallinfo2] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        function = ctypes.CDLL(None).mallinfo2
+    except (OSError, AttributeError):  # musl, or a glibc before 2.33
+        return None
+    function.restype = _Mallinfo2
+    function.argtypes = []
+    return function  # type: ignore[no-any-return]
+
+
+class ProcessReader:
+    """Reads this process; made once, before tracing starts, so that a reading imports and opens nothing new."""
+
+    def __init__(self) -> None:
+        self._mallinfo2 = _find_mallinfo2()
+        self._rollup = "/proc/self/smaps_rollup"
+        if not os.access(self._rollup, os.R_OK):
+            self._rollup = ""
+
+    def missing_channels(self) -> list[str]:
+        """One line for each channel that cannot be read here."""
+        missing = []
+        if self._mallinfo2 is None:
+            missing.append(f"C heap (needs glibc 2.33 or later; this is {sys.platform})")
+        if not self._rollup:
+            missing.append(f"process memory (needs Linux' smaps_rollup; this is {sys.platform})")
+        return missing
+
+    def c_heap_bytes(self) -> int | None:
+        """Bytes handed out by malloc and not freed, less what tracemalloc uses for itself."""
+        if self._mallinfo2 is None:
+            return None
+        info = self._mallinfo2()
+        return int(info.uordblks) + int(info.hblkhd) - tracemalloc.get_tracemalloc_memory()
+
+    def rss_and_uss_bytes(self) -> tuple[int | None, int | None]:
+        """Resident memory, and the part of it that is this process' alone."""
+        if not self._rollup:
+            return None, None
+        descriptor = os.open(self._rollup, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(descriptor, 8192)
+        finally:
+            os.close(descriptor)
+        rss = uss = 0
+        for line in text.splitlines():
+            name, _, value = line.partition(b":")
+            if name == b"Rss":
+                rss = int(value.split()[0]) * 1024
+            elif name in (b"Private_Clean", b"Private_Dirty", b"Private_Hugetlb"):
+                uss += int(value.split()[0]) * 1024
+        return rss, uss
+
+
+def waits() -> int | None:
+    """How often this process gave up the processor to wait for something (``ru_nvcsw``); None where unknown."""
+    return None if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process so far."""
+    return time.process_time()

@@ -1,0 +1,130 @@
+"""One reading between two iterations: settle, collect, look at all channels, and tell only what changed."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+
+from .containers import bound, changed_lengths, length, read_lengths
+from .heap import Site, changed_sites, read_heap
+from .process import ProcessReader
+
+MOST_COLLECTIONS = 10
+"""Collections before one reading: an object whose finalizer makes new garbage each time must not keep us here."""
+
+MOST_HOLDERS_SENT = 2_000
+"""Changed containers in one message, those that changed most first."""
+
+Message = dict[str, object]
+
+
+class Reader:
+    """Takes readings. Keeps the last one, to tell what changed, and nothing else.
+
+    ``is_own`` says which files are the tool's: what they allocate is left out, and nothing else is.
+    """
+
+    def __init__(self, is_own: Callable[[str], bool], process: ProcessReader) -> None:
+        self._is_own = is_own
+        self._process = process
+        self._sites: dict[Site, tuple[int, int]] = {}
+        self._lengths: dict[int, int] = {}
+        self._files: dict[str, int] = {}
+        self._sentinel: object = None
+
+    def start(self) -> None:
+        """Begin to trace, one frame a block."""
+        tracemalloc.start(1)
+        self._sentinel = object()  # traced itself: its trace is gone if the scenario stops or clears tracemalloc
+
+    def still_tracing(self) -> bool:
+        """False when something switched tracemalloc off, or cleared it, since ``start()``."""
+        return tracemalloc.is_tracing() and tracemalloc.get_object_traceback(self._sentinel) is not None
+
+    def read_first(self) -> Message:
+        """The reading that growth is counted from: every site, not only what changed.
+
+        Read twice, so that what the reading itself allocates for good is there before.
+        """
+        self.still_tracing()
+        self.read(0)
+        self._sites = {}
+        self._files = {}
+        return self.read(0)
+
+    def read(self, peak_bytes: int) -> Message:
+        """Collect what can be collected, and read every channel. The loop has already run what was ready.
+
+        ``peak_bytes`` is the last iteration's, passed through. The C heap and the process come first: the reading of
+        the traces allocates, if only for a moment.
+        """
+        was_enabled = gc.isenabled()
+        gc.disable()  # the lists made here would set off collections of the whole heap
+        try:
+            for _ in range(MOST_COLLECTIONS):
+                if not gc.collect():
+                    break
+            c_heap = self._process.c_heap_bytes()
+            rss, uss = self._process.rss_and_uss_bytes()
+            current = tracemalloc.get_traced_memory()[0]
+            heap = read_heap(self._is_own)
+            lengths = read_lengths((self._sites, self._lengths, self._files, self.__dict__, heap.sites))
+            sites = changed_sites(self._sites, heap.sites)
+            holders = changed_lengths(self._lengths, lengths)
+            self._sites = heap.sites
+            self._lengths = lengths
+        finally:
+            if was_enabled:
+                gc.enable()
+        holders.sort(key=lambda change: -abs(change[2] - change[1]))
+        new_files, site_rows = self._number_files(sites)
+        return {
+            "retained_bytes": heap.retained_bytes,
+            "retained_blocks": heap.retained_blocks,
+            "peak_bytes": peak_bytes,
+            "traced_current_bytes": current,
+            "rss_bytes": rss,
+            "uss_bytes": uss,
+            "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,
+            "files": new_files,
+            "sites": site_rows,
+            "holders": holders[:MOST_HOLDERS_SENT],
+        }
+
+    def _number_files(self, sites: list[tuple[str, int, int, int]]) -> tuple[list[str], list[tuple[int, int, int, int]]]:
+        """File names travel once; afterwards a number, in the order in which they were sent, stands for each."""
+        new: list[str] = []
+        rows = []
+        for file, line, size, blocks in sites:
+            number = self._files.get(file)
+            if number is None:
+                number = self._files[file] = len(self._files)
+                new.append(file)
+            rows.append((number, line, size, blocks))
+        return new, rows
+
+
+def find_by_id(wanted: set[int]) -> dict[int, object]:
+    """The containers among ``wanted`` that still live, by ``id()``."""
+    from .containers import find_containers
+
+    return {id(obj): obj for obj in find_containers() if id(obj) in wanted}
+
+
+def describe_holders(wanted: list[int], scenario_module: str) -> list[Message]:
+    """Path, type, length and bound of each container in ``wanted`` that still lives."""
+    from .paths import find_paths
+
+    alive = find_by_id(set(wanted))
+    paths = find_paths(set(alive), scenario_module)
+    return [
+        {
+            "id": key,
+            "path": paths.get(key),
+            "type": "lru_cache" if "lru_cache" in type(obj).__name__ else type(obj).__name__,
+            "length": length(obj),
+            "bound": bound(obj),
+        }
+        for key, obj in alive.items()
+    ]

@@ -1,0 +1,169 @@
+"""The worker process: takes commands from one pipe, sends messages down another, and keeps its own house.
+
+Ends with the parent: on Linux by the kernel's word, elsewhere when the commands end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import faulthandler
+import importlib.util
+import json
+import os
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator
+
+from .host import Host
+from .iterate import Fork
+from .reading import Message
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(commands: int, messages: int) -> None:
+    """Do what the lines from ``commands`` say, until they end."""
+    _end_with_parent()
+    _leave_no_core_file()
+    faulthandler.enable()  # a crash, or the parent's word after a timeout, shows where
+    commands, messages = _own_handles(commands, messages)
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+    process = os.getpid()
+    try:
+        host = Host(_sender(messages), lambda file: file.startswith(folder))
+        _lend_public_api(os.path.dirname(folder.rstrip(os.sep)))
+        _serve(host, _lines(commands))
+    except (Fork, BrokenPipeError):
+        os._exit(0)
+    if os.getpid() != process:
+        os._exit(0)
+    # An orderly end, but for the scenario's threads: one that never ends must not keep the process.
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the scenario may have closed it
+            stream.flush()
+    os._exit(0)
+
+
+def _serve(host: Host, commands: Iterator[str]) -> None:
+    host.hello()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    for command in commands:
+        do, _, rest = command.partition(" ")
+        if do == "load":
+            target = json.loads(rest)
+            if not host.load(target["source"], target["name"]):
+                return
+        elif do == "set_up":
+            host.prepare(loop)
+            host.start_tracing()
+            if not host.set_up(loop):
+                host.finish(loop, [])
+                return
+        elif do == "iterate":
+            # Not JSON: what json.loads() makes would be traced as the decoder's, and lives while the iterations run.
+            phase, first, count, keep_going = rest.split()
+            host.iterate(loop, phase, int(first), int(count), keep_going == "1")
+        elif do == "finish":
+            host.finish(loop, [int(holder) for holder in rest.split()])
+            _end_loop(loop)
+            return
+
+
+def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """What ``asyncio.run`` does at its end: tasks that still run are cancelled and get a moment to clean up."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    with contextlib.suppress(Exception):
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=1))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _sender(messages: int) -> Callable[[Message], None]:
+    """Writes one message a line, and forgets it."""
+    encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+    def send(message: Message) -> None:
+        line = memoryview(encoder.encode(message).encode("ascii") + b"\n")
+        while line:
+            line = line[os.write(messages, line) :]
+
+    return send
+
+
+def _lines(commands: int) -> Iterator[str]:
+    """One command a line, until the other side closes."""
+    pending = b""
+    while True:
+        line, newline, rest = pending.partition(b"\n")
+        if newline:
+            pending = rest
+            yield line.decode("utf-8")
+            continue
+        block = os.read(commands, 65536)
+        if not block:
+            return
+        pending += block
+
+
+def _own_handles(*handles: int) -> tuple[int, int]:
+    """The pipes' descriptors, out of the way of programs that the scenario starts."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        descriptors = [
+            msvcrt.open_osfhandle(handle, os.O_RDONLY if place == 0 else 0) for place, handle in enumerate(handles)
+        ]
+    else:
+        descriptors = list(handles)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return descriptors[0], descriptors[1]
+
+
+def _end_with_parent() -> None:
+    """The kernel ends this process when its parent is gone, even in the middle of an iteration."""
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:  # it was gone before the kernel knew
+        os._exit(1)
+
+
+def _leave_no_core_file() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def _lend_public_api(package_folder: str) -> None:
+    """``from otel_memeval import PerformanceEval`` works where otel-memeval is not installed, and only there.
+
+    The eval's definition stands beside this folder and needs the standard library only.
+    """
+    if importlib.util.find_spec("otel_memeval") is not None:
+        return
+    file = os.path.join(package_folder, "evaluation.py")
+    spec = importlib.util.spec_from_file_location("otel_memeval.evaluation", file)
+    if spec is None or spec.loader is None:
+        return
+    evaluation = importlib.util.module_from_spec(spec)
+    package = types.ModuleType("otel_memeval", "Lent by the worker: the eval's definition, and nothing else.")
+    package.__path__ = []
+    sys.modules["otel_memeval"] = package
+    sys.modules["otel_memeval.evaluation"] = evaluation
+    spec.loader.exec_module(evaluation)
+    package.PerformanceEval = evaluation.PerformanceEval  # type: ignore[attr-defined]

@@ -1,0 +1,199 @@
+"""From the text that names a scenario to what one iteration calls.
+
+A target is ``package.module``, ``package.module:name``, ``path/file.py`` or ``path/file.py:name``. The name is an eval
+(anything with agno's fields) or a function. Without one: the evals that the module defines, else its function ``run``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+
+class TargetProblem(Exception):
+    """What is wrong with the target, where, and what to do: one line."""
+
+
+class Eval:
+    """What the worker needs of an eval, read off any object with agno's fields, or off a function."""
+
+    __slots__ = ("describe", "fields", "func", "name", "setup", "teardown")
+
+    def __init__(
+        self,
+        name: str,
+        func: Callable[[], object],
+        setup: Callable[[], object] | None = None,
+        teardown: Callable[[], object] | None = None,
+        describe: Callable[[], object] | None = None,
+        fields: dict[str, object] | None = None,
+    ) -> None:
+        self.name = name
+        self.func = func
+        self.setup = setup
+        self.teardown = teardown
+        self.describe = describe
+        self.fields = fields or {}
+
+
+_FIELDS = {
+    "eval_id": (str, type(None)),
+    "num_iterations": (int,),
+    "warmup_runs": (int, type(None)),
+    "max_iterations": (int, type(None)),
+    "max_growth": (int, str, type(None)),
+    "max_peak_growth": (int, str, type(None)),
+    "top_n_memory_allocations": (int,),
+    "measure_runtime": (bool,),
+    "measure_memory": (bool,),
+    "debug_mode": (bool,),
+    "show_spinner": (bool,),
+    "agent_id": (str, type(None)),
+    "team_id": (str, type(None)),
+    "model_id": (str, type(None)),
+    "model_provider": (str, type(None)),
+}
+"""The fields that travel to the parent, with the types they may have."""
+
+
+def split(target: str) -> tuple[str, str]:
+    """The module or file, and the name in it (empty if none was given)."""
+    # A drive letter (C:\...) is not a name's colon.
+    head, colon, name = target.rpartition(":")
+    if not colon or len(head) == 1 or "/" in name or "\\" in name or name.endswith(".py"):
+        return target, ""
+    return head, name
+
+
+def load_module(source: str) -> ModuleType:
+    """Import a module by name, or a file by path (its folder comes first on the import path, as for a script).
+
+    Raises ``TargetProblem`` when there is no such module or file; whatever the module raises goes through.
+    """
+    if source.endswith(".py") or os.sep in source:
+        path = os.path.abspath(source)
+        if not os.path.isfile(path):
+            raise TargetProblem(f"there is no file {source}; name a module (package.module) or an existing .py file")
+        sys.path.insert(0, os.path.dirname(path))
+        name = os.path.splitext(os.path.basename(path))[0]
+        if name in sys.modules:  # a file called json.py must not become the json module
+            name = f"{name}_scenario"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise TargetProblem(f"{source} is not a Python file; name a module or a .py file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+    if not all(part.isidentifier() for part in source.split(".")):
+        raise TargetProblem(f"{source!r} is neither a module's name nor a .py file; see --help for what a target is")
+    try:
+        return importlib.import_module(source)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if source == missing or source.startswith(missing + "."):
+            at = f"in {os.getcwd()} or on the import path of {sys.executable}"
+            raise TargetProblem(
+                f"there is no module {missing!r} {at}; run from the folder that holds it, or name the .py file"
+            ) from None
+        raise
+
+
+def _looks_like_eval(value: object) -> bool:
+    return not isinstance(value, type) and hasattr(value, "func") and hasattr(value, "num_iterations")
+
+
+def _own_evals(module: ModuleType) -> tuple[list[str], list[str]]:
+    """Names of the evals that the module defines, and of those that it only imported from another module."""
+    own: list[str] = []
+    imported: list[str] = []
+    for name, value in vars(module).items():
+        if name.startswith("_") or not _looks_like_eval(value):
+            continue
+        elsewhere = any(
+            held is value
+            for other in list(sys.modules.values())
+            if isinstance(other, ModuleType) and other is not module
+            for held in list(vars(other).values())
+            if type(held) is type(value)
+        )
+        (imported if elsewhere else own).append(name)
+    return own, imported
+
+
+def names_of(module: ModuleType) -> list[str]:
+    """What the module asks to have measured: its evals' names, else ``["run"]``. Raises ``TargetProblem`` if neither."""
+    own, imported = _own_evals(module)
+    if own:
+        return own
+    if callable(vars(module).get("run")):
+        return ["run"]
+    raise TargetProblem(f"module {module.__name__!r} defines no eval and no function run{_found(module, imported)}")
+
+
+def _found(module: ModuleType, imported: list[str]) -> str:
+    """What stands in the module instead, for the error's remedy."""
+    if imported:
+        return f"; it imports {', '.join(imported)}: name one as {module.__name__}:{imported[0]}"
+    here = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == module.__name__
+    ]
+    if not here:
+        return "; it holds no function either: add a PerformanceEval, or a function run"
+    return f"; found {', '.join(here[:8])}{', …' if len(here) > 8 else ''}: name one as {module.__name__}:{here[0]}"
+
+
+def eval_named(module: ModuleType, name: str) -> Eval:
+    """The eval or function called ``name`` (dots allowed). Raises ``TargetProblem`` when it cannot be measured."""
+    value: object = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            raise TargetProblem(f"module {module.__name__!r} has no {name!r}{_found(module, _own_evals(module)[0])}")
+        value = getattr(value, part)
+    if _looks_like_eval(value):
+        return _from_eval(value, f"{module.__name__}:{name}", name)
+    if not callable(value):
+        raise TargetProblem(
+            f"{module.__name__}:{name} is {_a(value)}, neither an eval nor a function{_found(module, [])}"
+        )
+    if name == "run":
+        contents = vars(module)
+        return Eval(
+            f"{module.__name__}", value, contents.get("setup"), contents.get("teardown"), contents.get("describe")
+        )
+    return Eval(name, value)
+
+
+def _a(value: object) -> str:
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _from_eval(value: object, where: str, name: str) -> Eval:
+    func = getattr(value, "func", None)
+    if not callable(func):
+        raise TargetProblem(f"eval {where} has no function: its func is {_a(func)}; give it func=YOUR_FUNCTION")
+    fields: dict[str, object] = {}
+    for field, kinds in _FIELDS.items():
+        content = getattr(value, field, None)
+        if content is None and type(None) in kinds:
+            continue
+        if not hasattr(value, field):
+            continue
+        if not isinstance(content, kinds) or (isinstance(content, bool) and bool not in kinds):
+            raise TargetProblem(f"eval {where}: {field} is {_a(content)}, expected {kinds[0].__name__}")
+        fields[field] = content
+    hooks: dict[str, Callable[[], object] | None] = {}
+    for hook in ("setup", "teardown", "describe"):
+        function = getattr(value, hook, None)
+        if function is not None and not callable(function):
+            raise TargetProblem(f"eval {where}: {hook} is {_a(function)}, expected a function")
+        hooks[hook] = function
+    own_name = getattr(value, "name", None) or getattr(func, "__name__", None) or name
+    return Eval(str(own_name), func, fields=fields, **hooks)
