@@ -60,15 +60,6 @@ _FIELDS = {
 """The fields that travel to the parent, with the types they may have."""
 
 
-def split(target: str) -> tuple[str, str]:
-    """The module or file, and the name in it (empty if none was given)."""
-    # A drive letter (C:\...) is not a name's colon.
-    head, colon, name = target.rpartition(":")
-    if not colon or len(head) == 1 or "/" in name or "\\" in name or name.endswith(".py"):
-        return target, ""
-    return head, name
-
-
 def load_module(source: str) -> ModuleType:
     """Import a module by name, or a file by path (its folder comes first on the import path, as for a script).
 
@@ -157,7 +148,7 @@ def eval_named(module: ModuleType, name: str) -> Eval:
             raise TargetProblem(f"module {module.__name__!r} has no {name!r}{_found(module, _own_evals(module)[0])}")
         value = getattr(value, part)
     if _looks_like_eval(value):
-        return _from_eval(value, f"{module.__name__}:{name}", name)
+        return eval_of(value, f"{module.__name__}:{name}", name)
     if not callable(value):
         raise TargetProblem(
             f"{module.__name__}:{name} is {_a(value)}, neither an eval nor a function{_found(module, [])}"
@@ -175,7 +166,8 @@ def _a(value: object) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _from_eval(value: object, where: str, name: str) -> Eval:
+def eval_of(value: object, where: str, name: str) -> Eval:
+    """Read an eval off an object with agno's fields. Raises ``TargetProblem`` for a field of a wrong type."""
     func = getattr(value, "func", None)
     if not callable(func):
         raise TargetProblem(f"eval {where} has no function: its func is {_a(func)}; give it func=YOUR_FUNCTION")

@@ -1,0 +1,64 @@
+"""What a verdict is judged on: the series that a run gave, put in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+SiteKey = tuple[str, int]
+"""File and line."""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What one iteration did beside allocating."""
+
+    cpu_seconds: float
+    waits: int | None
+    """How often it gave up the processor to wait for something; None where unknown."""
+    suspended: bool
+    """Whether the event loop ran something else meanwhile."""
+    peak_bytes: int
+
+
+class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Length of a container after each reading, the start first, and its bound if it has one."""
+
+    id: int
+    lengths: tuple[int, ...]
+    bound: int | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """All series of the measured iterations. Those of levels begin with the reading before the first iteration, so that
+    n iterations give n + 1 values; ``peak`` has n. Bytes."""
+
+    warmup: int
+    failed: int
+    """Measured iterations that raised."""
+    retained: tuple[int, ...]
+    peak: tuple[int, ...]
+    native: tuple[int, ...]
+    """Empty where the platform has no such channel."""
+    sites: dict[SiteKey, tuple[int, ...]]
+    """Only sites whose live bytes changed."""
+    blocks: dict[SiteKey, int]
+    """Live blocks at the end."""
+    holders: tuple[HolderSeries, ...]
+    work: tuple[Work, ...]
+    awaits_nothing: bool = False
+    """The eval's function is async and its own code holds no await."""
+
+
+def series(changes: Sequence[tuple[int, int]], length: int) -> tuple[int, ...]:
+    """A series of ``length`` values from ``(place, value)`` pairs in order: each value holds until the next; 0 before."""
+    values: list[int] = []
+    value = 0
+    pending = iter([*changes, (length, 0)])
+    place, following = next(pending)
+    for index in range(length):
+        while place == index:
+            value = following
+            place, following = next(pending)
+        values.append(value)
+    return tuple(values)

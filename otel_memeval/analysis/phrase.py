@@ -1,0 +1,51 @@
+"""The sentence of a verdict: its state in words, with its number, its line and its holder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_memeval.records import Channels, Holder, Site, State
+from otel_memeval.units import format_bytes
+
+
+def items(count: float) -> str:
+    """``1.0`` as ``"+1"``, ``0.5`` as ``"+0.5"``."""
+    return f"{count:+.2f}".rstrip("0").rstrip(".")
+
+
+def holder_in_words(holder: Holder) -> str:
+    """``scenarios.leaky_team.SESSIONS (dict, +1 an iteration)``."""
+    bound = f", at most {holder.bound}" if holder.bound is not None else ""
+    path = holder.path or "a container that no module leads to"
+    return f"{path} ({holder.type}, {items(holder.items_per_iteration)} an iteration{bound})"
+
+
+def phrase(
+    state: State,
+    growth: Channels,
+    sites: Sequence[Site],
+    holders: Sequence[Holder],
+    reasons: Sequence[str],
+    iterations: int,
+) -> str:
+    """One sentence for a person: what the memory does, how much, where."""
+    where = f"; allocated at {sites[0].file}:{sites[0].line}" if sites else ""
+    held = f", held by {holder_in_words(holders[0])}" if holders else ""
+    kept = sum(site.bytes_per_iteration for site in sites)
+    if state == "leaking":
+        return f"keeps {format_bytes(kept)} more every iteration{where}{held}"
+    if state == "bounded":
+        return f"keeps {format_bytes(kept)} more every iteration{where}{held}: a bounded cache that is still filling"
+    if state == "creeping" and growth.peak is not None:
+        return f"needs {format_bytes(growth.peak.bytes_per_iteration)} more at its peak every iteration, and keeps none of it"
+    if state == "native-leak" and growth.native is not None:
+        return f"keeps {format_bytes(growth.native.bytes_per_iteration)} more of the C heap every iteration, outside Python's sight"
+    if state == "settling":
+        return f"grew at first and levelled off within {iterations} iterations"
+    if state == "stable":
+        return f"keeps nothing from one iteration to the next, over {iterations} iterations"
+    if state == "idle":
+        return f"did no work: {reasons[0] if reasons else 'nothing was seen to happen'}"
+    if state == "inconclusive":
+        return f"cannot tell yet after {iterations} iterations: {reasons[0] if reasons else 'too little was measured'}"
+    return f"failed: {reasons[0] if reasons else 'no iteration was measured'}"

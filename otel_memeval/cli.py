@@ -1,0 +1,267 @@
+"""The command line: arguments in, exit status out. The only place that knows about both."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from otel_memeval import __version__
+from otel_memeval.errors import MemevalError, UsageError
+
+if TYPE_CHECKING:
+    from otel_memeval.plan import Options
+    from otel_memeval.records import Result
+
+STATES = "stable settling bounded creeping leaking native-leak idle inconclusive failed".split()
+"""As in ``records``, which is not imported for ``--help``; a test holds the two together."""
+
+_EPILOG = """\b
+TARGET is package.module, package.module:name, path/file.py or
+path/file.py:name. The name is a PerformanceEval (ours, agno's, or any object
+with the same fields) or a function, sync or async. Without one: every eval
+that the module defines, else its function `run` (with `setup`, `teardown` and
+`describe`, if it has them).
+
+\b
+Commands: otel-memeval schema   prints the JSON Schema of the result.
+
+\b
+Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
+or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
+timed out); 130 interrupted. What was measured is reported in any case."""
+
+
+class _Size(click.ParamType):
+    """``16KiB`` as a number of bytes."""
+
+    name = "SIZE"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from otel_memeval.units import parse_bytes
+
+        try:
+            return parse_bytes(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Verdicts(click.ParamType):
+    """``leaking,idle`` or ``never`` as a list of states."""
+
+    name = "LIST"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value.strip() == "never":
+            return ()
+        states = tuple(part.strip() for part in value.split(",") if part.strip())
+        unknown = [state for state in states if state not in STATES]
+        if unknown or not states:
+            what = f"{', '.join(unknown)} is no verdict" if unknown else "no verdict is named"
+            self.fail(f"{what}; name some of {', '.join(STATES)}, or never", param, ctx)
+        return states
+
+
+@click.command(
+    name="otel-memeval", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.option("--iterations", type=int, metavar="N", help="Exactly N measured iterations.")
+@click.option("--warmup", type=int, metavar="N", help="Iterations before those; recorded, not judged.")
+@click.option(
+    "--max-iterations", type=int, metavar="N", help="How far an undecided eval may be extended beyond its own number."
+)
+@click.option("--timeout", type=float, default=600.0, show_default=True, metavar="SECONDS", help="For one iteration.")
+@click.option("--top", type=int, metavar="N", help="Lines and containers shown.  [default: the eval's]")
+@click.option("--max-growth", type=_Size(), help="Retained growth allowed per iteration, such as 16KiB.")
+@click.option("--max-peak-growth", type=_Size(), help="Growth of the peak allowed per iteration.")
+@click.option(
+    "--fail-on",
+    type=_Verdicts(),
+    default="leaking,native-leak,idle,failed",
+    show_default=True,
+    help="Verdicts that fail the run, or `never`.",
+)
+@click.option("--json", "json_path", metavar="PATH", help="Write the result; `-` is standard output, and nothing else is.")
+@click.option("--python", metavar="PATH", help="The interpreter that the scenario runs in.  [default: this one]")
+@click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
+@click.option("--in-process", is_flag=True, help="No worker process, for a debugger.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what the scenario prints as it comes.")
+@click.option("-q", "--quiet", is_flag=True, help="The verdict only.")
+@click.option("--debug", is_flag=True, help="Every iteration's growing lines; tracebacks of this tool's own errors.")
+@click.version_option(__version__, prog_name="otel-memeval")
+def measure_command(
+    targets: tuple[str, ...],
+    iterations: int | None,
+    warmup: int | None,
+    max_iterations: int | None,
+    timeout: float,
+    top: int | None,
+    max_growth: int | None,
+    max_peak_growth: int | None,
+    fail_on: tuple[str, ...],
+    json_path: str | None,
+    python: str | None,
+    keep_going: bool,
+    in_process: bool,
+    verbose: bool,
+    quiet: bool,
+    debug: bool,
+) -> int:
+    """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
+    from otel_memeval.outcome import exit_status
+    from otel_memeval.plan import Options
+
+    options = Options(
+        iterations=iterations,
+        warmup=warmup,
+        max_iterations=max_iterations,
+        timeout_seconds=timeout,
+        top=top,
+        max_growth_bytes=max_growth,
+        max_peak_growth_bytes=max_peak_growth,
+        python=python or sys.executable,
+        keep_going=keep_going,
+        show_output=verbose,
+    )
+    if json_path not in (None, "-") and not Path(json_path).resolve().parent.is_dir():
+        raise UsageError(f"--json {json_path}: there is no folder to write it in", "create it first")
+    results = _measure_all(targets, options, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-")
+    if json_path is not None:
+        _write_json(json_path, results)
+    return exit_status(results, fail_on)
+
+
+def _measure_all(
+    targets: tuple[str, ...], options: Options, *, in_process: bool, quiet: bool, debug: bool, to_stdout: bool
+) -> list[Result]:
+    """Measure and report each target; an interruption ends the rest."""
+    from otel_memeval.config import from_process
+    from otel_memeval.exporters.console import Report, make_console, print_report, print_verdict
+    from otel_memeval.exporters.progress import TerminalObserver
+    from otel_memeval.in_process import measure_in_process
+    from otel_memeval.session import Observer, measure
+
+    settings = from_process()
+    out, err = make_console(stderr=to_stdout), make_console(stderr=True)
+    results: list[Result] = []
+
+    def report(result: Result) -> None:
+        results.append(result)
+        if quiet:
+            print_verdict(out, result)
+        else:
+            print_report(out, result, Report())
+
+    def observer_for(target: str) -> Observer:
+        return TerminalObserver(target, out, err, quiet=quiet, debug=debug)
+
+    for target in targets:
+        if in_process:
+            report(measure_in_process(target, options, observer_for(target), settings))
+        else:
+            measure(target, options, observer_for, settings, report)
+        failure = results[-1].failure
+        if failure is not None and failure.type == "Interrupted":
+            break
+    return results
+
+
+def _write_json(path: str, results: list[Result]) -> None:
+    from otel_memeval.records import to_json
+
+    data = to_json(results)
+    if path == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"--json {path}: {error.strerror}", "name a file that can be written") from None
+
+
+@click.command(name="otel-memeval schema", context_settings={"help_option_names": ["-h", "--help"]})
+def schema_command() -> int:
+    """Print the JSON Schema of the result that --json writes."""
+    import json
+
+    from otel_memeval.records import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+COMMANDS: dict[str, click.Command] = {"schema": schema_command}
+"""A first argument that is exactly one of these words is a command. A module of that name is still a target as
+``./schema.py`` or ``schema:name``."""
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: what was measured is reported."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _open_standard_streams() -> None:
+    """A closed stdin, stdout or stderr becomes the null device: else the next pipe would take its number."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            break
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit status."""
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    rest = arguments[1:] if command is not None else arguments
+    try:
+        with _interruptible():
+            status = (command or measure_command).main(args=rest, standalone_mode=False)
+            return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except MemevalError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"otel-memeval: {error}", err=True)
+        return 2
+
+
+def main() -> NoReturn:
+    """The console script."""
+    _open_standard_streams()
+    try:
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # a pager was closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)

@@ -1,0 +1,154 @@
+"""Gathers what the worker tells into the series that are judged and the records that are reported."""
+
+from __future__ import annotations
+
+from otel_memeval import wire
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
+from otel_memeval.records import Baseline, Failure, Iteration, Phase
+from otel_memeval.redact import redact
+
+_LONGEST_MESSAGE = 300
+
+
+def one_line(text: str, secrets: tuple[str, ...]) -> str:
+    """An error's message, fit to be reported: masked, one line, not too long."""
+    line = " ".join(redact(text, secrets).split())
+    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def failure_record(told: wire.FailureTold, secrets: tuple[str, ...]) -> Failure:
+    """A failure as it is reported."""
+    return Failure(type=told.type, message=one_line(told.message, secrets))
+
+
+class Collector:
+    """All of one run. Places count readings: 0 is the one after set-up, then one an iteration, warm-ups included."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._secrets = secrets
+        self._files: list[str] = []
+        self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
+        self._blocks: dict[SiteKey, int] = {}
+        self._holders: dict[int, list[tuple[int, int]]] = {}
+        self._readings: list[wire.Reading] = []
+        self._work: list[Work] = []
+        self.iterations: list[Iteration] = []
+        self.baseline: Baseline | None = None
+
+    @property
+    def measured(self) -> int:
+        """Measured iterations so far, failed ones included."""
+        return sum(1 for iteration in self.iterations if iteration.phase == "measured")
+
+    @property
+    def warmups(self) -> int:
+        """Warm-up iterations so far."""
+        return len(self.iterations) - self.measured
+
+    def ready(self, reading: wire.Reading) -> None:
+        """The reading that growth is counted from."""
+        self.baseline = Baseline(
+            retained_bytes=reading.retained_bytes,
+            rss_bytes=reading.rss_bytes,
+            uss_bytes=reading.uss_bytes,
+            native_heap_bytes=reading.native_heap_bytes,
+        )
+        self._read(reading)
+
+    def iteration(self, done: wire.IterationDone) -> Iteration:
+        """One iteration, done; its record."""
+        self._read(done.reading)
+        self._work.append(
+            Work(
+                cpu_seconds=done.cpu_seconds,
+                waits=done.waits,
+                suspended=done.suspended,
+                peak_bytes=done.reading.peak_bytes,
+            )
+        )
+        reading = done.reading
+        record = Iteration(
+            index=done.index,
+            phase=_phase(done.phase),
+            started_at=done.started_at,
+            duration_seconds=done.duration_seconds,
+            status="ok" if done.failure is None else "error",
+            error=None if done.failure is None else failure_record(done.failure, self._secrets),
+            retained_bytes=reading.retained_bytes,
+            retained_blocks=reading.retained_blocks,
+            peak_bytes=reading.peak_bytes,
+            traced_current_bytes=reading.traced_current_bytes,
+            rss_bytes=reading.rss_bytes,
+            uss_bytes=reading.uss_bytes,
+            native_heap_bytes=reading.native_heap_bytes,
+            cpu_seconds=done.cpu_seconds,
+        )
+        self.iterations.append(record)
+        return record
+
+    def unread(self, phase: str, index: int, started_at: str, duration_seconds: float, error: Failure) -> Iteration:
+        """An iteration after which there was nothing to read: the worker is gone, or was no longer tracing."""
+        record = Iteration(
+            index=index,
+            phase=_phase(phase),
+            started_at=started_at,
+            duration_seconds=duration_seconds,
+            status="error",
+            error=error,
+        )
+        self.iterations.append(record)
+        return record
+
+    def _read(self, reading: wire.Reading) -> None:
+        place = len(self._readings)
+        self._readings.append(reading)
+        self._files.extend(reading.files)
+        for number, line, live_bytes, blocks in reading.sites:
+            key = (self._files[number], line)
+            self._sites.setdefault(key, []).append((place, live_bytes))
+            self._blocks[key] = blocks
+        for identity, before, now in reading.holders:
+            changes = self._holders.setdefault(identity, [])
+            if not changes or changes[-1][1] != before:
+                # First seen, or another container at the address of one that is gone.
+                changes[:] = [(0, before)]
+            changes.append((place, now))
+
+    def latest_changes(self) -> list[tuple[SiteKey, int]]:
+        """Lines whose live bytes the last reading found larger, with how much, largest first."""
+        place = len(self._readings) - 1
+        changes = []
+        for number, line, live_bytes, _ in self._readings[-1].sites:
+            key = (self._files[number], line)
+            history = [value for at, value in self._sites[key] if at < place]
+            grown = live_bytes - (history[-1] if history else 0)
+            if grown > 0:
+                changes.append((key, grown))
+        return sorted(changes, key=lambda change: (-change[1], change[0]))
+
+    def evidence(self, *, awaits_nothing: bool, bounds: dict[int, int | None] | None = None) -> Evidence:
+        """The series of the measured iterations, the reading before them first."""
+        readings = len(self._readings)
+        warmups = min(self.warmups, max(readings - 1, 0))
+        levels = self._readings[warmups:]
+        measured = levels[1:]
+        bounds = bounds or {}
+        return Evidence(
+            warmup=warmups,
+            failed=sum(1 for one in self.iterations if one.status == "error"),
+            retained=tuple(reading.retained_bytes for reading in levels),
+            peak=tuple(reading.peak_bytes for reading in measured),
+            native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
+            sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},
+            blocks=self._blocks,
+            holders=tuple(
+                HolderSeries(id=key, lengths=series(changes, readings)[warmups:], bound=bounds.get(key))
+                for key, changes in self._holders.items()
+            ),
+            work=tuple(self._work[warmups:]),
+            awaits_nothing=awaits_nothing,
+        )
+
+
+def _phase(text: str) -> Phase:
+    return "warmup" if text == "warmup" else "measured"

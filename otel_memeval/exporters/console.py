@@ -1,0 +1,154 @@
+"""The report on the terminal. Good at 80 columns, plain when piped."""
+
+from __future__ import annotations
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from otel_memeval.analysis.phrase import items
+from otel_memeval.records import Iteration, Result, State, Statistics
+from otel_memeval.units import format_bytes, format_seconds
+
+_COLOURS: dict[State, str] = {
+    "stable": "green",
+    "settling": "green",
+    "bounded": "green",
+    "creeping": "yellow",
+    "inconclusive": "yellow",
+    "leaking": "red",
+    "native-leak": "red",
+    "idle": "red",
+    "failed": "red",
+}
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parts of a report are shown; the verdict always is."""
+
+    iterations: bool = True
+    statistics: bool = True
+    growth: bool = True
+    runtime: bool = True
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console as this report wants it: no guesses at what to colour."""
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+
+
+def _size(count: int | None, *, signed: bool = False) -> str:
+    return "-" if count is None else format_bytes(count, signed=signed)
+
+
+def print_report(console: Console, result: Result, parts: Report) -> None:
+    """Iterations, statistics, growing sites and holders, verdict."""
+    if parts.iterations and result.iterations:
+        console.print(_iterations(result))
+        console.print()
+    if parts.statistics and result.statistics.retained_bytes is not None:
+        console.print(_statistics(result, parts.runtime))
+        console.print()
+    if parts.growth:
+        _print_growth(console, result)
+    for missing in result.run.missing_channels:
+        console.print(f"not measured here: {escape(missing)}", style="dim")
+    print_verdict(console, result)
+    for reason in result.verdict.reasons:
+        console.print(Text(f"  - {reason}", style="dim"))
+
+
+def print_verdict(console: Console, result: Result) -> None:
+    """One line: the eval, its state, the sentence; then one for each limit that was passed."""
+    state = result.verdict.state
+    line = Text.assemble(
+        (result.eval.name, "bold"), ": ", (state, f"bold {_COLOURS[state]}"), ": ", result.verdict.summary
+    )
+    console.print(line, soft_wrap=not console.is_terminal)
+    for limit in result.limits_exceeded:
+        console.print(Text(f"{result.eval.name}: past its limit: {limit}", style="red"), soft_wrap=True)
+
+
+def _iterations(result: Result) -> Table:
+    warmups = sum(1 for one in result.iterations if one.phase == "warmup")
+    measured = len(result.iterations) - warmups
+    counted = f"{measured} iteration{'' if measured == 1 else 's'}"
+    if warmups:
+        counted += f" after {warmups} warm-up{'' if warmups == 1 else 's'}"
+    table = _table(f"{escape(result.eval.name)}: {counted}, Python {result.run.python}")
+    for column in ("#", "duration", "retained", "change", "peak", "process"):
+        table.add_column(column, justify="right", no_wrap=True, header_style="dim")
+    before = result.baseline.retained_bytes if result.baseline else None
+    for one in result.iterations:
+        table.add_row(*_iteration_row(one, before), style="dim" if one.phase == "warmup" else "")
+        before = one.retained_bytes if one.retained_bytes is not None else before
+    return table
+
+
+def _iteration_row(one: Iteration, before: int | None) -> list[str]:
+    number = f"warm-up {one.index}" if one.phase == "warmup" else str(one.index)
+    change = None if before is None or one.retained_bytes is None else one.retained_bytes - before
+    row = [
+        number if one.status == "ok" else f"{number} !",
+        format_seconds(one.duration_seconds),
+        _size(one.retained_bytes),
+        _size(change, signed=True),
+        _size(one.peak_bytes),
+        _size(one.uss_bytes if one.uss_bytes is not None else one.rss_bytes),
+    ]
+    return row
+
+
+def _statistics(result: Result, runtime: bool) -> Table:
+    table = _table("Over the measured iterations")
+    for column in ("", "mean", "min", "max", "std dev", "median", "95th %"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True, header_style="dim")
+    summary = result.statistics
+    if runtime and summary.runtime_seconds is not None:
+        table.add_row("duration", *map(format_seconds, _six(summary.runtime_seconds)))
+    for name, statistics in (("retained", summary.retained_bytes), ("peak", summary.peak_bytes)):
+        if statistics is not None:
+            table.add_row(name, *map(format_bytes, _six(statistics)))
+    return table
+
+
+def _six(one: Statistics) -> tuple[float, ...]:
+    return one.mean, one.min, one.max, one.stdev, one.median, one.p95
+
+
+def _print_growth(console: Console, result: Result) -> None:
+    if result.sites:
+        table = _table("Lines that grow")
+        table.add_column("an iteration", justify="right", no_wrap=True, header_style="dim")
+        table.add_column("alive", justify="right", no_wrap=True, header_style="dim")
+        table.add_column("line", overflow="fold", header_style="dim")
+        for site in result.sites:
+            function = f" in {site.function}" if site.function else ""
+            table.add_row(
+                format_bytes(site.bytes_per_iteration, signed=True),
+                format_bytes(site.retained_bytes),
+                Text(f"{site.file}:{site.line}{function}"),
+            )
+        console.print(table)
+        console.print()
+    if result.holders:
+        table = _table("Containers that grow")
+        table.add_column("an iteration", justify="right", no_wrap=True, header_style="dim")
+        table.add_column("items", justify="right", no_wrap=True, header_style="dim")
+        table.add_column("held by", overflow="fold", header_style="dim")
+        for holder in result.holders:
+            bound = f", at most {holder.bound}" if holder.bound is not None else ""
+            path = holder.path or "(no module leads to it)"
+            table.add_row(
+                items(holder.items_per_iteration), str(holder.length), Text(f"{path} ({holder.type}{bound})")
+            )
+        console.print(table)
+        console.print()

@@ -1,0 +1,218 @@
+"""Measuring in the calling process: ``PerformanceEval.run()`` and ``arun()``, and ``--in-process`` for a debugger.
+
+The same host as in the worker process. What it tells is kept until the end and only then looked at, so that judging
+and reporting are not in the measurement. The number of iterations is the eval's own: nothing is extended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from otel_memeval import wire
+from otel_memeval.config import Settings, from_process
+from otel_memeval.errors import TargetError, UsageError
+from otel_memeval.plan import Options, Plan, plan
+from otel_memeval.records import Result, to_json
+from otel_memeval.session import Observer, Session, Silent, split_target
+from otel_memeval.supervisor import Ended
+from otel_memeval.worker import target
+from otel_memeval.worker.host import Host
+from otel_memeval.worker.reading import Message
+
+if TYPE_CHECKING:
+    from otel_memeval.evaluation import PerformanceEval
+
+_OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parent), "")
+_MOST_HOLDERS = 50
+
+
+class _Kept:
+    """Messages in the order in which they came, as a chain: a list would be a container that grows."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Message, object] | None = None
+
+    def add(self, message: Message) -> None:
+        self._last = (message, self._last)
+
+    def newest(self, kind: str) -> Message:
+        """The last message of this kind; empty if there was none."""
+        link: object = self._last
+        while isinstance(link, tuple):
+            message, link = link
+            if message["kind"] == kind:
+                return message  # type: ignore[no-any-return]
+        return {}
+
+    def in_order(self) -> list[Message]:
+        messages = []
+        link: object = self._last
+        while isinstance(link, tuple):
+            message, link = link
+            messages.append(message)
+        return messages[::-1]
+
+
+class _Repeating:
+    """A worker that is over: says again what was said."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        said = [wire.from_plain(message) for message in messages]
+        hello = said.pop(0)
+        assert isinstance(hello, wire.Hello)
+        self.hello = hello
+        self._said = iter(said)
+
+    def send(self, command: str) -> None:
+        """Nothing is left to be done."""
+
+    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
+        """The next message."""
+        message = next(self._said, None)
+        if message is None:
+            raise Ended("Crash", "the run ended early")
+        return message
+
+
+class _InProcess:
+    """One run in the calling process, in steps that a sync and an async caller take alike."""
+
+    def __init__(self, options: Options) -> None:
+        if tracemalloc.is_tracing():
+            raise UsageError(
+                "tracemalloc is already on in this process",
+                "stop it (and unset PYTHONTRACEMALLOC), or measure from the command line, in a process of its own",
+            )
+        self._kept = _Kept()
+        self._options = options
+        self.host = Host(self._kept.add, lambda file: file.startswith(_OWN_FOLDER))
+        self.host.hello()
+        self.plan: Plan
+
+    def load(self, source: str, name: str) -> None:
+        """Import the target, as the worker would."""
+        self.host.load(source, name)
+        self._plan()
+
+    def use(self, loaded: target.Eval) -> None:
+        """Take an eval that is at hand."""
+        self.host.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
+        self._plan()
+
+    def _plan(self) -> None:
+        loaded = wire.from_plain(self._kept.newest("loaded") or self._kept.newest("unusable"))
+        if isinstance(loaded, wire.Unusable):
+            told = f": {loaded.failure.type}: {loaded.failure.message}" if loaded.failure else ""
+            raise TargetError(f"{loaded.problem}{told}")
+        assert isinstance(loaded, wire.Loaded)
+        self.plan = plan(loaded, self._options)
+        self._options = msgspec.structs.replace(self._options, iterations=self.plan.eval.iterations)
+
+    def holders(self) -> list[int]:
+        """The containers that the last reading found longer."""
+        reading = self._kept.newest("iteration").get("reading")
+        changes = reading.get("holders", []) if isinstance(reading, dict) else []
+        return [key for key, before, now in changes if now > before][:_MOST_HOLDERS]
+
+    def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
+        """Judge what was told."""
+        session = Session(source, name, self._options, observer, settings)
+        return session.replay(_Repeating(self._kept.in_order()))
+
+    def phases(self) -> list[tuple[str, int]]:
+        """Warm-up and measured iterations, in order."""
+        return [("warmup", self.plan.eval.warmup), ("measured", self.plan.eval.iterations)]
+
+
+def _blocking(run: _InProcess, keep_going: bool) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        run.host.prepare(loop)
+        run.host.start_tracing()
+        holders: list[int] = []
+        if run.host.set_up(loop):
+            for phase, count in run.phases():
+                if count and not run.host.iterate(loop, phase, 1, count, keep_going):
+                    break
+            holders = run.holders()
+        run.host.finish(loop, holders)
+    finally:
+        tracemalloc.stop()
+        loop.close()
+
+
+def _require_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError("run() was called inside a running event loop", "use: await arun()")
+
+
+def run_in_process(evaluation: PerformanceEval) -> Result:
+    """See ``PerformanceEval.run``."""
+    _require_no_loop()
+    run = _InProcess(Options())
+    loaded = _eval_of(evaluation)
+    run.use(loaded)
+    _blocking(run, keep_going=False)
+    return _reported(evaluation, run.result("(in process)", loaded.name, Silent(), from_process()))
+
+
+async def arun_in_process(evaluation: PerformanceEval) -> Result:
+    """See ``PerformanceEval.arun``."""
+    run = _InProcess(Options())
+    loaded = _eval_of(evaluation)
+    run.use(loaded)
+    run.host.start_tracing()
+    try:
+        holders: list[int] = []
+        if await run.host.aset_up():
+            for phase, count in run.phases():
+                if count and not await run.host.aiterate(phase, 1, count, keep_going=False):
+                    break
+            holders = run.holders()
+        await run.host.afinish(holders)
+    finally:
+        tracemalloc.stop()
+    return _reported(evaluation, run.result("(in process)", loaded.name, Silent(), from_process()))
+
+
+def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:
+    """As ``session.measure`` for one eval, in this process. Raises ``TargetError`` or ``UsageError``."""
+    source, name = split_target(target_text)
+    run = _InProcess(options)
+    run.load(source, name)
+    _blocking(run, options.keep_going)
+    return run.result(source, name, observer, settings)
+
+
+def _reported(evaluation: PerformanceEval, result: Result) -> Result:
+    """Print and save what the eval's fields ask for."""
+    if evaluation.file_path_to_save_results:
+        path = Path(evaluation.file_path_to_save_results.format(name=result.eval.name, run_id=result.run.id))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_json([result]))
+    if evaluation.print_summary or evaluation.print_results:
+        from otel_memeval.exporters.console import Report, make_console, print_report
+
+        parts = Report(
+            iterations=evaluation.print_results,
+            statistics=evaluation.print_summary,
+            growth=evaluation.memory_growth_tracking,
+        )
+        print_report(make_console(), result, parts)
+    return result
+
+
+def _eval_of(evaluation: PerformanceEval) -> target.Eval:
+    try:
+        return target.eval_of(evaluation, "(in process)", "eval")
+    except target.TargetProblem as problem:
+        raise TargetError(str(problem)) from None

@@ -1,0 +1,49 @@
+"""Sites as people read them: paths relative to where they work, functions by name. Reads source files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from otel_memeval.analysis.judge import GrowingSite
+from otel_memeval.records import Site
+from otel_memeval.source import function_at, signature
+
+
+def shown_path(file: str, folder: str) -> str:
+    """``file`` relative to ``folder`` where it lies below it, or from ``site-packages`` on; else as it is."""
+    if not os.path.isabs(file):
+        return file
+    try:
+        relative = os.path.relpath(file, folder)
+    except ValueError:  # another drive
+        return file
+    if not relative.startswith(".." + os.sep):
+        return relative
+    for landmark in ("site-packages", "dist-packages"):
+        _, found, rest = file.partition(f"{os.sep}{landmark}{os.sep}")
+        if found:
+            return rest
+    return file
+
+
+def site_record(site: GrowingSite, folder: str) -> Site:
+    """The site with its function and signature; ``folder`` is where the worker was started."""
+    file, line = site.key
+    try:
+        source = Path(folder, file).read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # <string>, <frozen ...>, a file in an archive
+        source = ""
+    lines = source.splitlines()
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    function = function_at(source, line) if source else ""
+    path = shown_path(file, folder)
+    return Site(
+        file=path,
+        line=line,
+        function=function,
+        retained_bytes=site.retained_bytes,
+        blocks=site.blocks,
+        bytes_per_iteration=site.bytes_per_iteration,
+        signature=signature(path, function, text or str(line)),
+    )

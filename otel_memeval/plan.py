@@ -1,0 +1,107 @@
+"""What will be run: the eval's own numbers, and what the caller says instead. Pure."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from otel_memeval import wire
+from otel_memeval.errors import UsageError
+from otel_memeval.records import Eval, Limits
+from otel_memeval.units import parse_bytes
+
+DEFAULT_ITERATIONS = 20
+"""For a plain function."""
+
+DEFAULT_WARMUP = 3
+"""For a plain function."""
+
+FEWEST_MAX_ITERATIONS = 20
+"""An undecided eval may go on to this many, or to four times its own number if that is more."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller asks for; None: as the eval says."""
+
+    iterations: int | None = None
+    """Exactly this many measured iterations."""
+    warmup: int | None = None
+    max_iterations: int | None = None
+    timeout_seconds: float = 600.0
+    """For one iteration, its reading included; also for the import, the set-up and the tear-down."""
+    top: int | None = None
+    max_growth_bytes: int | None = None
+    max_peak_growth_bytes: int | None = None
+    python: str = sys.executable
+    keep_going: bool = False
+    """Go on after an iteration that raised."""
+    show_output: bool = False
+    """Show what the scenario prints as it comes."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, decided."""
+
+    eval: Eval
+    most_iterations: int
+    """How far an undecided run may be extended; the eval's own number if it may not."""
+    top: int
+    debug: bool
+    show_progress: bool
+
+
+def _at_least(name: str, value: int, least: int) -> int:
+    if value < least:
+        raise UsageError(f"{name} is {value}", f"it must be {least} or more")
+    return value
+
+
+def _limit(option: int | None, field: int | str | None) -> int | None:
+    if option is not None:
+        return option
+    return None if field is None else parse_bytes(field)
+
+
+def plan(loaded: wire.Loaded, options: Options) -> Plan:
+    """Put the eval's fields and the caller's options together. Raises ``UsageError`` for numbers that make no run."""
+    fields = loaded.fields
+    own = fields.num_iterations if fields.num_iterations is not None else DEFAULT_ITERATIONS
+    own_warmup = fields.warmup_runs or 0 if fields.num_iterations is not None else DEFAULT_WARMUP
+    name = f"eval {loaded.name!r}"
+    if options.iterations is not None:
+        iterations = most = _at_least("--iterations", options.iterations, 1)
+    else:
+        iterations = _at_least(f"num_iterations of {name}", own, 1)
+        asked = options.max_iterations if options.max_iterations is not None else fields.max_iterations
+        most = max(4 * iterations, FEWEST_MAX_ITERATIONS) if asked is None else max(iterations, asked)
+        if options.max_iterations is not None:
+            _at_least("--max-iterations", options.max_iterations, 1)
+    if options.warmup is not None:
+        warmup = _at_least("--warmup", options.warmup, 0)
+    else:
+        warmup = _at_least(f"warmup_runs of {name}", own_warmup, 0)
+    top = options.top if options.top is not None else fields.top_n_memory_allocations
+    if options.timeout_seconds <= 0:
+        raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
+    return Plan(
+        eval=Eval(
+            name=loaded.name,
+            iterations=iterations,
+            warmup=warmup,
+            max_iterations=most,
+            limits=Limits(
+                max_growth_bytes=_limit(options.max_growth_bytes, fields.max_growth),
+                max_peak_growth_bytes=_limit(options.max_peak_growth_bytes, fields.max_peak_growth),
+            ),
+            eval_id=fields.eval_id,
+            agent_id=fields.agent_id,
+            team_id=fields.team_id,
+            model_id=fields.model_id,
+            model_provider=fields.model_provider,
+        ),
+        most_iterations=most,
+        top=_at_least("--top", top, 0),
+        debug=fields.debug_mode,
+        show_progress=fields.show_spinner,
+    )

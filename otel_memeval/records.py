@@ -1,0 +1,234 @@
+"""What was measured, as frozen records, with their JSON.
+
+Schema 1 (0.1.0): the first. Adding a field is free; renaming or removing one is a new number, and a line here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA = 1
+
+State = Literal[
+    "stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"
+]
+"""What a verdict can say; see the README for the meaning of each."""
+
+STATES: tuple[State, ...] = (
+    "stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed",
+)  # fmt: skip
+
+Phase = Literal["warmup", "measured"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all records: immutable, fields by keyword."""
+
+
+class Failure(Record):
+    """An error of the scenario's: ``type`` with its module, one line of ``message``, secrets masked."""
+
+    type: str
+    message: str
+
+
+class Iteration(Record):
+    """One call of the scenario's function, and the reading after it. Bytes in bytes; None: not to be had here."""
+
+    index: int
+    """From 1, in each phase."""
+    phase: Phase
+    started_at: str
+    """RFC 3339, UTC."""
+    duration_seconds: float
+    status: Literal["ok", "error"]
+    error: Failure | None = None
+    retained_bytes: int | None = None
+    """Traced and alive after a full collection, the tool's own left out."""
+    retained_blocks: int | None = None
+    peak_bytes: int | None = None
+    """The most that was alive at once, above what was alive when the iteration began."""
+    traced_current_bytes: int | None = None
+    """What tracemalloc itself says, the tool's own included."""
+    rss_bytes: int | None = None
+    uss_bytes: int | None = None
+    native_heap_bytes: int | None = None
+    """The C heap, less tracemalloc's tables and less what Python's traced blocks take of it."""
+    cpu_seconds: float | None = None
+
+
+class Growth(Record):
+    """A slope in bytes per iteration, with its 95% interval."""
+
+    bytes_per_iteration: float
+    ci_low: float
+    ci_high: float
+
+
+class Channels(Record):
+    """Growth by channel; None where a channel could not be read or not judged."""
+
+    retained: Growth | None = None
+    peak: Growth | None = None
+    native: Growth | None = None
+
+
+class Site(Record):
+    """A line whose live memory grew. ``retained_bytes`` and ``blocks`` are alive at the end."""
+
+    file: str
+    line: int
+    function: str
+    """Qualified name; empty where the source cannot be read."""
+    retained_bytes: int
+    blocks: int
+    bytes_per_iteration: float
+    signature: str
+    """The same for the same line of code when lines above it move, or the process restarts."""
+
+
+class Holder(Record):
+    """A container that grew. ``path`` leads from a module to it; empty when no module leads there."""
+
+    path: str
+    type: str
+    length: int
+    items_per_iteration: float
+    bound: int | None = None
+    """The length that it will not exceed, if it says one."""
+
+
+class Verdict(Record):
+    """The judgement: a state, one sentence, and the evidence."""
+
+    state: State
+    summary: str
+    reasons: list[str]
+    iterations_needed: int | None = None
+    """For ``inconclusive``: how many measured iterations in all would decide."""
+
+
+class Limits(Record):
+    """What the user allows, in bytes per iteration; None: no limit."""
+
+    max_growth_bytes: int | None = None
+    max_peak_growth_bytes: int | None = None
+
+
+class Eval(Record):
+    """What was asked for."""
+
+    name: str
+    iterations: int
+    """Measured iterations, at least."""
+    warmup: int
+    limits: Limits
+    max_iterations: int | None = None
+    eval_id: str | None = None
+    agent_id: str | None = None
+    team_id: str | None = None
+    model_id: str | None = None
+    model_provider: str | None = None
+
+
+class Git(Record):
+    """The checkout that the scenario ran in."""
+
+    commit: str
+    branch: str
+    dirty: bool
+
+
+class Run(Record):
+    """When, where and on what."""
+
+    id: str
+    started_at: str
+    duration_seconds: float
+    target: str
+    python: str
+    platform: str
+    description: str = ""
+    """What the scenario says it ran against: which model, which database."""
+    trace_id: str | None = None
+    git: Git | None = None
+    packages: dict[str, str] = {}
+    """Versions of the packages that the scenario had imported."""
+    missing_channels: list[str] = []
+    """What could not be read on this platform."""
+
+
+class Statistics(Record):
+    """Of one series over the measured iterations, as agno prints them."""
+
+    mean: float
+    min: float
+    max: float
+    stdev: float
+    median: float
+    p95: float
+
+
+class Summary(Record):
+    """Statistics by series; None where nothing was measured."""
+
+    runtime_seconds: Statistics | None = None
+    peak_bytes: Statistics | None = None
+    retained_bytes: Statistics | None = None
+
+
+class Baseline(Record):
+    """The reading after set-up, before the first iteration."""
+
+    retained_bytes: int
+    rss_bytes: int | None = None
+    uss_bytes: int | None = None
+    native_heap_bytes: int | None = None
+
+
+class Result(Record):
+    """One run of one eval: everything that is reported, stored and exported."""
+
+    run: Run
+    eval: Eval
+    iterations: list[Iteration]
+    growth: Channels
+    sites: list[Site]
+    holders: list[Holder]
+    verdict: Verdict
+    statistics: Summary
+    baseline: Baseline | None = None
+    failure: Failure | None = None
+    """What ended the run early, if anything did; an iteration's own error stands in that iteration."""
+    limits_exceeded: list[str] = []
+    """One sentence for each limit of the user's that was passed."""
+
+
+class ResultFile(Record):
+    """The file that ``--json`` writes."""
+
+    schema: int
+    runs: list[Result]
+
+
+def to_json(results: list[Result]) -> bytes:
+    """The result file, indented, with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(ResultFile(schema=SCHEMA, runs=results)), indent=2) + b"\n"
+
+
+def from_json(data: bytes) -> list[Result]:
+    """The results of a file. Raises ``msgspec.ValidationError`` with the place when it is not one."""
+    return msgspec.json.decode(data, type=ResultFile).runs
+
+
+def json_schema() -> dict[str, object]:
+    """JSON Schema (2020-12) of the result file."""
+    schema = msgspec.json.schema(ResultFile)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "otel_memeval result",
+        "description": f"Schema {SCHEMA}. Bytes are integers in bytes; durations are seconds; times are RFC 3339 in UTC.",
+        **schema,
+    }

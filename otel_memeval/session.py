@@ -1,0 +1,316 @@
+"""One run from beginning to end: worker, iterations, verdict, result."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Protocol
+
+from otel_memeval import wire
+from otel_memeval.analysis.judge import Judgement, judge
+from otel_memeval.config import Settings
+from otel_memeval.collector import Collector, failure_record, one_line
+from otel_memeval.errors import MemevalError, TargetError
+from otel_memeval.outcome import exceeded, summarize, verdict
+from otel_memeval.places import shown_path, site_record
+from otel_memeval.plan import Options, Plan, plan
+from otel_memeval.records import Failure, Holder, Iteration, Result, Run
+from otel_memeval.redact import redact
+from otel_memeval.supervisor import Ended, WorkerProcess, WorkerSettings
+
+MOST_HOLDERS_ASKED = 50
+
+
+class Observer(Protocol):
+    """Who wants to know while a run goes on."""
+
+    def described(self, description: str, plan: Plan) -> None:
+        """The scenario is set up, and says what it runs against."""
+
+    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
+        """An iteration is done, of ``total`` (warm-ups included); ``growing``: file, line, bytes more than before."""
+
+    def extended(self, total: int, why: str) -> None:
+        """The run goes on to ``total`` iterations because it is undecided."""
+
+    def printed(self, output: str) -> None:
+        """The end of what the scenario printed, once the run is over."""
+
+
+class Silent:
+    """An observer that wants to know nothing."""
+
+    def described(self, description: str, plan: Plan) -> None:
+        """Nothing."""
+
+    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
+        """Nothing."""
+
+    def extended(self, total: int, why: str) -> None:
+        """Nothing."""
+
+    def printed(self, output: str) -> None:
+        """Nothing."""
+
+
+class Worker(Protocol):
+    """What a session needs of a worker, wherever it runs."""
+
+    hello: wire.Hello
+
+    def send(self, command: str) -> None:
+        """Say one command."""
+
+    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
+        """Hear one message; raises ``Ended`` when there will be none."""
+
+
+class Session:
+    """One run of one eval."""
+
+    def __init__(self, target: str, name: str, options: Options, observer: Observer, settings: Settings) -> None:
+        self._target = target
+        self._name = name
+        self._options = options
+        self._observer = observer
+        self._settings = settings
+        self._secrets = settings.secrets
+        self._folder = settings.folder
+        self._collector = Collector(settings.secrets)
+        self._started_at = datetime.now(timezone.utc)
+        self._start = time.monotonic()
+        self._failure: Failure | None = None
+        self._description = ""
+        self._packages: dict[str, str] = {}
+        self._bounds: dict[int, int | None] = {}
+        self._told_holders: dict[int, wire.HolderTold] = {}
+        self._loaded: wire.Loaded
+        self._plan: Plan
+        self.run_id = uuid.uuid4().hex
+        self.names: list[str] = []
+        """All that the target stands for, this eval first."""
+
+    def run(self) -> Result:
+        """Measure in a worker process.
+
+        Raises ``TargetError`` or ``UsageError`` when there is nothing to measure. Once the scenario is loaded, whatever
+        goes wrong is in the result; an interruption too.
+        """
+        settings = WorkerSettings(
+            run_id=self.run_id,
+            environment=self._settings.environment,
+            python=self._options.python,
+            show_output=self._options.show_output,
+        )
+        with WorkerProcess(settings) as worker:
+            self._load(worker)
+            try:
+                self._measure(worker)
+            except Ended as ended:
+                self._ended(ended)
+            except KeyboardInterrupt:
+                self._failure = Failure(type="Interrupted", message="interrupted; this is what was measured until then")
+            hello = worker.hello
+        self._observer.printed(redact(worker.output(), self._secrets))
+        return self._result(hello)
+
+    def replay(self, worker: Worker) -> Result:
+        """The result of a run that is already over: ``worker`` only repeats what was said, and starts nothing."""
+        self._load(worker)
+        self._measure(worker)
+        return self._result(worker.hello)
+
+    def _load(self, worker: Worker) -> None:
+        worker.send(wire.load_command(self._target, self._name))
+        try:
+            loaded = worker.receive(self._options.timeout_seconds)
+        except Ended as ended:
+            raise TargetError(f"importing {self._target} ended the process: {ended}") from None
+        if isinstance(loaded, wire.Unusable):
+            raise self._unusable(loaded)
+        if not isinstance(loaded, wire.Loaded):
+            raise MemevalError(f"the worker answered {type(loaded).__name__} to load", "reinstall otel-memeval")
+        self._loaded = loaded
+        self._plan = plan(loaded, self._options)
+        self.names = loaded.names
+
+    def _unusable(self, told: wire.Unusable) -> TargetError:
+        if told.failure is None:
+            return TargetError(one_line(told.problem, self._secrets))
+        # The scenario's own code is the outermost frame that is not ours or the import system's.
+        frames = [frame for frame in told.failure.frames if "importlib" not in frame[0] and "otel_memeval" not in frame[0]]
+        file, line, _ = frames[-1] if frames else told.failure.frames[-1]
+        message = one_line(told.failure.message, self._secrets)
+        where = f"{shown_path(file, self._folder)}:{line}"
+        return TargetError(
+            f"{told.problem}: {told.failure.type}: {message} (at {where})", f"run it alone to see: python {where.rpartition(':')[0]}"
+        )
+
+    def _measure(self, worker: Worker) -> None:
+        timeout = self._options.timeout_seconds
+        eval_ = self._plan.eval
+        worker.send(wire.SET_UP_COMMAND)
+        ready = worker.receive(timeout)
+        if isinstance(ready, wire.SetUpFailed):
+            failure = failure_record(ready.failure, self._secrets)
+            self._failure = Failure(type=failure.type, message=f"{ready.stage} failed: {failure.message}")
+            return
+        assert isinstance(ready, wire.Ready)
+        self._description = one_line(ready.description, self._secrets)
+        self._observer.described(self._description, self._plan)
+        self._collector.ready(ready.reading)
+        total = eval_.iterations
+        complete = self._iterate(worker, "warmup", eval_.warmup, total) and self._iterate(worker, "measured", total, total)
+        judgement = self._judge()
+        while complete and judgement.state == "inconclusive" and total < self._plan.most_iterations:
+            total = min(self._plan.most_iterations, max(judgement.iterations_needed or 0, total + 1))
+            self._observer.extended(eval_.warmup + total, judgement.reasons[0])
+            complete = self._iterate(worker, "measured", total - self._collector.measured, total)
+            judgement = self._judge()
+        self._finish(worker, judgement)
+
+    def _iterate(self, worker: Worker, phase: str, count: int, measured: int) -> bool:
+        """``count`` more iterations; whether all were done. Stops at a failure unless told to keep going."""
+        if count <= 0:
+            return True
+        first = 1 + (self._collector.warmups if phase == "warmup" else self._collector.measured)
+        worker.send(wire.iterate_command(phase, first, count, keep_going=self._options.keep_going))
+        index = first
+        while True:
+            started_at = datetime.now(timezone.utc).isoformat()
+            start = time.monotonic()
+            try:
+                message = worker.receive(self._options.timeout_seconds)
+            except Ended as ended:
+                error = Failure(type=ended.type, message=str(ended))
+                self._iterated(self._collector.unread(phase, index, started_at, time.monotonic() - start, error), measured)
+                raise
+            if isinstance(message, wire.IterationDone):
+                self._iterated(self._collector.iteration(message), measured)
+            elif isinstance(message, wire.Untraced):
+                error = Failure(
+                    type="Untraced",
+                    message="the scenario stopped or cleared tracemalloc, so what it keeps cannot be seen; remove that call",
+                )
+                self._iterated(
+                    self._collector.unread(phase, message.index, message.started_at, message.duration_seconds, error),
+                    measured,
+                )
+            elif isinstance(message, wire.Paused):
+                return index == first + count
+            index += 1
+
+    def _iterated(self, iteration: Iteration, measured: int) -> None:
+        growing = []
+        if iteration.retained_bytes is not None:
+            growing = [
+                (shown_path(file, self._folder), line, grown)
+                for (file, line), grown in self._collector.latest_changes()[: self._plan.top]
+            ]
+        self._observer.iterated(iteration, growing, self._plan.eval.warmup + measured)
+
+    def _judge(self) -> Judgement:
+        return judge(self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds))
+
+    def _finish(self, worker: Worker, judgement: Judgement) -> None:
+        worker.send(wire.finish_command([holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]]))
+        while True:
+            message = worker.receive(self._options.timeout_seconds)
+            if isinstance(message, wire.Holders):
+                self._told_holders = {told.id: told for told in message.holders}
+                self._bounds = {told.id: told.bound for told in message.holders}
+            elif isinstance(message, wire.Finished):
+                self._packages = message.packages
+                if message.failure is not None:
+                    failure = failure_record(message.failure, self._secrets)
+                    self._failure = Failure(type=failure.type, message=f"teardown failed: {failure.message}")
+                return
+
+    def _ended(self, ended: Ended) -> None:
+        stage = "" if self._collector.baseline is None else " after the last iteration"
+        where = "" if any(one.error for one in self._collector.iterations) else stage or " during set-up"
+        self._failure = Failure(type=ended.type, message=f"{ended}{where}")
+
+    def _holders(self, judgement: Judgement) -> list[Holder]:
+        told = self._told_holders
+        module = self._loaded.module
+        growing = [holder for holder in judgement.holders if holder.id in told]
+        # The scenario's own first, then what a module leads to, then the rest; within each, the fastest first.
+        growing.sort(key=lambda holder: (not (told[holder.id].path or "").startswith(f"{module}."), not told[holder.id].path))
+        return [
+            Holder(
+                path=told[holder.id].path or "",
+                type=told[holder.id].type,
+                length=told[holder.id].length,
+                items_per_iteration=holder.items_per_iteration,
+                bound=told[holder.id].bound,
+            )
+            for holder in growing[: self._plan.top]
+        ]
+
+    def _result(self, hello: wire.Hello) -> Result:
+        judgement = self._judge()
+        iterations = self._collector.iterations
+        all_sites = [site_record(site, self._folder) for site in judgement.sites]
+        holders = self._holders(judgement)
+        return Result(
+            run=Run(
+                id=self.run_id,
+                started_at=self._started_at.isoformat(),
+                duration_seconds=time.monotonic() - self._start,
+                target=f"{self._target}:{self._name or self.names[0]}",
+                python=hello.python,
+                platform=hello.platform,
+                description=self._description,
+                git=self._settings.git,
+                packages=self._packages,
+                missing_channels=hello.missing_channels,
+            ),
+            eval=self._plan.eval,
+            iterations=iterations,
+            growth=judgement.growth,
+            sites=all_sites[: self._plan.top],
+            holders=holders,
+            verdict=verdict(judgement, self._plan.eval, iterations, all_sites, holders, self._failure),
+            statistics=summarize(iterations),
+            baseline=self._collector.baseline,
+            failure=self._failure,
+            limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
+        )
+
+
+def measure(
+    target: str,
+    options: Options,
+    observer_for: Callable[[str], Observer],
+    settings: Settings,
+    report: Callable[[Result], None],
+) -> None:
+    """Measure everything that a target stands for, each eval in a worker of its own, one after the other.
+
+    ``observer_for`` makes the observer of one eval, given the target; ``report`` gets each result as soon as it is there.
+    Ends after an interruption. Raises as ``Session.run``.
+    """
+    head, name = split_target(target)
+    remaining = [name]
+    first = True
+    while remaining:
+        name = remaining.pop(0)
+        session = Session(head, name, options, observer_for(f"{head}:{name}" if name else head), settings)
+        result = session.run()
+        report(result)
+        if result.failure is not None and result.failure.type == "Interrupted":
+            return
+        if first:
+            remaining, first = session.names[1:], False
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """The module or file, and the name in it (empty if none was given)."""
+    head, colon, name = target.rpartition(":")
+    # A drive letter (C:\\...) is not a name's colon.
+    if not colon or len(head) == 1 or "/" in name or "\\" in name or name.endswith(".py"):
+        return target, ""
+    return head, name

@@ -1,0 +1,201 @@
+"""The messages between worker and parent, one JSON line each, as the parent reads them.
+
+The worker is standard library only and writes plain dictionaries; here they are checked on arrival. Version 1
+(``worker.host.WIRE_VERSION``): the first. Commands go the other way, one line of plain words each.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from otel_memeval.errors import WorkerError
+
+WIRE_VERSION = 1
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Base of all messages; ``kind`` says which."""
+
+
+class FailureTold(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception of the scenario's: ``frames`` are ``(file, line, function)``, the innermost last."""
+
+    type: str
+    message: str
+    frames: list[tuple[str, int, str]] = []
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed since the last reading, and all totals.
+
+    ``sites``: ``(number of the file, line, live bytes, live blocks)``; ``files`` are the names of files not numbered
+    before, in order. ``holders``: ``(id, length before, length now)``.
+    """
+
+    retained_bytes: int
+    retained_blocks: int
+    peak_bytes: int
+    traced_current_bytes: int
+    rss_bytes: int | None
+    uss_bytes: int | None
+    native_heap_bytes: int | None
+    files: list[str]
+    sites: list[tuple[int, int, int, int]]
+    holders: list[tuple[int, int, int]]
+
+
+class Hello(Message, tag="hello"):
+    """The worker runs."""
+
+    wire: int
+    python: str
+    implementation: str
+    platform: str
+    executable: str
+    missing_channels: list[str]
+
+
+class Unusable(Message, tag="unusable"):
+    """The target cannot be loaded: ``problem`` says why; ``failure`` if the module raised."""
+
+    problem: str
+    failure: FailureTold | None
+
+
+class Fields(msgspec.Struct, frozen=True, kw_only=True):
+    """The eval's fields that concern the parent; what the object did not have is as in agno, or None."""
+
+    eval_id: str | None = None
+    num_iterations: int | None = None
+    warmup_runs: int | None = None
+    max_iterations: int | None = None
+    max_growth: int | str | None = None
+    max_peak_growth: int | str | None = None
+    top_n_memory_allocations: int = 5
+    measure_runtime: bool = True
+    measure_memory: bool = True
+    debug_mode: bool = False
+    show_spinner: bool = True
+    agent_id: str | None = None
+    team_id: str | None = None
+    model_id: str | None = None
+    model_provider: str | None = None
+
+
+class Loaded(Message, tag="loaded"):
+    """The eval is at hand. ``names`` are all that the target stands for; this worker has the first."""
+
+    module: str
+    names: list[str]
+    name: str
+    awaits_nothing: bool
+    fields: Fields
+
+
+class SetUpFailed(Message, tag="set_up_failed"):
+    """Set-up or ``describe`` raised."""
+
+    stage: str
+    failure: FailureTold
+
+
+class Ready(Message, tag="ready"):
+    """Set up; this is the reading that growth is counted from."""
+
+    description: str
+    reading: Reading
+
+
+class Called(Message):
+    """What is told of one call of the scenario's function."""
+
+    index: int
+    phase: str
+    started_at: str
+    duration_seconds: float
+    cpu_seconds: float
+    waits: int | None
+    suspended: bool
+    failure: FailureTold | None
+
+
+class IterationDone(Called, tag="iteration"):
+    """One iteration, and the reading after it."""
+
+    reading: Reading
+
+
+class Untraced(Called, tag="untraced"):
+    """During this iteration the scenario switched tracemalloc off, or cleared it: there is nothing to read."""
+
+
+class Paused(Message, tag="paused"):
+    """The iterations that were asked for are done, or were cut short by a failure."""
+
+
+class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that was asked about, by its ``id``; ``path`` is None when no module leads to it."""
+
+    id: int
+    path: str | None
+    type: str
+    length: int
+    bound: int | None
+
+
+class Holders(Message, tag="holders"):
+    """The containers that were asked about and still live."""
+
+    holders: list[HolderTold]
+
+
+class Finished(Message, tag="finished"):
+    """Torn down; ``failure`` if the tear-down raised."""
+
+    failure: FailureTold | None
+    packages: dict[str, str]
+
+
+AnyMessage = (
+    Hello | Unusable | Loaded | SetUpFailed | Ready | IterationDone | Untraced | Paused | Holders | Finished
+)
+
+_DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+
+
+def decode(line: bytes) -> AnyMessage:
+    """One line of the worker's. Raises ``WorkerError`` for what is not a message of this version."""
+    try:
+        message = _DECODER.decode(line)
+    except msgspec.MsgspecError as error:
+        raise WorkerError(f"the worker said something unknown ({error})", "reinstall otel-memeval") from None
+    if isinstance(message, Hello) and message.wire != WIRE_VERSION:
+        raise WorkerError(
+            f"the worker speaks version {message.wire}, this is version {WIRE_VERSION}", "reinstall otel-memeval"
+        )
+    return message
+
+
+def from_plain(message: dict[str, object]) -> AnyMessage:
+    """As ``decode``, for a message that never left the process."""
+    return msgspec.convert(message, AnyMessage)
+
+
+def load_command(source: str, name: str) -> str:
+    """Import the module or file and find the eval."""
+    return f"load {json.dumps({'source': source, 'name': name})}"
+
+
+SET_UP_COMMAND = "set_up"
+
+
+def iterate_command(phase: str, first: int, count: int, *, keep_going: bool) -> str:
+    """``count`` iterations, numbered from ``first``."""
+    return f"iterate {phase} {first} {count} {int(keep_going)}"
+
+
+def finish_command(holders: list[int]) -> str:
+    """Describe these containers, tear down, end."""
+    return " ".join(["finish", *map(str, holders)])

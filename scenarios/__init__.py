@@ -1,0 +1,1 @@
+"""Workloads that show what the tool can see. The tool never imports this package."""

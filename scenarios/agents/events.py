@@ -1,0 +1,77 @@
+"""What a run tells while it goes on. ``agent`` is the name of the agent or team that speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that the model counted."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """An agent or team began to answer."""
+
+    agent: str
+    run_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDelta:
+    """The next piece of an answer."""
+
+    agent: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallStarted:
+    """The model asked for a tool; ``arguments`` is JSON text."""
+
+    agent: str
+    call_id: str
+    tool: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallCompleted:
+    """A tool answered; with ``failed`` the result is the error's text, which the model sees."""
+
+    agent: str
+    call_id: str
+    tool: str
+    result: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUpdated:
+    """The memories of a user were looked at; ``changes`` of them were added, replaced or removed."""
+
+    agent: str
+    user_id: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted:
+    """The last event of a run: the whole answer, and the tokens of all its model requests but its members'."""
+
+    agent: str
+    run_id: str
+    content: str
+    usage: Usage
+
+
+Event: TypeAlias = RunStarted | ContentDelta | ToolCallStarted | ToolCallCompleted | MemoryUpdated | RunCompleted

@@ -1,0 +1,109 @@
+"""What the team works with: a model and a database, the user's own or embedded ones, opened and closed together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import psycopg
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import PoolTimeout
+
+from scenarios.agents import ChatModel, Storage
+from scenarios.services.errors import ServiceError
+from scenarios.services.launch import EmbeddedServices
+from scenarios.services.settings import NO_KEY, Settings
+
+# Well below the 600 s at which the connection pool next looks at its connections: the event loop drops a cancelled
+# timer at once if it is the next one due, and else keeps it until there are a hundred, which looks like a leak.
+_TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A model, a database, and one line that says which; it holds no user, password or key."""
+
+    model: ChatModel
+    database: Storage
+    description: str
+    services: EmbeddedServices | None
+    """The embedded ones, if there are any."""
+
+
+@contextlib.asynccontextmanager
+async def open_workplace(environment: Mapping[str, str]) -> AsyncIterator[Workplace]:
+    """Start what the environment does not name, connect, and undo both at the end.
+
+    Raises ``ServiceError`` with one line that says what, where and what to do.
+    """
+    settings = Settings.from_environment(environment)
+    if settings.base_url is not None and not _is_http_url(settings.base_url):
+        # Not repeated: an address may hold a password.
+        raise ServiceError("model service: OPENAI_BASE_URL is not a URL; set it like https://host/v1")
+    async with contextlib.AsyncExitStack() as stack:
+        services: EmbeddedServices | None = None
+        if settings.embeds_model or settings.embeds_database:
+            services = await EmbeddedServices.start(
+                model_server=settings.embeds_model, database=settings.embeds_database
+            )
+            stack.push_async_callback(services.stop)
+        client = await stack.enter_async_context(_client(settings, services))
+        embedded_dsn = services.dsn if services is not None else None
+        database = await _open_database(embedded_dsn if settings.dsn is None else settings.dsn)
+        stack.push_async_callback(database.close)
+        model = f"model {settings.model} ({_model_place(client, embedded=settings.embeds_model)})"
+        place = f"PostgreSQL {database.server.version} ({_database_place(database, embedded=settings.embeds_database)})"
+        yield Workplace(ChatModel(client, settings.model), database, f"{model} · {place}", services)
+
+
+def _client(settings: Settings, services: EmbeddedServices | None) -> AsyncOpenAI:
+    if settings.api_key is not None:
+        return AsyncOpenAI(api_key=settings.api_key, base_url=settings.base_url, timeout=_TIMEOUT_SECONDS)
+    assert services is not None, "without a key the model is embedded"
+    # Not through a proxy that the environment names: the server is on this machine's loopback.
+    direct = DefaultAsyncHttpxClient(trust_env=False)
+    return AsyncOpenAI(api_key=NO_KEY, base_url=services.model_url, http_client=direct, timeout=_TIMEOUT_SECONDS)
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        # Reading the port checks it.
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
+
+
+async def _open_database(dsn: str | None) -> Storage:
+    assert dsn is not None, "a database is either named or embedded"
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.Error:
+        # The reason quotes what it could not read, which may hold the password.
+        raise ServiceError(
+            "PostgreSQL: DATABASE_URL cannot be read; set it like postgresql://user:password@host:5432/database"
+        ) from None
+    place = f"{parts.get('host') or 'the default host'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+    try:
+        return await Storage.open(dsn)
+    except (psycopg.Error, PoolTimeout) as error:
+        reason = " ".join(str(error).split())
+        if parts.get("password"):
+            reason = reason.replace(str(parts["password"]), "***")
+        raise ServiceError(
+            f"PostgreSQL at {place}: {reason}; check DATABASE_URL or PG*, or unset them for the embedded one"
+        ) from None
+
+
+def _model_place(client: AsyncOpenAI, *, embedded: bool) -> str:
+    address = urlsplit(str(client.base_url))
+    place = f"{address.hostname}:{address.port}" if address.port else f"{address.hostname}"
+    return f"local model server, {place}" if embedded else place
+
+
+def _database_place(database: Storage, *, embedded: bool) -> str:
+    server = database.server
+    return "embedded" if embedded else f"{server.host}:{server.port}/{server.database}"

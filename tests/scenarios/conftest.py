@@ -1,0 +1,88 @@
+"""Real services for the tests: one PostgreSQL and one model server a session, further model servers on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from scenarios.services.launch import EmbeddedServices
+
+ROOT = Path(__file__).parent.parent.parent
+SERVICE_VARIABLES = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "DATABASE_URL",
+    "MEMEVAL_MODEL",
+    *("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGUSER"),
+)
+
+
+@pytest.fixture(autouse=True)
+def embedded_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own services must not take part."""
+    for name in SERVICE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[EmbeddedServices]:
+    """Model server and PostgreSQL, shared by all tests."""
+    running = asyncio.run(EmbeddedServices.start(model_server=True, database=True))
+    try:
+        yield running
+    finally:
+        asyncio.run(running.stop())
+
+
+@pytest.fixture(scope="session")
+def model_url(services: EmbeddedServices) -> str:
+    """The shared model server's base URL."""
+    assert services.model_url is not None
+    return services.model_url
+
+
+@pytest.fixture(scope="session")
+def dsn(services: EmbeddedServices) -> str:
+    """How to connect to the shared PostgreSQL."""
+    assert services.dsn is not None
+    return services.dsn
+
+
+@contextlib.contextmanager
+def _run_model_server(*options: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "scenarios.model_server", "--until-stdin-closes", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.stdin.close()
+            server.wait(timeout=5)
+
+
+@pytest.fixture(scope="session")
+def run_model_server() -> Callable[..., AbstractContextManager[str]]:
+    """Start a model server of one's own with command-line options; gives its base URL."""
+    return _run_model_server
+
+
+@pytest.fixture(scope="session")
+def model_requests() -> Callable[[str], dict[str, int]]:
+    """Requests that the model server at a base URL has answered, by status, with their sum under ``all``."""
+
+    def count(base_url: str) -> dict[str, int]:
+        with urllib.request.urlopen(base_url.removesuffix("/v1") + "/stats") as answer:
+            stats = json.load(answer)
+        return {"all": stats["requests"], **stats["by_status"]}
+
+    return count

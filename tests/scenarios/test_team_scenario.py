@@ -1,0 +1,270 @@
+"""The team scenario and its leaky sister, set up, run and torn down as the tool does it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import itertools
+import socket
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from otel_memeval import PerformanceEval
+from scenarios import leaky_team, team
+from scenarios.services.errors import ServiceError
+
+ROOT = Path(__file__).parent.parent.parent
+SECRET = "s3cr3t"
+
+
+@pytest.fixture
+def named_services(monkeypatch: pytest.MonkeyPatch, model_url: str, dsn: str) -> str:
+    """Name the shared services in the environment, with secrets; gives the database's address."""
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("OPENAI_BASE_URL", model_url)
+    monkeypatch.setenv("DATABASE_URL", make_conninfo(dsn, password=SECRET))
+    return dsn
+
+
+def measured(function: Callable[[], Awaitable[None]], between: Callable[[], None], iterations: int) -> None:
+    """Set up, call, and tear down in one event loop; ``between`` is called after every iteration."""
+
+    async def main() -> None:
+        await team.setup()
+        try:
+            for _ in range(iterations):
+                await function()
+                await asyncio.sleep(0)
+                between()
+        finally:
+            await team.teardown()
+
+    asyncio.run(main())
+
+
+def settle() -> None:
+    """Collect what is free. The interpreter's cache of attribute lookups keeps up to 4096 strings, so empty it too."""
+    clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+    clear_caches()
+    while gc.collect():
+        pass
+
+
+def test_the_evals() -> None:
+    """Both evals have the seed's settings, and importing them starts nothing."""
+    seed, leaky = team.team_response_with_memory_impact, leaky_team.leaky_team
+    assert isinstance(seed, PerformanceEval)
+    assert (seed.name, seed.num_iterations, seed.warmup_runs) == ("Team Memory Impact", 5, 0)
+    assert (seed.model_id, seed.model_provider, seed.team_id) == ("gpt-5.2", "openai", "weather-team")
+    assert seed.memory_growth_tracking
+    assert not seed.measure_runtime
+    assert (leaky.name, leaky.num_iterations) == ("Leaky Team", 5)
+    assert team.TEAM is None
+    assert team.describe() == "not set up"
+
+
+def test_embedded_run(model_requests: Callable[[str], dict[str, int]]) -> None:
+    """Without any variable both services are embedded, one iteration makes 8 model requests, and all ends with it."""
+
+    async def main() -> None:
+        await team.setup()
+        try:
+            assert team._workplace is not None
+            services = team._workplace.services
+            assert services is not None
+            assert services.model_url is not None
+            address = services.model_url.removeprefix("http://").removesuffix("/v1")
+            assert team.describe().startswith(f"model gpt-5.2 (local model server, {address}) · PostgreSQL 18.")
+            assert team.describe().endswith(" (embedded)")
+            await team.run_team()
+            assert model_requests(services.model_url) == {"all": 8, "200": 8}
+            family = psutil.Process(services.process.pid).children(recursive=True)
+        finally:
+            await team.teardown()
+        assert services.process.poll() == 0
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("named_services")
+def test_events_of_one_iteration() -> None:
+    """One question is eighteen events, and the team's conclusion names the city and its weather."""
+
+    async def main() -> None:
+        await team.setup()
+        try:
+            events = [event async for event in team.ask_team("Lima", "session")]
+            assert len(events) == 18
+            assert "In Lima it is sunny" in getattr(events[-1], "content", "")
+        finally:
+            await team.teardown()
+
+    asyncio.run(main())
+
+
+def test_named_services_are_used_and_left_clean(
+    named_services: str, model_url: str, model_requests: Callable[[str], dict[str, int]]
+) -> None:
+    """The user's services are used and named without secrets; what the run stored is gone afterwards, no more."""
+    before = model_requests(model_url)["all"]
+    rows = []
+    descriptions = set()
+
+    def count() -> list[int]:
+        with psycopg.connect(named_services, autocommit=True) as connection:
+            tables = ("sessions", "runs", "user_memories")
+            found = [connection.execute(f"SELECT count(*) FROM memeval_team.{table}").fetchone() for table in tables]
+        return [row[0] for row in found if row is not None]
+
+    def between() -> None:
+        rows.append(count())
+        descriptions.add(team.describe())
+
+    measured(team.run_team, lambda: None, 1)
+    empty = count()
+    measured(team.run_team, between, 2)
+    assert [[now - then for now, then in zip(row, empty, strict=True)] for row in rows] == [[2, 2, 1], [2, 4, 1]]
+    assert count() == empty
+    assert model_requests(model_url)["all"] - before == 3 * 8
+    (description,) = descriptions
+    host = model_url.removeprefix("http://").removesuffix("/v1")
+    assert description.startswith(f"model gpt-5.2 ({host}) · PostgreSQL 18.")
+    assert description.endswith(":5432/postgres)")
+    assert SECRET not in description
+    assert "postgres:" not in description
+    assert SECRET not in repr(team._workplace)
+
+
+@pytest.mark.usefixtures("named_services")
+def test_model_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MEMEVAL_MODEL is the model that is asked and shown."""
+    monkeypatch.setenv("MEMEVAL_MODEL", "gpt-other")
+    described: list[str] = []
+    measured(team.run_team, lambda: described.append(team.describe()), 1)
+    assert described[0].startswith("model gpt-other (")
+
+
+@pytest.mark.usefixtures("named_services")
+def test_the_same_cities_in_every_run() -> None:
+    """Two runs ask about the same sequence of cities, which is not one city only."""
+    runs: list[list[str]] = []
+
+    async def draw() -> None:
+        runs.append([team.random_city() for _ in range(20)])
+
+    measured(draw, lambda: None, 1)
+    measured(draw, lambda: None, 1)
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) > 5
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://me:s3cr3t@127.0.0.1:{port}/agents", "127.0.0.1:{port}/agents"),
+        ("postgresql://me:s3cr3t@[127.0.0.1/agents", "DATABASE_URL cannot be read"),
+        ("s3cr3t", "DATABASE_URL cannot be read"),
+    ],
+)
+def test_unreachable_database_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, model_url: str, address: str, expected: str
+) -> None:
+    """A database that cannot be had fails the set-up with one line that does not hold the password."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("OPENAI_BASE_URL", model_url)
+        monkeypatch.setenv("DATABASE_URL", address.replace("{port}", port))
+        with pytest.raises(ServiceError) as raised:
+            asyncio.run(team.setup())
+    message = str(raised.value)
+    assert expected.replace("{port}", port) in message
+    assert len(message.splitlines()) == 1
+    assert SECRET not in message
+    assert raised.value.__suppress_context__
+    assert team.TEAM is None
+
+
+@pytest.mark.parametrize("address", [f"http://me:{SECRET}@[half", f"{SECRET}/v1", f"http://me:{SECRET}@host:port/v1"])
+def test_wrong_model_address_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """A base URL that is none fails the set-up with one line that does not repeat it, before anything is started."""
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    with pytest.raises(ServiceError, match="OPENAI_BASE_URL is not a URL; set it like") as raised:
+        asyncio.run(team.setup())
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.usefixtures("named_services")
+def test_retained_memory_is_flat() -> None:
+    """After ten iterations, thirty more of the same session keep less than 4 KiB, and not one object each."""
+    numbers = itertools.count(1)
+    retained: dict[int, int] = {}
+    objects: dict[int, int] = {}
+
+    def read() -> None:
+        # Settling takes as long as an iteration, so only where it counts.
+        if (number := next(numbers)) in (10, 40):
+            settle()
+            retained[number] = tracemalloc.get_traced_memory()[0]
+            objects[number] = len(gc.get_objects())
+
+    tracemalloc.start()
+    try:
+        measured(team.run_team, read, 40)
+    finally:
+        tracemalloc.stop()
+    assert abs(objects[40] - objects[10]) < 30
+    # Python 3.10 keeps the last frame of every function, where the garbage collector does not count it.
+    allowed = 4096 if sys.version_info >= (3, 11) else 128 * 1024
+    assert abs(retained[40] - retained[10]) < allowed
+
+
+@pytest.mark.usefixtures("named_services")
+def test_leaky_team_leaks_on_its_line() -> None:
+    """Every iteration keeps 64 KiB more, and the line that grows most by far is the one with the bug."""
+    snapshots: list[tracemalloc.Snapshot] = []
+
+    def read() -> None:
+        settle()
+        snapshots.append(tracemalloc.take_snapshot())
+
+    leaky_team.SESSIONS.clear()
+    tracemalloc.start()
+    try:
+        measured(leaky_team.run_team, read, 4)
+        assert len(leaky_team.SESSIONS) == 4
+    finally:
+        tracemalloc.stop()
+        leaky_team.SESSIONS.clear()
+    lines, first_line = inspect.getsourcelines(leaky_team.run_team)
+    bug = first_line + next(index for index, line in enumerate(lines) if "SESSIONS[" in line)
+    for before, after in itertools.pairwise(snapshots[1:]):
+        here = [
+            stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__
+        ]
+        worst, second = sorted(here, key=lambda stat: stat.size_diff, reverse=True)[:2]
+        assert (worst.traceback[0].filename, worst.traceback[0].lineno) == (leaky_team.__file__, bug)
+        assert 64 * 1024 <= worst.size_diff <= 65 * 1024
+        assert second.size_diff < worst.size_diff / 10
+
+
+def test_import_starts_nothing() -> None:
+    """Importing both scenarios starts no process and no thread, opens no socket and loads no OpenTelemetry SDK."""
+    code = (
+        "import sys, threading, psutil, scenarios.team, scenarios.leaky_team\n"
+        "here = psutil.Process()\n"
+        "print(len(here.children()), threading.active_count(), len(here.net_connections()),\n"
+        "      'opentelemetry.sdk' in sys.modules)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["0", "1", "0", "False"]
