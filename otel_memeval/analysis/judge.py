@@ -29,6 +29,10 @@ IDLE_CPU_SECONDS = 0.02
 """What an agent framework may spend on making a stream that nobody reads."""
 
 
+FEWEST_FOR_HOLDERS = 10
+"""Iterations from which on a growing container is a leak although its bytes are too few to tell."""
+
+
 class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
     """A line that goes on growing."""
 
@@ -87,13 +91,15 @@ def judge(evidence: Evidence) -> Judgement:
         return judgement("failed", f"{evidence.failed} of {iterations} measured iterations raised an error")
     if iterations == 0:
         return judgement("failed", "no iteration was measured")
-    idle = _idle_reason(evidence)
+    idle = "" if holders or sites else _idle_reason(evidence)
     kept = sum(site.bytes_per_iteration for site in sites)
+    unbounded = [holder for holder in holders if holder.bound is None]
     if sites and _total_agrees(retained, kept, evidence):
-        unbounded = [holder for holder in holders if holder.bound is None]
         if holders and not unbounded:
             return judgement("bounded", *(_bounded_reason(holder) for holder in holders))
         return judgement("leaking", *_leak_reasons(sites, kept, iterations))
+    if unbounded and iterations >= FEWEST_FOR_HOLDERS and evidence.retained[-1] > evidence.retained[0]:
+        return judgement("leaking", _holder_reason(unbounded[0], iterations))
     if idle:
         return judgement("idle", idle)
     if native and native.shape == "growing":
@@ -211,6 +217,10 @@ def _leak_reasons(sites: tuple[GrowingSite, ...], kept: float, iterations: int) 
         f"the live memory of {lines} grew to the end of {iterations} iterations and never came back",
         f"together {format_bytes(kept, signed=True)} an iteration",
     )
+
+
+def _holder_reason(holder: GrowingHolder, iterations: int) -> str:
+    return f"a container grew to the end of {iterations} iterations, to {holder.length} items, and names no bound"
 
 
 def _per_iteration(growth: Growth) -> str:

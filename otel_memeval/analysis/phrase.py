@@ -32,6 +32,8 @@ def phrase(
     where = f"; allocated at {sites[0].file}:{sites[0].line}" if sites else ""
     held = f", held by {holder_in_words(holders[0])}" if holders else ""
     kept = sum(site.bytes_per_iteration for site in sites)
+    if not sites and growth.retained is not None:
+        kept = growth.retained.bytes_per_iteration
     if state == "leaking":
         return f"keeps {format_bytes(kept)} more every iteration{where}{held}"
     if state == "bounded":

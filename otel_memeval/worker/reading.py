@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from collections.abc import Callable
 
@@ -17,6 +18,9 @@ MOST_HOLDERS_SENT = 2_000
 """Changed containers in one message, those that changed most first."""
 
 Message = dict[str, object]
+
+_clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+"""The first from Python 3.13 on, where the second warns."""
 
 
 class Reader:
@@ -62,6 +66,8 @@ class Reader:
         was_enabled = gc.isenabled()
         gc.disable()  # the lists made here would set off collections of the whole heap
         try:
+            # The interpreter's method cache holds names that were looked up last: not what the scenario keeps.
+            _clear_type_cache()
             for _ in range(MOST_COLLECTIONS):
                 if not gc.collect():
                     break
