@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from otel_memeval.plan import Options
     from otel_memeval.records import Result
 
-STATES = "stable settling bounded creeping leaking native-leak idle inconclusive failed".split()
+STATES = ["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
 """As in ``records``, which is not imported for ``--help``; a test holds the two together."""
 
 _EPILOG = """\b
@@ -38,7 +38,7 @@ or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
 timed out); 130 interrupted. What was measured is reported in any case."""
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType["int"]):
     """``16KiB`` as a number of bytes."""
 
     name = "SIZE"
@@ -52,7 +52,7 @@ class _Size(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class _Verdicts(click.ParamType):
+class _Verdicts(click.ParamType["tuple[str, ...]"]):
     """``leaking,idle`` or ``never`` as a list of states."""
 
     name = "LIST"
@@ -73,7 +73,9 @@ class _Verdicts(click.ParamType):
 
 
 @click.command(
-    name="otel-memeval", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+    name="otel-memeval",
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option("--iterations", type=int, metavar="N", help="Exactly N measured iterations.")

@@ -51,6 +51,4 @@ def _git(folder: str) -> Git | None:
     commit = heads.get("branch.oid", "")
     if not commit or commit == "(initial)":
         return None
-    return Git(
-        commit=commit, branch=heads.get("branch.head", ""), dirty=any(not line.startswith("#") for line in lines)
-    )
+    return Git(commit=commit, branch=heads.get("branch.head", ""), dirty=any(not line.startswith("#") for line in lines))

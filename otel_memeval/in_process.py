@@ -72,7 +72,7 @@ class _Repeating:
     def send(self, command: str) -> None:
         """Nothing is left to be done."""
 
-    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
+    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:  # noqa: ARG002 - as a Worker
         """The next message."""
         message = next(self._said, None)
         if message is None:

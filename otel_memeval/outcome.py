@@ -7,7 +7,19 @@ from collections.abc import Collection, Sequence
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.analysis.phrase import phrase
 from otel_memeval.analysis.statistics import describe
-from otel_memeval.records import Channels, Eval, Failure, Holder, Iteration, Limits, Result, Site, State, Summary, Verdict
+from otel_memeval.records import (
+    Channels,
+    Eval,
+    Failure,
+    Holder,
+    Iteration,
+    Limits,
+    Result,
+    Site,
+    State,
+    Summary,
+    Verdict,
+)
 from otel_memeval.units import format_bytes
 
 PASSED = 0

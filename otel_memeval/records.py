@@ -11,9 +11,7 @@ import msgspec
 
 SCHEMA = 1
 
-State = Literal[
-    "stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"
-]
+State = Literal["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
 """What a verdict can say; see the README for the meaning of each."""
 
 STATES: tuple[State, ...] = (
@@ -27,14 +25,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all records: immutable, fields by keyword."""
 
 
-class Failure(Record):
+class Failure(Record, frozen=True):
     """An error of the scenario's: ``type`` with its module, one line of ``message``, secrets masked."""
 
     type: str
     message: str
 
 
-class Iteration(Record):
+class Iteration(Record, frozen=True):
     """One call of the scenario's function, and the reading after it. Bytes in bytes; None: not to be had here."""
 
     index: int
@@ -59,7 +57,7 @@ class Iteration(Record):
     cpu_seconds: float | None = None
 
 
-class Growth(Record):
+class Growth(Record, frozen=True):
     """A slope in bytes per iteration, with its 95% interval."""
 
     bytes_per_iteration: float
@@ -67,7 +65,7 @@ class Growth(Record):
     ci_high: float
 
 
-class Channels(Record):
+class Channels(Record, frozen=True):
     """Growth by channel; None where a channel could not be read or not judged."""
 
     retained: Growth | None = None
@@ -75,7 +73,7 @@ class Channels(Record):
     native: Growth | None = None
 
 
-class Site(Record):
+class Site(Record, frozen=True):
     """A line whose live memory grew. ``retained_bytes`` and ``blocks`` are alive at the end."""
 
     file: str
@@ -89,7 +87,7 @@ class Site(Record):
     """The same for the same line of code when lines above it move, or the process restarts."""
 
 
-class Holder(Record):
+class Holder(Record, frozen=True):
     """A container that grew. ``path`` leads from a module to it; empty when no module leads there."""
 
     path: str
@@ -100,7 +98,7 @@ class Holder(Record):
     """The length that it will not exceed, if it says one."""
 
 
-class Verdict(Record):
+class Verdict(Record, frozen=True):
     """The judgement: a state, one sentence, and the evidence."""
 
     state: State
@@ -110,14 +108,14 @@ class Verdict(Record):
     """For ``inconclusive``: how many measured iterations in all would decide."""
 
 
-class Limits(Record):
+class Limits(Record, frozen=True):
     """What the user allows, in bytes per iteration; None: no limit."""
 
     max_growth_bytes: int | None = None
     max_peak_growth_bytes: int | None = None
 
 
-class Eval(Record):
+class Eval(Record, frozen=True):
     """What was asked for."""
 
     name: str
@@ -133,7 +131,7 @@ class Eval(Record):
     model_provider: str | None = None
 
 
-class Git(Record):
+class Git(Record, frozen=True):
     """The checkout that the scenario ran in."""
 
     commit: str
@@ -141,7 +139,7 @@ class Git(Record):
     dirty: bool
 
 
-class Run(Record):
+class Run(Record, frozen=True):
     """When, where and on what."""
 
     id: str
@@ -160,7 +158,7 @@ class Run(Record):
     """What could not be read on this platform."""
 
 
-class Statistics(Record):
+class Statistics(Record, frozen=True):
     """Of one series over the measured iterations, as agno prints them."""
 
     mean: float
@@ -171,7 +169,7 @@ class Statistics(Record):
     p95: float
 
 
-class Summary(Record):
+class Summary(Record, frozen=True):
     """Statistics by series; None where nothing was measured."""
 
     runtime_seconds: Statistics | None = None
@@ -179,7 +177,7 @@ class Summary(Record):
     retained_bytes: Statistics | None = None
 
 
-class Baseline(Record):
+class Baseline(Record, frozen=True):
     """The reading after set-up, before the first iteration."""
 
     retained_bytes: int
@@ -188,7 +186,7 @@ class Baseline(Record):
     native_heap_bytes: int | None = None
 
 
-class Result(Record):
+class Result(Record, frozen=True):
     """One run of one eval: everything that is reported, stored and exported."""
 
     run: Run
@@ -206,7 +204,7 @@ class Result(Record):
     """One sentence for each limit of the user's that was passed."""
 
 
-class ResultFile(Record):
+class ResultFile(Record, frozen=True):
     """The file that ``--json`` writes."""
 
     schema: int

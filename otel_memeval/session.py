@@ -10,8 +10,8 @@ from typing import Protocol
 
 from otel_memeval import wire
 from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.config import Settings
 from otel_memeval.collector import Collector, failure_record, one_line
+from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import shown_path, site_record
@@ -145,7 +145,8 @@ class Session:
         message = one_line(told.failure.message, self._secrets)
         where = f"{shown_path(file, self._folder)}:{line}"
         return TargetError(
-            f"{told.problem}: {told.failure.type}: {message} (at {where})", f"run it alone to see: python {where.rpartition(':')[0]}"
+            f"{told.problem}: {told.failure.type}: {message} (at {where})",
+            f"run it alone to see: python {where.rpartition(':')[0]}",
         )
 
     def _measure(self, worker: Worker) -> None:
@@ -238,7 +239,9 @@ class Session:
         module = self._loaded.module
         growing = [holder for holder in judgement.holders if holder.id in told]
         # The scenario's own first, then what a module leads to, then the rest; within each, the fastest first.
-        growing.sort(key=lambda holder: (not (told[holder.id].path or "").startswith(f"{module}."), not told[holder.id].path))
+        growing.sort(
+            key=lambda holder: (not (told[holder.id].path or "").startswith(f"{module}."), not told[holder.id].path)
+        )
         return [
             Holder(
                 path=told[holder.id].path or "",

@@ -8,7 +8,8 @@ import hashlib
 
 def function_at(source: str, line: int) -> str:
     """The qualified name of the innermost function or class around ``line``; ``<module>`` outside of any, empty when the
-    text is not Python."""
+    text is not Python.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

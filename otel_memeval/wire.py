@@ -46,7 +46,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     holders: list[tuple[int, int, int]]
 
 
-class Hello(Message, tag="hello"):
+class Hello(Message, frozen=True, tag="hello"):
     """The worker runs."""
 
     wire: int
@@ -57,7 +57,7 @@ class Hello(Message, tag="hello"):
     missing_channels: list[str]
 
 
-class Unusable(Message, tag="unusable"):
+class Unusable(Message, frozen=True, tag="unusable"):
     """The target cannot be loaded: ``problem`` says why; ``failure`` if the module raised."""
 
     problem: str
@@ -84,7 +84,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     model_provider: str | None = None
 
 
-class Loaded(Message, tag="loaded"):
+class Loaded(Message, frozen=True, tag="loaded"):
     """The eval is at hand. ``names`` are all that the target stands for; this worker has the first."""
 
     module: str
@@ -94,21 +94,21 @@ class Loaded(Message, tag="loaded"):
     fields: Fields
 
 
-class SetUpFailed(Message, tag="set_up_failed"):
+class SetUpFailed(Message, frozen=True, tag="set_up_failed"):
     """Set-up or ``describe`` raised."""
 
     stage: str
     failure: FailureTold
 
 
-class Ready(Message, tag="ready"):
+class Ready(Message, frozen=True, tag="ready"):
     """Set up; this is the reading that growth is counted from."""
 
     description: str
     reading: Reading
 
 
-class Called(Message):
+class Called(Message, frozen=True):
     """What is told of one call of the scenario's function."""
 
     index: int
@@ -121,17 +121,17 @@ class Called(Message):
     failure: FailureTold | None
 
 
-class IterationDone(Called, tag="iteration"):
+class IterationDone(Called, frozen=True, tag="iteration"):
     """One iteration, and the reading after it."""
 
     reading: Reading
 
 
-class Untraced(Called, tag="untraced"):
+class Untraced(Called, frozen=True, tag="untraced"):
     """During this iteration the scenario switched tracemalloc off, or cleared it: there is nothing to read."""
 
 
-class Paused(Message, tag="paused"):
+class Paused(Message, frozen=True, tag="paused"):
     """The iterations that were asked for are done, or were cut short by a failure."""
 
 
@@ -145,22 +145,20 @@ class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
     bound: int | None
 
 
-class Holders(Message, tag="holders"):
+class Holders(Message, frozen=True, tag="holders"):
     """The containers that were asked about and still live."""
 
     holders: list[HolderTold]
 
 
-class Finished(Message, tag="finished"):
+class Finished(Message, frozen=True, tag="finished"):
     """Torn down; ``failure`` if the tear-down raised."""
 
     failure: FailureTold | None
     packages: dict[str, str]
 
 
-AnyMessage = (
-    Hello | Unusable | Loaded | SetUpFailed | Ready | IterationDone | Untraced | Paused | Holders | Finished
-)
+AnyMessage = Hello | Unusable | Loaded | SetUpFailed | Ready | IterationDone | Untraced | Paused | Holders | Finished
 
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
@@ -180,7 +178,8 @@ def decode(line: bytes) -> AnyMessage:
 
 def from_plain(message: dict[str, object]) -> AnyMessage:
     """As ``decode``, for a message that never left the process."""
-    return msgspec.convert(message, AnyMessage)
+    converted: AnyMessage = msgspec.convert(message, AnyMessage)
+    return converted
 
 
 def load_command(source: str, name: str) -> str:

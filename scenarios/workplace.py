@@ -46,9 +46,7 @@ async def open_workplace(environment: Mapping[str, str]) -> AsyncIterator[Workpl
     async with contextlib.AsyncExitStack() as stack:
         services: EmbeddedServices | None = None
         if settings.embeds_model or settings.embeds_database:
-            services = await EmbeddedServices.start(
-                model_server=settings.embeds_model, database=settings.embeds_database
-            )
+            services = await EmbeddedServices.start(model_server=settings.embeds_model, database=settings.embeds_database)
             stack.push_async_callback(services.stop)
         client = await stack.enter_async_context(_client(settings, services))
         embedded_dsn = services.dsn if services is not None else None

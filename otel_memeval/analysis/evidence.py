@@ -31,7 +31,8 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All series of the measured iterations. Those of levels begin with the reading before the first iteration, so that
-    n iterations give n + 1 values; ``peak`` has n. Bytes."""
+    n iterations give n + 1 values; ``peak`` has n. Bytes.
+    """
 
     warmup: int
     failed: int

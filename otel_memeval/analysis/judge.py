@@ -185,7 +185,8 @@ def _growing_holder(holder: HolderSeries, trend: Trend) -> GrowingHolder:
 
 def _total_agrees(retained: Trend, kept: float, evidence: Evidence) -> bool:
     """Whether the total grows with its lines. Memory that moves from one line to another is no leak; under noise larger
-    than the lines' growth, the total cannot tell."""
+    than the lines' growth, the total cannot tell.
+    """
     if retained.shape in ("growing", "undecided"):
         return True
     return typical_step(evidence.retained) > kept

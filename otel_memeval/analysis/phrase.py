@@ -39,9 +39,11 @@ def phrase(
     if state == "bounded":
         return f"keeps {format_bytes(kept)} more every iteration{where}{held}: a bounded cache that is still filling"
     if state == "creeping" and growth.peak is not None:
-        return f"needs {format_bytes(growth.peak.bytes_per_iteration)} more at its peak every iteration, and keeps none of it"
+        grown = format_bytes(growth.peak.bytes_per_iteration)
+        return f"needs {grown} more at its peak every iteration, and keeps none of it"
     if state == "native-leak" and growth.native is not None:
-        return f"keeps {format_bytes(growth.native.bytes_per_iteration)} more of the C heap every iteration, outside Python's sight"
+        grown = format_bytes(growth.native.bytes_per_iteration)
+        return f"keeps {grown} more of the C heap every iteration, outside Python's sight"
     if state == "settling":
         return f"grew at first and levelled off within {iterations} iterations"
     if state == "stable":

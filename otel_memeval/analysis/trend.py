@@ -8,6 +8,7 @@ and stayed there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -57,7 +58,9 @@ def shape_of(values: Sequence[float], floor_per_step: float) -> Shape:
     length = steps - round(2 * third)
     if last < floor_per_step * length:
         # Nothing, or not enough, in the last third: what was there before has levelled off or come back.
-        return "settled" if min(values[round(2 * third) :]) - values[0] >= floor_per_step * 2 else _back(values, floor_per_step)
+        return (
+            "settled" if min(values[round(2 * third) :]) - values[0] >= floor_per_step * 2 else _back(values, floor_per_step)
+        )
     if min(values[round(2 * third) :]) < max(values[: round(third) + 1]) or _falls(values):
         return "returning"
     if middle < floor_per_step or last < LEVELLED * middle:
@@ -71,7 +74,7 @@ def _back(values: Sequence[float], floor_per_step: float) -> Shape:
 
 def _falls(values: Sequence[float]) -> bool:
     """Whether the series gives back, in single falls, most of what it gains: a sawtooth."""
-    steps = [after - before for before, after in zip(values, values[1:])]
+    steps = [after - before for before, after in pairwise(values)]
     gained = sum(step for step in steps if step > 0)
     lost = -sum(step for step in steps if step < 0)
     return lost > 0.8 * gained
@@ -84,4 +87,4 @@ def trend_of(values: Sequence[float], floor_per_step: float) -> Trend:
 
 def typical_step(values: Sequence[float]) -> float:
     """The median size of a step, whatever its sign: how noisy the series is."""
-    return median([abs(after - before) for before, after in zip(values, values[1:])]) if len(values) > 1 else 0.0
+    return median([abs(after - before) for before, after in pairwise(values)]) if len(values) > 1 else 0.0

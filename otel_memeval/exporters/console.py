@@ -40,9 +40,7 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _size(count: int | None, *, signed: bool = False) -> str:
@@ -69,9 +67,7 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
 def print_verdict(console: Console, result: Result) -> None:
     """One line: the eval, its state, the sentence; then one for each limit that was passed."""
     state = result.verdict.state
-    line = Text.assemble(
-        (result.eval.name, "bold"), ": ", (state, f"bold {_COLOURS[state]}"), ": ", result.verdict.summary
-    )
+    line = Text.assemble((result.eval.name, "bold"), ": ", (state, f"bold {_COLOURS[state]}"), ": ", result.verdict.summary)
     console.print(line, soft_wrap=not console.is_terminal)
     for limit in result.limits_exceeded:
         console.print(Text(f"{result.eval.name}: past its limit: {limit}", style="red"), soft_wrap=True)
@@ -96,7 +92,7 @@ def _iterations(result: Result) -> Table:
 def _iteration_row(one: Iteration, before: int | None) -> list[str]:
     number = f"warm-up {one.index}" if one.phase == "warmup" else str(one.index)
     change = None if before is None or one.retained_bytes is None else one.retained_bytes - before
-    row = [
+    return [
         number if one.status == "ok" else f"{number} !",
         format_seconds(one.duration_seconds),
         _size(one.retained_bytes),
@@ -104,7 +100,6 @@ def _iteration_row(one: Iteration, before: int | None) -> list[str]:
         _size(one.peak_bytes),
         _size(one.uss_bytes if one.uss_bytes is not None else one.rss_bytes),
     ]
-    return row
 
 
 def _statistics(result: Result, runtime: bool) -> Table:
@@ -147,8 +142,6 @@ def _print_growth(console: Console, result: Result) -> None:
         for holder in result.holders:
             bound = f", at most {holder.bound}" if holder.bound is not None else ""
             path = holder.path or "(no module leads to it)"
-            table.add_row(
-                items(holder.items_per_iteration), str(holder.length), Text(f"{path} ({holder.type}{bound})")
-            )
+            table.add_row(items(holder.items_per_iteration), str(holder.length), Text(f"{path} ({holder.type}{bound})"))
         console.print(table)
         console.print()

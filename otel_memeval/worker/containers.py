@@ -38,7 +38,7 @@ def length(container: object) -> int:
 def bound(container: object) -> int | None:
     """The length that a container itself says it will not exceed."""
     if type(container) is LruCache:
-        maxsize = container.cache_info().maxsize  # type: ignore[attr-defined]
+        maxsize = container.cache_info().maxsize
         return None if maxsize is None else int(maxsize)
     if issubclass(type(container), deque):
         return container.maxlen  # type: ignore[attr-defined,no-any-return]

@@ -6,43 +6,39 @@ without allocating. ``benchmarks/reading.py`` compares the two.
 
 from __future__ import annotations
 
-import tracemalloc
+from _tracemalloc import _get_traces
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from itertools import repeat
 from operator import length_hint
-
-try:
-    from _tracemalloc import _get_traces
-except ImportError:  # pragma: no cover - every CPython from 3.10 to 3.14 has it
-
-    def _get_traces() -> list[tuple[object, ...]]:
-        return tracemalloc.take_snapshot().traces._traces  # type: ignore[attr-defined,no-any-return]
-
+from typing import TypeVar
 
 MALLOC_THRESHOLD_BYTES = 512
 """Python's small-object allocator serves up to this size; larger blocks come from malloc (Objects/obmalloc.c)."""
 
 _MANY = 1 << 60
 
+_Item = TypeVar("_Item", bound=Hashable)
+
 Site = tuple[str, int]
 """Where a block was allocated: file name as the code object has it, line number from 1."""
 
 
-def count_equal(items: Iterable[object]) -> dict[object, int]:
+def count_equal(items: Iterable[_Item]) -> dict[_Item, int]:
     """How often each hashable item occurs.
 
     As ``collections.Counter``, three to eight times faster while tracemalloc is on: a Counter allocates an integer an
     item, and every allocation is itself traced. Here ``repeat`` objects count down in C and allocate nothing.
     """
-    counters: defaultdict[object, repeat[None]] = defaultdict(lambda: repeat(None, _MANY))
+    counters: defaultdict[_Item, repeat[None]] = defaultdict(lambda: repeat(None, _MANY))
     any(map(next, map(counters.__getitem__, items)))
     return {item: _MANY - length_hint(counter) for item, counter in counters.items()}
 
 
 def malloc_bytes(size: int) -> int:
     """What glibc takes for a block of ``size`` bytes: 8 bytes of header, rounded up to 16; mapped in whole pages from
-    128 KiB on (malloc/malloc.c: ``request2size``, ``DEFAULT_MMAP_THRESHOLD``)."""
+    128 KiB on (malloc/malloc.c: ``request2size``, ``DEFAULT_MMAP_THRESHOLD``).
+    """
     return (size + 23) & ~15 if size < 131_072 else (size + 16 + 4095) & ~4095
 
 
@@ -73,8 +69,8 @@ def read_heap(is_own: Callable[[str], bool]) -> HeapReading:
     retained_bytes = retained_blocks = malloc = 0
     # A trace is (domain, size, ((file, line),), ...): equal traces are blocks of one size from one line.
     for trace, count in counts.items():
-        size: int = trace[1]  # type: ignore[index]
-        site: Site = trace[2][0]  # type: ignore[index]
+        size = trace[1]
+        site = trace[2][0]
         if size > MALLOC_THRESHOLD_BYTES:
             malloc += malloc_bytes(size) * count
         file = site[0]

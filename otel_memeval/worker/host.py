@@ -135,9 +135,7 @@ class Host:
         if loaded.describe is not None:
             outcome = await caller.call(loaded.describe)
             if outcome.failure is not None:
-                self._send(
-                    {"kind": "set_up_failed", "stage": "describe", "failure": failure_message(outcome.failure)}
-                )
+                self._send({"kind": "set_up_failed", "stage": "describe", "failure": failure_message(outcome.failure)})
                 return False
             description = str(outcome.value)
         self._ready = True

@@ -48,7 +48,16 @@ def _last_line(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
 class Outcome:
     """What one call of the scenario did. ``peak_bytes`` is above what was traced when it began."""
 
-    __slots__ = ("cpu_seconds", "duration_seconds", "failure", "peak_bytes", "started_at_ns", "suspended", "value", "waits")
+    __slots__ = (
+        "cpu_seconds",
+        "duration_seconds",
+        "failure",
+        "peak_bytes",
+        "started_at_ns",
+        "suspended",
+        "value",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self.started_at_ns = time.time_ns()

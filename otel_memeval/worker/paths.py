@@ -12,6 +12,7 @@ import types
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 
 _UNWALKED = (
     *(str, bytes, bytearray, int, float, complex, type(None), range, slice, memoryview),
@@ -36,11 +37,11 @@ def _items(obj: object) -> Iterator[Step]:
     """What a container holds."""
     kind = type(obj)
     if issubclass(kind, dict):
-        for key, value in tuple(dict.items(obj)):  # type: ignore[call-overload]
+        for key, value in tuple(dict.items(cast("dict[object, object]", obj))):
             yield "[*]", value
             yield "{key}", key
     elif issubclass(kind, set):
-        for value in tuple(set.__iter__(obj)):  # type: ignore[call-overload]
+        for value in tuple(set.__iter__(cast("set[object]", obj))):
             yield "[*]", value
     else:
         base = next(base for base in (list, tuple, deque) if issubclass(kind, base))
@@ -114,13 +115,14 @@ def _steps(obj: object) -> Iterator[Step]:
 
 def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
     """Names and contents of all modules: the scenario's first, then what stands outside the standard library."""
-    standard = getattr(sys, "stdlib_module_names", frozenset())
     modules = [
         (name, module)
         for name, module in list(sys.modules.items())
-        if isinstance(module, types.ModuleType) and not name.startswith(__name__.partition(".")[0])
+        if issubclass(type(module), types.ModuleType) and not name.startswith(__name__.partition(".")[0])
     ]
-    modules.sort(key=lambda item: (item[0] != first, item[0].partition(".")[0] in standard, item[0].count(".")))
+    modules.sort(
+        key=lambda item: (item[0] != first, item[0].partition(".")[0] in sys.stdlib_module_names, item[0].count("."))
+    )
     return [(name, vars(module)) for name, module in modules]
 
 

@@ -14,8 +14,10 @@ from collections.abc import Callable
 
 try:
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+except ImportError:
+    HAS_RESOURCE = False  # Windows
+else:
+    HAS_RESOURCE = True
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -23,7 +25,18 @@ class _Mallinfo2(ctypes.Structure):
 
     _fields_ = [
         (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+        for name in [
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        ]
     ]
 
 
@@ -36,7 +49,7 @@ def _find_mallinfo2() -> Callable[[], _Mallinfo2] | None:
         return None
     function.restype = _Mallinfo2
     function.argtypes = []
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 class ProcessReader:
@@ -85,7 +98,7 @@ class ProcessReader:
 
 def waits() -> int | None:
     """How often this process gave up the processor to wait for something (``ru_nvcsw``); None where unknown."""
-    return None if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw if HAS_RESOURCE else None
 
 
 def cpu_seconds() -> float:

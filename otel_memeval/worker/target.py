@@ -95,7 +95,7 @@ def load_module(source: str) -> ModuleType:
 
 
 def _looks_like_eval(value: object) -> bool:
-    return not isinstance(value, type) and hasattr(value, "func") and hasattr(value, "num_iterations")
+    return hasattr(value, "func") and hasattr(value, "num_iterations")
 
 
 def _own_evals(module: ModuleType) -> tuple[list[str], list[str]]:
@@ -108,7 +108,7 @@ def _own_evals(module: ModuleType) -> tuple[list[str], list[str]]:
         elsewhere = any(
             held is value
             for other in list(sys.modules.values())
-            if isinstance(other, ModuleType) and other is not module
+            if other is not module and hasattr(other, "__dict__")
             for held in list(vars(other).values())
             if type(held) is type(value)
         )
@@ -150,14 +150,10 @@ def eval_named(module: ModuleType, name: str) -> Eval:
     if _looks_like_eval(value):
         return eval_of(value, f"{module.__name__}:{name}", name)
     if not callable(value):
-        raise TargetProblem(
-            f"{module.__name__}:{name} is {_a(value)}, neither an eval nor a function{_found(module, [])}"
-        )
+        raise TargetProblem(f"{module.__name__}:{name} is {_a(value)}, neither an eval nor a function{_found(module, [])}")
     if name == "run":
         contents = vars(module)
-        return Eval(
-            f"{module.__name__}", value, contents.get("setup"), contents.get("teardown"), contents.get("describe")
-        )
+        return Eval(f"{module.__name__}", value, contents.get("setup"), contents.get("teardown"), contents.get("describe"))
     return Eval(name, value)
 
 

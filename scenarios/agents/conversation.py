@@ -58,9 +58,7 @@ async def converse(
                     if isinstance(event, ToolCallCompleted) and (event.agent, event.call_id) == (speaker, call.call_id):
                         said.append(Message("tool", event.result, tool_call_id=call.call_id))
                     yield event
-    raise AgentError(
-        f"{speaker}: the model asked for tools {MAX_MODEL_REQUESTS} times in a row; check its instructions"
-    )
+    raise AgentError(f"{speaker}: the model asked for tools {MAX_MODEL_REQUESTS} times in a row; check its instructions")
 
 
 async def _execute(
@@ -76,7 +74,7 @@ async def _execute(
                         result = event.text
                     else:
                         yield event
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its answer
             telemetry.record_error(span, error)
             result, failed = f"Error: {error}", True
     yield ToolCallCompleted(speaker, call.call_id, call.name, result, failed)

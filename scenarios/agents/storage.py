@@ -85,9 +85,7 @@ class Storage:
         rows = await self._fetch("history", {"session_id": session_id, "agent": agent, "limit": num_runs})
         return [message for (messages,) in rows for message in _messages(messages)]
 
-    async def save_run(
-        self, run_id: str, *, session_id: str, agent: str, user_id: str, messages: Sequence[Message]
-    ) -> None:
+    async def save_run(self, run_id: str, *, session_id: str, agent: str, user_id: str, messages: Sequence[Message]) -> None:
         """Keep what a run added to the conversation; the session is made if it is new."""
         values = {"run_id": run_id, "session_id": session_id, "agent": agent, "user_id": user_id}
         await self._execute("save_run", {**values, "messages": Jsonb([message.as_json() for message in messages])})
@@ -133,9 +131,7 @@ def _messages(stored: object) -> list[Message]:
         if isinstance(stored, list):
             return [Message.from_json(message) for message in stored]
     except (AttributeError, ValueError) as error:
-        raise StorageError(
-            f"memeval_team.runs holds a message that cannot be read: {error}; delete that run"
-        ) from error
+        raise StorageError(f"memeval_team.runs holds a message that cannot be read: {error}; delete that run") from error
     raise StorageError("memeval_team.runs holds messages that are not a list; delete that run")
 
 

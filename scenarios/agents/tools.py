@@ -28,9 +28,13 @@ class Tool(Protocol):
     """What an agent can offer to its model."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the model calls it by."""
+
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """What the model is told about it."""
+
     @property
     def parameters(self) -> JsonObject:
         """A JSON schema of type object."""

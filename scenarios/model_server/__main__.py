@@ -60,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Every number can also be set in the environment: {ENVIRONMENT_PREFIX}SEED, …_LATENCY_MS, …_EVERY_429.",
     )
     parser.add_argument("--port", type=_count, default=0, help="0 (default): a free one")
-    parser.add_argument(
-        "--seed", type=_count, default=_from_environment("SEED"), help="changes words and ids of answers"
-    )
+    parser.add_argument("--seed", type=_count, default=_from_environment("SEED"), help="changes words and ids of answers")
     for name, text in (
         ("latency_ms", "wait this many milliseconds before every answer"),
         ("every_429", "answer every N-th request with status 429 and Retry-After"),

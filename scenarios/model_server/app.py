@@ -102,7 +102,8 @@ class ModelServer:
 
 class _EventStream(Response):
     """An answer in pieces, each sent by itself. With ``cut`` half of them are sent and the end is missing, upon which
-    the web server closes the connection in the middle of the answer."""
+    the web server closes the connection in the middle of the answer.
+    """
 
     def __init__(self, pieces: Sequence[str], *, cut: bool, media_type: str) -> None:
         super().__init__(media_type=media_type)

@@ -106,7 +106,7 @@ def _directory() -> Iterator[Path]:
     base = tempfile.gettempdir()
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not everyone_can_enter(Path(base)):
         # PostgreSQL runs as another user then, and TMPDIR is closed to others.
-        base = next((path for path in ("/tmp", "/var/tmp") if everyone_can_enter(Path(path))), base)
+        base = next((path for path in ("/tmp", "/var/tmp") if everyone_can_enter(Path(path))), base)  # noqa: S108 - mkdtemp below
     path = Path(tempfile.mkdtemp(prefix="memeval-", dir=base)).resolve()
     try:
         yield path
@@ -140,9 +140,7 @@ def _first_line(server: subprocess.Popen[str]) -> str:
         return line
     written = server.stderr.read().strip().splitlines()
     cause = written[-1] if written else "it wrote no reason"
-    raise ServiceError(
-        f"local model server: did not start ({cause}); install otel-memeval[scenarios] or set OPENAI_API_KEY"
-    )
+    raise ServiceError(f"local model server: did not start ({cause}); install otel-memeval[scenarios] or set OPENAI_API_KEY")
 
 
 if __name__ == "__main__":

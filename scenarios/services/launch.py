@@ -65,9 +65,7 @@ class EmbeddedServices:
     @classmethod
     def _from_line(cls, process: subprocess.Popen[str], line: str) -> EmbeddedServices:
         if not line:
-            raise ServiceError(
-                f"embedded services: ended with status {process.wait()} before they were ready; try again"
-            )
+            raise ServiceError(f"embedded services: ended with status {process.wait()} before they were ready; try again")
         ready: dict[str, str | None] = json.loads(line)
         error = ready.get("error")
         if error is not None:

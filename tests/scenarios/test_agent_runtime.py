@@ -61,9 +61,7 @@ class Setting:
         return replace(team, **settings)  # type: ignore[arg-type]
 
     async def ask(self, asked: Agent | Team, question: str = QUESTION, *, stream: bool = True) -> list[Event]:
-        answer = asked.arun(
-            question, session_id=self.session_id, user_id=self.user_id, stream=stream, stream_events=True
-        )
+        answer = asked.arun(question, session_id=self.session_id, user_id=self.user_id, stream=stream, stream_events=True)
         async with aclosing(answer) as events:
             return [event async for event in events]
 

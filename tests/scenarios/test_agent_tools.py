@@ -30,7 +30,7 @@ def book(
     return f"{city} {nights} {kinds} {price} {breakfast} {fast}"
 
 
-def no_type(city) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def no_type(city) -> str:  # type: ignore[no-untyped-def]
     return str(city)
 
 

@@ -124,9 +124,7 @@ def test_chat_streams_a_tool_call_in_pieces(model_url: str) -> None:
     """The arguments of a streamed tool call come in pieces after a first one with name and id."""
     question: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How is it in Rio De Janeiro?"}]
     with client(model_url) as api:
-        chunks = list(
-            api.chat.completions.create(model="gpt-5.2", messages=question, tools=[WEATHER_TOOL], stream=True)
-        )
+        chunks = list(api.chat.completions.create(model="gpt-5.2", messages=question, tools=[WEATHER_TOOL], stream=True))
     parts = [part for chunk in chunks for part in chunk.choices[0].delta.tool_calls or ()]
     named = [part.function.name for part in parts if part.function is not None and part.function.name]
     arguments = [part.function.arguments or "" for part in parts if part.function is not None]
@@ -297,9 +295,7 @@ def test_knobs_are_read_from_the_environment(run_model_server: RunServer, monkey
         ("models", b"{}", 405, None),
     ],
 )
-def test_wrong_requests_get_openai_errors(
-    model_url: str, path: str, body: bytes, status: int, param: str | None
-) -> None:
+def test_wrong_requests_get_openai_errors(model_url: str, path: str, body: bytes, status: int, param: str | None) -> None:
     """What cannot be answered is refused in OpenAI's form, with the part that is wrong."""
     answered, text, _ = raw_post(f"{model_url}/{path}", body)
     error = json.loads(text)["error"]

@@ -249,9 +249,7 @@ def test_leaky_team_leaks_on_its_line() -> None:
     lines, first_line = inspect.getsourcelines(leaky_team.run_team)
     bug = first_line + next(index for index, line in enumerate(lines) if "SESSIONS[" in line)
     for before, after in itertools.pairwise(snapshots[1:]):
-        here = [
-            stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__
-        ]
+        here = [stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__]
         worst, second = sorted(here, key=lambda stat: stat.size_diff, reverse=True)[:2]
         assert (worst.traceback[0].filename, worst.traceback[0].lineno) == (leaky_team.__file__, bug)
         assert 64 * 1024 <= worst.size_diff <= 65 * 1024
