@@ -25,9 +25,9 @@ class PerformanceEval:
     func: Callable[[], object]
     """What one iteration calls."""
     measure_runtime: bool = True
-    """Show durations in the report. They are recorded either way."""
+    """Accepted so that agno's arguments fit: durations are measured and shown either way."""
     measure_memory: bool = True
-    """Judge memory. False runs the iterations for their durations only, without tracing."""
+    """Accepted so that agno's arguments fit: memory is measured either way, it is what this tool is for."""
     name: str | None = None
     """Shown, and the ``eval`` label of every gauge; the function's name if missing."""
     warmup_runs: int | None = 10

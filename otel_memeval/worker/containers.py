@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import gc
+import types
+import weakref
 from collections import deque
 from collections.abc import Iterable
 from itertools import compress, filterfalse, repeat
-from operator import is_, is_not
+from operator import is_, not_
 from types import ModuleType
 
 LruCache = type(functools.lru_cache(maxsize=1)(lambda: None))
@@ -22,6 +24,27 @@ MOST_CONTAINERS = 50_000
 
 _BASES = (dict, list, set, deque)
 _CHUNK = 4096
+
+_HOLD_NO_DICT = frozenset(
+    {
+        ModuleType,
+        type,
+        property,
+        classmethod,
+        staticmethod,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.MethodDescriptorType,
+        types.WrapperDescriptorType,
+        types.GetSetDescriptorType,
+        types.MemberDescriptorType,
+        types.ClassMethodDescriptorType,
+        weakref.ReferenceType,
+    }
+)
+"""Not asked for dicts that the garbage collector does not know: theirs (of attributes, defaults, closures) are known, or
+are reached through tuples and dicts that are. Modules must not be asked: in Python 3.12 the one of _asyncio shows objects
+that it has already freed, and touching those makes the next collection run for ever."""
 
 
 def length(container: object) -> int:
@@ -68,21 +91,19 @@ def _untracked_dicts(objects: list[object]) -> list[object]:
 
 
 def find_containers() -> list[object]:
-    """Every container that lives now, apart from the dicts inside ``lru_cache`` objects."""
+    """Every container that lives now; the dict inside an ``lru_cache`` is not one."""
     objects = gc.get_objects()
-    types = list(map(type, objects))
+    kinds_met = list(map(type, objects))
     kinds = _subclasses_of_containers().union(_BASES)
-    containers = list(compress(objects, map(kinds.__contains__, types)))
+    containers = list(compress(objects, map(kinds.__contains__, kinds_met)))
     if len(objects) <= 4 * MOST_CONTAINERS:
-        # Not the modules: in Python 3.12 the one of _asyncio shows objects that it has already freed, and touching
-        # them makes the next collection run for ever. Their dicts are among the objects anyway.
-        walked = list(compress(objects, map(is_not, types, repeat(ModuleType))))
+        walked = list(compress(objects, map(not_, map(_HOLD_NO_DICT.__contains__, kinds_met))))
         containers.extend(_untracked_dicts(walked))
-    caches = list(compress(objects, map(is_, types, repeat(LruCache))))
+    caches = list(compress(objects, map(is_, kinds_met, repeat(LruCache))))
     if caches:
-        inside = {id(referent) for referent in gc.get_referents(*caches) if type(referent) is dict}
-        containers = [container for container in containers if id(container) not in inside]
         containers.extend(caches)
+        hidden = {id(referent) for referent in gc.get_referents(*caches) if type(referent) is dict}
+        containers = list(compress(containers, map(not_, map(hidden.__contains__, map(id, containers)))))
     return containers
 
 

@@ -93,6 +93,7 @@ class Host:
 
     def start_tracing(self) -> None:
         """Trace from here on: after the imports, before set-up."""
+        self._reader.prime()
         self._reader.start()
 
     def set_up(self, loop: asyncio.AbstractEventLoop) -> bool:

@@ -37,6 +37,12 @@ class Reader:
         self._files: dict[str, int] = {}
         self._sentinel: object = None
 
+    def prime(self) -> None:
+        """What a reading allocates once and keeps, before tracing starts."""
+        self._process.c_heap_bytes()
+        self._process.rss_and_uss_bytes()
+        self._lengths = read_lengths()
+
     def start(self) -> None:
         """Begin to trace, one frame a block."""
         tracemalloc.start(1)
@@ -47,14 +53,8 @@ class Reader:
         return tracemalloc.is_tracing() and tracemalloc.get_object_traceback(self._sentinel) is not None
 
     def read_first(self) -> Message:
-        """The reading that growth is counted from: every site, not only what changed.
-
-        Read twice, so that what the reading itself allocates for good is there before.
-        """
+        """The reading that growth is counted from: every site, not only what changed."""
         self.still_tracing()
-        self.read(0)
-        self._sites = {}
-        self._files = {}
         return self.read(0)
 
     def read(self, peak_bytes: int) -> Message:
