@@ -136,18 +136,40 @@ def measure_command(
         keep_going=keep_going,
         show_output=verbose,
     )
-    if json_path not in (None, "-") and not Path(json_path).resolve().parent.is_dir():
-        raise UsageError(f"--json {json_path}: there is no folder to write it in", "create it first")
-    results = _measure_all(targets, options, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-")
-    if json_path is not None:
-        _write_json(json_path, results)
+    if not timeout > 0:  # not a number is not more than 0 either
+        raise UsageError(f"--timeout is {timeout:g}", "it must be more than 0 seconds")
+    if json_path is not None and json_path != "-":
+        _require_writable(json_path)
+    results: list[Result] = []
+    try:
+        _measure_all(
+            targets, options, results, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-"
+        )
+    finally:  # also when a later target cannot be loaded
+        if json_path is not None and (results or sys.exc_info()[0] is None):
+            _write_json(json_path, results)
     return exit_status(results, fail_on)
 
 
+def _require_writable(path: str) -> None:
+    """Before anything is measured: it would be lost."""
+    if not Path(path).resolve().parent.is_dir():
+        raise UsageError(f"--json {path}: there is no folder to write it in", "create it first")
+    if Path(path).is_dir():
+        raise UsageError(f"--json {path}: this is a folder", "name a file in it")
+
+
 def _measure_all(
-    targets: tuple[str, ...], options: Options, *, in_process: bool, quiet: bool, debug: bool, to_stdout: bool
-) -> list[Result]:
-    """Measure and report each target; an interruption ends the rest."""
+    targets: tuple[str, ...],
+    options: Options,
+    results: list[Result],
+    *,
+    in_process: bool,
+    quiet: bool,
+    debug: bool,
+    to_stdout: bool,
+) -> None:
+    """Measure and report each target, into ``results`` as they come; an interruption ends the rest."""
     from otel_memeval.config import from_process
     from otel_memeval.exporters.console import Report, make_console, print_report, print_verdict
     from otel_memeval.exporters.progress import TerminalObserver
@@ -156,7 +178,6 @@ def _measure_all(
 
     settings = from_process()
     out, err = make_console(stderr=to_stdout), make_console(stderr=True)
-    results: list[Result] = []
 
     def report(result: Result) -> None:
         results.append(result)
@@ -176,7 +197,6 @@ def _measure_all(
         failure = results[-1].failure
         if failure is not None and failure.type == "Interrupted":
             break
-    return results
 
 
 def _write_json(path: str, results: list[Result]) -> None:
