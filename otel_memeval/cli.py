@@ -136,15 +136,17 @@ def measure_command(
         keep_going=keep_going,
         show_output=verbose,
     )
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the current folder is gone", "change to one that exists") from None
     if not timeout > 0:  # not a number is not more than 0 either
         raise UsageError(f"--timeout is {timeout:g}", "it must be more than 0 seconds")
     if json_path is not None and json_path != "-":
         _require_writable(json_path)
     results: list[Result] = []
     try:
-        _measure_all(
-            targets, options, results, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-"
-        )
+        _measure_all(targets, options, results, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-")
     finally:  # also when a later target cannot be loaded
         if json_path is not None and (results or sys.exc_info()[0] is None):
             _write_json(json_path, results)
@@ -256,6 +258,13 @@ def _open_standard_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
+def _keep_the_folder_off_the_import_path() -> None:
+    """``python -m`` puts the current folder first: a scenario's ``json.py`` is not meant for this tool."""
+    with contextlib.suppress(OSError):  # the folder is gone
+        if sys.path[0] in ("", os.getcwd()):
+            del sys.path[0]
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line; the exit status."""
     command = COMMANDS.get(arguments[0]) if arguments else None
@@ -280,6 +289,7 @@ def run(arguments: list[str]) -> int:
 def main() -> NoReturn:
     """The console script."""
     _open_standard_streams()
+    _keep_the_folder_off_the_import_path()
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()

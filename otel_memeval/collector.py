@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
 from otel_memeval.records import Baseline, Failure, Iteration, Phase
-from otel_memeval.redact import redact
+from otel_memeval.redact import redact, shortened, visible
 
 _LONGEST_MESSAGE = 300
 
 
 def one_line(text: str, secrets: tuple[str, ...]) -> str:
-    """An error's message, fit to be reported: masked, one line, not too long."""
-    line = " ".join(redact(text, secrets).split())
-    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+    """An error's message, fit to be reported: masked, one line, nothing but what can be shown, not too long."""
+    return shortened(visible(" ".join(redact(text, secrets).split())), _LONGEST_MESSAGE)
 
 
 def failure_record(told: wire.FailureTold, secrets: tuple[str, ...]) -> Failure:
     """A failure as it is reported."""
-    return Failure(type=told.type, message=one_line(told.message, secrets))
+    return Failure(type=shortened(visible(told.type), _LONGEST_MESSAGE), message=one_line(told.message, secrets))
 
 
 class Collector:
@@ -126,8 +127,13 @@ class Collector:
                 changes.append((key, grown))
         return sorted(changes, key=lambda change: (-change[1], change[0]))
 
-    def evidence(self, *, awaits_nothing: bool, bounds: dict[int, int | None] | None = None) -> Evidence:
-        """The series of the measured iterations, the reading before them first."""
+    def evidence(
+        self, *, awaits_nothing: bool, bounds: dict[int, int | None] | None = None, left_out: Collection[int] = ()
+    ) -> Evidence:
+        """The series of the measured iterations, the reading before them first.
+
+        ``bounds``: of containers by id, where they name one. ``left_out``: ids of those that turned out to hold nothing.
+        """
         readings = len(self._readings)
         warmups = min(self.warmups, max(readings - 1, 0))
         levels = self._readings[warmups:]
@@ -135,15 +141,21 @@ class Collector:
         bounds = bounds or {}
         return Evidence(
             warmup=warmups,
-            failed=sum(1 for one in self.iterations if one.status == "error"),
+            failed=sum(1 for one in self.iterations if one.status == "error" and one.phase == "measured"),
             retained=tuple(reading.retained_bytes for reading in levels),
             peak=tuple(reading.peak_bytes for reading in measured),
             native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
+            process=tuple(
+                reading.uss_bytes - reading.traced_current_bytes - (reading.native_heap_bytes or 0)
+                for reading in levels
+                if reading.uss_bytes is not None
+            ),
             sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
             holders=tuple(
                 HolderSeries(id=key, lengths=series(changes, readings)[warmups:], bound=bounds.get(key))
                 for key, changes in self._holders.items()
+                if key not in left_out
             ),
             work=tuple(self._work[warmups:]),
             awaits_nothing=awaits_nothing,

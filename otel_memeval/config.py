@@ -34,7 +34,7 @@ def _git(folder: str) -> Git | None:
     """The checkout around ``folder``; None outside of one, or without git."""
     try:
         said = subprocess.run(
-            ["git", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            ["git", "--no-optional-locks", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
             capture_output=True,
             text=True,
             errors="replace",

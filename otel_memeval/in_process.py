@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,9 +92,18 @@ class _InProcess:
             )
         self._kept = _Kept()
         self._options = options
-        self.host = Host(self._kept.add, lambda file: file.startswith(_OWN_FOLDER))
+        self.host = Host(self._keep, lambda file: file.startswith(_OWN_FOLDER))
         self.host.hello()
         self.plan: Plan
+
+    def _keep(self, message: Message) -> None:
+        """Keep a message, less the C heap: what is kept here, and the tool around it, would show there as well."""
+        reading = message.get("reading")
+        if isinstance(reading, dict):
+            reading["native_heap_bytes"] = None
+        if message["kind"] == "hello":
+            message["missing_channels"] = ["C heap (in the calling process it is the tool's as well)"]
+        self._kept.add(message)
 
     def load(self, source: str, name: str) -> None:
         """Import the target, as the worker would."""
@@ -170,6 +180,7 @@ async def arun_in_process(evaluation: PerformanceEval) -> Result:
     run = _InProcess(Options())
     loaded = _eval_of(evaluation)
     run.use(loaded)
+    await run.host.aprepare()
     run.host.start_tracing()
     try:
         holders: list[int] = []
@@ -187,6 +198,7 @@ async def arun_in_process(evaluation: PerformanceEval) -> Result:
 def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:
     """As ``session.measure`` for one eval, in this process. Raises ``TargetError`` or ``UsageError``."""
     source, name = split_target(target_text)
+    sys.path.insert(0, settings.folder)  # as in the worker
     run = _InProcess(options)
     run.load(source, name)
     _blocking(run, options.keep_going)

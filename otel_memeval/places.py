@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from otel_memeval.analysis.judge import GrowingSite
 from otel_memeval.records import Site
 from otel_memeval.source import function_at, signature
 
+_INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]python3\.\d+t?)[/\\]")
+"""Where packages and the standard library are installed, up to the last such folder in a path."""
+
 
 def shown_path(file: str, folder: str) -> str:
-    """``file`` relative to ``folder`` where it lies below it, or from ``site-packages`` on; else as it is."""
+    """``file`` relative to ``folder`` where it lies below it, or from ``site-packages`` or the
+    standard library's folder on; else as it is.
+    """
     if not os.path.isabs(file):
         return file
     try:
@@ -20,21 +26,18 @@ def shown_path(file: str, folder: str) -> str:
         return file
     if not relative.startswith(".." + os.sep):
         return relative
-    for landmark in ("site-packages", "dist-packages"):
-        _, found, rest = file.partition(f"{os.sep}{landmark}{os.sep}")
-        if found:
-            return rest
-    return file
+    installed = _INSTALLED.search(file)
+    return file[installed.end() :] if installed else file
 
 
 def site_record(site: GrowingSite, folder: str) -> Site:
     """The site with its function and signature; ``folder`` is where the worker was started."""
     file, line = site.key
     try:
-        source = Path(folder, file).read_text(encoding="utf-8", errors="replace")
+        source = Path(folder, file).read_text(encoding="utf-8-sig", errors="replace")
     except (OSError, ValueError):  # <string>, <frozen ...>, a file in an archive
         source = ""
-    lines = source.splitlines()
+    lines = source.split("\n")  # as Python counts lines: splitlines() also splits at form feeds
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     function = function_at(source, line) if source else ""
     path = shown_path(file, folder)

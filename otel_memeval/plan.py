@@ -57,10 +57,13 @@ def _at_least(name: str, value: int, least: int) -> int:
     return value
 
 
-def _limit(option: int | None, field: int | str | None) -> int | None:
+def _limit(name: str, option: int | None, field: int | str | None) -> int | None:
     if option is not None:
         return option
-    return None if field is None else parse_bytes(field)
+    try:
+        return None if field is None else parse_bytes(field)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.what}", error.remedy) from None
 
 
 def plan(loaded: wire.Loaded, options: Options) -> Plan:
@@ -75,14 +78,17 @@ def plan(loaded: wire.Loaded, options: Options) -> Plan:
         iterations = _at_least(f"num_iterations of {name}", own, 1)
         asked = options.max_iterations if options.max_iterations is not None else fields.max_iterations
         most = max(4 * iterations, FEWEST_MAX_ITERATIONS) if asked is None else max(iterations, asked)
-        if options.max_iterations is not None:
-            _at_least("--max-iterations", options.max_iterations, 1)
+        if asked is not None:
+            _at_least("--max-iterations" if options.max_iterations is not None else f"max_iterations of {name}", asked, 1)
     if options.warmup is not None:
         warmup = _at_least("--warmup", options.warmup, 0)
     else:
         warmup = _at_least(f"warmup_runs of {name}", own_warmup, 0)
-    top = options.top if options.top is not None else fields.top_n_memory_allocations
-    if options.timeout_seconds <= 0:
+    if options.top is not None:
+        top = _at_least("--top", options.top, 0)
+    else:
+        top = _at_least(f"top_n_memory_allocations of {name}", fields.top_n_memory_allocations, 0)
+    if not options.timeout_seconds > 0:  # not a number is not more than 0 either
         raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
     return Plan(
         eval=Eval(
@@ -91,8 +97,10 @@ def plan(loaded: wire.Loaded, options: Options) -> Plan:
             warmup=warmup,
             max_iterations=most,
             limits=Limits(
-                max_growth_bytes=_limit(options.max_growth_bytes, fields.max_growth),
-                max_peak_growth_bytes=_limit(options.max_peak_growth_bytes, fields.max_peak_growth),
+                max_growth_bytes=_limit(f"max_growth of {name}", options.max_growth_bytes, fields.max_growth),
+                max_peak_growth_bytes=_limit(
+                    f"max_peak_growth of {name}", options.max_peak_growth_bytes, fields.max_peak_growth
+                ),
             ),
             eval_id=fields.eval_id,
             agent_id=fields.agent_id,
@@ -101,7 +109,7 @@ def plan(loaded: wire.Loaded, options: Options) -> Plan:
             model_provider=fields.model_provider,
         ),
         most_iterations=most,
-        top=_at_least("--top", top, 0),
+        top=top,
         debug=fields.debug_mode,
         show_progress=fields.show_spinner,
     )

@@ -5,6 +5,7 @@ Schema 1 (0.1.0): the first. Adding a field is free; renaming or removing one is
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 import msgspec
@@ -213,7 +214,12 @@ class ResultFile(Record, frozen=True):
 
 def to_json(results: list[Result]) -> bytes:
     """The result file, indented, with a newline at its end."""
-    return msgspec.json.format(msgspec.json.encode(ResultFile(schema=SCHEMA, runs=results)), indent=2) + b"\n"
+    file = ResultFile(schema=SCHEMA, runs=results)
+    try:
+        data = msgspec.json.encode(file)
+    except UnicodeEncodeError:  # half a character, as in a path that is not UTF-8: written as a question mark
+        data = json.dumps(msgspec.to_builtins(file), ensure_ascii=False).encode("utf-8", "replace")
+    return msgspec.json.format(data, indent=2) + b"\n"
 
 
 def from_json(data: bytes) -> list[Result]:

@@ -1,37 +1,110 @@
-"""Keeps secrets out of everything that is reported. Pure: the secrets to look for are handed in."""
+"""Makes text fit to be reported: no secrets, nothing that a terminal would obey. Pure: the secrets are handed in."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote
 
 MASK = "***"
 
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|COOKIE", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"KEY(?!BOARD|MAP)|TOKEN(?!IZ|S\b)|SECRET|PASSW|PASSPHRASE|(?:^|_)PASS(?:_|$)|_PWD\b|CREDENTIAL|COOKIE"
+    r"|AUTH(?!OR(?!I[SZ])|_SOCK)",
+    re.IGNORECASE,
+)
+"""Not the names beside them: AUTHOR, TOKENIZERS_PARALLELISM, MAX_TOKENS, SSH_AUTH_SOCK."""
+
 _SHORTEST_SECRET = 6
+_SHORTEST_LINE = 16
+
+_PASSWORD_IN_URL = re.compile(r"(://[^\s:/@]*:)([^\s/]+)(@)")
 
 _PATTERNS = (
-    # A password in a URL, or after a keyword.
-    (re.compile(r"(\w+://[^\s:/@]*:)[^\s@/]+(@)"), rf"\1{MASK}\2"),
-    (re.compile(r"(?i)\b(password|passwd|pwd|secret|token|api[_-]?key)(\s*[=:]\s*)['\"]?[^\s'\",;)]+"), rf"\1\2{MASK}"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {MASK}"),
-    # API keys by their form: sk-..., and what other services issue.
-    (re.compile(r"\b(?:sk|pk|rk|ghp|gho|glpat|xox[abp])[-_][\w*-]{6,}"), MASK),
+    (_PASSWORD_IN_URL, rf"\1{MASK}\3"),
+    # After a keyword, as in a connection string, a header, a query, JSON or a dict.
+    (
+        re.compile(
+            r"(?i)(password|passwd|pwd|secret|token|(?:api|access|private|secret)[_-]?key)(\\?['\"]?\s*[=:]\s*)"
+            r"(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\\?['\"]?[^\s'\",;)]+)"
+        ),
+        rf"\1\2{MASK}",
+    ),
+    (re.compile(r"(?i)\b(authorization['\"]?\s*[=:]\s*['\"]?\w+\s+)[^\s'\",;]+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(bearer\s+)(?=[\w.~+/=-]*\d|[\w.~+/=-]{16})[\w.~+/=-]{6,}"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(basic\s+)(?=[\w+/]*[\d=])[\w+/]{6,}=*"), rf"\1{MASK}"),
+    # API keys by their form; a digit, or a service's own asterisk, tells them from words with a hyphen.
+    (re.compile(r"\bsk-(?=[\w-]{0,200}[\d*])[\w*-]{6,}"), MASK),
+    (re.compile(r"\b(?:[spr]k_(?:live|test)|gh[opsu]|github_pat|glpat|xox[abprs]|hf)[-_][\w*-]{6,}"), MASK),
+    (re.compile(r"\b(?:AKIA[0-9A-Z]{16}|AIza[\w-]{35})"), MASK),
 )
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)")
+"""What colours, moves the cursor, or sets a title (ECMA-48, 5.4 and 5.6)."""
+
+_JOINERS = "\u200c\u200d"
 
 
 def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values of the variables whose names say that they are secret, longest first; those in URLs too."""
-    found = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
-    for value in environment.values():
-        found.update(match.group(1) for match in re.finditer(r"\w+://[^\s:/@]*:([^\s@/]+)@", value))
-    return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
+    """Values of the variables whose names say that they are secret, and passwords in URLs; longest first.
+
+    Of each also the forms in which it is likely to be seen: decoded from a URL, escaped, line by line.
+    """
+    found: set[str] = set()
+    for name, value in environment.items():
+        if _SECRET_NAME.search(name):
+            found.update(_forms(value))
+        for match in _PASSWORD_IN_URL.finditer(value):
+            found.update(_forms(match.group(2)))
+    return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=lambda one: (-len(one), one)))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret.strip()
+    yield unquote(secret).strip()
+    yield repr(secret.strip())[1:-1]
+    for line in secret.splitlines():
+        if len(line.strip()) >= _SHORTEST_LINE:
+            yield line.strip()
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with every known secret, and everything that looks like one, masked."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
+    """``text`` with every known secret (longer than the mask), and everything that looks like one, masked."""
+    known = [secret for secret in secrets if len(secret) > len(MASK)]
+    text = _without(text, known)
     for pattern, masked in _PATTERNS:
         text = pattern.sub(masked, text)
+    return _without(text, known)
+
+
+def _without(text: str, secrets: list[str]) -> str:
+    # Again while there are any: a mask may complete a secret that holds asterisks itself.
+    while found := [secret for secret in secrets if secret in text]:
+        for secret in found:
+            text = text.replace(secret, MASK)
     return text
+
+
+def visible(text: str) -> str:
+    r"""``text`` as one piece of a line that a terminal only shows.
+
+    Colours and other escape sequences are gone; what else is not printable (control characters, line ends, marks that turn
+    the direction of writing, halves of characters) is written as Python would, such as ``\x07``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text).expandtabs()))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def shortened(text: str, most: int) -> str:
+    """``text``, or its beginning with an ellipsis where it has more than ``most`` characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.judge import Judgement, judge
 from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
-from otel_memeval.errors import MemevalError, TargetError
+from otel_memeval.errors import MemevalError, TargetError, WorkerError
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
@@ -85,6 +86,7 @@ class Session:
         self._description = ""
         self._packages: dict[str, str] = {}
         self._bounds: dict[int, int | None] = {}
+        self._not_holders: set[int] = set()
         self._told_holders: dict[int, wire.HolderTold] = {}
         self._loaded: wire.Loaded
         self._plan: Plan
@@ -103,6 +105,7 @@ class Session:
             environment=self._settings.environment,
             python=self._options.python,
             show_output=self._options.show_output,
+            secrets=self._secrets,
         )
         with WorkerProcess(settings) as worker:
             self._load(worker)
@@ -110,9 +113,14 @@ class Session:
                 self._measure(worker)
             except Ended as ended:
                 self._ended(ended)
+            except WorkerError as error:
+                self._failure = Failure(type="Crash", message=one_line(str(error), self._secrets))
             except KeyboardInterrupt:
                 self._failure = Failure(type="Interrupted", message="interrupted; this is what was measured until then")
+                self._take(worker)
             hello = worker.hello
+        if worker.interrupted and self._failure is None:
+            self._failure = Failure(type="Interrupted", message="interrupted after the last iteration")
         self._observer.printed(redact(worker.output(), self._secrets))
         return self._result(hello)
 
@@ -179,6 +187,7 @@ class Session:
         first = 1 + (self._collector.warmups if phase == "warmup" else self._collector.measured)
         worker.send(wire.iterate_command(phase, first, count, keep_going=self._options.keep_going))
         index = first
+        failed = untraced = False
         while True:
             started_at = datetime.now(timezone.utc).isoformat()
             start = time.monotonic()
@@ -189,8 +198,10 @@ class Session:
                 self._iterated(self._collector.unread(phase, index, started_at, time.monotonic() - start, error), measured)
                 raise
             if isinstance(message, wire.IterationDone):
+                failed = failed or message.failure is not None
                 self._iterated(self._collector.iteration(message), measured)
             elif isinstance(message, wire.Untraced):
+                untraced = True
                 error = Failure(
                     type="Untraced",
                     message="the scenario stopped or cleared tracemalloc, so what it keeps cannot be seen; remove that call",
@@ -200,8 +211,15 @@ class Session:
                     measured,
                 )
             elif isinstance(message, wire.Paused):
-                return index == first + count
+                return index == first + count and not untraced and (self._options.keep_going or not failed)
             index += 1
+
+    def _take(self, worker: WorkerProcess) -> None:
+        """Iterations that were done and told, and not heard before the interruption."""
+        with contextlib.suppress(WorkerError):
+            for message in worker.said_already():
+                if isinstance(message, wire.IterationDone) and self._collector.baseline is not None:
+                    self._collector.iteration(message)
 
     def _iterated(self, iteration: Iteration, measured: int) -> None:
         growing = []
@@ -213,7 +231,11 @@ class Session:
         self._observer.iterated(iteration, growing, self._plan.eval.warmup + measured)
 
     def _judge(self) -> Judgement:
-        return judge(self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds))
+        return judge(
+            self._collector.evidence(
+                awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds, left_out=self._not_holders
+            )
+        )
 
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
         worker.send(wire.finish_command([holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]]))
@@ -222,6 +244,8 @@ class Session:
             if isinstance(message, wire.Holders):
                 self._told_holders = {told.id: told for told in message.holders}
                 self._bounds = {told.id: told.bound for told in message.holders}
+                asked = {holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]}
+                self._not_holders = asked - set(self._bounds)
             elif isinstance(message, wire.Finished):
                 self._packages = message.packages
                 if message.failure is not None:

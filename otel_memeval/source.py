@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import warnings
 
 
 def function_at(source: str, line: int) -> str:
@@ -11,17 +12,20 @@ def function_at(source: str, line: int) -> str:
     text is not Python.
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the scenario's own string literals
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     names: list[str] = []
     body: list[ast.AST] = [tree]
     while body:
-        node = body.pop()
-        for child in ast.iter_child_nodes(node):
-            first = getattr(child, "lineno", None)
+        children = list(ast.iter_child_nodes(body.pop()))
+        for child in children:
+            if isinstance(child, ast.match_case):  # has no lines of its own
+                children.extend(child.body)
             last = getattr(child, "end_lineno", None)
-            if first is None or last is None or not _first_line(child) <= line <= last:
+            if last is None or not _first_line(child) <= line <= last:
                 continue
             if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 names.append(child.name)

@@ -8,7 +8,7 @@ from otel_memeval.errors import UsageError
 
 _BYTES = {"": 1, "b": 1, "kib": 1 << 10, "k": 1 << 10, "mib": 1 << 20, "m": 1 << 20, "gib": 1 << 30, "g": 1 << 30}
 _BYTES |= {"kb": 1000, "mb": 1000**2, "gb": 1000**3}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,18})(\.\d{1,18})?\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 
 
 def parse_bytes(text: str | int) -> int:
@@ -18,35 +18,36 @@ def parse_bytes(text: str | int) -> int:
     else, and for negative numbers.
     """
     match = _SIZE.fullmatch(str(text))
-    factor = _BYTES.get(match.group(2).lower()) if match else None
+    factor = _BYTES.get(match.group(3).lower()) if match else None
     if match is None or factor is None:
         raise UsageError(f"{text!r} is not a size", "write bytes (4096) or a unit (16KiB, 1.5MiB)")
-    return round(float(match.group(1)) * factor)
+    return int(match.group(1)) * factor + round(float(match.group(2) or 0) * factor)
 
 
 def format_bytes(count: float, *, signed: bool = False) -> str:
     """``1536`` as ``"1.50 KiB"``; whole bytes below 1 KiB. ``signed`` writes a plus sign as well."""
     sign = "-" if count < 0 else "+" if signed and count > 0 else ""
     size = abs(count)
-    if size < 1024:
-        whole = f"{size:.0f}" if size >= 10 or size == int(size) else f"{size:.1f}"
+    # The limits are where rounding would show another digit: 9.996 is written 10.0, 1023.7 is the next unit's.
+    if size < 1023.5:
+        whole = f"{size:.0f}" if size >= 9.95 or size == int(size) else f"{size:.1f}"
         return f"{sign}{whole} B"
     for unit in ("KiB", "MiB", "GiB"):
         size /= 1024
-        if size < 1024 or unit == "GiB":
+        if size < 1023.5 or unit == "GiB":
             break
-    digits = 2 if size < 10 else 1 if size < 100 else 0
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
     return f"{sign}{size:.{digits}f} {unit}"
 
 
 def format_seconds(seconds: float) -> str:
     """``0.0123`` as ``"12.3 ms"``, ``83`` as ``"1 min 23 s"``."""
-    if seconds < 1e-3:
+    if seconds < 0.9995e-3:
         return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
-        return f"{seconds * 1e3:.{1 if seconds < 0.1 else 0}f} ms"
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.{1 if seconds < 0.09995 else 0}f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"

@@ -166,7 +166,7 @@ _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 def decode(line: bytes) -> AnyMessage:
     """One line of the worker's. Raises ``WorkerError`` for what is not a message of this version."""
     try:
-        message = _DECODER.decode(line)
+        message = _DECODER.decode(_without_surrogates(line) if b"\\ud" in line else line)
     except msgspec.MsgspecError as error:
         raise WorkerError(f"the worker said something unknown ({error})", "reinstall otel-memeval") from None
     if isinstance(message, Hello) and message.wire != WIRE_VERSION:
@@ -176,10 +176,17 @@ def decode(line: bytes) -> AnyMessage:
     return message
 
 
+def _without_surrogates(line: bytes) -> bytes:
+    """Halves of a character, such as bytes of a file name that is not UTF-8, become question marks."""
+    try:
+        return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return line
+
+
 def from_plain(message: dict[str, object]) -> AnyMessage:
     """As ``decode``, for a message that never left the process."""
-    converted: AnyMessage = msgspec.convert(message, AnyMessage)
-    return converted
+    return decode(json.dumps(message).encode("ascii"))
 
 
 def load_command(source: str, name: str) -> str:

@@ -116,6 +116,7 @@ team_response_with_memory_impact = PerformanceEval(
     func=run_team,
     num_iterations=5,
     warmup_runs=0,
+    max_iterations=5,  # as in the seed: five, whatever the verdict; it says how many would decide
     measure_runtime=False,
     memory_growth_tracking=True,
     setup=setup,

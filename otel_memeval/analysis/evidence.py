@@ -41,6 +41,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     peak: tuple[int, ...]
     native: tuple[int, ...]
     """Empty where the platform has no such channel."""
+    process: tuple[int, ...]
+    """Unique memory of the process, less what the traced heap and the C heap explain; empty where unknown."""
     sites: dict[SiteKey, tuple[int, ...]]
     """Only sites whose live bytes changed."""
     blocks: dict[SiteKey, int]

@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from statistics import median
+
 import msgspec
 
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey
-from otel_memeval.analysis.trend import FEWEST_STEPS, Trend, trend_of, typical_step
+from otel_memeval.analysis.evidence import Evidence, SiteKey
+from otel_memeval.analysis.trend import FEWEST_STEPS, Trend, jitter, trend_of, typical_step
 from otel_memeval.records import Channels, Growth, State
 from otel_memeval.units import format_bytes
 
-SITE_FLOOR_BYTES = 32
-"""Growth per iteration below which a single line is not worth a word."""
+SITE_FLOOR_BYTES = 8
+"""Growth per iteration below which a single line is not worth a word: one pointer in a list."""
 
-TOTAL_FLOOR_BYTES = 64
-"""The same for everything that is retained together."""
+TOTAL_FLOOR_BYTES = 48
+"""The same for everything that is retained together; a leak below it is found by its holder."""
 
-PEAK_FLOOR_BYTES = 512
+PEAK_FLOOR_BYTES = 256
 """The same for the peak."""
 
-NATIVE_FLOOR_BYTES = 2048
-"""The same for the C heap, which keeps books of its own."""
+NATIVE_FLOOR_BYTES = 64
+"""The same for the C heap, when it is quiet."""
+
+DRIFT = 2e-5
+"""A large C heap drifts by this part of itself an iteration without leaking: holes of other sizes than what was freed."""
+
+JITTERS = 1.0
+"""Growth outside of the traced heap is believed from this many times its usual jitter on."""
+
+PROCESS_FLOOR_BYTES = 65_536
+"""The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
+come to some ten kilobytes an iteration for a long while."""
+
+MOST_STEPS = 0.8
+"""And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
+
+UNEXPLAINED = 0.05
+"""Growth outside of the traced heap has to be more than this part of the growth inside: malloc's headers are not ours."""
+
+HOLDER_FLOOR_ITEMS = 0.2
+"""A container that gains an item every fifth iteration."""
+
+FEWEST_FOR_HOLDERS = 10
+"""Iterations from which on a growing container is a leak although its bytes are too few to tell."""
+
+OPEN_PEAK = 0.1
+"""A peak that cannot be told yet is worth more iterations if it rose by this part of itself."""
+
+OPEN_PART = 1e-3
+"""A total that cannot be told yet is worth more iterations if it rises by this part of itself an iteration; below, the
+verdict says that it was too little to tell."""
+
+MOVED = 0.25
+"""If all lines together keep less than this part of what the growing ones gain, memory only moved between lines."""
 
 IDLE_PEAK_BYTES = 640
 """A sync function that allocates no more than the call itself costs."""
@@ -27,10 +64,6 @@ IDLE_PEAK_BYTES = 640
 IDLE_ASYNC_PEAK_BYTES = 65_536
 IDLE_CPU_SECONDS = 0.02
 """What an agent framework may spend on making a stream that nobody reads."""
-
-
-FEWEST_FOR_HOLDERS = 10
-"""Iterations from which on a growing container is a leak although its bytes are too few to tell."""
 
 
 class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,76 +96,153 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     iterations_needed: int | None = None
 
 
+class _Series(msgspec.Struct, frozen=True, kw_only=True):
+    """The trends of everything, worked out once."""
+
+    retained: Trend
+    peak: Trend
+    native: Trend
+    process: Trend
+    sites: tuple[GrowingSite, ...]
+    open_sites: tuple[Trend, ...]
+    """Trends of lines that cannot be told yet."""
+    holders: tuple[GrowingHolder, ...]
+    kept: float
+    """Bytes an iteration that the growing lines keep together."""
+    net: float
+    """The same less what other lines steadily lose."""
+
+
 def judge(evidence: Evidence) -> Judgement:
     """The verdict on a run. Never ``stable`` for want of evidence: too few iterations are ``inconclusive``."""
     iterations = len(evidence.peak)
-    sites, sites_undecided = _growing_sites(evidence)
-    holders = _growing_holders(evidence)
-    retained = trend_of(_settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES)
-    peak = trend_of(evidence.peak, PEAK_FLOOR_BYTES)
-    native = trend_of(_settled_start(evidence, evidence.native), NATIVE_FLOOR_BYTES) if evidence.native else None
-    growth = Channels(
-        retained=_judged(retained, iterations),
-        peak=_judged(peak, iterations),
-        native=_judged(native, iterations) if native else None,
-    )
+    series = _series(evidence)
+    growth = _channels(series, iterations)
 
     def judgement(state: State, *reasons: str, iterations_needed: int | None = None) -> Judgement:
         return Judgement(
             state=state,
             reasons=reasons,
             growth=growth,
-            sites=sites,
-            holders=holders,
+            sites=series.sites,
+            holders=series.holders,
             iterations_needed=iterations_needed,
         )
 
     if evidence.failed:
-        return judgement("failed", f"{evidence.failed} of {iterations} measured iterations raised an error")
+        return judgement("failed", f"{evidence.failed} iterations raised an error")
     if iterations == 0:
         return judgement("failed", "no iteration was measured")
-    idle = "" if holders or sites else _idle_reason(evidence)
-    kept = sum(site.bytes_per_iteration for site in sites)
-    unbounded = [holder for holder in holders if holder.bound is None]
-    if sites and _total_agrees(retained, kept, evidence):
-        if holders and not unbounded:
-            return judgement("bounded", *(_bounded_reason(holder) for holder in holders))
-        return judgement("leaking", *_leak_reasons(sites, kept, iterations))
-    if unbounded and iterations >= FEWEST_FOR_HOLDERS and evidence.retained[-1] > evidence.retained[0]:
+    unbounded = [holder for holder in series.holders if holder.bound is None]
+    if series.sites and series.net >= MOVED * series.kept and _total_agrees(series, evidence):
+        if series.holders and not unbounded:
+            return judgement("bounded", *(_bounded_reason(holder) for holder in series.holders))
+        return judgement("leaking", *_leak_reasons(series, iterations))
+    if unbounded and iterations >= FEWEST_FOR_HOLDERS and series.retained.growth.bytes_per_iteration > 0:
         return judgement("leaking", _holder_reason(unbounded[0], iterations))
+    for name, trend in (("the C heap", series.native), ("the process' own memory", series.process)):
+        if trend.shape == "growing" and trend.growth.bytes_per_iteration > UNEXPLAINED * max(series.kept, 0):
+            return judgement(
+                "native-leak", f"{name} grew by {_per_iteration(trend.growth)}, and the traced heap does not explain it"
+            )
+    idle = _idle_reason(evidence)
     if idle:
         return judgement("idle", idle)
-    if native and native.shape == "growing":
-        return judgement(
-            "native-leak",
-            f"the C heap grew by {_per_iteration(native.growth)} and the traced heap does not explain it",
-        )
-    if peak.shape == "growing":
+    if series.peak.shape == "growing":
         return judgement(
             "creeping",
-            f"the peak rose to the end, by {_per_iteration(peak.growth)}; retained memory did not ({retained.shape})",
+            f"the peak rose to the end, by {_per_iteration(series.peak.growth)}; "
+            f"retained memory did not ({series.retained.shape})",
         )
+    return _without_growth(series, evidence, judgement)
+
+
+def _without_growth(series: _Series, evidence: Evidence, judgement: Callable[..., Judgement]) -> Judgement:
+    """What is left when nothing is plainly growing: undecided, levelled off, or stable."""
+    iterations = len(evidence.peak)
     undecided = [
-        name
-        for name, open_ in (
-            ("retained memory", retained.shape in ("undecided", "growing")),
-            ("a line's live memory", sites_undecided or bool(sites)),
-            ("the peak", peak.shape == "undecided"),
-            ("the C heap", native is not None and native.shape == "undecided"),
+        (name, trend, trend.growth.bytes_per_iteration >= OPEN_PART * level)
+        for name, trend, level in (
+            ("retained memory", series.retained, _level(evidence.retained)),
+            ("the C heap", series.native, _level(evidence.native)),
+            ("the peak", series.peak, 0.0 if _peak_rose(evidence) else math.inf),
+            *(("a line's live memory", trend, _level(evidence.retained)) for trend in series.open_sites[:1]),
         )
-        if open_
+        if trend.shape == "undecided" or (trend is series.retained and trend.shape == "growing")
     ]
-    if undecided or iterations < FEWEST_STEPS:
-        needed = max(2 * iterations, FEWEST_STEPS + 1)
-        what = " and ".join(undecided) or "too little was measured: it"
+    worth_more = [(name, trend) for name, trend, relevant in undecided if relevant]
+    if worth_more or iterations < FEWEST_STEPS:
+        needed = max((trend.steps_needed or 2 * iterations for _, trend in worth_more), default=FEWEST_STEPS + 1)
+        names = " and ".join(name for name, _ in worth_more)
+        what = names or f"{iterations} of at least {FEWEST_STEPS} iterations were measured: it"
         return judgement(
             "inconclusive",
-            f"{what} may still be warming up; {needed} iterations would tell",
+            f"{what} may be leaking or still warming up; {needed} iterations would tell",
             iterations_needed=needed,
         )
-    if retained.shape == "settled":
-        return judgement("settling", "retained memory grew at first and levelled off")
-    return judgement("stable", f"no line, no container and no total went on growing over {iterations} iterations")
+    too_little = [f"{name} moved too little to tell in {iterations} iterations" for name, _, _ in undecided]
+    retained = evidence.retained
+    if series.retained.shape == "settled":
+        grown = format_bytes(retained[-1] - retained[0], signed=True)
+        return judgement("settling", f"retained memory rose by {grown}, and no longer rises", *too_little)
+    return judgement("stable", "no line, no container and no channel went on growing", *too_little)
+
+
+def _level(values: Sequence[int]) -> float:
+    return float(abs(values[0])) if values else 0.0
+
+
+def _peak_rose(evidence: Evidence) -> bool:
+    peak = _settled_start(evidence, evidence.peak)
+    return bool(peak) and max(peak) - peak[0] > OPEN_PEAK * median(peak)
+
+
+def _series(evidence: Evidence) -> _Series:
+    sites, open_sites, lost = _site_trends(evidence)
+    kept = sum(site.bytes_per_iteration for site in sites)
+    return _Series(
+        retained=trend_of(_settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES),
+        peak=trend_of(_settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES),
+        native=_outside(_settled_start(evidence, evidence.native), NATIVE_FLOOR_BYTES),
+        process=_process_trend(_settled_start(evidence, evidence.process)),
+        sites=sites,
+        open_sites=open_sites,
+        holders=_growing_holders(evidence),
+        kept=kept,
+        net=kept - lost,
+    )
+
+
+def _outside(values: Sequence[int], floor: float) -> Trend:
+    """The trend of a channel outside of the traced heap, which other code's small change makes jitter.
+
+    Neighbours are averaged: what every other reading finds in another place, as the readings' own tables, cancels out.
+    """
+    floor = max(floor, DRIFT * abs(values[0])) if values else floor
+    smooth = [(before + after) / 2 for before, after in pairwise(values)]
+    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)))
+
+
+def _process_trend(values: Sequence[int]) -> Trend:
+    trend = _outside(values, PROCESS_FLOOR_BYTES)
+    later = [after - before for before, after in pairwise(values)][len(values) // 2 :]
+    if trend.shape == "growing" and sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later):
+        return Trend(shape="returning", growth=trend.growth)
+    return trend
+
+
+def _channels(series: _Series, iterations: int) -> Channels:
+    """Growth by channel. Where the total is noisy and lines are not, their sum is the better figure."""
+    if iterations < 2:
+        return Channels()
+    retained = series.retained.growth
+    spread = retained.ci_high - retained.ci_low
+    if series.sites and spread > 0.1 * abs(retained.bytes_per_iteration):
+        low = min(retained.ci_low, series.net)
+        high = max(retained.ci_high, series.net)
+        retained = Growth(bytes_per_iteration=series.net, ci_low=low, ci_high=high)
+    outside = series.process if series.process.shape == "growing" and series.native.shape != "growing" else series.native
+    return Channels(retained=retained, peak=series.peak.growth, native=outside.growth)
 
 
 def _settled_start(evidence: Evidence, values: tuple[int, ...]) -> tuple[int, ...]:
@@ -140,17 +250,14 @@ def _settled_start(evidence: Evidence, values: tuple[int, ...]) -> tuple[int, ..
     return values if evidence.warmup else values[1:]
 
 
-def _judged(trend: Trend, iterations: int) -> Growth | None:
-    return trend.growth if iterations > 1 else None
-
-
-def _growing_sites(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], bool]:
-    """The growing lines, and whether there are lines that may be."""
+def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Trend, ...], float]:
+    """The growing lines, the trends of those that cannot be told, and what lines steadily lose (bytes an iteration)."""
     growing = []
-    undecided = False
+    undecided = []
+    lost = 0.0
     for key, values in evidence.sites.items():
-        trend = trend_of(_settled_start(evidence, values), SITE_FLOOR_BYTES)
-        undecided = undecided or trend.shape == "undecided"
+        judged = _settled_start(evidence, values)
+        trend = trend_of(judged, SITE_FLOOR_BYTES)
         if trend.shape == "growing":
             growing.append(
                 GrowingSite(
@@ -160,42 +267,47 @@ def _growing_sites(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], bool]:
                     blocks=evidence.blocks.get(key, 0),
                 )
             )
+        elif trend.shape == "undecided" and trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
+            undecided.append(trend)
+        elif judged and judged[-1] < judged[0]:
+            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES)
+            lost += losing.growth.bytes_per_iteration if losing.shape == "growing" else 0.0
     growing.sort(key=lambda site: (-site.bytes_per_iteration, site.key))
-    return tuple(growing), undecided
+    undecided.sort(key=lambda trend: -trend.growth.bytes_per_iteration)
+    return tuple(growing), tuple(undecided), lost
 
 
 def _growing_holders(evidence: Evidence) -> tuple[GrowingHolder, ...]:
     growing = []
     for holder in evidence.holders:
-        trend = trend_of(_settled_start(evidence, holder.lengths), floor_per_step=0.5)
+        trend = trend_of(_settled_start(evidence, holder.lengths), HOLDER_FLOOR_ITEMS)
         if trend.shape == "growing":
-            growing.append(_growing_holder(holder, trend))
+            growing.append(
+                GrowingHolder(
+                    id=holder.id,
+                    length=holder.lengths[-1],
+                    items_per_iteration=trend.growth.bytes_per_iteration,
+                    bound=holder.bound,
+                )
+            )
     growing.sort(key=lambda holder: (-holder.items_per_iteration, -holder.length))
     return tuple(growing)
 
 
-def _growing_holder(holder: HolderSeries, trend: Trend) -> GrowingHolder:
-    return GrowingHolder(
-        id=holder.id,
-        length=holder.lengths[-1],
-        items_per_iteration=trend.growth.bytes_per_iteration,
-        bound=holder.bound,
-    )
-
-
-def _total_agrees(retained: Trend, kept: float, evidence: Evidence) -> bool:
-    """Whether the total grows with its lines. Memory that moves from one line to another is no leak; under noise larger
-    than the lines' growth, the total cannot tell.
-    """
-    if retained.shape in ("growing", "undecided"):
+def _total_agrees(series: _Series, evidence: Evidence) -> bool:
+    """Whether the total grows with its lines, or is too noisy to tell."""
+    if series.retained.shape in ("growing", "undecided"):
         return True
-    return typical_step(evidence.retained) > kept
+    return typical_step(evidence.retained) > series.kept or series.kept < TOTAL_FLOOR_BYTES
 
 
 def _idle_reason(evidence: Evidence) -> str:
     """Why the scenario did no work, or nothing."""
     # Without a warm-up the first iteration imports and connects, whatever it does.
     work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
+    changed = [series for series in (evidence.retained, *evidence.sites.values()) if len(set(series[1:])) > 1]
+    if changed or evidence.holders:
+        return ""
     if not work or any(one.suspended or one.waits or one.cpu_seconds > IDLE_CPU_SECONDS for one in work):
         return ""
     most = max(one.peak_bytes for one in work)
@@ -213,12 +325,10 @@ def _bounded_reason(holder: GrowingHolder) -> str:
     return f"what grows goes into a container of {holder.length} items that will hold at most {holder.bound}"
 
 
-def _leak_reasons(sites: tuple[GrowingSite, ...], kept: float, iterations: int) -> tuple[str, ...]:
-    lines = "one line" if len(sites) == 1 else f"{len(sites)} lines"
-    return (
-        f"the live memory of {lines} grew to the end of {iterations} iterations and never came back",
-        f"together {format_bytes(kept, signed=True)} an iteration",
-    )
+def _leak_reasons(series: _Series, iterations: int) -> tuple[str, ...]:
+    lines = "one line" if len(series.sites) == 1 else f"{len(series.sites)} lines"
+    together = f"together {format_bytes(series.kept, signed=True)} an iteration"
+    return (f"the live memory of {lines} rose to the end of {iterations} iterations and was never given back, {together}",)
 
 
 def _holder_reason(holder: GrowingHolder, iterations: int) -> str:

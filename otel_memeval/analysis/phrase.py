@@ -43,7 +43,7 @@ def phrase(
         return f"needs {grown} more at its peak every iteration, and keeps none of it"
     if state == "native-leak" and growth.native is not None:
         grown = format_bytes(growth.native.bytes_per_iteration)
-        return f"keeps {grown} more of the C heap every iteration, outside Python's sight"
+        return f"keeps {grown} more every iteration outside of Python's traced heap"
     if state == "settling":
         return f"grew at first and levelled off within {iterations} iterations"
     if state == "stable":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from otel_memeval.analysis.phrase import items
 from otel_memeval.records import Iteration, Result, State, Statistics
+from otel_memeval.redact import shortened, visible
 from otel_memeval.units import format_bytes, format_seconds
 
 _COLOURS: dict[State, str] = {
@@ -34,13 +37,28 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     runtime: bool = True
 
 
+_LONGEST = 300
+"""Characters of a name that are shown."""
+
+
 def make_console(*, stderr: bool = False) -> Console:
-    """A console as this report wants it: no guesses at what to colour."""
+    """A console as this report wants it: no guesses at what to colour, and no end at a character that the stream's encoding
+    does not have (it is written as an escape).
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
     return Console(stderr=stderr, highlight=False, emoji=False)
 
 
+def shown(text: str) -> str:
+    """A name or a path out of the scenario, fit for the terminal."""
+    return shortened(visible(text), _LONGEST)
+
+
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    name = Text(visible(title))
+    return Table(title=name, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _size(count: int | None, *, signed: bool = False) -> str:
@@ -58,19 +76,25 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
     if parts.growth:
         _print_growth(console, result)
     for missing in result.run.missing_channels:
-        console.print(f"not measured here: {escape(missing)}", style="dim")
+        _print_line(console, Text(f"not measured here: {visible(missing)}", style="dim"))
     print_verdict(console, result)
     for reason in result.verdict.reasons:
-        console.print(Text(f"  - {reason}", style="dim"))
+        _print_line(console, Text(f"  - {visible(reason)}", style="dim"))
+
+
+def _print_line(console: Console, line: Text) -> None:
+    """Folded to a terminal's width; whole where a program reads it."""
+    console.print(line, soft_wrap=not console.is_terminal)
 
 
 def print_verdict(console: Console, result: Result) -> None:
     """One line: the eval, its state, the sentence; then one for each limit that was passed."""
     state = result.verdict.state
-    line = Text.assemble((result.eval.name, "bold"), ": ", (state, f"bold {_COLOURS[state]}"), ": ", result.verdict.summary)
-    console.print(line, soft_wrap=not console.is_terminal)
+    name = shown(result.eval.name)
+    coloured = (state, f"bold {_COLOURS[state]}")
+    _print_line(console, Text.assemble((name, "bold"), ": ", coloured, ": ", visible(result.verdict.summary)))
     for limit in result.limits_exceeded:
-        console.print(Text(f"{result.eval.name}: past its limit: {limit}", style="red"), soft_wrap=True)
+        _print_line(console, Text(f"{name}: past its limit: {visible(limit)}", style="red"))
 
 
 def _iterations(result: Result) -> Table:
@@ -79,7 +103,7 @@ def _iterations(result: Result) -> Table:
     counted = f"{measured} iteration{'' if measured == 1 else 's'}"
     if warmups:
         counted += f" after {warmups} warm-up{'' if warmups == 1 else 's'}"
-    table = _table(f"{escape(result.eval.name)}: {counted}, Python {result.run.python}")
+    table = _table(f"{shown(result.eval.name)}: {counted}, Python {result.run.python}")
     for column in ("#", "duration", "retained", "change", "peak", "process"):
         table.add_column(column, justify="right", no_wrap=True, header_style="dim")
     before = result.baseline.retained_bytes if result.baseline else None
@@ -126,11 +150,11 @@ def _print_growth(console: Console, result: Result) -> None:
         table.add_column("alive", justify="right", no_wrap=True, header_style="dim")
         table.add_column("line", overflow="fold", header_style="dim")
         for site in result.sites:
-            function = f" in {site.function}" if site.function else ""
+            function = f" in {shown(site.function)}" if site.function else ""
             table.add_row(
                 format_bytes(site.bytes_per_iteration, signed=True),
                 format_bytes(site.retained_bytes),
-                Text(f"{site.file}:{site.line}{function}"),
+                Text(f"{shown(site.file)}:{site.line}{function}"),
             )
         console.print(table)
         console.print()
@@ -141,7 +165,8 @@ def _print_growth(console: Console, result: Result) -> None:
         table.add_column("held by", overflow="fold", header_style="dim")
         for holder in result.holders:
             bound = f", at most {holder.bound}" if holder.bound is not None else ""
-            path = holder.path or "(no module leads to it)"
-            table.add_row(items(holder.items_per_iteration), str(holder.length), Text(f"{path} ({holder.type}{bound})"))
+            path = shown(holder.path) or "(no module leads to it)"
+            held_by = Text(f"{path} ({shown(holder.type)}{bound})")
+            table.add_row(items(holder.items_per_iteration), str(holder.length), held_by)
         console.print(table)
         console.print()

@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from otel_memeval.exporters.console import shown
 from otel_memeval.plan import Plan
 from otel_memeval.records import Iteration
+from otel_memeval.redact import visible
 from otel_memeval.units import format_bytes
 
 _SHOWN_LINES = 20
@@ -30,7 +32,8 @@ class TerminalObserver:
         self._debug = self._debug or plan.debug
         if self._quiet:
             return
-        self._out.print(Text(description or f"{plan.eval.name} ({self._target})"), soft_wrap=True)
+        text = visible(description) or f"{shown(plan.eval.name)} ({shown(self._target)})"
+        self._out.print(Text(text), soft_wrap=not self._out.is_terminal)
         if plan.show_progress and self._err.is_terminal:
             self._progress = Progress(
                 TextColumn("{task.description}"),
@@ -52,15 +55,15 @@ class TerminalObserver:
             self._progress.update(self._task, advance=1, total=total, retained=retained)
         if self._debug and not self._quiet:
             what = "warm-up" if iteration.phase == "warmup" else "iteration"
-            error = f": {iteration.error.type}: {iteration.error.message}" if iteration.error else ""
+            error = f": {visible(f'{iteration.error.type}: {iteration.error.message}')}" if iteration.error else ""
             self._err.print(Text(f"{what} {iteration.index}{error}"), soft_wrap=True)
             for file, line, grown in growing:
-                self._err.print(Text(f"  {format_bytes(grown, signed=True):>11}  {file}:{line}"), soft_wrap=True)
+                self._err.print(Text(f"  {format_bytes(grown, signed=True):>11}  {shown(file)}:{line}"), soft_wrap=True)
 
     def extended(self, total: int, why: str) -> None:
         """Says that the run goes on."""
         if not self._quiet:
-            self._err.print(Text(f"going on to {total} iterations: {why}", style="dim"), soft_wrap=True)
+            self._err.print(Text(f"going on to {total} iterations: {visible(why)}", style="dim"), soft_wrap=True)
 
     def printed(self, output: str) -> None:
         """Takes the bar away and shows the end of what the scenario printed."""
@@ -70,9 +73,10 @@ class TerminalObserver:
         lines = output.rstrip().splitlines()
         shown = lines[-_SHOWN_LINES:]
         count = f"last {len(shown)} of {len(lines)} lines kept" if len(lines) > len(shown) else "all of it"
-        self._err.print(Text(f"the scenario printed ({count}; -v shows everything as it comes):", style="dim"))
+        heading = f"the scenario printed ({count}; -v shows everything as it comes):"
+        self._err.print(Text(heading, style="dim"), soft_wrap=True)
         for line in shown:
-            self._err.print(Text(f"  | {line}"), soft_wrap=True)
+            self._err.print(Text(f"  | {visible(line)}"), soft_wrap=True)
 
     def close(self) -> None:
         """Takes the bar away."""

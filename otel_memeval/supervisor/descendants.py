@@ -1,7 +1,7 @@
 """Processes that a scenario leaves behind: found and ended, however they detached themselves.
 
 On Linux this process becomes the parent of orphans below it (``PR_SET_CHILD_SUBREAPER``), so that a double fork or a new
-session does not hide one. Each is known by the run's mark in its environment.
+session does not hide one. Each is known by the run's mark in its environment, or by its session.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from otel_memeval.supervisor import guardian
 from otel_memeval.supervisor.environment import RUN_MARK
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
+
+_GRACE_SECONDS = 5.0
+_SHORT_GRACE_SECONDS = 0.5
 
 
 @contextlib.contextmanager
@@ -36,37 +41,68 @@ def adopting_orphans() -> Iterator[None]:
         prctl(_PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
 
 
-def _marked(process: int, mark: bytes) -> bool:
-    try:
-        with open(f"/proc/{process}/environ", "rb") as file:
-            return mark in file.read().split(b"\0")
-    except OSError:  # gone, or another user's
-        return False
+class Guardian:
+    """Watches over a run from a process of its own, see ``guardian``; Linux only, elsewhere it does nothing."""
+
+    def __init__(self, run_id: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if not sys.platform.startswith("linux"):
+            return
+        read, self._pipe = os.pipe()
+        mark = f"{RUN_MARK}={run_id}"
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", guardian.__file__, str(read), mark],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=os.sep,
+                pass_fds=[read],
+                start_new_session=True,
+            )
+        except OSError:  # no process to be had: the worker will not start either, and says so
+            os.close(self._pipe)
+        finally:
+            os.close(read)
+
+    def watch(self, worker: int) -> None:
+        """Say which process leads the session that is to end with this process."""
+        self._say(str(worker))
+
+    def dismiss(self) -> None:
+        """All is ended; the guardian too."""
+        if self._process is not None:
+            self._say(guardian.END)
+            os.close(self._pipe)
+            self._process.wait()
+            self._process = None
+
+    def _say(self, word: str) -> None:
+        if self._process is not None:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._pipe, f"{word}\n".encode())
 
 
-def _children_of_this_process() -> dict[int, str]:
-    """Process id and state of each child, zombies included."""
-    children = {}
+def _children_of_this_process() -> list[int]:
+    children = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         try:
             with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                state, parent = file.read().rpartition(")")[2].split()[:2]
+                parent = file.read().rpartition(")")[2].split()[1]
         except OSError:
             continue
         if int(parent) == os.getpid():
-            children[int(name)] = state
+            children.append(int(name))
     return children
 
 
-def left_behind(run_id: str, known: frozenset[int]) -> list[int]:
-    """Living descendants of the run whose parents are gone."""
+def left_behind(run_id: str, worker: int) -> list[int]:
+    """Living descendants of the run whose parents are gone; the worker itself is not among them."""
     mark = f"{RUN_MARK}={run_id}".encode()
     return [
-        process
-        for process, state in _children_of_this_process().items()
-        if process not in known and state != "Z" and _marked(process, mark)
+        process for process in _children_of_this_process() if process != worker and guardian.is_of_run(process, mark, worker)
     ]
 
 
@@ -76,20 +112,22 @@ def _reap(processes: set[int]) -> None:
             os.waitpid(process, os.WNOHANG)
 
 
-def end_left_behind(run_id: str, known: frozenset[int], grace_seconds: float = 5.0) -> int:
-    """Ask every process that the run left behind to end, and make it after ``grace_seconds``; how many there were.
+def end_left_behind(run_id: str, worker: int, hurry: Collection[int]) -> int:
+    """Ask every process that the run left behind to end, and make it after a while; how many there were.
 
-    The grace is for helpers of the scenario, such as a database in a temporary directory, that clean up on SIGTERM.
+    The while is for helpers of the scenario, such as a database in a temporary directory, that clean up on SIGTERM. It is
+    shorter from when there is something in ``hurry``.
     """
     if not sys.platform.startswith("linux"):
         return 0
     seen: set[int] = set()
     asked: set[int] = set()
-    deadline = time.monotonic() + grace_seconds
+    start = time.monotonic()
     while True:
         # Again each time: a process that ends hands its own children on.
-        living = left_behind(run_id, known)
+        living = left_behind(run_id, worker)
         seen.update(living)
+        deadline = start + (_SHORT_GRACE_SECONDS if hurry else _GRACE_SECONDS)
         last_call = time.monotonic() >= deadline
         for process in living:
             if last_call or process not in asked:

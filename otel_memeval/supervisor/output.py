@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import BinaryIO
 
 KEPT_BYTES = 64 * 1024
@@ -11,11 +12,12 @@ _BLOCK = 65536
 
 
 class Output:
-    """Drains one stream in a thread of its own until it ends; ``passed_on_to`` gets everything as it comes."""
+    """Drains one stream in a thread of its own until it ends; ``pass_on`` gets everything, line by line as it comes."""
 
-    def __init__(self, stream: BinaryIO, passed_on_to: BinaryIO | None = None) -> None:
+    def __init__(self, stream: BinaryIO, pass_on: Callable[[bytes], None] | None = None) -> None:
         self._stream = stream
-        self._passed_on_to = passed_on_to
+        self._pass_on = pass_on
+        self._unfinished_line = b""
         self._blocks: deque[bytes] = deque()
         self._kept_bytes = 0
         self.total_bytes = 0
@@ -28,7 +30,9 @@ class Output:
             try:
                 block = self._stream.read1(_BLOCK)  # type: ignore[attr-defined]
             except (OSError, ValueError):  # closed under us
-                return
+                block = b""
+            if self._pass_on is not None:
+                self._pass_on_lines(self._pass_on, block)
             if not block:
                 return
             with self._lock:
@@ -37,16 +41,27 @@ class Output:
                 self._kept_bytes += len(block)
                 while self._kept_bytes - len(self._blocks[0]) >= KEPT_BYTES:
                     self._kept_bytes -= len(self._blocks.popleft())
-            if self._passed_on_to is not None:
-                self._passed_on_to.write(block)
-                self._passed_on_to.flush()
+
+    def _pass_on_lines(self, pass_on: Callable[[bytes], None], block: bytes) -> None:
+        """Whole lines, as far as there are any; what is left at the end, which is an empty block."""
+        lines, newline, rest = (self._unfinished_line + block).rpartition(b"\n")
+        if not block or len(rest) > KEPT_BYTES:
+            lines, newline, rest = lines + newline + rest, b"", b""
+        self._unfinished_line = rest
+        if lines or newline:
+            pass_on(lines + newline)
 
     def finish(self, timeout_seconds: float) -> None:
         """Wait for the end of the stream, but no longer than this: a process that got away may hold it open."""
         self._thread.join(timeout_seconds)
 
     def tail(self) -> str:
-        """The last ``KEPT_BYTES`` as text."""
+        """The last ``KEPT_BYTES`` as text, from the beginning of a line on; it ends with a line's end."""
         with self._lock:
-            kept = b"".join(self._blocks)[-KEPT_BYTES:]
-        return kept.decode("utf-8", "replace")
+            kept = b"".join(self._blocks)
+            cut = len(kept) > KEPT_BYTES or self.total_bytes > len(kept)
+        kept = kept[-KEPT_BYTES:]
+        if cut and b"\n" in kept[:-1]:
+            kept = kept.partition(b"\n")[2]
+        text = kept.decode("utf-8", "replace")
+        return text if not text or text.endswith("\n") else f"{text}\n"

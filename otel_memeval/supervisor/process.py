@@ -9,19 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from otel_memeval import wire
 from otel_memeval.errors import UsageError
-from otel_memeval.supervisor.descendants import adopting_orphans, end_left_behind
+from otel_memeval.redact import redact
+from otel_memeval.supervisor.descendants import Guardian, adopting_orphans, end_left_behind
 from otel_memeval.supervisor.environment import worker_environment
+from otel_memeval.supervisor.interruptions import deferred
 from otel_memeval.supervisor.output import Output
 
 WORKER_FOLDER = Path(__file__).resolve().parent.parent / "worker"
+
+_OLDEST_PYTHON = (3, 10)
+_NEEDED = "--python needs the path of a CPython 3.10 or later"
 
 _START_TIMEOUT_SECONDS = 30.0
 _END_TIMEOUT_SECONDS = 10.0
@@ -35,7 +39,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's; see ``environment.worker_environment`` for what is changed."""
     python: str = sys.executable
     show_output: bool = False
-    """Pass the scenario's own output on to stderr as it comes."""
+    """Pass the scenario's own output on to stderr as it comes, less these secrets."""
+    secrets: tuple[str, ...] = ()
 
 
 class Ended(Exception):
@@ -58,11 +63,17 @@ class WorkerProcess:
         self._messages = -1
         self._outputs: list[Output] = []
         self._said_its_last = False
+        self._interruptions: list[int] = []
+        self.interrupted = False
+        """Somebody interrupted while the worker was being ended."""
 
     def __enter__(self) -> WorkerProcess:
         self._closing.enter_context(adopting_orphans())
+        guardian = Guardian(self._settings.run_id)
+        self._closing.callback(guardian.dismiss)
         try:
             self._start()
+            guardian.watch(self._process.pid)
             hello = self.receive(_START_TIMEOUT_SECONDS)
         except Ended as ended:
             self.close()
@@ -72,6 +83,9 @@ class WorkerProcess:
             raise
         assert isinstance(hello, wire.Hello)
         self.hello = hello
+        if tuple(map(int, hello.python.split(".")[:2])) < _OLDEST_PYTHON:
+            self.close()
+            raise UsageError(f"{self._settings.python} is Python {hello.python}", _NEEDED)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,13 +94,13 @@ class WorkerProcess:
     def _not_a_python(self, why: str) -> UsageError:
         return UsageError(
             f"{self._settings.python} did not start as a Python interpreter ({why})",
-            "--python needs the path of a CPython 3.10 or later",
+            _NEEDED,
         )
 
     def _last_words(self) -> str:
         """The end of what the worker wrote to stderr, as one line."""
-        for output in self._outputs:
-            output.finish(1.0)
+        if self._outputs:
+            self._outputs[1].finish(0.5)
         lines = self._outputs[1].tail().strip().splitlines() if self._outputs else []
         return f": {lines[-1][:200]}" if lines else ""
 
@@ -128,10 +142,15 @@ class WorkerProcess:
         finally:
             for handle in handles:
                 os.close(handle)
-        shown: BinaryIO | None = sys.stderr.buffer if self._settings.show_output else None
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
-            self._outputs.append(Output(stream, shown))  # type: ignore[arg-type]
+            self._outputs.append(Output(stream, self._show if self._settings.show_output else None))  # type: ignore[arg-type]
+
+    def _show(self, lines: bytes) -> None:
+        """Pass on what the scenario printed, its secrets masked."""
+        with contextlib.suppress(OSError, ValueError):  # nobody reads our stderr: the scenario must not wait for that
+            sys.stderr.buffer.write(redact(lines.decode("utf-8", "replace"), self._settings.secrets).encode())
+            sys.stderr.buffer.flush()
 
     def send(self, command: str) -> None:
         """Say one line. A worker that is gone is noticed by ``receive``."""
@@ -141,16 +160,33 @@ class WorkerProcess:
     def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
         """The next message. Raises ``Ended`` when none comes in time, or the process ends before it comes."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        blocks = [self._pending]
-        while b"\n" not in blocks[-1]:
+        while (line := self._line()) is None:
             block = self._read_block(deadline, timeout_seconds)
             if not block:
                 raise self._how_it_ended()
-            blocks.append(block)
-        line, _, self._pending = b"".join(blocks).partition(b"\n")
+            self._pending += block
         message = wire.decode(line)
         self._said_its_last = isinstance(message, (wire.Finished, wire.Unusable))
         return message
+
+    def said_already(self) -> Iterator[wire.AnyMessage]:
+        """The messages that have come and were not heard yet, without waiting for more."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._messages, selectors.EVENT_READ)
+            while True:
+                while (line := self._line()) is not None:
+                    yield wire.decode(line)
+                block = os.read(self._messages, 1 << 20) if selector.select(0) else b""
+                if not block:
+                    return
+                self._pending += block
+
+    def _line(self) -> bytes | None:
+        line, newline, rest = self._pending.partition(b"\n")
+        if not newline:
+            return None
+        self._pending = rest
+        return line
 
     def _read_block(self, deadline: float | None, timeout_seconds: float | None) -> bytes:
         """What is there, waiting for it; empty when the worker has ended, even if a child of it holds the pipe open."""
@@ -186,7 +222,7 @@ class WorkerProcess:
 
     def _wait(self, seconds: float) -> int | None:
         deadline = time.monotonic() + seconds
-        while (status := self._exit_status()) is None and time.monotonic() < deadline:
+        while (status := self._exit_status()) is None and not self._interruptions and time.monotonic() < deadline:
             time.sleep(0.005)
         return status
 
@@ -195,7 +231,9 @@ class WorkerProcess:
         if status is None:
             return Ended("Crash", "the worker closed its pipe and went on")
         if status >= 0:
-            return Ended("Exit", f"the process ended itself with status {status}")
+            words = self._last_words()
+            reason = words if words.startswith(": MemoryError") else ""
+            return Ended("Exit", f"the process ended itself with status {status}{reason}")
         try:
             name = signal.Signals(-status).name
         except ValueError:
@@ -208,16 +246,18 @@ class WorkerProcess:
         return "".join(output.tail() for output in self._outputs)
 
     def close(self) -> None:
-        """End the worker, its process group, and whatever else the run left behind."""
-        try:
-            for handle in (self._commands, self._messages):
-                if handle >= 0:
-                    os.close(handle)
-            self._commands = self._messages = -1
-            if hasattr(self, "_process"):
-                self._end_process()
-        finally:
-            self._closing.close()
+        """End the worker, its process group, and whatever else the run left behind. Not to be interrupted."""
+        with deferred() as self._interruptions:
+            try:
+                for handle in (self._commands, self._messages):
+                    if handle >= 0:
+                        os.close(handle)
+                self._commands = self._messages = -1
+                if hasattr(self, "_process"):
+                    self._end_process()
+            finally:
+                self._closing.close()
+        self.interrupted = bool(self._interruptions)
 
     def _end_process(self) -> None:
         if self._said_its_last:
@@ -228,7 +268,7 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        end_left_behind(self._settings.run_id, frozenset({self._process.pid}))
+        end_left_behind(self._settings.run_id, self._process.pid, self._interruptions)
         for output in self._outputs:
             output.finish(2.0)
         for stream in (self._process.stdout, self._process.stderr):

@@ -11,10 +11,11 @@ import gc
 import types
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import compress, filterfalse, repeat
 from operator import is_, not_
 from types import ModuleType
+from typing import Any
 
 LruCache = type(functools.lru_cache(maxsize=1)(lambda: None))
 """The type of a function that ``functools.lru_cache`` wraps."""
@@ -22,8 +23,11 @@ LruCache = type(functools.lru_cache(maxsize=1)(lambda: None))
 MOST_CONTAINERS = 50_000
 """Above this many, the shortest containers are not followed, so that a large heap stays cheap to read."""
 
+_cache_info: Callable[[Any], Any] = LruCache.cache_info
+
 _BASES = (dict, list, set, deque)
 _CHUNK = 4096
+_attributes_of_cache = LruCache.__dict__["__dict__"]
 
 _HOLD_NO_DICT = frozenset(
     {
@@ -51,7 +55,7 @@ def length(container: object) -> int:
     """How many items a container holds; for an ``lru_cache``, how many results. Runs no code of a subclass."""
     kind = type(container)
     if kind is LruCache:
-        return int(container.cache_info().currsize)  # type: ignore[attr-defined]
+        return int(_cache_info(container).currsize)
     for base in _BASES:
         if issubclass(kind, base):
             return int(base.__len__(container))  # type: ignore[arg-type]
@@ -61,10 +65,10 @@ def length(container: object) -> int:
 def bound(container: object) -> int | None:
     """The length that a container itself says it will not exceed."""
     if type(container) is LruCache:
-        maxsize = container.cache_info().maxsize
+        maxsize = _cache_info(container).maxsize
         return None if maxsize is None else int(maxsize)
     if issubclass(type(container), deque):
-        return container.maxlen  # type: ignore[attr-defined,no-any-return]
+        return deque.maxlen.__get__(container)  # type: ignore[no-any-return]
     return None
 
 
@@ -90,6 +94,17 @@ def _untracked_dicts(objects: list[object]) -> list[object]:
     return list(found.values())
 
 
+def _inner_dict(cache: object) -> object:
+    """The dict in which an ``lru_cache`` finds its results.
+
+    What it refers to comes in the order of ``lru_cache_tp_traverse`` (Modules/_functoolsmodule.c): its results, of which
+    any may be a dict as well, then this one, last of all its attributes.
+    """
+    attributes = _attributes_of_cache.__get__(cache)
+    dicts = [referent for referent in gc.get_referents(cache) if type(referent) is dict and referent is not attributes]
+    return dicts[-1] if dicts else None
+
+
 def find_containers() -> list[object]:
     """Every container that lives now; the dict inside an ``lru_cache`` is not one."""
     objects = gc.get_objects()
@@ -102,7 +117,7 @@ def find_containers() -> list[object]:
     caches = list(compress(objects, map(is_, kinds_met, repeat(LruCache))))
     if caches:
         containers.extend(caches)
-        hidden = {id(referent) for referent in gc.get_referents(*caches) if type(referent) is dict}
+        hidden = {id(inner) for inner in map(_inner_dict, caches)}
         containers = list(compress(containers, map(not_, map(hidden.__contains__, map(id, containers)))))
     return containers
 

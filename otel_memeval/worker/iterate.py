@@ -30,7 +30,7 @@ class Failure:
         self.type = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         try:
             self.message = str(error)[:2000]
-        except Exception:  # an exception whose __str__ raises
+        except BaseException:  # an exception whose __str__ raises, whatever it raises
             self.message = "(its message cannot be shown)"
         self.where = _last_line(error.__traceback__)
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
+from .containers import LruCache
+
 _UNWALKED = (
     *(str, bytes, bytearray, int, float, complex, type(None), range, slice, memoryview),
     *(types.FrameType, types.CodeType, types.TracebackType, types.ModuleType, types.MappingProxyType),
@@ -29,8 +31,31 @@ Step = tuple[str, object]
 """How one object is reached from another: the text to append, and the object."""
 
 
-def _type_name(obj: object) -> str:
-    return type(obj).__name__
+_NO_ATTRIBUTES: dict[str, object] = {}
+
+# Read past whatever a class, its metaclass or a module says about itself: that would be the scenario's code.
+_name_of_type = type.__dict__["__name__"].__get__
+_mro_of_type = type.__dict__["__mro__"].__get__
+_dict_of_type = type.__dict__["__dict__"].__get__
+_dict_of_module = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
+
+
+def type_name(obj: object) -> str:
+    """The name of an object's type."""
+    return str(_name_of_type(type(obj)))
+
+
+def _own_dict(obj: object) -> dict[str, object]:
+    """The instance's own attributes, empty where it has no dict; a property called ``__dict__`` is not asked."""
+    for kind in _mro_of_type(type(obj)):
+        member = _dict_of_type(kind).get("__dict__")
+        if type(member) in (types.GetSetDescriptorType, types.MemberDescriptorType):
+            try:
+                attributes = member.__get__(obj)
+            except Exception:  # an extension type's own
+                return _NO_ATTRIBUTES
+            return attributes if type(attributes) is dict else _NO_ATTRIBUTES
+    return _NO_ATTRIBUTES
 
 
 def _items(obj: object) -> Iterator[Step]:
@@ -66,37 +91,35 @@ def _function_parts(function: types.FunctionType) -> Iterator[Step]:
 
 def _attributes(obj: object) -> Iterator[Step]:
     """The instance's own attributes, by name: from its ``__dict__`` and its slots; then whatever else it refers to."""
-    name = _type_name(obj)
+    name = type_name(obj)
     seen: set[int] = set()
-    try:  # not getattr(): that would run the code of proxies
-        attributes = object.__getattribute__(obj, "__dict__")
-    except Exception:
-        attributes = None
-    if type(attributes) is dict:
+    attributes = _own_dict(obj)
+    if attributes is not _NO_ATTRIBUTES:
         seen.add(id(attributes))
         yield f" -> {name}.__dict__", attributes
         for attribute, value in tuple(attributes.items()):
             seen.add(id(value))
             yield f" -> {name}.{attribute}", value
-    for kind in type(obj).__mro__:
-        for attribute, member in tuple(vars(kind).items()):
-            if isinstance(member, types.MemberDescriptorType):
+    for kind in _mro_of_type(type(obj)):
+        for attribute, member in tuple(_dict_of_type(kind).items()):
+            if type(member) is types.MemberDescriptorType:  # isinstance() would ask the class attribute for its __class__
                 try:
                     value = member.__get__(obj, type(obj))
                 except Exception:  # an empty slot
                     continue
                 seen.add(id(value))
                 yield f" -> {name}.{attribute}", value
+    label = "(...)" if type(obj) is LruCache else f" -> {name}"  # what a cached function returned
     for value in gc.get_referents(obj):
         if id(value) not in seen and value is not type(obj):
-            yield f" -> {name}", value
+            yield label, value
 
 
 def _steps(obj: object) -> Iterator[Step]:
     """Everything that ``obj`` refers to, named."""
     kind = type(obj)
     if issubclass(kind, type):
-        for attribute, value in tuple(vars(obj).items()):
+        for attribute, value in tuple(_dict_of_type(obj).items()):
             yield f".{attribute}", value
     elif kind is types.FunctionType:
         yield from _function_parts(obj)  # type: ignore[arg-type]
@@ -115,24 +138,42 @@ def _steps(obj: object) -> Iterator[Step]:
 
 def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
     """Names and contents of all modules: the scenario's first, then what stands outside the standard library."""
+    tool = __name__.partition(".")[0]
     modules = [
         (name, module)
         for name, module in list(sys.modules.items())
-        if issubclass(type(module), types.ModuleType) and not name.startswith(__name__.partition(".")[0])
+        if issubclass(type(module), types.ModuleType) and name.partition(".")[0] != tool
     ]
     modules.sort(
         key=lambda item: (item[0] != first, item[0].partition(".")[0] in sys.stdlib_module_names, item[0].count("."))
     )
-    return [(name, vars(module)) for name, module in modules]
+    return [(name, _dict_of_module(module)) for name, module in modules]
+
+
+class Found:
+    """How a container is reached: the path as text, and the object that it is an attribute or an item of (None where that
+    is a module).
+    """
+
+    __slots__ = ("owner", "path")
+
+    def __init__(self, path: str, owner: object) -> None:
+        self.path = path
+        self.owner = owner
 
 
 def find_paths(targets: set[int], scenario_module: str) -> dict[int, str]:
+    """Only the paths of ``reach``."""
+    return {key: found.path for key, found in reach(targets, scenario_module).items()}
+
+
+def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
     """The shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
 
     Never through frames, the tool's own modules, or the interpreter's bookkeeping (``sys.modules`` and the like).
     """
     remaining = set(targets)
-    found: dict[int, str] = {}
+    found: dict[int, Found] = {}
     # Each entry knows its parent's place, so that a path is only written for what was looked for.
     parents: list[int] = []
     labels: list[str] = []
@@ -149,7 +190,7 @@ def find_paths(targets: set[int], scenario_module: str) -> dict[int, str]:
         objects.append(obj)
         if key in remaining:
             remaining.discard(key)
-            found[key] = write(len(objects) - 1)
+            found[key] = Found(write(len(objects) - 1), objects[parent] if parent >= 0 else None)
 
     def write(place: int) -> str:
         parts = []
@@ -162,7 +203,7 @@ def find_paths(targets: set[int], scenario_module: str) -> dict[int, str]:
     for name, contents in roots:
         if id(contents) in remaining:
             remaining.discard(id(contents))
-            found[id(contents)] = name
+            found[id(contents)] = Found(name, None)
         visited.add(id(contents))
     for name, contents in roots:
         if name == "sys":

@@ -7,7 +7,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 
-from .containers import bound, changed_lengths, length, read_lengths
+from .containers import LruCache, changed_lengths, length, read_lengths
 from .heap import Site, changed_sites, read_heap
 from .process import ProcessReader
 
@@ -119,18 +119,25 @@ def find_by_id(wanted: set[int]) -> dict[int, object]:
 
 
 def describe_holders(wanted: list[int], scenario_module: str) -> list[Message]:
-    """Path, type, length and bound of each container in ``wanted`` that still lives."""
-    from .paths import find_paths
+    """Path, type, length and bound of each container in ``wanted`` that still lives; not those of weak collections."""
+    from .bounds import bound_of, holds_weakly
+    from .paths import reach, type_name
 
     alive = find_by_id(set(wanted))
-    paths = find_paths(set(alive), scenario_module)
-    return [
-        {
-            "id": key,
-            "path": paths.get(key),
-            "type": "lru_cache" if "lru_cache" in type(obj).__name__ else type(obj).__name__,
-            "length": length(obj),
-            "bound": bound(obj),
-        }
-        for key, obj in alive.items()
-    ]
+    reached = reach(set(alive), scenario_module)
+    told: list[Message] = []
+    for key, obj in alive.items():
+        found = reached.get(key)
+        owner = found.owner if found is not None else None
+        if holds_weakly(owner):
+            continue
+        told.append(
+            {
+                "id": key,
+                "path": None if found is None else found.path,
+                "type": "lru_cache" if type(obj) is LruCache else type_name(obj),
+                "length": length(obj),
+                "bound": bound_of(obj, owner),
+            }
+        )
+    return told

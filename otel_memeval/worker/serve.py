@@ -39,6 +39,9 @@ def serve(commands: int, messages: int) -> None:
         _serve(host, _lines(commands))
     except (Fork, BrokenPipeError):
         os._exit(0)
+    except (MemoryError, SystemError):  # the second is what some C code makes of the first
+        os.write(2, b"MemoryError: too little memory is left to read what the scenario keeps\n")
+        os._exit(1)
     if os.getpid() != process:
         os._exit(0)
     # An orderly end, but for the scenario's threads: one that never ends must not keep the process.
@@ -87,15 +90,30 @@ def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _sender(messages: int) -> Callable[[Message], None]:
-    """Writes one message a line, and forgets it."""
+    """Writes one message a line, and forgets it. Raises ``BrokenPipeError`` when the pipe is gone.
+
+    A scenario that closes descriptors may have opened a file of its own under the pipe's number: it stays untouched.
+    """
     encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+    pipe = _identity(messages)
 
     def send(message: Message) -> None:
         line = memoryview(encoder.encode(message).encode("ascii") + b"\n")
+        if _identity(messages) != pipe:
+            raise BrokenPipeError
         while line:
             line = line[os.write(messages, line) :]
 
     return send
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """Which file this is; None when the descriptor is closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _lines(commands: int) -> Iterator[str]:

@@ -71,7 +71,7 @@ def load_module(source: str) -> ModuleType:
             raise TargetProblem(f"there is no file {source}; name a module (package.module) or an existing .py file")
         sys.path.insert(0, os.path.dirname(path))
         name = os.path.splitext(os.path.basename(path))[0]
-        if name in sys.modules:  # a file called json.py must not become the json module
+        if name in sys.modules or name in sys.stdlib_module_names:  # a file called json.py must not become that module
             name = f"{name}_scenario"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:

@@ -1,0 +1,71 @@
+"""How long a container may become, where it or its owner says so: a bounded cache that still fills is not a leak."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import types
+import weakref
+
+from .containers import LruCache, bound, length
+
+_NAMES = frozenset(
+    ("maxsize", "max_size", "maxlen", "max_len", "max_length", "max_entries", "max_items", "max_count", "capacity", "limit")
+)
+"""What attributes that bound a container are called, by the standard library, cachetools and people."""
+
+_WEAK = (weakref.WeakValueDictionary, weakref.WeakKeyDictionary, weakref.WeakSet)
+
+
+def holds_weakly(owner: object) -> bool:
+    """Whether the container is the inside of a weak collection: it grows with what others keep alive."""
+    return issubclass(type(owner), _WEAK)
+
+
+def bound_of(container: object, owner: object) -> int | None:
+    """The length that the container will not exceed: its own word for it, else an attribute of the object it belongs to.
+
+    An owner's number counts only while the container keeps to it.
+    """
+    own = bound(container)
+    if own is not None or type(container) is LruCache:
+        return own
+    if any(container is vars(re).get(name) for name in ("_cache", "_cache2")):
+        return _whole(getattr(re, "_MAXCACHE", None))
+    items = length(container)
+    for candidate in (container, owner):
+        for name, value in _attributes(candidate):
+            if _plain(name) in _NAMES and (most := _whole(value)) is not None and most >= items:
+                return most
+    return None
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+def _plain(name: str) -> str:
+    """An attribute's name without underscores before it, and without the class of a private one (``_Cache__maxsize``)."""
+    return name.rpartition("__")[2].lstrip("_").lower()
+
+
+def _attributes(obj: object) -> list[tuple[str, object]]:
+    """Names and values of an instance's attributes and its classes' constants; no property is run."""
+    kind = type(obj)
+    if kind.__module__ in ("builtins", "collections") or issubclass(kind, (type, types.ModuleType)):
+        return []
+    found: list[tuple[str, object]] = []
+    with contextlib.suppress(Exception):  # slots only
+        found.extend(object.__getattribute__(obj, "__dict__").items())
+    for base in kind.__mro__:
+        if base.__module__ in ("builtins", "collections"):
+            continue
+        for name, member in tuple(vars(base).items()):
+            if isinstance(member, types.MemberDescriptorType):
+                try:
+                    found.append((name, member.__get__(obj, kind)))
+                except Exception:  # an empty slot
+                    continue
+            else:
+                found.append((name, member))
+    return found
