@@ -8,11 +8,15 @@ import types
 import weakref
 
 from .containers import LruCache, bound, length
+from .paths import dict_of_type, mro_of_type, own_dict
 
 _NAMES = frozenset(
     ("maxsize", "max_size", "maxlen", "max_len", "max_length", "max_entries", "max_items", "max_count", "capacity", "limit")
 )
 """What attributes that bound a container are called, by the standard library, cachetools and people."""
+
+_PLAIN_MODULES = (None, "builtins", "collections")
+"""Classes of these have no attributes of a person's."""
 
 _WEAK = (weakref.WeakValueDictionary, weakref.WeakKeyDictionary, weakref.WeakSet)
 
@@ -50,22 +54,16 @@ def _plain(name: str) -> str:
 
 
 def _attributes(obj: object) -> list[tuple[str, object]]:
-    """Names and values of an instance's attributes and its classes' constants; no property is run."""
-    kind = type(obj)
-    if kind.__module__ in ("builtins", "collections") or issubclass(kind, (type, types.ModuleType)):
+    """Names and values of an instance's attributes and its classes' constants; no code of the object's is run."""
+    kinds = [kind for kind in mro_of_type(type(obj)) if dict_of_type(kind).get("__module__") not in _PLAIN_MODULES]
+    if not kinds or issubclass(type(obj), (type, types.ModuleType)):
         return []
-    found: list[tuple[str, object]] = []
-    with contextlib.suppress(Exception):  # slots only
-        found.extend(object.__getattribute__(obj, "__dict__").items())
-    for base in kind.__mro__:
-        if base.__module__ in ("builtins", "collections"):
-            continue
-        for name, member in tuple(vars(base).items()):
-            if isinstance(member, types.MemberDescriptorType):
-                try:
+    found = list(own_dict(obj).items())
+    for kind in kinds:
+        for name, member in tuple(dict_of_type(kind).items()):
+            if type(member) is types.MemberDescriptorType:
+                with contextlib.suppress(Exception):  # an empty slot
                     found.append((name, member.__get__(obj, kind)))
-                except Exception:  # an empty slot
-                    continue
             else:
                 found.append((name, member))
     return found

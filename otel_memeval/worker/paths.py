@@ -35,8 +35,8 @@ _NO_ATTRIBUTES: dict[str, object] = {}
 
 # Read past whatever a class, its metaclass or a module says about itself: that would be the scenario's code.
 _name_of_type = type.__dict__["__name__"].__get__
-_mro_of_type = type.__dict__["__mro__"].__get__
-_dict_of_type = type.__dict__["__dict__"].__get__
+mro_of_type = type.__dict__["__mro__"].__get__
+dict_of_type = type.__dict__["__dict__"].__get__
 _dict_of_module = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 
 
@@ -45,10 +45,10 @@ def type_name(obj: object) -> str:
     return str(_name_of_type(type(obj)))
 
 
-def _own_dict(obj: object) -> dict[str, object]:
+def own_dict(obj: object) -> dict[str, object]:
     """The instance's own attributes, empty where it has no dict; a property called ``__dict__`` is not asked."""
-    for kind in _mro_of_type(type(obj)):
-        member = _dict_of_type(kind).get("__dict__")
+    for kind in mro_of_type(type(obj)):
+        member = dict_of_type(kind).get("__dict__")
         if type(member) in (types.GetSetDescriptorType, types.MemberDescriptorType):
             try:
                 attributes = member.__get__(obj)
@@ -93,15 +93,15 @@ def _attributes(obj: object) -> Iterator[Step]:
     """The instance's own attributes, by name: from its ``__dict__`` and its slots; then whatever else it refers to."""
     name = type_name(obj)
     seen: set[int] = set()
-    attributes = _own_dict(obj)
+    attributes = own_dict(obj)
     if attributes is not _NO_ATTRIBUTES:
         seen.add(id(attributes))
         yield f" -> {name}.__dict__", attributes
         for attribute, value in tuple(attributes.items()):
             seen.add(id(value))
             yield f" -> {name}.{attribute}", value
-    for kind in _mro_of_type(type(obj)):
-        for attribute, member in tuple(_dict_of_type(kind).items()):
+    for kind in mro_of_type(type(obj)):
+        for attribute, member in tuple(dict_of_type(kind).items()):
             if type(member) is types.MemberDescriptorType:  # isinstance() would ask the class attribute for its __class__
                 try:
                     value = member.__get__(obj, type(obj))
@@ -119,7 +119,7 @@ def _steps(obj: object) -> Iterator[Step]:
     """Everything that ``obj`` refers to, named."""
     kind = type(obj)
     if issubclass(kind, type):
-        for attribute, value in tuple(_dict_of_type(obj).items()):
+        for attribute, value in tuple(dict_of_type(obj).items()):
             yield f".{attribute}", value
     elif kind is types.FunctionType:
         yield from _function_parts(obj)  # type: ignore[arg-type]

@@ -95,7 +95,10 @@ def load_module(source: str) -> ModuleType:
 
 
 def _looks_like_eval(value: object) -> bool:
-    return hasattr(value, "func") and hasattr(value, "num_iterations")
+    try:
+        return hasattr(value, "func") and hasattr(value, "num_iterations")
+    except Exception:  # a proxy of something that is not there yet
+        return False
 
 
 def _own_evals(module: ModuleType) -> tuple[list[str], list[str]]:

@@ -1,0 +1,104 @@
+"""How often the verdicts are right, beside other tools: ``python -m benchmarks.accuracy --help``.
+
+Each scenario of the corpus runs in a fresh process for each seed under each tool. The rules by which a tool's answer is
+read stand in its file under ``benchmarks/tools``. Ours counts as having found a leak when its verdict is leaking or
+native-leak, creep when it is creeping; a clean or bounded scenario is a false alarm when it is called leaking,
+native-leak, creeping or idle (but a scenario that does nothing may be called idle).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.registry import scenarios
+from benchmarks.running import TOOLS, Settings, ask, missing
+from benchmarks.scoring import Case, mark, row, table, wrong
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="run each scenario with seeds 1 to N (default 1)")
+    parser.add_argument("--iterations", type=int, default=20, metavar="N")
+    parser.add_argument("--warmup", type=int, default=3, metavar="N")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="a regular expression for module:name")
+    parser.add_argument("--tools", default=",".join(TOOLS), metavar="LIST", help="default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time (default 2)")
+    parser.add_argument("--python", default=sys.executable, metavar="PATH", help="where the compared tools are installed")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write every case")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run, print, write."""
+    arguments = _arguments()
+    settings = Settings(arguments.iterations, arguments.warmup, arguments.python)
+    tools = []
+    unavailable = {}
+    for tool in arguments.tools.split(","):
+        if tool not in TOOLS:
+            sys.exit(f"{tool} is no tool; name some of {', '.join(TOOLS)}")
+        if lacking := missing(tool, settings.python):
+            unavailable[tool] = f"not available: {', '.join(lacking)} not installed for {Path(settings.python).name}"
+        else:
+            tools.append(tool)
+    jobs = [
+        (tool, scenario, seed)
+        for tool in tools
+        for seed in range(1, arguments.seeds + 1)
+        for scenario in scenarios(arguments.only)
+    ]
+    done = 0
+
+    def run(place: int) -> Case:
+        nonlocal done
+        tool, scenario, seed = jobs[place]
+        answer = ask(tool, scenario, seed, settings)
+        done += 1
+        print(f"\r{done} of {len(jobs)}  {tool} {scenario.name:40}", end="", file=sys.stderr, flush=True)
+        return mark(tool, scenario, seed, answer, settings.iterations)
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        cases = list(pool.map(run, range(len(jobs))))
+    print(file=sys.stderr)
+    _report(tools, unavailable, cases)
+    if arguments.json is not None:
+        _write(arguments.json, tools, unavailable, cases)
+
+
+def _report(tools: list[str], unavailable: dict[str, str], cases: list[Case]) -> None:
+    by_tool = {tool: [case for case in cases if case.tool == tool] for tool in tools}
+    print(table([row(tool, by_tool[tool]) for tool in tools]))
+    for tool, why in unavailable.items():
+        print(f"{tool}: {why}")
+    for tool in tools:
+        faults = wrong(by_tool[tool])
+        print(f"\n{tool}: {len(faults)} answers that are not right")
+        for fault in faults:
+            print(f"  {fault}")
+
+
+def _write(path: Path, tools: list[str], unavailable: dict[str, str], cases: list[Case]) -> None:
+    """Write every case, a line each. What the file holds of tools that were not asked this time is kept."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"commands": {}, "cases": []}
+    arguments = [argument for argument in sys.argv[1:] if "/" not in argument and argument not in ("--python", "--json")]
+    head = {
+        "commands": {**before["commands"], **dict.fromkeys(tools, " ".join(["python -m benchmarks.accuracy", *arguments]))},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "unavailable": unavailable,
+    }
+    kept = [case for case in before["cases"] if case["tool"] not in tools]
+    lines = ",\n".join(f"  {json.dumps(case)}" for case in [*map(asdict, cases), *kept])
+    path.write_text(json.dumps(head, indent=1)[:-2] + f',\n "cases": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

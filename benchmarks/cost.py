@@ -1,0 +1,149 @@
+"""What measuring costs a realistic agent: ``python -m benchmarks.cost [--iterations N] [--python PATH]``.
+
+The team scenario's iteration (eight model requests, a database), untraced = 1.0, beside: tracemalloc alone with one frame
+and with twenty-five, this tool with its readings included (from the begin of one iteration to the begin of the next),
+agno's ``PerformanceEval`` with growth tracking, and memray with Python's allocators. Each in a process of its own with
+model and database of its own; the median of the iterations. ``--repeat`` runs all of them again and takes the least.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from benchmarks.running import ROOT
+
+WARMUP = 3
+TARGET = "scenarios.team"
+WAYS = ("untraced", "tracemalloc-1", "tracemalloc-25", "ours", "agno", "memray")
+NEEDS = {"agno": "agno", "memray": "memray"}
+
+
+async def _timed(call: Callable[[], Awaitable[None]], iterations: int) -> list[float]:
+    times = []
+    for _ in range(iterations):
+        start = time.perf_counter()
+        await call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+async def _agno(call: Callable[[], Awaitable[None]], iterations: int) -> list[float]:
+    from agno.eval.performance import PerformanceEval  # type: ignore[import-not-found, unused-ignore]
+
+    starts: list[float] = []
+
+    async def marked() -> None:
+        starts.append(time.perf_counter())
+        await call()
+
+    evaluation = PerformanceEval(
+        func=marked,
+        num_iterations=iterations,
+        warmup_runs=0,
+        measure_runtime=False,
+        memory_growth_tracking=True,
+        debug_mode=True,
+        show_spinner=False,
+        telemetry=False,
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        await evaluation.arun()
+    starts.append(time.perf_counter())
+    return [after - before for before, after in pairwise(starts)]
+
+
+async def _in_this_process(way: str, iterations: int) -> list[float]:
+    from scenarios import team
+
+    await team.setup()
+    try:
+        if way.startswith("tracemalloc"):
+            tracemalloc.start(int(way.rpartition("-")[2]))
+        for _ in range(WARMUP):
+            await team.run_team()
+        if way == "agno":
+            return await _agno(team.run_team, iterations)
+        if way == "memray":
+            import memray  # type: ignore[import-not-found, unused-ignore]
+
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                memray.Tracker(Path(folder) / "out.bin", trace_python_allocators=True),
+            ):
+                return await _timed(team.run_team, iterations)
+        return await _timed(team.run_team, iterations)
+    finally:
+        tracemalloc.stop()
+        await team.teardown()
+
+
+def _ours(iterations: int, python: str) -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "otel_memeval", TARGET, "--iterations", str(iterations + 1)]
+        command += ["--warmup", str(WARMUP), "--json", str(path), "--quiet", "--fail-on", "never", "--python", python]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=900)
+        measured = [one for one in json.loads(path.read_bytes())["runs"][0]["iterations"] if one["phase"] == "measured"]
+    starts = [datetime.fromisoformat(one["started_at"]).timestamp() for one in measured]
+    return [after - before for before, after in pairwise(starts)]
+
+
+def _measure(way: str, iterations: int, python: str) -> list[float]:
+    if way == "ours":
+        return _ours(iterations, python)
+    command = [python, "-m", "benchmarks.cost", "--child", way, "--iterations", str(iterations)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=900)
+    times: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return times
+
+
+def main() -> None:
+    """Measure each way and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--iterations", type=int, default=20, metavar="N")
+    parser.add_argument("--repeat", type=int, default=2, metavar="N")
+    parser.add_argument("--ways", default=",".join(WAYS), metavar="LIST")
+    parser.add_argument(
+        "--python", default=sys.executable, metavar="PATH", help="has agno and memray, and what the team needs"
+    )
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(asyncio.run(_in_this_process(arguments.child, arguments.iterations))), flush=True)
+        os._exit(0)
+    ways = []
+    for way in arguments.ways.split(","):
+        code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({NEEDS.get(way, 'json')!r}) is None)"
+        if subprocess.run([arguments.python, "-c", code], check=False).returncode:
+            print(f"{way}: not available: {NEEDS[way]} is not installed for {Path(arguments.python).name}")
+        else:
+            ways.append(way)
+    least: dict[str, float] = {}
+    for _ in range(arguments.repeat):
+        for way in ways:
+            typical = median(_measure(way, arguments.iterations, arguments.python))
+            least[way] = min(typical, least.get(way, typical))
+    base = least.get("untraced")
+    print("| way            | an iteration | untraced = 1.0 |\n|----------------|--------------|----------------|")
+    for way, seconds in least.items():
+        ratio = f"{seconds / base:.2f}" if base else "-"
+        print(f"| {way:14} | {seconds * 1000:9.1f} ms | {ratio:>14} |")
+
+
+if __name__ == "__main__":
+    main()

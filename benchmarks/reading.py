@@ -1,0 +1,144 @@
+"""The price of one reading: ``python -m benchmarks.reading [--blocks 10000,100000,1000000]``.
+
+Against the standard way in the same process on the same heap: ``tracemalloc.take_snapshot()`` and
+``compare_to(..., "lineno")`` with the snapshot before. ``read_heap`` reads the traces alone; ``Reader.read`` is the whole
+of what the worker does between two iterations: it also collects garbage, measures all containers, and reads the C heap
+and the process. Each figure is the least of several; every heap is built in a fresh process. Targets: at most 1/5 at
+100,000 live blocks, 1/10 at a million.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+
+from benchmarks.running import ROOT
+
+SHAPES = ("texts", "messages", "objects", "one-line", "random-sizes")
+TIMES = 3
+LINES = 400
+"""How many different lines allocate in ``objects``."""
+
+
+class Thing:
+    """Two attributes in slots."""
+
+    __slots__ = ("name", "size")
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+
+
+def _texts(blocks: int) -> list[object]:
+    return [f"document {number}" for number in range(blocks)]
+
+
+def _messages(blocks: int) -> list[object]:
+    # A dict, its keys' table, a list, its items, the text, the number: six blocks.
+    return [{"role": "user", "content": [f"text {number}"], "number": number + 1000} for number in range(blocks // 6)]
+
+
+def _objects(blocks: int) -> list[object]:
+    lines = "\n".join(f"def make_{line}(number): return Thing('name %d' % number, number + 1000)" for line in range(LINES))
+    names: dict[str, object] = {"Thing": Thing}
+    exec(compile(lines, "many_lines.py", "exec"), names)  # noqa: S102 - the lines stand above
+    makers: list[Callable[[int], object]] = [names[f"make_{line}"] for line in range(LINES)]  # type: ignore[misc]
+    return [makers[number % LINES](number) for number in range(blocks // 3)]
+
+
+def _one_line(blocks: int) -> list[object]:
+    return [object() for _ in range(blocks)]
+
+
+def _random_sizes(blocks: int) -> list[object]:
+    numbers = random.Random(1)
+    return [bytes(numbers.randint(1, 3_000)) for _ in range(blocks)]
+
+
+_BUILD = {
+    "texts": _texts,
+    "messages": _messages,
+    "objects": _objects,
+    "one-line": _one_line,
+    "random-sizes": _random_sizes,
+}
+
+
+def _nothing(_: str) -> bool:
+    """No file is the tool's own."""
+    return False
+
+
+def _least(function: Callable[[], object], times: int = TIMES) -> float:
+    least = float("inf")
+    for _ in range(times):
+        start = time.perf_counter()
+        function()
+        least = min(least, time.perf_counter() - start)
+    return least
+
+
+def measure(shape: str, blocks: int) -> dict[str, float]:
+    """Build the heap here and take the times, in seconds."""
+    from otel_memeval.worker.heap import read_heap
+    from otel_memeval.worker.process import ProcessReader
+    from otel_memeval.worker.reading import Reader
+
+    reader = Reader(_nothing, ProcessReader())
+    reader.start()
+    kept = _BUILD[shape](blocks)
+    reader.read_first()
+    snapshots = [tracemalloc.take_snapshot()]
+
+    def standard() -> None:
+        now = tracemalloc.take_snapshot()
+        now.compare_to(snapshots[0], "lineno")
+        snapshots[0] = now
+
+    compare = _least(standard, 2)
+    snapshots.clear()
+    gc.collect()
+    gc.disable()
+    heap = _least(lambda: read_heap(_nothing))
+    gc.enable()
+    whole = _least(lambda: reader.read(0))
+    live = read_heap(_nothing).retained_blocks
+    del kept
+    return {"blocks": live, "compare": compare, "heap": heap, "whole": whole}
+
+
+def main() -> None:
+    """Measure each heap in a process of its own, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--blocks", default="10000,100000,1000000", metavar="LIST")
+    parser.add_argument("--shapes", default=",".join(SHAPES), metavar="LIST")
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure(arguments.measure[0], int(arguments.measure[1]))))
+        return
+    print("| heap         | live blocks | snapshot + compare_to | read_heap | ratio | Reader.read | ratio |")
+    print("|--------------|-------------|-----------------------|-----------|-------|-------------|-------|")
+    for blocks in arguments.blocks.split(","):
+        for shape in arguments.shapes.split(","):
+            command = [sys.executable, "-m", "benchmarks.reading", "--measure", shape, blocks]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
+            times = json.loads(done.stdout)
+            compare, heap, whole = times["compare"], times["heap"], times["whole"]
+            print(
+                f"| {shape:12} | {times['blocks']:11,} | {compare * 1000:18,.1f} ms | {heap * 1000:6.1f} ms "
+                f"| 1/{compare / heap:<4.1f}| {whole * 1000:8.1f} ms | 1/{compare / whole:<4.1f}|",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

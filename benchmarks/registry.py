@@ -1,0 +1,43 @@
+"""All scenarios of the corpus, by name. Reads their truth in this process; they are never run here."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+from benchmarks.corpus.ground import Scenario
+
+FOLDER = Path(__file__).parent / "corpus"
+MODULES = (
+    "leaks_python",
+    "leaks_shapes",
+    "leaks_objects",
+    "leaks_async",
+    "leaks_native",
+    "packages",
+    "clean",
+    "clean_native",
+    "clean_settling",
+    "bounded",
+    "creep",
+)
+
+
+def scenarios(pattern: str = "") -> list[Scenario]:
+    """The scenarios in whose ``module:name`` the regular expression ``pattern`` is found, in the order of their files."""
+    found: list[Scenario] = []
+    for module in MODULES:
+        contents = vars(importlib.import_module(f"benchmarks.corpus.{module}"))
+        found.extend(value for value in contents.values() if isinstance(value, Scenario))
+    return [scenario for scenario in found if re.search(pattern, target_name(scenario))]
+
+
+def target_name(scenario: Scenario) -> str:
+    """``module:name``."""
+    return f"{scenario.module}:{scenario.name}"
+
+
+def target(scenario: Scenario) -> str:
+    """What the command line takes, relative to the folder above this package."""
+    return f"benchmarks/corpus/{scenario.file}:{scenario.name}"

@@ -1,0 +1,71 @@
+"""Writes ``benchmarks/results/README.md`` from what the benchmarks left there: ``python -m benchmarks.report``.
+
+``accuracy.json`` is written by ``benchmarks.accuracy --json``; ``reading.txt``, ``cost.txt`` and ``simulated.txt`` are the
+printed tables of the other benchmarks, each with the command that made it as its first line.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.scoring import Case, row, table, wrong
+
+FOLDER = Path(__file__).parent / "results"
+
+INTRODUCTION = """# Results
+
+Written by `python -m benchmarks.report`; do not edit. Every table stands under the command that made it. Times depend on the
+machine, ratios and counts hardly do.
+"""
+
+ACCURACY = """
+## Accuracy
+
+Each scenario of `benchmarks/corpus` in a fresh process for each seed. Found: leaking or native-leak for a leak, creeping for
+creep; a clean or bounded scenario that is called leaking, native-leak, creeping or idle is a false alarm. The rule by which
+another tool's answer is read is the docstring of its file in `benchmarks/tools`. "Line first" and "holder first" count only
+the leaks that were found; "bytes right" is within the tolerance that the scenario states, mostly 5%.
+"""
+
+
+def accuracy(path: Path) -> str:
+    """The table of a result file, with everything that we got wrong."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    cases = [Case(**case) for case in content["cases"]]
+    tools = list(dict.fromkeys(case.tool for case in cases))
+    tools.sort(key=lambda tool: tool != "ours")
+    by_tool = {tool: [case for case in cases if case.tool == tool] for tool in tools}
+    commands = "\n".join(f"{tool}: {content['commands'][tool]}" for tool in tools)
+    parts = [ACCURACY, f"```\n{commands}\n```\n", table([row(tool, by_tool[tool]) for tool in tools]), ""]
+    parts += [f"{tool}: {why}\n" for tool, why in content["unavailable"].items()]
+    faults = wrong(by_tool.get("ours", []))
+    parts.append(f"What we get wrong, {len(faults)} in all:\n" if faults else "We get nothing wrong.\n")
+    parts += [f"- {fault}" for fault in faults]
+    parts.append(f"\nPython {content['python']}, {content['platform']}.")
+    return "\n".join(parts)
+
+
+def plain(title: str, path: Path) -> str:
+    """A printed table under its command."""
+    command, _, text = path.read_text(encoding="utf-8").partition("\n")
+    return f"\n## {title}\n\n```\n{command}\n```\n\n{text.strip()}\n"
+
+
+def main() -> None:
+    """Write the file."""
+    parts = [INTRODUCTION]
+    if (FOLDER / "accuracy.json").exists():
+        parts.append(accuracy(FOLDER / "accuracy.json"))
+    for name, title in (
+        ("simulated", "Simulated series"),
+        ("reading", "The price of a reading"),
+        ("cost", "What measuring costs"),
+    ):
+        if (FOLDER / f"{name}.txt").exists():
+            parts.append(plain(title, FOLDER / f"{name}.txt"))
+    (FOLDER / "README.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

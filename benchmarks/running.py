@@ -1,0 +1,114 @@
+"""Runs one tool on one scenario in a fresh process, and tells what it answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.corpus.ground import SEED_VARIABLE, Scenario
+from benchmarks.registry import target
+from benchmarks.tools.answer import Answer, heard
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT_SECONDS = 180.0
+
+PROGRAMS = {
+    "naive": ("benchmarks.tools.naive", ()),
+    "agno": ("benchmarks.tools.agno_eval", ("agno", "rich", "sqlalchemy")),
+    "memray": ("benchmarks.tools.memray_limit", ("pytest", "pytest_memray")),
+    "psleak": ("benchmarks.tools.psleak_test", ("psleak",)),
+}
+"""For each tool but ours: the module that runs it, and what it must be able to import."""
+
+TOOLS = ("ours", *PROGRAMS)
+
+ALARMS = ("leaking", "native-leak", "creeping")
+"""Verdicts of ours that say that something is wrong with the scenario's memory."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The same for every run."""
+
+    iterations: int
+    warmup: int
+    python: str
+    """The interpreter that the scenario runs in, under whichever tool."""
+
+
+def missing(tool: str, python: str) -> list[str]:
+    """What the interpreter cannot import of what the tool needs."""
+    if tool == "ours":
+        return []
+    names = PROGRAMS[tool][1]
+    code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n) is None])"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.split()
+
+
+def ask(tool: str, scenario: Scenario, seed: int, settings: Settings) -> Answer:
+    """The tool's answer. A tool that crashes or takes too long has not flagged anything: ``detail`` says so."""
+    environment = {**os.environ, SEED_VARIABLE: str(seed), "PYTHONUNBUFFERED": "1"}
+    start = time.perf_counter()
+    answer = _ask_us(scenario, environment, settings) if tool == "ours" else _ask(tool, scenario, environment, settings)
+    return replace(answer, seconds=round(time.perf_counter() - start, 3))
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"took more than {TIMEOUT_SECONDS:g} seconds"
+    return done.stdout, done.stderr
+
+
+def _ask(tool: str, scenario: Scenario, environment: dict[str, str], settings: Settings) -> Answer:
+    if tool == "psleak":
+        environment = {**environment, "PYTHONMALLOC": "malloc"}
+    numbers = [str(settings.iterations), str(settings.warmup)]
+    command = [settings.python, "-m", PROGRAMS[tool][0], scenario.module, scenario.name, *numbers]
+    output, errors = _run(command, environment)
+    return heard(output) or Answer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}")
+
+
+def _ask_us(scenario: Scenario, environment: dict[str, str], settings: Settings) -> Answer:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "otel_memeval", target(scenario), "--iterations", str(settings.iterations)]
+        command += ["--warmup", str(settings.warmup), "--json", str(path), "--quiet", "--python", settings.python]
+        _, errors = _run(command, environment)
+        if not path.exists():
+            return Answer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}", extra={"state": "no answer"})
+        return read_result(json.loads(path.read_bytes())["runs"][0])
+
+
+def read_result(result: dict[str, dict[str, object]]) -> Answer:
+    """Our own answer, from the result file."""
+    state = str(result["verdict"]["state"])
+    sites: list[dict[str, object]] = result["sites"]  # type: ignore[assignment]
+    holders: list[dict[str, object]] = result["holders"]  # type: ignore[assignment]
+    growth: dict[str, dict[str, float] | None] = result["growth"]  # type: ignore[assignment]
+    slopes = {name: channel["bytes_per_iteration"] for name, channel in growth.items() if channel}
+    kept = {"native-leak": slopes.get("native"), "creeping": slopes.get("peak")}.get(state, slopes.get("retained"))
+    return Answer(
+        flagged=state in ALARMS,
+        detail=str(result["verdict"]["summary"]),
+        file=str(sites[0]["file"]) if sites else "",
+        line=int(str(sites[0]["line"])) if sites else 0,
+        bytes_per_iteration=kept,
+        extra={
+            "state": state,
+            "holder": holders[0]["path"] if holders else "",
+            "channels": slopes,
+            "holders": [holder["path"] for holder in holders],
+            "iterations_needed": result["verdict"]["iterations_needed"],
+        },
+    )

@@ -1,0 +1,101 @@
+"""agno's ``PerformanceEval`` with ``memory_growth_tracking`` and ``debug_mode``, as its documentation shows.
+
+It prints, after each iteration but the first, the lines that grew since the iteration before. Flagged when a reader
+would see growth that stays: in at least half of these reports one of the printed lines stands in the scenario's own
+file. Or, for memory that is needed and not kept, when the peak that it records for each iteration climbs: the least of
+the last third is above the most of the first third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import os
+import re
+from collections import Counter
+from typing import Any
+
+from agno.eval import performance  # type: ignore[import-not-found]
+
+from benchmarks.tools.answer import Answer, job, tell
+
+_REPORT = "Top 5 memory growth sources"
+_GROWN = re.compile(r"^\s*\+(?P<mib>[\d.]+) MiB: \d+ new blocks")
+_PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+
+
+def main() -> None:
+    """Measure and answer."""
+    task = job()
+    scenario = task.scenario
+    printed: list[str] = []
+    performance.log_debug = lambda message, *_, **__: printed.append(str(message))
+    evaluation = performance.PerformanceEval(
+        func=scenario.func,
+        name=scenario.name,
+        num_iterations=task.iterations,
+        warmup_runs=task.warmup,
+        measure_runtime=False,
+        memory_growth_tracking=True,
+        debug_mode=True,
+        show_spinner=False,
+        telemetry=False,
+    )
+    logging.disable(logging.NOTSET)
+    with contextlib.redirect_stdout(io.StringIO()):
+        is_async = asyncio.iscoroutinefunction(scenario.func)
+        peaks = asyncio.run(_arun(evaluation, scenario.setup)) if is_async else _run(evaluation, scenario.setup)
+    tell(_read(printed, peaks, scenario.file))
+
+
+def _run(
+    evaluation: Any,  # noqa: ANN401 - agno is not typed here
+    setup: object,
+) -> list[float]:
+    if callable(setup):
+        setup()
+    return list(evaluation.run().memory_usages)
+
+
+async def _arun(
+    evaluation: Any,  # noqa: ANN401 - agno is not typed here
+    setup: object,
+) -> list[float]:
+    if callable(setup):
+        made = setup()
+        if asyncio.iscoroutine(made):
+            await made
+    return list((await evaluation.arun()).memory_usages)
+
+
+def _read(printed: list[str], peaks: list[float], file: str) -> Answer:
+    reports: list[list[tuple[str, int]]] = []
+    grown = False
+    for message in printed:
+        if _REPORT in message:
+            reports.append([])
+        elif _GROWN.match(message):
+            grown = True
+        elif grown and reports:
+            grown = False
+            place = _PLACE.search(message)
+            if place and os.path.basename(place["file"]) == file:
+                reports[-1].append((place["file"], int(place["line"])))
+    with_own = [report for report in reports if report]
+    third = len(peaks) // 3
+    climbs = third > 0 and min(peaks[-third:]) > max(peaks[:third])
+    places = Counter(report[0] for report in with_own)
+    first = places.most_common(1)[0][0] if places else ("", 0)
+    return Answer(
+        flagged=climbs or (bool(reports) and 2 * len(with_own) >= len(reports)),
+        detail=f"own lines in {len(with_own)} of {len(reports)} reports; peaks {'climb' if climbs else 'do not climb'}",
+        file=first[0],
+        line=first[1],
+        extra={"kept": 2 * len(with_own) >= len(reports) > 0, "climbs": climbs},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The naive way: two tracemalloc snapshots, before and after, compared by line.
+
+Flagged when the line that grew most has grown by at least 1 byte an iteration and lies outside of tracemalloc itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+from benchmarks.tools.answer import Answer, caller, job, tell
+
+
+def main() -> None:
+    """Measure and answer."""
+    task = job()
+    call = caller(task.scenario)
+    tracemalloc.start()
+    for _ in range(task.warmup):
+        call()
+    gc.collect()
+    before = tracemalloc.take_snapshot()
+    for _ in range(task.iterations):
+        call()
+    gc.collect()
+    after = tracemalloc.take_snapshot()
+    ours = tracemalloc.Filter(False, tracemalloc.__file__)
+    differences = after.filter_traces((ours,)).compare_to(before.filter_traces((ours,)), "lineno")
+    differences.sort(key=lambda difference: -difference.size_diff)
+    if not differences:
+        tell(Answer(flagged=False))
+        return
+    first = differences[0]
+    frame = first.traceback[0]
+    tell(
+        Answer(
+            flagged=first.size_diff >= task.iterations,
+            detail=str(first),
+            file=frame.filename,
+            line=frame.lineno,
+            bytes_per_iteration=first.size_diff / task.iterations,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""psleak's ``MemoryLeakTestCase.execute`` with all of its checkers (memory, threads, file descriptors).
+
+Flagged when it raises one of its errors. It calls a function ``times`` times, and again with half as many more, up to ten
+times over: with its default of 200 that makes 22,000 calls. Here ``times`` is the number of iterations and all else its
+default: up to 2,266 calls, a hundred times what every other tool has. It needs ``PYTHONMALLOC=malloc``.
+"""
+
+from __future__ import annotations
+
+import psleak  # type: ignore[import-not-found]
+
+from benchmarks.tools.answer import Answer, caller, job, tell
+
+
+class _Test(psleak.MemoryLeakTestCase):  # type: ignore[misc]
+    """The test that its documentation shows."""
+
+    def runTest(self) -> None:  # noqa: N802 - unittest's name
+        """Nothing: ``execute`` is called from outside."""
+
+
+def main() -> None:
+    """Measure and answer."""
+    task = job()
+    call = caller(task.scenario)
+    test = _Test()
+    try:
+        test.execute(call, warmup_times=task.warmup, times=task.iterations)
+    except psleak.Error as error:
+        tell(Answer(flagged=True, detail=f"{type(error).__name__}: {error}"[:300]))
+    else:
+        tell(Answer(flagged=False))
+
+
+if __name__ == "__main__":
+    main()

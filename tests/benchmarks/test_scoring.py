@@ -1,0 +1,93 @@
+"""Marking answers: what counts as found, as a false alarm, as the right line, holder and number."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from benchmarks.registry import scenarios
+from benchmarks.scoring import Case, begins, mark, row, wrong
+from benchmarks.tools.answer import Answer, heard
+
+(LEAK,) = scenarios("leaks_python:keep_1_kib$")
+(CREEP,) = scenarios("creep:peak_by_60_kib$")
+(NO_OP,) = scenarios("clean:no_op$")
+(CLEAN,) = scenarios("clean:json_temporaries$")
+(BOUNDED,) = scenarios("bounded:ring_of_500$")
+
+
+def _ours(state: str, **fields: object) -> Answer:
+    flagged = state in ("leaking", "native-leak", "creeping")
+    answer = Answer(flagged=flagged, extra={"state": state, "holder": fields.pop("holder", "")})
+    return dataclasses.replace(answer, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "state", "right"),
+    [
+        (LEAK, "leaking", True),
+        (LEAK, "native-leak", True),
+        (LEAK, "creeping", False),
+        (LEAK, "inconclusive", False),
+        (CREEP, "creeping", True),
+        (CREEP, "leaking", False),
+        (CLEAN, "stable", True),
+        (CLEAN, "settling", True),
+        (CLEAN, "inconclusive", True),
+        (CLEAN, "idle", False),
+        (CLEAN, "creeping", False),
+        (CLEAN, "failed", False),
+        (NO_OP, "idle", True),
+        (BOUNDED, "bounded", True),
+        (BOUNDED, "leaking", False),
+    ],
+)
+def test_states_are_marked(scenario: object, state: str, right: bool) -> None:
+    """Each verdict is right or wrong for each kind of scenario, as the benchmark's documentation says."""
+    assert mark("ours", scenario, 1, _ours(state), 20).right is right  # type: ignore[arg-type]
+
+
+def test_line_holder_and_bytes_are_marked_for_found_leaks() -> None:
+    """The first line, the holder's path and the number are compared with the truth."""
+    line = next(iter(LEAK.lines()))
+    found = _ours("leaking", file=f"benchmarks/corpus/{LEAK.file}", line=line, bytes_per_iteration=1_080.0)
+    case = mark("ours", LEAK, 1, dataclasses.replace(found, extra={"state": "leaking", "holder": "leaks_python.KEPT"}), 20)
+    assert (case.line, case.holder, case.within) == (True, True, True)
+    case = mark("ours", LEAK, 1, dataclasses.replace(found, line=line + 1, bytes_per_iteration=1_200.0), 20)
+    assert (case.line, case.holder, case.within) == (False, False, False)
+    assert wrong([case]) == [
+        f"line: leaks_python:keep_1_kib names leaks_python.py:{line + 1}  1200 B [seed 1]",
+        f"holder: leaks_python:keep_1_kib names leaks_python.py:{line + 1}  1200 B [seed 1]",
+        f"bytes: leaks_python:keep_1_kib is off by 13% (leaks_python.py:{line + 1}  1200 B) [seed 1]",
+    ]
+
+
+def test_a_holders_path_may_lead_on_but_not_be_another_name() -> None:
+    """``m.KEPT[*]`` begins with ``m.KEPT``; ``m.KEPT_TOO`` does not."""
+    assert begins("m.KEPT", "m.KEPT")
+    assert begins("m.KEPT[*] -> x", "m.KEPT")
+    assert not begins("m.KEPT_TOO", "m.KEPT")
+    assert not begins("", "m.KEPT")
+
+
+def test_a_row_counts_each_kind_apart() -> None:
+    """Recall is of leaks, false alarms of clean and bounded, undecided is counted beside."""
+    cases: list[Case] = [
+        mark("ours", LEAK, 1, _ours("leaking"), 20),
+        mark("ours", LEAK, 2, _ours("inconclusive"), 20),
+        mark("ours", CLEAN, 1, _ours("stable"), 20),
+        mark("ours", BOUNDED, 1, _ours("leaking"), 20),
+        mark("ours", CREEP, 1, _ours("creeping"), 20),
+    ]
+    line = row("ours", cases)
+    assert line.leaks == "1 of 2 (50%)"
+    assert line.false_alarms == "1 of 2 (50%)"
+    assert line.creep == "1 of 1 (100%)"
+    assert line.undecided == "1"
+
+
+def test_an_answer_is_heard_among_other_output() -> None:
+    """A tool's program may print what it likes; the last answer counts, and none is none."""
+    assert heard('noise\nanswer: {"flagged": true, "detail": "x"}\nnoise\n') == Answer(flagged=True, detail="x")
+    assert heard("noise\n") is None

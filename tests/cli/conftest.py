@@ -1,0 +1,271 @@
+"""Runs the real command line in a folder of its own, and looks after each run at what it left behind.
+
+Every run through ``Tool`` also proves: it ends in time, its JSON fits the published schema, no process of it lives on,
+no file of it stays, and no traceback is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psutil
+import pytest
+
+from otel_memeval.records import Result, from_json
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MARK = "MEMEVAL_TEST_MARK"
+AT_ONCE = 3
+NOT_INHERITED = ("OTEL_", "MEMEVAL_", "PYTHON", "PG")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended, and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+    runs: list[Result] = field(default_factory=list)
+
+    @property
+    def result(self) -> Result:
+        """The only result."""
+        assert len(self.runs) == 1, self
+        return self.runs[0]
+
+    @property
+    def text(self) -> str:
+        """Both streams on one line: where a terminal's width broke them does not matter."""
+        return " ".join(f"{self.stdout} {self.stderr}".split())
+
+    @property
+    def errors(self) -> list[str]:
+        """Status or error type of each measured iteration."""
+        return [one.error.type if one.error else "ok" for one in self.result.iterations if one.phase == "measured"]
+
+
+class Started:
+    """A command that runs."""
+
+    def __init__(self, tool: Tool, process: subprocess.Popen[bytes], json_path: Path | None) -> None:
+        self.process = process
+        self._tool = tool
+        self._json_path = json_path
+        self._start = time.monotonic()
+
+    def finish(self, timeout: float = 60) -> Done:
+        """Wait for the end; what stays behind is an error."""
+        try:
+            stdout, stderr = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            stdout, stderr = self.process.communicate()
+            pytest.fail(f"did not end within {timeout} s\n{stdout.decode()}\n{stderr.decode()}")
+        seconds = time.monotonic() - self._start
+        runs: list[Result] = []
+        if self._json_path is not None and self._json_path.exists():
+            runs = self._tool.read_json(self._json_path.read_bytes())
+            self._json_path.unlink()
+        return Done(self.process.returncode, stdout.decode(), stderr.decode(), seconds, runs)
+
+
+class Tool:
+    """The command line, in ``folder``; its temporary files would go to ``temporary``."""
+
+    def __init__(self, base: Path, schema: Mapping[str, Any]) -> None:
+        self.folder = base / "work"
+        self.temporary = base / "temporary"
+        self._elsewhere = base
+        self._schema = schema
+        self.mark = uuid.uuid4().hex
+        self.folder.mkdir()
+        self.temporary.mkdir()
+        self._fifos: dict[Path, int] = {}
+
+    def write(self, name: str, source: str) -> Path:
+        """A file of the scenario's."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return path
+
+    def event(self, name: str) -> Path:
+        """A pipe with a name that a scenario writes to; ``wait_for`` hears it."""
+        path = self._elsewhere / name
+        os.mkfifo(path)
+        self._fifos[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return path
+
+    def wait_for(self, event: Path, timeout: float = 30) -> str:
+        """What the scenario has written to the event, as soon as it is there."""
+        ready, _, _ = select.select([self._fifos[event]], [], [], timeout)
+        assert ready, f"{event.name} did not happen within {timeout} s"
+        return os.read(self._fifos[event], 4096).decode()
+
+    def close(self) -> None:
+        """Give the pipes back, and end what a failed test left."""
+        for descriptor in self._fifos.values():
+            os.close(descriptor)
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        """The environment of the test without what would change the tool, with the mark that all descendants carry."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        return {**inherited, "TMPDIR": str(self.temporary), MARK: self.mark, **more}
+
+    def start(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
+        json_file: bool = True,
+        installed_nowhere: bool = False,
+        program: Sequence[str] = (),
+    ) -> Started:
+        """Start ``python -m otel_memeval ARGUMENTS``, with ``--json`` to a file elsewhere unless told otherwise.
+
+        ``installed_nowhere``: the package is found by this one process only, and by none that it starts.
+        """
+        path = self._elsewhere / f"result-{uuid.uuid4().hex}.json" if json_file else None
+        more = dict(environment or {})
+        if program:
+            command = list(program)
+        elif installed_nowhere:
+            found = f"import sys, runpy; sys.path.append({str(ROOT)!r})"
+            start = f"{found}; runpy.run_module('otel_memeval', run_name='__main__', alter_sys=True)"
+            command = [sys.executable, "-c", start]
+        else:
+            command = [sys.executable, "-m", "otel_memeval"]
+        if not installed_nowhere:
+            more["PYTHONPATH"] = str(ROOT)
+        command += [*arguments, *([] if path is None else ["--json", str(path)])]
+        process = subprocess.Popen(
+            [*wrapper, *command],
+            cwd=self.folder,
+            env=self.environment(more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        return Started(self, process, path)
+
+    def run(self, *arguments: str, timeout: float = 60, traceback: bool = False, **options: Any) -> Done:
+        """Run to the end, and look at what is left: nothing."""
+        before = self.files()
+        done = self.start(*arguments, **options).finish(timeout)
+        self.assert_clean(before)
+        assert traceback or "Traceback (most recent call last)" not in done.text, done.stderr
+        return done
+
+    def measure(self, source: str, *options: str, file: str = "scenario.py", **more: Any) -> Done:
+        """Write the scenario and run it: five iterations without warm-up unless the options say otherwise."""
+        self.write(file, source)
+        counts = [] if "--iterations" in options else ["--iterations", "5"]
+        counts += [] if "--warmup" in options else ["--warmup", "0"]
+        return self.run(file, *counts, *options, **more)
+
+    def files(self) -> set[str]:
+        """Every file in the working and the temporary folder; Python's own caches aside."""
+        return {
+            str(path)
+            for folder in (self.folder, self.temporary)
+            for path in folder.rglob("*")
+            if "__pycache__" not in path.parts
+        }
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process that was started, however indirectly, by this tool."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def assert_clean(self, files_before: set[str]) -> None:
+        """No process lives on and no file is new."""
+        assert self.processes() == []
+        assert self.files() == files_before
+
+    def read_json(self, data: bytes) -> list[Result]:
+        """The results in a file, after a check against the published schema."""
+        jsonschema.validate(json.loads(data), self._schema)
+        return from_json(data)
+
+
+@pytest.fixture(scope="session")
+def schema() -> dict[str, Any]:
+    """The JSON Schema that the command line prints."""
+    command = [sys.executable, "-m", "otel_memeval", "schema"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=30)
+    read: dict[str, Any] = json.loads(said.stdout)
+    jsonschema.Draft202012Validator.check_schema(read)
+    return read
+
+
+@pytest.fixture
+def tool(tmp_path: Path, schema: dict[str, Any]) -> Iterator[Tool]:
+    """The command line in a fresh folder."""
+    made = Tool(tmp_path, schema)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Together:
+    """Independent runs, two at a time: each has a folder of its own, and its result is asked for by name."""
+
+    def __init__(self, base: Path, schema: Mapping[str, Any]) -> None:
+        self._base = base
+        self._schema = schema
+        self._executor = ThreadPoolExecutor(AT_ONCE)
+        self._futures: dict[tuple[str, str], Future[Done]] = {}
+
+    def __call__(self, group: str, case: str, cases: Mapping[str, Callable[[Tool], Done]]) -> Done:
+        """How ``case`` ended; the first question sets all cases of the group off."""
+        if (group, case) not in self._futures:
+            for name, run in cases.items():
+                self._futures[group, name] = self._executor.submit(self._run, run)
+        return self._futures[group, case].result(timeout=150)
+
+    def _run(self, run: Callable[[Tool], Done]) -> Done:
+        folder = self._base / uuid.uuid4().hex
+        folder.mkdir()
+        tool = Tool(folder, self._schema)
+        try:
+            return run(tool)
+        finally:
+            tool.close()
+
+    def close(self) -> None:
+        """Wait for what was set off and not asked for."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory, schema: dict[str, Any]) -> Iterator[Together]:
+    """Runs that share the time they wait."""
+    made = Together(tmp_path_factory.mktemp("together"), schema)
+    try:
+        yield made
+    finally:
+        made.close()

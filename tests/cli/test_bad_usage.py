@@ -1,0 +1,250 @@
+"""What cannot be measured: one clear line on stderr, status 2, no traceback unless ``--debug``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Done, Together, Tool
+
+BUSY = "def run():\n    bytearray(100_000)\n"
+
+
+def assert_refused(done: Done, *words: str) -> None:
+    """Status 2, nothing on stdout, one line on stderr that holds all the words."""
+    assert done.status == 2, done
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("otel-memeval: ")
+    for word in words:
+        assert word in done.stderr
+    assert done.runs == []
+
+
+TARGETS: dict[str, list[str]] = {
+    "nowhere_to_be_found": ["no module 'nowhere_to_be_found'", "run from the folder"],
+    "nowhere.to.be": ["no module 'nowhere'"],
+    "package.missing": ["no module 'package.missing'"],
+    "missing.py": ["no file missing.py", "name a module"],
+    "folder/missing.py:run": ["no file folder/missing.py"],
+    "not-a-name": ["'not-a-name'", "neither a module's name nor a .py file"],
+    "": ["neither a module's name"],
+    ":run": ["neither a module's name"],
+    "scenario.py:nothing": ["no 'nothing'", "found first, second", "scenario:first"],
+    "scenario.py:first.nothing": ["no 'first.nothing'"],
+    "scenario:NUMBER": ["scenario:NUMBER is an int", "found first, second"],
+    "scenario.py": ["no eval and no function run", "found first, second"],
+    "empty.py": ["no eval and no function run", "holds no function either", "add a PerformanceEval"],
+    "importing.py": ["no eval and no function run", "imports EVAL", "importing:EVAL"],
+    "raising": ["raised on import", "ValueError: no such luck", "raising.py:4"],
+    "raising.py": ["raised on import", "ValueError: no such luck", "raising.py:4"],
+    "exiting.py": ["raised on import", "SystemExit"],
+    "dying.py": ["ended the process", "status 9"],
+    "wrong_syntax.py": ["raised on import", "SyntaxError"],
+    "missing_package.py": ["raised on import", "ModuleNotFoundError", "not_installed_anywhere"],
+    "evals.py:WITHOUT": ["evals:WITHOUT has no function", "func is a NoneType", "func=YOUR_FUNCTION"],
+    "evals.py:ZERO": ["num_iterations of eval 'zero' is 0", "1 or more"],
+    "evals.py:NEGATIVE": ["num_iterations of eval 'negative' is -3", "1 or more"],
+    "evals.py:COLD": ["warmup_runs of eval 'cold' is -1", "0 or more"],
+    "evals.py:TEXT": ["num_iterations is a str, expected int"],
+    "evals.py:HOOK": ["setup is an int, expected a function"],
+    "evals.py:LIMIT": ["16 parsecs"],
+}
+
+FILES = {
+    "package/__init__.py": "",
+    "scenario.py": "NUMBER = 1\ndef first(): pass\ndef second(): pass\n",
+    "empty.py": "",
+    "importing.py": "from evals import GOOD as EVAL\n",
+    "raising.py": "def run():\n    pass\n\nraise ValueError('no such luck')\n",
+    "exiting.py": "import sys\nsys.exit(4)\n",
+    "dying.py": "import os\nos._exit(9)\n",
+    "wrong_syntax.py": "def run(:\n",
+    "missing_package.py": "import not_installed_anywhere\ndef run(): pass\n",
+    "evals.py": """
+        from otel_memeval import PerformanceEval
+        def work(): pass
+        GOOD = PerformanceEval(work)
+        WITHOUT = PerformanceEval(None)
+        ZERO = PerformanceEval(work, name="zero", num_iterations=0)
+        NEGATIVE = PerformanceEval(work, name="negative", num_iterations=-3)
+        COLD = PerformanceEval(work, name="cold", warmup_runs=-1)
+        TEXT = PerformanceEval(work, num_iterations="5")
+        HOOK = PerformanceEval(work, setup=5)
+        LIMIT = PerformanceEval(work, max_growth="16 parsecs")
+    """,
+}
+
+
+def naming(target: str) -> Callable[[Tool], Done]:
+    """A run of this target, among all these files."""
+
+    def run(tool: Tool) -> Done:
+        for name, source in FILES.items():
+            tool.write(name, source)
+        return tool.run(target)
+
+    return run
+
+
+@pytest.mark.parametrize("target", list(TARGETS))
+def test_target_that_is_none(together: Together, target: str) -> None:
+    """A target that cannot be measured is refused in one line that says what, where, and what to do."""
+    assert_refused(together("targets", target, {name: naming(name) for name in TARGETS}), *TARGETS[target])
+
+
+NUMBERS = {
+    "--iterations 0": ["--iterations is 0", "1 or more"],
+    "--iterations -1": ["--iterations is -1", "1 or more"],
+    "--max-iterations 0": ["--max-iterations is 0", "1 or more"],
+    "--warmup -1": ["--warmup is -1", "0 or more"],
+    "--top -1": ["--top is -1", "0 or more"],
+    "--timeout 0": ["--timeout is 0", "more than 0"],
+    "--timeout -5": ["--timeout is -5", "more than 0"],
+    "--timeout nan": ["--timeout is nan", "more than 0"],
+}
+
+
+def with_options(options: str, source: str = BUSY) -> Callable[[Tool], Done]:
+    """A run with these options."""
+
+    def run(tool: Tool) -> Done:
+        tool.write("scenario.py", source)
+        return tool.run("scenario.py", *options.split(" "))
+
+    return run
+
+
+@pytest.mark.parametrize("options", list(NUMBERS))
+def test_number_that_makes_no_run(together: Together, options: str) -> None:
+    """A number on the wrong side of its limit is refused in one line."""
+    cases = {name: with_options(name) for name in NUMBERS}
+    assert_refused(together("numbers", options, cases), *NUMBERS[options])
+
+
+@pytest.mark.parametrize("options", ["--iterations 0", "--timeout 0"])
+def test_number_that_makes_no_run_in_process(tool: Tool, options: str) -> None:
+    """The same without a worker."""
+    assert_refused(with_options(f"{options} --in-process")(tool), *NUMBERS[options])
+
+
+def test_least_numbers_that_make_a_run(tool: Tool) -> None:
+    """One iteration without a warm-up, without a line shown, is a run: the other side of each limit."""
+    tool.write("scenario.py", BUSY)
+    done = tool.run(
+        "scenario.py", *["--iterations", "1", "--warmup", "0", "--top", "0", "--timeout", "20", "--max-iterations", "1"]
+    )
+    assert done.status == 0, done.text
+    assert done.errors == ["ok"]
+
+
+OPTIONS = ["--iterations few", "--fail-on leeking", "--fail-on ", "--max-growth 16parsecs", "--nonsense"]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_option_that_is_none(together: Together, options: str) -> None:
+    """An option that does not exist or does not parse ends with the usage and the reason, status 2."""
+    done = together("options", options, {name: with_options(name) for name in OPTIONS})
+    assert done.status == 2
+    assert done.stdout == ""
+    assert "Usage: " in done.stderr
+    assert "Error: " in done.stderr
+
+
+def test_no_target(tool: Tool) -> None:
+    """Without a target there is nothing to do: usage, status 2."""
+    done = tool.run()
+    assert done.status == 2
+    assert "TARGET" in done.stderr
+
+
+PYTHONS = {
+    "python9": "",
+    "no-such-python": "",
+    "a-folder": "folder",
+    "/bin/true": "",
+    "/bin/sh": "",
+    "./notes.txt": "these are notes\n",
+    "./notes.bin": "these are notes\n",
+    "./fails": "#!/bin/sh\necho out of order >&2\nexit 3\n",
+}
+"""Paths, and what is there."""
+
+
+def with_python(path: str) -> Callable[[Tool], Done]:
+    """A run in what is no interpreter."""
+
+    def run(tool: Tool) -> Done:
+        tool.write("scenario.py", BUSY)
+        if PYTHONS[path] == "folder":
+            (tool.folder / path).mkdir()
+        elif PYTHONS[path]:
+            tool.write(path, PYTHONS[path]).chmod(0o644 if path.endswith(".txt") else 0o755)
+        return tool.run("scenario.py", "--python", path)
+
+    return run
+
+
+@pytest.mark.parametrize("path", list(PYTHONS))
+def test_python_that_is_none(together: Together, path: str) -> None:
+    """A ``--python`` that is no interpreter is refused in one line, whatever else it is."""
+    done = together("pythons", path, {name: with_python(name) for name in PYTHONS})
+    assert_refused(done, f"{path} did not start as a Python interpreter", "--python needs the path of a CPython 3.10")
+    assert ("out of order" in done.stderr) == (path == "./fails")
+
+
+def test_python_by_a_relative_path(tool: Tool) -> None:
+    """A ``--python`` relative to the current folder is found, a virtual environment's as well as a link."""
+    tool.write("scenario.py", BUSY)
+    (tool.folder / "python").symlink_to(sys.executable)
+    done = tool.run("scenario.py", "--iterations", "1", "--python", os.path.join(".", "python"))
+    assert done.status == 0, done.text
+
+
+def test_debug_shows_the_traceback(tool: Tool) -> None:
+    """With ``--debug`` an error of usage comes with its traceback, for whoever debugs the tool."""
+    done = tool.run("nowhere_to_be_found", "--debug", traceback=True)
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "no module 'nowhere_to_be_found'" in done.stderr
+    assert done.status != 0
+
+
+@pytest.mark.parametrize("path", ["no/such/folder/result.json", "."])
+def test_json_that_cannot_be_written(tool: Tool, path: str) -> None:
+    """``--json`` into a folder that is not there, or onto a folder, is refused before anything is measured."""
+    tool.write("scenario.py", "from pathlib import Path\ndef run():\n    Path('was_here').touch()\n")
+    done = tool.run("scenario.py", "--iterations", "1", "--json", path, json_file=False)
+    assert_refused(done, f"--json {path}")
+
+
+def test_module_that_hangs_on_import(tool: Tool) -> None:
+    """An import that does not end within ``--timeout`` is a target that cannot be loaded."""
+    tool.write("scenario.py", "import threading\nthreading.Event().wait()\n")
+    assert_refused(tool.run("scenario.py", "--timeout", "0.5"), "importing scenario.py", "did not end within 0.5 s")
+
+
+def test_second_target_that_is_none(tool: Tool) -> None:
+    """What was measured before a bad target is reported, and stands in the JSON file; status 2 all the same."""
+    tool.write("scenario.py", BUSY)
+    done = tool.run("scenario.py", "nowhere_to_be_found", "--iterations", "2", "--warmup", "0")
+    assert done.status == 2
+    assert [run.eval.name for run in done.runs] == ["scenario"]
+    assert "no module 'nowhere_to_be_found'" in done.stderr
+
+
+def test_folder_that_is_gone(tool: Tool) -> None:
+    """In a folder that somebody has removed there is nothing to find: one line, status 2."""
+    gone = tool.folder.parent / "gone"
+    gone.mkdir()
+    script = 'cd "$0" && rmdir "$0" && exec "$@"'
+    assert_refused(tool.run("scenario", wrapper=["sh", "-c", script, str(gone)], json_file=False), "folder is gone")
+
+
+def test_file_that_is_a_folder(tool: Tool) -> None:
+    """A folder with a file's name is no target."""
+    Path(tool.folder, "folder.py").mkdir()
+    assert_refused(tool.run("folder.py"), "no file folder.py")

@@ -1,0 +1,123 @@
+"""``--python``: the scenario runs in another interpreter, with nothing of ours in it, and the figures are the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Done, Together, Tool
+
+OLDEST, NEWEST = 10, 14
+
+SCENARIO = """
+    import sys
+    try:
+        import msgspec, click, rich
+    except ImportError:
+        print("nothing of the tool's is here")
+    from otel_memeval import PerformanceEval
+    HELD = []
+    async def leak():
+        HELD.append(bytearray(1 << 20))
+    SIZES = iter(range(100_000, 10_000_000, 100_000))
+    def creep():
+        return len(bytearray(next(SIZES)))
+    def steady():
+        return len(bytearray(100_000))
+    LEAK = PerformanceEval(leak, name="leak", num_iterations=8, warmup_runs=3)
+    CREEP = PerformanceEval(creep, name="creep", num_iterations=8, warmup_runs=3)
+    STEADY = PerformanceEval(steady, name="steady", num_iterations=20, warmup_runs=3)
+"""
+
+
+def _interpreters() -> Iterator[Path]:
+    """Every CPython of a supported version on the path, and those that pyenv keeps; one of each version."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    seen = set()
+    for folder in folders:
+        for minor in range(OLDEST, NEWEST + 1):
+            path = folder / f"python3.{minor}"
+            if path.is_file() and minor not in seen and _runs_without_ours(path, minor):
+                seen.add(minor)
+                yield path
+
+
+def _runs_without_ours(path: Path, minor: int) -> bool:
+    code = "import importlib.util as u, sys; print(sys.version_info[1], u.find_spec('msgspec'), u.find_spec('otel_memeval'))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        said = subprocess.run(
+            [path, "-c", code], env=environment, cwd="/", capture_output=True, text=True, timeout=20, check=False
+        )
+    except OSError:
+        return False
+    return said.stdout.split() == [str(minor), "None", "None"]
+
+
+FRESH = "a fresh virtual environment"
+PYTHONS = {FRESH: "", **{path.name: str(path) for path in _interpreters()}}
+
+
+def measure_all(tool: Tool, python: str) -> Done:
+    """The three evals, in this interpreter; without one, in a virtual environment made for it."""
+    if not python:
+        venv.create(tool.folder.parent / "fresh", with_pip=False, symlinks=True)
+        python = str(tool.folder.parent / "fresh" / "bin" / "python")
+    tool.write("scenario.py", SCENARIO)
+    return tool.run("scenario.py", "--fail-on", "never", "--python", python, installed_nowhere=True)
+
+
+def ask(together: Together, name: str) -> Done:
+    """The figures of one interpreter, all of them asked at once."""
+    cases = {name: lambda tool, python=python: measure_all(tool, python) for name, python in PYTHONS.items()}
+    return together("pythons", name, cases)
+
+
+@pytest.mark.parametrize("name", list(PYTHONS))
+def test_same_figures(together: Together, name: str) -> None:
+    """The same leak, the same creep and the same rest, in every interpreter that is found."""
+    done = ask(together, name)
+    assert done.status == 0, done.text
+    leak, creep, steady = done.runs
+    assert "nothing of the tool's is here" in done.stderr
+    if name != FRESH:
+        assert name == "python" + ".".join(leak.run.python.split(".")[:2])
+    else:
+        assert leak.run.python == ".".join(map(str, sys.version_info[:3]))
+    assert leak.verdict.state == "leaking"
+    assert leak.growth.retained is not None
+    assert 1_048_576 <= leak.growth.retained.bytes_per_iteration <= 1_048_900
+    assert (leak.sites[0].file, leak.sites[0].line, leak.sites[0].function) == ("scenario.py", 10, "leak")
+    assert leak.holders[0].path == "scenario.HELD"
+    assert creep.verdict.state == "creeping"
+    assert creep.growth.peak is not None
+    assert creep.growth.peak.bytes_per_iteration == pytest.approx(100_000, rel=0.01)
+    assert steady.verdict.state == "stable"
+    assert steady.growth.retained is not None
+    assert steady.growth.retained.bytes_per_iteration == 0
+    assert (steady.sites, steady.holders) == ([], [])
+
+
+def test_too_old_an_interpreter(tool: Tool) -> None:
+    """An interpreter that says it is older than 3.10 is refused in one line."""
+    old = tool.write("old", "#!/bin/sh\nexec " + sys.executable + ' "$(dirname "$0")/pretend.py" "$@"\n')
+    old.chmod(0o755)
+    tool.write(
+        "pretend.py",
+        "import platform, runpy, sys\nplatform.python_version = lambda: '3.9.99'\n"
+        "del sys.argv[0]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n",
+    )
+    tool.write("scenario.py", "def run(): pass\n")
+    done = tool.run("scenario.py", "--python", str(old))
+    assert done.status == 2
+    assert re.fullmatch(
+        r"otel-memeval: .*old is Python 3\.9\.99; --python needs the path of a CPython 3\.10 or later\n", done.stderr
+    )

@@ -1,0 +1,92 @@
+"""The process around the traced heap."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+
+import pytest
+
+from otel_memeval.worker import process
+from otel_memeval.worker.process import ProcessReader, cpu_seconds, waits
+
+LINUX = sys.platform.startswith("linux")
+
+
+def test_resident_and_unique_memory_are_read_on_linux() -> None:
+    """Both are positive, unique no more than resident, and touched memory shows in both; elsewhere both are absent."""
+    reader = ProcessReader()
+    rss, uss = reader.rss_and_uss_bytes()
+    if not LINUX:
+        assert (rss, uss) == (None, None)
+        return
+    assert rss is not None
+    assert uss is not None
+    assert 0 < uss <= rss
+    kept = bytearray(os.urandom(1)) * (32 << 20)
+    more_rss, more_uss = reader.rss_and_uss_bytes()
+    assert more_rss is not None
+    assert more_uss is not None
+    assert 0.9 * len(kept) < more_rss - rss < 1.2 * len(kept)
+    assert 0.9 * len(kept) < more_uss - uss < 1.2 * len(kept)
+
+
+@pytest.mark.parametrize(("size", "count"), [(1000, 5000), (100_000, 100), (1 << 20, 10)])
+def test_the_c_heap_grows_by_what_is_malloced(size: int, count: int) -> None:
+    """Blocks that C code takes show within 1%, small ones and mapped ones, and are gone when freed."""
+    reader = ProcessReader()
+    before = reader.c_heap_bytes()
+    if before is None:
+        assert any(missing.startswith("C heap") for missing in reader.missing_channels())
+        return
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    blocks = (ctypes.c_void_p * count)()
+    start = reader.c_heap_bytes()
+    for place in range(count):
+        blocks[place] = libc.malloc(size)
+    grown = reader.c_heap_bytes()
+    for place in range(count):
+        libc.free(blocks[place])
+    freed = reader.c_heap_bytes()
+    assert start is not None
+    assert grown is not None
+    assert freed is not None
+    assert grown - start == pytest.approx(size * count, rel=0.01)
+    assert freed - start == pytest.approx(0, abs=0.01 * size * count)
+
+
+def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the C library or the kernel lacks a channel, it reads None and one line says what is missing; else none does."""
+    assert not LINUX or process._find_mallinfo2() is None or ProcessReader().missing_channels() == []
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "darwin")
+        patch.setattr(os, "access", lambda *_: False)
+        reader = ProcessReader()
+        assert reader.missing_channels() == [
+            "C heap (needs glibc 2.33 or later; this is darwin)",
+            "process memory (needs Linux' smaps_rollup; this is darwin)",
+        ]
+    assert reader.c_heap_bytes() is None
+    assert reader.rss_and_uss_bytes() == (None, None)
+
+
+def test_waiting_and_working_are_told_apart() -> None:
+    """Sleeping is counted as waiting and takes no processor time; computing takes some."""
+    waited, worked = waits(), cpu_seconds()
+    for _ in range(20):
+        time.sleep(0.001)
+    slept = cpu_seconds() - worked
+    if waited is not None:
+        now = waits()
+        assert now is not None
+        assert now - waited >= 20
+    end = time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+    assert cpu_seconds() - worked - slept >= 0.05
+    assert slept < 0.05

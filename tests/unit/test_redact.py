@@ -1,0 +1,182 @@
+"""No secret is reported, and nothing that a terminal would obey. Keys are put together here: none stands in this file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_memeval.redact import MASK, redact, secrets_in, shortened, visible
+
+BODY = "Ab3" * 14
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql://me:hunter2@db/x", f"postgresql://me:{MASK}@db/x"),
+        ("redis://:hunter2@db", f"redis://:{MASK}@db"),
+        ("postgresql://me:p@ss@db/x", f"postgresql://me:{MASK}@db/x"),
+        ("a://b:cc@d,e://f:gg@h", f"a://b:{MASK}@d,e://f:{MASK}@h"),
+        ("host=db password=hunter2 user=me", f"host=db password={MASK} user=me"),
+        ("Password: hunter2", f"Password: {MASK}"),
+        ("PGPASSWORD=hunter2", f"PGPASSWORD={MASK}"),
+        ("access_token=abc&x=1", f"access_token={MASK}"),
+        ("client-secret: abc", f"client-secret: {MASK}"),
+        ("api_key=abc, next", f"api_key={MASK}, next"),
+        ("apikey = 'two words', next", f"apikey = {MASK}, next"),
+        ('{"api-key": "two words", "n": 1}', '{"api-key": ' + MASK + ', "n": 1}'),
+        ("{'private_key': 'it\\'s me', 'n': 1}", "{'private_key': " + MASK + ", 'n': 1}"),
+        ('"{\\"token\\": \\"abc\\"}"', '"{\\"token\\": ' + MASK + '"}"'),
+        ("password='not closed", f"password={MASK} closed"),
+        ("pwd=x; passwd=y", f"pwd={MASK}; passwd={MASK}"),
+        ("Authorization: Token abc", f"Authorization: Token {MASK}"),
+        ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "{'Authorization': 'Basic " + MASK + "'}"),
+        ("bearer abc123.def", f"bearer {MASK}"),
+        ("Bearer " + "abcdefgh" * 2, f"Bearer {MASK}"),
+        ("Basic dXNlcjpwYXNz1=", f"Basic {MASK}"),
+        ("key sk-" + BODY + " was refused", f"key {MASK} was refused"),
+        ("provided: sk-proj-********wxyz.", f"provided: {MASK}."),
+        ("sk_live_" + BODY, MASK),
+        ("ghp_" + BODY, MASK),
+        ("github_pat_" + BODY, MASK),
+        ("glpat-" + BODY, MASK),
+        ("xoxb-" + BODY, MASK),
+        ("hf_" + BODY, MASK),
+        ("AKIA" + "A1" * 8, MASK),
+        ("AIza" + "a1-_x" * 7, MASK),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
+    """Each form of key, password and header is masked to its end, and what stands around it stays."""
+    assert redact(text, ()) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "connection to server at \"127.0.0.1\", port 5432 failed: Connection refused",
+        'violates unique constraint "pk_sessions_2"',
+        "a risk-averse task-oriented desk-research-paper, sk-learn and sk_buff_head",
+        "a basic understanding of Bearer authentication, basic authorization",
+        "the token limit is 4096; 12 tokens: fine",
+        "see https://example.org:8080/path?x=1 and mail me@example.org",
+        "http://host:8080/a/me@example.org",
+        "Incorrect password for user me",
+        "KeyError: 'city'",
+        "keyboard: us, monkey=2, passport=3",
+        "grew by 1.00 MiB at scenarios/team.py:42",
+    ],
+)  # fmt: skip
+def test_harmless_text_stays(text: str) -> None:
+    """Ordinary messages, identifiers and addresses are not touched."""
+    assert redact(text, ()) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OPENAI_API_KEY", "github_token", "CLIENT_SECRET", "PGPASSWORD", "DB_PASS", "MYSQL_PWD", "KEY_PASSPHRASE",
+     "AWS_CREDENTIALS", "PROXY_AUTHORIZATION", "BASIC_AUTH", "SESSION_COOKIE"],
+)  # fmt: skip
+def test_secrets_are_known_by_the_names_of_their_variables(name: str) -> None:
+    """The value of a variable whose name says key, token, password and so on is a secret, in whatever case."""
+    assert secrets_in({name: "abcdef", "HOME": "ghijkl"}) == ("abcdef",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["GIT_AUTHOR_NAME", "XAUTHORITY", "SSH_AUTH_SOCK", "TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYBOARD", "PWD", "OLDPWD",
+     "COMPASS", "PATH"],
+)  # fmt: skip
+def test_names_that_only_sound_secret_are_not(name: str) -> None:
+    """Authors, sockets, limits and the current folder are no secrets: masking them would spoil reports."""
+    assert secrets_in({name: "abcdefghij"}) == ()
+
+
+def test_a_secret_has_six_characters_or_more() -> None:
+    """On both sides of the limit: five characters are too few to be looked for everywhere."""
+    assert secrets_in({"A_KEY": "abcde"}) == ()
+    assert secrets_in({"A_KEY": "abcdef"}) == ("abcdef",)
+
+
+def test_passwords_in_urls_are_secrets_in_both_forms() -> None:
+    """The password of any variable's URL is masked as it is written and as it is decoded, also where it stands alone."""
+    secrets = secrets_in({"DATABASE_URL": "postgresql://me:p%40ssword@db/x", "OTHER": "http://host:8080/a"})
+    assert set(secrets) == {"p%40ssword", "p@ssword"}
+    assert redact("role me, p@ssword or p%40ssword", secrets) == f"role me, {MASK} or {MASK}"
+
+
+def test_a_secret_of_several_lines_is_masked_in_every_form() -> None:
+    """A private key is found whole, line by line, and with its line ends escaped."""
+    lines = ["-----BEGIN A KEY-----", "line one of the key", "-----END A KEY-----"]
+    secrets = secrets_in({"TLS_KEY": "\n".join(lines) + "\n"})
+    whole = "\n".join(lines)
+    for text in (whole, repr(whole), *lines):
+        assert not any(line in redact(f"<{text}>", secrets) for line in lines)
+
+
+def test_the_longest_secret_is_masked_first() -> None:
+    """A secret that begins like another leaves no rest."""
+    secrets = secrets_in({"A_KEY": "abcdef", "B_KEY": "abcdefghi"})
+    assert redact("abcdefghi abcdef", secrets) == f"{MASK} {MASK}"
+
+
+@given(
+    st.lists(st.text("ab*=: @/\"'\\", min_size=6, max_size=10) | st.text(min_size=6), min_size=1, max_size=3),
+    st.lists(st.text("ab*=: @/\"'\\", max_size=5) | st.sampled_from(["password=", "://", "Bearer ", "sk-"]), max_size=5),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None, max_examples=300)
+def test_no_secret_is_left_whatever_stands_around_it(values: list[str], around: list[str], random: object) -> None:
+    """Secrets of any content, overlapping, repeated, or completed by a mask: none is left in the text."""
+    secrets = secrets_in({f"KEY_{number}": value for number, value in enumerate(values)})
+    pieces = [*values, *values, *around]
+    random.shuffle(pieces)  # type: ignore[attr-defined]
+    masked = redact("".join(pieces), secrets)
+    assert [secret for secret in secrets if secret in masked] == []
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "://a:", "password", "password ", "password='", "Bearer ", "sk-", "basic ", "x@", "\\"]
+)
+def test_a_long_output_is_masked_at_once(piece: str) -> None:
+    """64 KiB of anything takes no time that grows with its square (the timeout is the proof)."""
+    redact(piece * (65536 // len(piece)), ("secret-value",))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain ü 木 👩‍👩‍👧", "plain ü 木 👩‍👩‍👧"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07after", "after"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1b[", "\\x1b["),
+        ("\x9b2J", "\\x9b2J"),
+        ("a\nb\r\x00\x7f", "a\\nb\\r\\x00\\x7f"),
+        ("a\tb\u00a0c\u3000d", "a       b c d"),
+        ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+        ("\u2028\udc80\u200b", "\\u2028\\udc80\\u200b"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+    ],
+)
+def test_text_is_shown_and_not_obeyed(text: str, expected: str) -> None:
+    """Colours and titles go, control characters and marks of direction are written out, what can be shown stays."""
+    assert visible(text) == expected
+
+
+@given(st.text())
+@settings(deadline=None, max_examples=200)
+def test_any_text_becomes_one_harmless_piece(text: str) -> None:
+    """Whatever the text: nothing but printable characters and joiners is left, it can be encoded, and again is no change."""
+    shown = visible(text)
+    assert all(character.isprintable() or character in "\u200c\u200d" for character in shown)
+    shown.encode("utf-8")
+    assert visible(shown) == shown
+
+
+def test_a_text_is_shortened_above_the_limit_only() -> None:
+    """At the limit it stays whole; above, it ends in an ellipsis and is as long as the limit."""
+    assert shortened("abcde", 5) == "abcde"
+    assert shortened("abcdef", 5) == "abcd…"

@@ -1,0 +1,136 @@
+"""The messages between worker and parent."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_memeval import wire
+from otel_memeval.errors import WorkerError
+from otel_memeval.worker import host
+
+KINDS = {kind.__struct_config__.tag: kind for kind in get_args(wire.AnyMessage)}
+
+
+def test_worker_and_parent_speak_one_version() -> None:
+    """The two numbers, which cannot be imported from one place, are equal."""
+    assert wire.WIRE_VERSION == host.WIRE_VERSION
+
+
+def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> None:
+    """The kinds that stand in the worker's code are exactly those that the parent can read."""
+    sent = set()
+    for node in ast.walk(ast.parse(inspect.getsource(host))):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values):
+                if isinstance(key, ast.Constant) and key.value == "kind":
+                    assert isinstance(value, ast.Constant)
+                    sent.add(value.value)
+    assert sent == set(KINDS)
+
+
+SAYING = """
+import asyncio, json, sys, tracemalloc
+from otel_memeval.worker import host, target
+KEPT = {}
+def fail(): raise ValueError("no")
+def nothing(): pass
+def describe(): return "a model"
+name, source = sys.argv[1], sys.argv[2]
+one = host.Host(lambda message: print(json.dumps(message)), lambda file: "/worker/" in file)
+one.hello()
+if source and not one.load(source, ""):
+    sys.exit()
+hooks = {key: globals()[hook] for key, hook in (pair.split("=") for pair in sys.argv[3:])}
+one.use(target.Eval("an eval", tracemalloc.clear_traces if name == "clear" else globals()[name], **hooks), "__main__", ["e"])
+loop = asyncio.new_event_loop()
+one.start_tracing()
+if one.set_up(loop):
+    one.iterate(loop, "warmup", 1, 1, False)
+    one.iterate(loop, "measured", 1, 2, True)
+one.finish(loop, [id(KEPT)])
+loop.close()
+"""
+
+
+def said_by_a_host(run_python: Callable[..., Any], *arguments: str) -> dict[str, Any]:
+    """Everything that a real host says in one short run in a process of its own, decoded, the last of each kind."""
+    lines = run_python(SAYING, *arguments).stdout.splitlines()
+    return {type(message).__name__: message for message in map(wire.decode, map(str.encode, lines))}
+
+
+def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) -> None:
+    """A good run, a failing one, a failing set-up, an unusable target and cleared traces: everything is understood."""
+    said = said_by_a_host(run_python, "nothing", "", "describe=describe", "teardown=fail")
+    assert said["Finished"].failure.message == "no"
+    assert [(told.type, told.path) for told in said["Holders"].holders] == [("dict", "__main__.KEPT")]
+    assert said["Ready"].description == "a model"
+    failed = said_by_a_host(run_python, "fail", "")
+    assert failed["IterationDone"].failure.frames[-1][2] == "fail"
+    unset = said_by_a_host(run_python, "nothing", "", "setup=fail")
+    assert unset["SetUpFailed"].stage == "setup"
+    unusable = said_by_a_host(run_python, "nothing", "no_such_module_anywhere")
+    untraced = said_by_a_host(run_python, "clear", "")
+    assert {*said, *failed, *unset, *unusable, *untraced} == {kind.__name__ for kind in KINDS.values()}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"\n", b"{", b"[]", b"null", b"{}", b'{"kind":"gossip"}', b'{"kind":"paused"} more', b"\xff\xfe", b'{"kind":1}',
+     b'{"kind":"finished"}', b'{"kind":"finished","failure":3,"packages":{}}', b'{"\\ud800', b"[" * 100_000 + b"\\ud"],
+)  # fmt: skip
+def test_garbage_is_one_clear_error(line: bytes) -> None:
+    """Lines that are no JSON, no message, of an unknown kind or with wrong fields raise the tool's own error."""
+    with pytest.raises(WorkerError, match="the worker said something unknown"):
+        wire.decode(line)
+
+
+@given(st.binary(max_size=80))
+@settings(deadline=None, max_examples=150)
+def test_no_line_raises_anything_else(line: bytes) -> None:
+    """Whatever bytes arrive, they are a message or the tool's own error."""
+    try:
+        wire.decode(line)
+    except WorkerError:
+        return
+    assert isinstance(json.loads(line), dict)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_another_version_is_refused_by_number(version: int) -> None:
+    """A worker older or newer than this parent is named, not guessed at; the right one is heard."""
+    hello = {"kind": "hello", "wire": version, "python": "3", "implementation": "C", "platform": "L", "executable": "p"}
+    with pytest.raises(WorkerError, match=f"speaks version {version}, this is version 1"):
+        wire.decode(json.dumps({**hello, "missing_channels": []}).encode())
+    assert isinstance(wire.decode(json.dumps({**hello, "wire": 1, "missing_channels": []}).encode()), wire.Hello)
+
+
+def test_fields_from_the_future_are_passed_over() -> None:
+    """A field that this version does not know does no harm."""
+    assert wire.decode(b'{"kind":"paused","mood":"good"}') == wire.Paused()
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "\ud83d", "a \\ud83d in words", "👩‍👩‍👧", "\x00\n\u2028"])
+def test_half_characters_travel(text: str) -> None:
+    """An error message with half a character arrives, the half as a question mark; whole ones, and escapes, as they were."""
+    message: dict[str, object] = {"kind": "unusable", "problem": text, "failure": None}
+    expected = wire.Unusable(problem=text.encode("utf-8", "replace").decode("utf-8"), failure=None)
+    assert wire.decode(json.dumps(message).encode("ascii")) == wire.from_plain(message) == expected
+
+
+def test_commands_are_lines_of_plain_words() -> None:
+    """Each command is one line whatever the target is called, and says what the worker reads."""
+    load = wire.load_command("a b.py\n", "name")
+    assert load.startswith("load {")
+    assert "\n" not in load
+    assert json.loads(load.removeprefix("load ")) == {"source": "a b.py\n", "name": "name"}
+    assert wire.iterate_command("measured", 6, 5, keep_going=True) == "iterate measured 6 5 1"
+    assert wire.finish_command([1, 2]) == "finish 1 2"
+    assert wire.finish_command([]) == "finish"
