@@ -13,7 +13,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from scenarios.agents import telemetry
 from scenarios.services.launch import EmbeddedServices
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,3 +90,13 @@ def model_requests() -> Callable[[str], dict[str, int]]:
         return {"all": stats["requests"], **stats["by_status"]}
 
     return count
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """The finished spans of this test, collected by a real SDK."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "_TRACER", provider.get_tracer("tests"))
+    return exporter

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 from openai import AsyncOpenAI, InternalServerError
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -91,16 +90,6 @@ def run(model_url: str, dsn: str) -> Run:
         asyncio.run(main())
 
     return run_it
-
-
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """The finished spans of this test, collected by a real SDK."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(telemetry, "_TRACER", provider.get_tracer("tests"))
-    return exporter
 
 
 def kinds(events: list[Event]) -> list[str]:
