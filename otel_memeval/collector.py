@@ -34,6 +34,7 @@ class Collector:
         self._readings: list[wire.Reading] = []
         self._work: list[Work] = []
         self.iterations: list[Iteration] = []
+        self._noop_peak_bytes = 0
         self.baseline: Baseline | None = None
 
     @property
@@ -46,8 +47,10 @@ class Collector:
         """Warm-up iterations so far."""
         return len(self.iterations) - self.measured
 
-    def ready(self, reading: wire.Reading) -> None:
+    def ready(self, ready: wire.Ready) -> None:
         """The reading that growth is counted from."""
+        reading = ready.reading
+        self._noop_peak_bytes = ready.noop_peak_bytes
         self.baseline = Baseline(
             retained_bytes=reading.retained_bytes,
             rss_bytes=reading.rss_bytes,
@@ -158,6 +161,7 @@ class Collector:
                 if key not in left_out
             ),
             work=tuple(self._work[warmups:]),
+            noop_peak_bytes=self._noop_peak_bytes,
             awaits_nothing=awaits_nothing,
         )
 

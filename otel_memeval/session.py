@@ -169,7 +169,7 @@ class Session:
         assert isinstance(ready, wire.Ready)
         self._description = one_line(ready.description, self._secrets)
         self._observer.described(self._description, self._plan)
-        self._collector.ready(ready.reading)
+        self._collector.ready(ready)
         total = eval_.iterations
         complete = self._iterate(worker, "warmup", eval_.warmup, total) and self._iterate(worker, "measured", total, total)
         judgement = self._judge()

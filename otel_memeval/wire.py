@@ -102,9 +102,10 @@ class SetUpFailed(Message, frozen=True, tag="set_up_failed"):
 
 
 class Ready(Message, frozen=True, tag="ready"):
-    """Set up; this is the reading that growth is counted from."""
+    """Set up; this is the reading that growth is counted from. ``noop_peak_bytes``: what calling a function takes."""
 
     description: str
+    noop_peak_bytes: int
     reading: Reading
 
 

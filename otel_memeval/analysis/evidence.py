@@ -49,6 +49,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Live blocks at the end."""
     holders: tuple[HolderSeries, ...]
     work: tuple[Work, ...]
+    noop_peak_bytes: int = 0
+    """The peak of an iteration that does nothing, in the same interpreter."""
     awaits_nothing: bool = False
     """The eval's function is async and its own code holds no await."""
 

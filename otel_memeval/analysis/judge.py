@@ -58,10 +58,11 @@ verdict says that it was too little to tell."""
 MOVED = 0.25
 """If all lines together keep less than this part of what the growing ones gain, memory only moved between lines."""
 
-IDLE_PEAK_BYTES = 640
-"""A sync function that allocates no more than the call itself costs."""
+IDLE_PEAK_BYTES = 32
+"""A function that allocates no more than this above what calling takes has done nothing."""
 
 IDLE_ASYNC_PEAK_BYTES = 65_536
+IDLE_NATIVE_BYTES = 4096
 IDLE_CPU_SECONDS = 0.02
 """What an agent framework may spend on making a stream that nobody reads."""
 
@@ -202,7 +203,7 @@ def _series(evidence: Evidence) -> _Series:
     kept = sum(site.bytes_per_iteration for site in sites)
     return _Series(
         retained=trend_of(_settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES),
-        peak=trend_of(_settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES),
+        peak=trend_of(_settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, noise="redrawn"),
         native=_outside(_settled_start(evidence, evidence.native), NATIVE_FLOOR_BYTES),
         process=_process_trend(_settled_start(evidence, evidence.process)),
         sites=sites,
@@ -213,19 +214,24 @@ def _series(evidence: Evidence) -> _Series:
     )
 
 
+def _smoothed(values: Sequence[int]) -> list[float]:
+    return [(before + after) / 2 for before, after in pairwise(values)]
+
+
 def _outside(values: Sequence[int], floor: float) -> Trend:
     """The trend of a channel outside of the traced heap, which other code's small change makes jitter.
 
     Neighbours are averaged: what every other reading finds in another place, as the readings' own tables, cancels out.
     """
     floor = max(floor, DRIFT * abs(values[0])) if values else floor
-    smooth = [(before + after) / 2 for before, after in pairwise(values)]
-    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)))
+    smooth = _smoothed(values)
+    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)), noise="level")
 
 
 def _process_trend(values: Sequence[int]) -> Trend:
     trend = _outside(values, PROCESS_FLOOR_BYTES)
-    later = [after - before for before, after in pairwise(values)][len(values) // 2 :]
+    smooth = _smoothed(values)
+    later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
     if trend.shape == "growing" and sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later):
         return Trend(shape="returning", growth=trend.growth)
     return trend
@@ -257,7 +263,7 @@ def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Tre
     lost = 0.0
     for key, values in evidence.sites.items():
         judged = _settled_start(evidence, values)
-        trend = trend_of(judged, SITE_FLOOR_BYTES)
+        trend = trend_of(judged, SITE_FLOOR_BYTES, one_block=evidence.blocks.get(key) == 1)
         if trend.shape == "growing":
             growing.append(
                 GrowingSite(
@@ -305,8 +311,9 @@ def _idle_reason(evidence: Evidence) -> str:
     """Why the scenario did no work, or nothing."""
     # Without a warm-up the first iteration imports and connects, whatever it does.
     work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
-    changed = [series for series in (evidence.retained, *evidence.sites.values()) if len(set(series[1:])) > 1]
-    if changed or evidence.holders:
+    levels = (evidence.retained, *evidence.sites.values(), *(holder.lengths for holder in evidence.holders))
+    native = evidence.native[1:] or (0,)
+    if any(len(set(series[1:])) > 1 for series in levels) or max(native) - min(native) > IDLE_NATIVE_BYTES:
         return ""
     if not work or any(one.suspended or one.waits or one.cpu_seconds > IDLE_CPU_SECONDS for one in work):
         return ""
@@ -316,8 +323,8 @@ def _idle_reason(evidence: Evidence) -> str:
             "the function is async and awaits nothing: in no iteration did it wait for anything, "
             "and what it starts (a stream, an async generator) is dropped unread"
         )
-    if most <= IDLE_PEAK_BYTES:
-        return f"no iteration waited for anything or had more than {format_bytes(most)} allocated"
+    if most <= evidence.noop_peak_bytes + IDLE_PEAK_BYTES:
+        return f"no iteration waited for anything or had more than the {format_bytes(most)} allocated that a call takes"
     return ""
 
 

@@ -23,6 +23,10 @@ Shape = Literal["flat", "settled", "returning", "growing", "undecided"]
 """flat: no growth worth a word. settled: grew, then levelled. returning: rises and comes back down. growing: rises to the
 end and keeps what it rose by. undecided: too short, or too irregular, to tell a leak from a warm-up."""
 
+Noise = Literal["none", "level", "redrawn"]
+"""What may make a series jitter. none: nothing does, it is counted exactly. level: something that wanders. redrawn: each
+value anew, as a peak."""
+
 FEWEST_STEPS = 4
 """Below this many steps growth cannot be told from a warm-up."""
 
@@ -32,11 +36,23 @@ FEWEST_RISES = 3
 FEWEST_IRREGULAR_RISES = 16
 """The same where their spacing varies: a cache keyed by chance fills like that, and slows down."""
 
-FEWEST_RISES_UNDER_RETURNS = 5
-"""The same where the series also comes back down: noise has a few rises of its lower envelope as well."""
+FEWEST_RISES_APART = 4
+"""The same where there are steps without a rise in between: a cache has three evenly spaced ones by chance."""
 
-LIKE_SLOPES = 2.0
-"""Under returns, the steepest part of the envelope may be this much steeper than the flattest."""
+FEWEST_RISES_NEARLY_EVEN = 7
+"""The same where their spacing differs by one."""
+
+FEWEST_RISES_OF_A_BLOCK = 5
+"""The same for one block, such as a buffer: it grows ahead of what it holds, in larger portions at wider spaces."""
+
+OFF_THE_LINE = 0.2
+"""How far such a block may be off a straight line, as a part of its growth."""
+
+PERIODS = 2.5
+"""A sawtooth that keeps some each time has to be seen this many times over."""
+
+ALIKE = 0.1
+"""Steps of a sawtooth repeat if they differ by less than this part of the largest."""
 
 KEPT_PACE = 0.4
 """Growth of which the later half has less than this part of the earlier half's pace is levelling off."""
@@ -92,10 +108,11 @@ def longest_stay(values: Sequence[float]) -> int:
     return longest
 
 
-def trend_of(values: Sequence[float], floor_per_step: float) -> Trend:
+def trend_of(values: Sequence[float], floor_per_step: float, *, noise: Noise = "none", one_block: bool = False) -> Trend:
     """The shape of ``values``, growth of less than ``floor_per_step`` a step counting as none, and its slope.
 
-    With a start value and n steps, ``values`` has n + 1 entries. Nothing here depends on the unit.
+    With a start value and n steps, ``values`` has n + 1 entries. Nothing here depends on the unit. ``noise`` says whether a
+    trend under noise may be growth, and of which kind the noise is; ``one_block``, that it is one block that grows.
     """
     steps = len(values) - 1
     if steps < 1 or max(values) - values[0] < floor_per_step:
@@ -108,15 +125,16 @@ def trend_of(values: Sequence[float], floor_per_step: float) -> Trend:
     window = envelope[: believed + 1]
     rises = [place for place in range(1, len(window)) if window[place] - window[place - 1] >= floor_per_step / 2]
     grown = window[-1] - window[0]
-    if grown < floor_per_step * believed or not rises:
-        noisy = _noisy_growth(values, floor_per_step)
+    if not rises or grown < floor_per_step * (believed - rises[0] + 1):
+        noisy = _noisy_growth(values, floor_per_step, noise) if noise != "none" else None
         notable = bool(rises) and grown >= NOTABLE * floor_per_step and _has_stopped(window, rises, believed)
         return noisy or Trend(shape="settled" if notable else _level(values, floor_per_step), growth=theil_sen(values))
     growth = _mean_where_even(values[rises[0] - 1 :]) if stay == 0 else theil_sen(values)
-    if _goes_on(window, rises, believed, stay):
+    goes_on = _repeats(values, floor_per_step) if stay else _goes_on(window, rises, believed, one_block)
+    if goes_on:
         return Trend(shape="growing", growth=growth)
     if stay:
-        noisy = _noisy_growth(values, floor_per_step)
+        noisy = _noisy_growth(values, floor_per_step, noise) if noise != "none" else None
         if noisy is not None:
             return noisy
         if 2 * grown < max(values) - min(values):
@@ -154,7 +172,7 @@ def _pace(window: Sequence[float], first: int) -> float:
     return math.inf if early <= 0 else late / early
 
 
-def _goes_on(window: Sequence[float], rises: Sequence[int], believed: int, stay: int) -> bool:
+def _goes_on(window: Sequence[float], rises: Sequence[int], believed: int, one_block: bool) -> bool:
     """Whether what is kept rises evenly to the end, without slowing down."""
     if len(rises) < FEWEST_RISES:
         return False
@@ -162,21 +180,32 @@ def _goes_on(window: Sequence[float], rises: Sequence[int], believed: int, stay:
     if believed - rises[-1] > max(gaps):
         return False
     pace = _pace(window, rises[0] - 1)
-    if stay:
-        slopes = [(window[after] - window[before]) / (after - before) for before, after in pairwise(rises)]
-        steady = len(rises) >= FEWEST_RISES_UNDER_RETURNS and max(slopes) <= LIKE_SLOPES * min(slopes)
-        return steady and pace >= KEPT_PACE
-    if max(gaps) - min(gaps) <= 1 or _in_portions(window, rises):
+    if max(gaps) == 1:
         return pace >= KEPT_PACE
+    enough = FEWEST_RISES_APART if max(gaps) == min(gaps) else FEWEST_RISES_NEARLY_EVEN
+    if len(rises) >= enough and max(gaps) - min(gaps) <= 1:
+        return pace >= KEPT_PACE
+    if one_block and len(rises) >= FEWEST_RISES_OF_A_BLOCK:
+        return _even(window, rises)
     return len(rises) >= FEWEST_IRREGULAR_RISES and pace >= KEPT_PACE_IRREGULAR
 
 
-def _in_portions(window: Sequence[float], rises: Sequence[int]) -> bool:
-    """Whether each rise is as large as the time until the next: a buffer that grows ahead of what it holds."""
-    if len(rises) < FEWEST_RISES_UNDER_RETURNS:
-        return False
-    slopes = [(window[place] - window[place - 1]) / (after - place) for place, after in pairwise(rises)]
-    return max(slopes) <= LIKE_SLOPES * min(slopes)
+def _repeats(values: Sequence[float], floor_per_step: float) -> bool:
+    """A sawtooth that keeps some each time: the same steps over and over, two and a half times at least, with a gain."""
+    steps = [after - before for before, after in pairwise(values)]
+    slack = ALIKE * max(map(abs, steps))
+    for period in range(2, int(len(steps) / PERIODS) + 1):
+        if all(abs(steps[place + period] - steps[place]) <= slack for place in range(len(steps) - period)):
+            return sum(steps[-period:]) >= floor_per_step * period
+    return False
+
+
+def _even(window: Sequence[float], rises: Sequence[int]) -> bool:
+    """Whether growth keeps to a straight line from the first rise on: a buffer that grows ahead of what it holds."""
+    first, last = rises[0] - 1, len(window) - 1
+    grown, length = window[-1] - window[first], last - first
+    off = max(abs((window[p] - window[first]) / grown - (p - first) / length) for p in range(first, last + 1))
+    return off <= OFF_THE_LINE
 
 
 def _mean_where_even(values: Sequence[float]) -> Growth:
@@ -199,10 +228,10 @@ def _has_stopped(window: Sequence[float], rises: Sequence[int], believed: int) -
     return quiet >= 1 and total - half < 0.1 * total
 
 
-def _noisy_growth(values: Sequence[float], floor_per_step: float) -> Trend | None:
+def _noisy_growth(values: Sequence[float], floor_per_step: float, noise: Noise) -> Trend | None:
     """Growth under noise: a trend that chance explains once in ``1 / CHANCE`` series, in all thirds at a like pace."""
     count = len(values)
-    if count < 3 * FEWEST_STEPS or mann_kendall_chance(values) > CHANCE:
+    if count < 3 * FEWEST_STEPS or mann_kendall_chance(values, noise) > CHANCE:
         return None
     third = count // 3
     low, middle, high = median(values[:third]), median(values[third : count - third]), median(values[count - third :])
@@ -214,7 +243,7 @@ def _noisy_growth(values: Sequence[float], floor_per_step: float) -> Trend | Non
     return Trend(shape="growing", growth=growth)
 
 
-def mann_kendall_chance(values: Sequence[float]) -> float:
+def mann_kendall_chance(values: Sequence[float], noise: Noise = "level") -> float:
     """How likely a series without a trend is to rise as consistently as this one, one-sided.
 
     Mann (1945), Kendall (1975), with the correction for ties and for continuity; the normal approximation holds from
@@ -230,7 +259,7 @@ def mann_kendall_chance(values: Sequence[float]) -> float:
     variance -= sum(times * (times - 1) * (2 * times + 5) for times in ties.values())
     if score <= 0 or variance <= 0:
         return 1.0
-    deviation = math.sqrt(variance / 18 * _inflation(values))
+    deviation = math.sqrt(variance / 18 * (1.0 if noise == "redrawn" else _inflation(values)))
     return 1 - NormalDist().cdf((score - 1) / deviation)
 
 

@@ -145,6 +145,7 @@ class Host:
 
     async def _set_up(self, caller: _Caller) -> bool:
         loaded = self._loaded()
+        noop_peak_bytes = await _noop_peak_bytes(caller, loaded.func)
         if loaded.setup is not None:
             failure = (await caller.call(loaded.setup)).failure
             if failure is not None:
@@ -159,7 +160,14 @@ class Host:
             description = str(outcome.value)
         self._ready = True
         await caller.run_what_is_ready()
-        self._send({"kind": "ready", "description": description, "reading": self._reader.read_first()})
+        self._send(
+            {
+                "kind": "ready",
+                "description": description,
+                "noop_peak_bytes": noop_peak_bytes,
+                "reading": self._reader.read_first(),
+            }
+        )
         return True
 
     async def _iterate(self, caller: _Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
@@ -203,6 +211,17 @@ class Host:
 
 def _nothing() -> None:
     return None
+
+
+async def _async_nothing() -> None:
+    return None
+
+
+async def _noop_peak_bytes(caller: _Caller, func: Callable[[], object]) -> int:
+    """The peak of an iteration that does nothing, called as ``func`` is: what calling itself takes."""
+    nothing = _async_nothing if iterate.runs_in_loop(func) else _nothing
+    await caller.call(nothing)  # the first call allocates what later ones have
+    return (await caller.call(nothing)).peak_bytes
 
 
 _CACHED = functools.lru_cache(maxsize=1)(_nothing)

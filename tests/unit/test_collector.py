@@ -17,6 +17,11 @@ from otel_memeval.records import Failure
 MakeReading = Callable[..., wire.Reading]
 
 
+def ready(reading: wire.Reading) -> wire.Ready:
+    """The message that begins a run."""
+    return wire.Ready(description="", noop_peak_bytes=279, reading=reading)
+
+
 def done(index: int, reading: wire.Reading, phase: str = "measured", error: str = "", **parts: Any) -> wire.IterationDone:
     """One iteration as the worker tells it."""
     plain = {
@@ -33,7 +38,7 @@ def done(index: int, reading: wire.Reading, phase: str = "measured", error: str 
 def test_series_begin_before_the_first_measured_iteration(make_reading: MakeReading) -> None:
     """Warm-ups are recorded and left out of what is judged; levels have one value more than iterations, peaks have not."""
     collector = Collector(())
-    collector.ready(make_reading(100, native_heap_bytes=1))
+    collector.ready(ready(make_reading(100, native_heap_bytes=1)))
     collector.iteration(done(1, make_reading(200, peak_bytes=9, native_heap_bytes=2), "warmup", cpu_seconds=9.0))
     collector.iteration(done(1, make_reading(300, peak_bytes=10, native_heap_bytes=3)))
     collector.iteration(done(2, make_reading(400, peak_bytes=20, native_heap_bytes=4)))
@@ -52,7 +57,7 @@ def test_series_begin_before_the_first_measured_iteration(make_reading: MakeRead
 def test_a_missing_channel_gives_an_empty_series(make_reading: MakeReading) -> None:
     """Where there is no C heap to read, nothing is made up."""
     collector = Collector(())
-    collector.ready(make_reading())
+    collector.ready(ready(make_reading()))
     collector.iteration(done(1, make_reading()))
     assert collector.evidence(awaits_nothing=False).native == ()
 
@@ -60,7 +65,7 @@ def test_a_missing_channel_gives_an_empty_series(make_reading: MakeReading) -> N
 def test_sites_hold_their_value_until_they_change(make_reading: MakeReading) -> None:
     """A line is told only when it changed: before it is 0, after it stays; gone is 0 again; files are numbered once."""
     collector = Collector(())
-    collector.ready(make_reading(files=["a.py"], sites=[(0, 1, 10, 1)]))
+    collector.ready(ready(make_reading(files=["a.py"], sites=[(0, 1, 10, 1)])))
     collector.iteration(done(1, make_reading(files=["b.py", "c.py"], sites=[(1, 5, 100, 2), (2, 7, 1, 1)])))
     collector.iteration(done(2, make_reading(sites=[(1, 5, 150, 3)])))
     collector.iteration(done(3, make_reading(files=["d.py"], sites=[(3, 1, 5, 1), (2, 7, 0, 0)])))
@@ -77,7 +82,7 @@ def test_sites_hold_their_value_until_they_change(make_reading: MakeReading) -> 
 def test_the_latest_changes_are_what_grew_most(make_reading: MakeReading) -> None:
     """After each reading: lines that are larger than before it, largest first, and none that shrank."""
     collector = Collector(())
-    collector.ready(make_reading(files=["a.py"], sites=[(0, 1, 10, 1), (0, 2, 10, 1)]))
+    collector.ready(ready(make_reading(files=["a.py"], sites=[(0, 1, 10, 1), (0, 2, 10, 1)])))
     collector.iteration(done(1, make_reading(sites=[(0, 1, 15, 1), (0, 2, 5, 1), (0, 3, 7, 1)])))
     assert collector.latest_changes() == [(("a.py", 3), 7), (("a.py", 1), 5)]
     collector.iteration(done(2, make_reading()))
@@ -87,7 +92,7 @@ def test_the_latest_changes_are_what_grew_most(make_reading: MakeReading) -> Non
 def test_holders_have_a_length_for_every_reading(make_reading: MakeReading) -> None:
     """The length before a container's first change is its length from the start; the bound is passed on if known."""
     collector = Collector(())
-    collector.ready(make_reading())
+    collector.ready(ready(make_reading()))
     collector.iteration(done(1, make_reading()))
     collector.iteration(done(2, make_reading(holders=[(77, 4, 5)])))
     collector.iteration(done(3, make_reading(holders=[(77, 5, 9)])))
@@ -100,7 +105,7 @@ def test_holders_have_a_length_for_every_reading(make_reading: MakeReading) -> N
 def test_another_container_at_the_same_address_is_another(make_reading: MakeReading) -> None:
     """Where the length before is not what was told last, the id stands for a new container, and the old is forgotten."""
     collector = Collector(())
-    collector.ready(make_reading())
+    collector.ready(ready(make_reading()))
     collector.iteration(done(1, make_reading(holders=[(77, 0, 1000)])))
     collector.iteration(done(2, make_reading()))
     collector.iteration(done(3, make_reading(holders=[(77, 2, 3)])))
@@ -111,7 +116,7 @@ def test_another_container_at_the_same_address_is_another(make_reading: MakeRead
 def test_failed_iterations_are_counted_among_the_measured_ones(make_reading: MakeReading) -> None:
     """An error is in the iteration's record with its type and masked message; of warm-ups none counts as measured."""
     collector = Collector(("top-secret",))
-    collector.ready(make_reading())
+    collector.ready(ready(make_reading()))
     collector.iteration(done(1, make_reading(1), "warmup", error="early"))
     failed = collector.iteration(done(1, make_reading(2), error="no\ntop-secret"))
     collector.iteration(done(2, make_reading(3)))
@@ -124,7 +129,7 @@ def test_failed_iterations_are_counted_among_the_measured_ones(make_reading: Mak
 def test_an_unread_iteration_is_recorded_without_figures(make_reading: MakeReading) -> None:
     """The iteration in which the worker went is there, with why; the series are of what was read."""
     collector = Collector(())
-    collector.ready(make_reading(1))
+    collector.ready(ready(make_reading(1)))
     collector.iteration(done(1, make_reading(2)))
     record = collector.unread("measured", 2, "2026-01-01T00:00:00+00:00", 1.5, Failure(type="Crash", message="signal 11"))
     assert (record.index, record.status, record.retained_bytes, record.duration_seconds) == (2, "error", None, 1.5)
@@ -137,7 +142,7 @@ def test_a_run_that_ended_at_once_has_no_series(phase: str, make_reading: MakeRe
     """A crash in the first iteration, or before set-up was done, leaves evidence that can still be judged."""
     collector = Collector(())
     assert collector.evidence(awaits_nothing=False).retained == ()
-    collector.ready(make_reading(1))
+    collector.ready(ready(make_reading(1)))
     collector.unread(phase, 1, "", 0.0, Failure(type="Crash", message=""))
     evidence = collector.evidence(awaits_nothing=False)
     assert (evidence.retained, evidence.peak, evidence.work) == ((1,), (), ())
@@ -161,7 +166,7 @@ def test_series_are_the_totals_that_the_worker_saw(steps: list[dict[int, int]]) 
         if place:
             collector.iteration(done(place, reading))
         else:
-            collector.ready(reading)
+            collector.ready(ready(reading))
     evidence = collector.evidence(awaits_nothing=False)
     for (_, line), values in evidence.sites.items():
         assert values == tuple(state.get(line, 0) for state in seen)
