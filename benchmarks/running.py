@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 180.0
 
 PROGRAMS = {
     "naive": ("benchmarks.tools.naive", ()),
-    "agno": ("benchmarks.tools.agno_eval", ("agno", "rich", "sqlalchemy")),
+    "agno": ("benchmarks.tools.agno_eval", ("agno", "rich")),
     "memray": ("benchmarks.tools.memray_limit", ("pytest", "pytest_memray")),
     "psleak": ("benchmarks.tools.psleak_test", ("psleak",)),
 }

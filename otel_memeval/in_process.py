@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from otel_memeval import wire
+from otel_memeval.collector import one_line
 from otel_memeval.config import Settings, from_process
 from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.plan import Options, Plan, plan
@@ -119,7 +120,7 @@ class _InProcess:
         loaded = wire.from_plain(self._kept.newest("loaded") or self._kept.newest("unusable"))
         if isinstance(loaded, wire.Unusable):
             told = f": {loaded.failure.type}: {loaded.failure.message}" if loaded.failure else ""
-            raise TargetError(f"{loaded.problem}{told}")
+            raise TargetError(one_line(f"{loaded.problem}{told}", from_process().secrets))
         assert isinstance(loaded, wire.Loaded)
         self.plan = plan(loaded, self._options)
         self._options = msgspec.structs.replace(self._options, iterations=self.plan.eval.iterations)

@@ -99,7 +99,7 @@ async def _open_database(dsn: str | None) -> Storage:
 def _model_place(client: AsyncOpenAI, *, embedded: bool) -> str:
     address = urlsplit(str(client.base_url))
     place = f"{address.hostname}:{address.port}" if address.port else f"{address.hostname}"
-    return f"local model server, {place}" if embedded else place
+    return f"local server, {place}" if embedded else place
 
 
 def _database_place(database: Storage, *, embedded: bool) -> str:

@@ -45,6 +45,9 @@ FEWEST_RISES_NEARLY_EVEN = 7
 FEWEST_RISES_OF_A_BLOCK = 5
 """The same for one block, such as a buffer: it grows ahead of what it holds, in larger portions at wider spaces."""
 
+LAST_PART = 0.1
+"""A short series whose last step has less than this part of its rise has levelled off."""
+
 OFF_THE_LINE = 0.2
 """How far such a block may be off a straight line, as a part of its growth."""
 
@@ -150,7 +153,8 @@ def _too_short(values: Sequence[float], envelope: Sequence[float], floor_per_ste
     growth = theil_sen(values)
     if envelope[-1] - envelope[0] < floor_per_step:
         return Trend(shape="returning" if stay else "flat", growth=growth)
-    if steps >= FEWEST_STEPS - 1 and values[-1] - values[-2] < floor_per_step and not stay:
+    last = values[-1] - values[-2]
+    if steps >= FEWEST_STEPS - 1 and not stay and last < max(floor_per_step, LAST_PART * (values[-1] - values[0])):
         return Trend(shape="settled", growth=growth)
     return Trend(shape="undecided", growth=growth, steps_needed=max(2 * steps, 3 * stay + FEWEST_STEPS, 3 * FEWEST_STEPS))
 

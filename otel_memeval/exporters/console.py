@@ -79,6 +79,8 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
         _print_line(console, Text(f"not measured here: {visible(missing)}", style="dim"))
     print_verdict(console, result)
     for reason in result.verdict.reasons:
+        if reason in result.verdict.summary:
+            continue
         _print_line(console, Text(f"  - {visible(reason)}", style="dim"))
 
 

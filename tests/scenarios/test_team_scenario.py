@@ -83,7 +83,7 @@ def test_embedded_run(model_requests: Callable[[str], dict[str, int]]) -> None:
             assert services is not None
             assert services.model_url is not None
             address = services.model_url.removeprefix("http://").removesuffix("/v1")
-            assert team.describe().startswith(f"model gpt-5.2 (local model server, {address}) · PostgreSQL 18.")
+            assert team.describe().startswith(f"model gpt-5.2 (local server, {address}) · PostgreSQL 18.")
             assert team.describe().endswith(" (embedded)")
             await team.run_team()
             assert model_requests(services.model_url) == {"all": 8, "200": 8}

@@ -171,6 +171,14 @@ def test_a_holder_without_a_path_and_one_with_a_bound(make_result: MakeResult) -
     assert "m.Q (deque, at most 500)" in text
 
 
+def test_reason_that_the_sentence_has_is_not_said_twice(make_result: MakeResult) -> None:
+    """A reason is a line of its own only where the verdict's sentence does not hold it already."""
+    verdict = Verdict(state="idle", summary="did no work: nothing was seen", reasons=["nothing was seen", "no wait either"])
+    text = shown(pipe(), make_result(verdict=verdict))
+    assert "  - no wait either" in text
+    assert "  - nothing was seen" not in text
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -192,7 +200,7 @@ def test_markup_in_names_is_text(name: str, make_result: MakeResult) -> None:
         make_result(
             sites=[msgspec.structs.replace(whole.sites[0], file=name, function=name)],
             holders=[Holder(path=name, type=name, length=1, items_per_iteration=1.0)],
-            verdict=Verdict(state="leaking", summary=name, reasons=[name]),
+            verdict=Verdict(state="leaking", summary=name, reasons=[f"because {name}"]),
             limits_exceeded=[name],
             run=msgspec.structs.replace(whole.run, missing_channels=[name], python=name),
         ),
@@ -200,7 +208,7 @@ def test_markup_in_names_is_text(name: str, make_result: MakeResult) -> None:
     )
     text = shown(pipe(), odd)
     flat = "".join(text.split())
-    for line in (f"{name}:leaking:{name}", f"{name}:pastitslimit:{name}", f"-{name}", f"notmeasuredhere:{name}",
+    for line in (f"{name}:leaking:{name}", f"{name}:pastitslimit:{name}", f"-because{name}", f"notmeasuredhere:{name}",
                  f"{name}:3in{name}", f"{name}({name})", f"{name}:5iterations,Python{name}"):  # fmt: skip
         assert line in flat
     assert COLOUR.sub("", shown(terminal(200), odd)).replace(" ", "") == shown(pipe_of(200), odd).replace(" ", "")
