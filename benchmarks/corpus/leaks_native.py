@@ -119,7 +119,7 @@ def sqlite_statements_lost() -> None:
 @leak(65_536, "MAPS", channel="process", tolerance=0.15)
 def mapped_and_held() -> None:
     """Anonymous maps in a list."""
-    mapped = mmap.mmap(-1, 65_536)
+    mapped = mmap.mmap(-1, 65_536)  # <- leak
     mapped.write(b"x" * 65_536)
     MAPS.append(mapped)  # <- leak
 

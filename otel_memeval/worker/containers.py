@@ -26,6 +26,7 @@ MOST_CONTAINERS = 50_000
 _cache_info: Callable[[Any], Any] = LruCache.cache_info
 
 _BASES = (dict, list, set, deque)
+_EXACT = frozenset(_BASES)
 _CHUNK = 4096
 _attributes_of_cache = LruCache.__dict__["__dict__"]
 
@@ -105,8 +106,8 @@ def _inner_dict(cache: object) -> object:
     return dicts[-1] if dicts else None
 
 
-def find_containers() -> list[object]:
-    """Every container that lives now; the dict inside an ``lru_cache`` is not one."""
+def _containers() -> tuple[list[object], set[int]]:
+    """Every container that lives now, and the ids of those that are the insides of ``lru_cache`` objects."""
     objects = gc.get_objects()
     kinds_met = list(map(type, objects))
     kinds = _subclasses_of_containers().union(_BASES)
@@ -115,11 +116,14 @@ def find_containers() -> list[object]:
         walked = list(compress(objects, map(not_, map(_HOLD_NO_DICT.__contains__, kinds_met))))
         containers.extend(_untracked_dicts(walked))
     caches = list(compress(objects, map(is_, kinds_met, repeat(LruCache))))
-    if caches:
-        containers.extend(caches)
-        hidden = {id(inner) for inner in map(_inner_dict, caches)}
-        containers = list(compress(containers, map(not_, map(hidden.__contains__, map(id, containers)))))
-    return containers
+    containers.extend(caches)
+    return containers, {id(inner) for inner in map(_inner_dict, caches)}
+
+
+def find_containers() -> list[object]:
+    """Every container that lives now; the dict inside an ``lru_cache`` is not one."""
+    containers, inside = _containers()
+    return [container for container in containers if id(container) not in inside]
 
 
 def read_lengths(own: Iterable[object] = ()) -> dict[int, int]:
@@ -127,14 +131,22 @@ def read_lengths(own: Iterable[object] = ()) -> dict[int, int]:
 
     With more than ``MOST_CONTAINERS`` the shortest are left out, as few as it takes.
     """
-    containers = find_containers()
-    lengths = [len(obj) if type(obj) in _BASES else length(obj) for obj in containers]  # type: ignore[arg-type]
+    containers, inside = _containers()
+    # What is exactly a list or a dict is measured in C; an object of Python's for each would itself be traced.
+    plain = list(map(_EXACT.__contains__, map(type, containers)))
+    others = list(compress(containers, map(not_, plain)))
+    containers = list(compress(containers, plain))
+    lengths = list(map(len, containers))  # type: ignore[arg-type]
+    containers.extend(others)
+    lengths.extend(map(length, others))
     if len(containers) > MOST_CONTAINERS:
         shortest = sorted(lengths, reverse=True)[MOST_CONTAINERS]
-        keep = [count > shortest for count in lengths]
+        keep = list(map(shortest.__lt__, lengths))
         containers = list(compress(containers, keep))
         lengths = list(compress(lengths, keep))
     by_id = dict(zip(map(id, containers), lengths))
+    for key in inside:
+        by_id.pop(key, None)
     for container in own:
         by_id.pop(id(container), None)
     return by_id
