@@ -17,8 +17,8 @@ MALLOC_THRESHOLD_BYTES = 512
 """Python's small-object allocator serves up to this size; larger blocks come from malloc (Objects/obmalloc.c)."""
 
 TRACE_BYTES = 48
-"""What each trace takes of the C heap beyond what ``get_tracemalloc_memory()`` counts: a record of 16 bytes in a chunk of 32,
-and 16 more around its entry of 32 in the table (Modules/_tracemalloc.c, Python/tracemalloc.c; measured: 48 to 49)."""
+"""What each trace takes of the C heap beyond what ``get_tracemalloc_memory()`` counts: a record of 16 bytes in a chunk of
+32, and 16 more around its entry of 32 in the table (Modules/_tracemalloc.c, Python/tracemalloc.c; measured: 48 to 49)."""
 
 _MANY = 1 << 60
 
