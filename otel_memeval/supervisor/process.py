@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from otel_memeval.supervisor.descendants import Guardian, adopting_orphans, end_
 from otel_memeval.supervisor.environment import worker_environment
 from otel_memeval.supervisor.interruptions import deferred
 from otel_memeval.supervisor.output import Output
+from otel_memeval.supervisor.waiting import readable
 
 WORKER_FOLDER = Path(__file__).resolve().parent.parent / "worker"
 
@@ -171,15 +171,13 @@ class WorkerProcess:
 
     def said_already(self) -> Iterator[wire.AnyMessage]:
         """The messages that have come and were not heard yet, without waiting for more."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._messages, selectors.EVENT_READ)
-            while True:
-                while (line := self._line()) is not None:
-                    yield wire.decode(line)
-                block = os.read(self._messages, 1 << 20) if selector.select(0) else b""
-                if not block:
-                    return
-                self._pending += block
+        while True:
+            while (line := self._line()) is not None:
+                yield wire.decode(line)
+            block = self._what_is_there()
+            if not block:
+                return
+            self._pending += block
 
     def _line(self) -> bytes | None:
         line, newline, rest = self._pending.partition(b"\n")
@@ -190,16 +188,17 @@ class WorkerProcess:
 
     def _read_block(self, deadline: float | None, timeout_seconds: float | None) -> bytes:
         """What is there, waiting for it; empty when the worker has ended, even if a child of it holds the pipe open."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._messages, selectors.EVENT_READ)
-            while True:
-                left = 0.25 if deadline is None else min(0.25, deadline - time.monotonic())
-                if left <= 0:
-                    raise self._timed_out(timeout_seconds or 0)
-                if selector.select(left):
-                    return os.read(self._messages, 1 << 20)
-                if self._exit_status() is not None:
-                    return os.read(self._messages, 1 << 20) if selector.select(0) else b""
+        while True:
+            left = 0.25 if deadline is None else min(0.25, deadline - time.monotonic())
+            if left <= 0:
+                raise self._timed_out(timeout_seconds or 0)
+            if readable(self._messages, left):
+                return os.read(self._messages, 1 << 20)
+            if self._exit_status() is not None:
+                return self._what_is_there()
+
+    def _what_is_there(self) -> bytes:
+        return os.read(self._messages, 1 << 20) if readable(self._messages, 0) else b""
 
     def _timed_out(self, timeout_seconds: float) -> Ended:
         """Have the worker say where it hangs (on its stderr), then end it."""
