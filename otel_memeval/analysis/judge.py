@@ -263,6 +263,8 @@ def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Tre
     lost = 0.0
     for key, values in evidence.sites.items():
         judged = _settled_start(evidence, values)
+        if not judged or max(judged) - min(judged) < SITE_FLOOR_BYTES:
+            continue
         trend = trend_of(judged, SITE_FLOOR_BYTES, one_block=evidence.blocks.get(key) == 1)
         if trend.shape == "growing":
             growing.append(
@@ -275,7 +277,7 @@ def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Tre
             )
         elif trend.shape == "undecided" and trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
             undecided.append(trend)
-        elif judged and judged[-1] < judged[0]:
+        elif judged[-1] < judged[0]:
             losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES)
             lost += losing.growth.bytes_per_iteration if losing.shape == "growing" else 0.0
     growing.sort(key=lambda site: (-site.bytes_per_iteration, site.key))

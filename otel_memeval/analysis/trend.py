@@ -27,6 +27,9 @@ Noise = Literal["none", "level", "redrawn"]
 """What may make a series jitter. none: nothing does, it is counted exactly. level: something that wanders. redrawn: each
 value anew, as a peak."""
 
+MOST_POINTS = 120
+"""Longer series are thinned to this: slopes between all pairs of thousands of points take minutes and say the same."""
+
 FEWEST_STEPS = 4
 """Below this many steps growth cannot be told from a warm-up."""
 
@@ -117,6 +120,8 @@ def trend_of(values: Sequence[float], floor_per_step: float, *, noise: Noise = "
     With a start value and n steps, ``values`` has n + 1 entries. Nothing here depends on the unit. ``noise`` says whether a
     trend under noise may be growth, and of which kind the noise is; ``one_block``, that it is one block that grows.
     """
+    if len(values) > MOST_POINTS:
+        return _thinned(values, floor_per_step, noise, one_block)
     steps = len(values) - 1
     if steps < 1 or max(values) - values[0] < floor_per_step:
         return Trend(shape="flat", growth=theil_sen(values))
@@ -145,6 +150,19 @@ def trend_of(values: Sequence[float], floor_per_step: float, *, noise: Noise = "
     if _has_stopped(window, rises, believed):
         return Trend(shape="settled", growth=theil_sen(values[rises[-1] :]))
     return Trend(shape="undecided", growth=growth, steps_needed=max(2 * steps, 3 * FEWEST_STEPS))
+
+
+def _thinned(values: Sequence[float], floor_per_step: float, noise: Noise, one_block: bool) -> Trend:
+    """The trend of every n-th value, the last one among them, told per step of the whole."""
+    stride = math.ceil(len(values) / MOST_POINTS)
+    thin = values[(len(values) - 1) % stride :: stride]
+    trend = trend_of(thin, floor_per_step * stride, noise=noise, one_block=one_block)
+    growth = Growth(
+        bytes_per_iteration=trend.growth.bytes_per_iteration / stride,
+        ci_low=trend.growth.ci_low / stride,
+        ci_high=trend.growth.ci_high / stride,
+    )
+    return Trend(shape=trend.shape, growth=growth, steps_needed=2 * len(values) if trend.steps_needed else None)
 
 
 def _too_short(values: Sequence[float], envelope: Sequence[float], floor_per_step: float, stay: int) -> Trend:

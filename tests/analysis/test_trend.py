@@ -79,6 +79,15 @@ def test_memory_freed_late_is_no_growth(late: int) -> None:
     assert trend_of([min(place, late) * 1000 for place in range(21)], FLOOR).shape in ("settled", "flat")
 
 
+@pytest.mark.parametrize("steps", [119, 120, 121, 1000, 10_000])
+def test_long_series_are_judged_alike(steps: int) -> None:
+    """A leak, a level and a sawtooth keep their shapes and their slope however long the run is."""
+    trend = trend_of([100 * place for place in range(steps + 1)], FLOOR)
+    assert (trend.shape, trend.growth.bytes_per_iteration) == ("growing", 100)
+    assert trend_of([5000] * (steps + 1), FLOOR).shape == "flat"
+    assert trend_of([place % 7 * 1000 for place in range(steps + 1)], FLOOR).shape in ("returning", "flat")
+
+
 def test_slope_of_growth_that_begins_late_is_that_of_the_growth() -> None:
     """The bytes an iteration are counted from where the growth began."""
     assert trend_of(levels(*[0] * 10, *[100] * 10), FLOOR).growth.bytes_per_iteration == 100
