@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Protocol
 
 from otel_memeval import wire
@@ -19,7 +20,7 @@ from otel_memeval.places import shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Failure, Holder, Iteration, Result, Run
 from otel_memeval.redact import redact
-from otel_memeval.supervisor import Ended, WorkerProcess, WorkerSettings
+from otel_memeval.supervisor import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
 
 MOST_HOLDERS_ASKED = 50
 
@@ -147,8 +148,12 @@ class Session:
     def _unusable(self, told: wire.Unusable) -> TargetError:
         if told.failure is None:
             return TargetError(one_line(told.problem, self._secrets))
-        # The scenario's own code is the outermost frame that is not ours or the import system's.
-        frames = [frame for frame in told.failure.frames if "importlib" not in frame[0] and "otel_memeval" not in frame[0]]
+        # Where it was raised: the innermost frame that is neither the worker's nor the import system's.
+        frames = [
+            frame
+            for frame in told.failure.frames
+            if not frame[0].startswith((str(WORKER_FOLDER), "<frozen importlib")) and "importlib" not in Path(frame[0]).parts
+        ]
         file, line, _ = frames[-1] if frames else told.failure.frames[-1]
         message = one_line(told.failure.message, self._secrets)
         where = f"{shown_path(file, self._folder)}:{line}"

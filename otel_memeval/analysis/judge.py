@@ -61,8 +61,10 @@ MOVED = 0.25
 IDLE_PEAK_BYTES = 32
 """A function that allocates no more than this above what calling takes has done nothing."""
 
-IDLE_ASYNC_PEAK_BYTES = 65_536
 IDLE_NATIVE_BYTES = 4096
+"""A C heap that moves by more than this has been worked with."""
+
+IDLE_ASYNC_PEAK_BYTES = 65_536
 IDLE_CPU_SECONDS = 0.02
 """What an agent framework may spend on making a stream that nobody reads."""
 

@@ -162,11 +162,6 @@ class Found:
         self.owner = owner
 
 
-def find_paths(targets: set[int], scenario_module: str) -> dict[int, str]:
-    """Only the paths of ``reach``."""
-    return {key: found.path for key, found in reach(targets, scenario_module).items()}
-
-
 def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
     """The shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 
 from otel_memeval.worker import paths
-from otel_memeval.worker.paths import find_paths
+from otel_memeval.worker.paths import reach
 from otel_memeval.worker.reading import describe_holders
 
 SECRET = "a session's secret id"
@@ -95,6 +95,11 @@ def module() -> Iterator[types.ModuleType]:
     sys.modules[made.__name__] = made
     yield made
     del sys.modules[made.__name__]
+
+
+def find_paths(targets: set[int], module: str) -> dict[int, str]:
+    """Only the paths of what is reached."""
+    return {key: found.path for key, found in reach(targets, module).items()}
 
 
 def path_of(target: object, module: types.ModuleType) -> str | None:
