@@ -21,10 +21,13 @@ import msgspec
 from benchmarks.corpus.ground import SEED_VARIABLE, Scenario
 from benchmarks.registry import scenarios, target, target_name
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work
-from otel_memeval.analysis.judge import GrowingHolder, Judgement
+from otel_memeval.analysis.growth import GrowingHolder
+from otel_memeval.analysis.judge import Judgement
 from otel_memeval.config import from_process
+from otel_memeval.observer import Silent
 from otel_memeval.plan import Options
-from otel_memeval.session import Session, Silent, Worker, split_target
+from otel_memeval.session import Session, Worker
+from otel_memeval.targets import split_target
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,10 +19,12 @@ from otel_memeval import wire
 from otel_memeval.collector import one_line
 from otel_memeval.config import Settings, from_process
 from otel_memeval.errors import TargetError, UsageError
+from otel_memeval.observer import Observer, Silent
 from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Result, to_json
-from otel_memeval.session import Observer, Session, Silent, split_target
+from otel_memeval.session import Session
 from otel_memeval.supervisor import Ended
+from otel_memeval.targets import split_target
 from otel_memeval.worker import target
 from otel_memeval.worker.host import Host
 from otel_memeval.worker.reading import Message

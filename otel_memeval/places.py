@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from otel_memeval.analysis.judge import GrowingSite
+from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.records import Site
 from otel_memeval.source import function_at, signature
 

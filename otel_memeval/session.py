@@ -15,46 +15,16 @@ from otel_memeval.analysis.judge import Judgement, judge
 from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
+from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Failure, Holder, Iteration, Result, Run
 from otel_memeval.redact import redact
 from otel_memeval.supervisor import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
+from otel_memeval.targets import split_target
 
 MOST_HOLDERS_ASKED = 50
-
-
-class Observer(Protocol):
-    """Who wants to know while a run goes on."""
-
-    def described(self, description: str, plan: Plan) -> None:
-        """The scenario is set up, and says what it runs against."""
-
-    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
-        """An iteration is done, of ``total`` (warm-ups included); ``growing``: file, line, bytes more than before."""
-
-    def extended(self, total: int, why: str) -> None:
-        """The run goes on to ``total`` iterations because it is undecided."""
-
-    def printed(self, output: str) -> None:
-        """The end of what the scenario printed, once the run is over."""
-
-
-class Silent:
-    """An observer that wants to know nothing."""
-
-    def described(self, description: str, plan: Plan) -> None:
-        """Nothing."""
-
-    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
-        """Nothing."""
-
-    def extended(self, total: int, why: str) -> None:
-        """Nothing."""
-
-    def printed(self, output: str) -> None:
-        """Nothing."""
 
 
 class Worker(Protocol):
@@ -337,12 +307,3 @@ def measure(
             return
         if first:
             remaining, first = session.names[1:], False
-
-
-def split_target(target: str) -> tuple[str, str]:
-    """The module or file, and the name in it (empty if none was given)."""
-    head, colon, name = target.rpartition(":")
-    # A drive letter (C:\\...) is not a name's colon.
-    if not colon or len(head) == 1 or "/" in name or "\\" in name or name.endswith(".py"):
-        return target, ""
-    return head, name

@@ -4,46 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from statistics import median
 
 import msgspec
 
-from otel_memeval.analysis.evidence import Evidence, SiteKey
-from otel_memeval.analysis.trend import FEWEST_STEPS, Trend, jitter, trend_of, typical_step
+from otel_memeval.analysis.evidence import Evidence
+from otel_memeval.analysis.growth import (
+    TOTAL_FLOOR_BYTES,
+    GrowingHolder,
+    GrowingSite,
+    Trends,
+    channels,
+    settled_start,
+    trends_of_run,
+)
+from otel_memeval.analysis.trend import FEWEST_STEPS, typical_step
 from otel_memeval.records import Channels, Growth, State
 from otel_memeval.units import format_bytes
 
-SITE_FLOOR_BYTES = 8
-"""Growth per iteration below which a single line is not worth a word: one pointer in a list."""
-
-TOTAL_FLOOR_BYTES = 48
-"""The same for everything that is retained together; a leak below it is found by its holder."""
-
-PEAK_FLOOR_BYTES = 256
-"""The same for the peak."""
-
-NATIVE_FLOOR_BYTES = 64
-"""The same for the C heap, when it is quiet."""
-
-DRIFT = 2e-5
-"""A large C heap drifts by this part of itself an iteration without leaking: holes of other sizes than what was freed."""
-
-JITTERS = 1.0
-"""Growth outside of the traced heap is believed from this many times its usual jitter on."""
-
-PROCESS_FLOOR_BYTES = 65_536
-"""The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
-come to some ten kilobytes an iteration for a long while."""
-
-MOST_STEPS = 0.8
-"""And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
-
 UNEXPLAINED = 0.05
 """Growth outside of the traced heap has to be more than this part of the growth inside: malloc's headers are not ours."""
-
-HOLDER_FLOOR_ITEMS = 0.2
-"""A container that gains an item every fifth iteration."""
 
 FEWEST_FOR_HOLDERS = 10
 """Iterations from which on a growing container is a leak although its bytes are too few to tell."""
@@ -69,24 +49,6 @@ IDLE_CPU_SECONDS = 0.02
 """What an agent framework may spend on making a stream that nobody reads."""
 
 
-class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
-    """A line that goes on growing."""
-
-    key: SiteKey
-    bytes_per_iteration: float
-    retained_bytes: int
-    blocks: int
-
-
-class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):
-    """A container that goes on growing."""
-
-    id: int
-    length: int
-    items_per_iteration: float
-    bound: int | None
-
-
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """A state with its evidence; the sentence is written once the places are known (``phrase``)."""
 
@@ -99,28 +61,11 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     iterations_needed: int | None = None
 
 
-class _Series(msgspec.Struct, frozen=True, kw_only=True):
-    """The trends of everything, worked out once."""
-
-    retained: Trend
-    peak: Trend
-    native: Trend
-    process: Trend
-    sites: tuple[GrowingSite, ...]
-    open_sites: tuple[Trend, ...]
-    """Trends of lines that cannot be told yet."""
-    holders: tuple[GrowingHolder, ...]
-    kept: float
-    """Bytes an iteration that the growing lines keep together."""
-    net: float
-    """The same less what other lines steadily lose."""
-
-
 def judge(evidence: Evidence) -> Judgement:
     """The verdict on a run. Never ``stable`` for want of evidence: too few iterations are ``inconclusive``."""
     iterations = len(evidence.peak)
-    series = _series(evidence)
-    growth = _channels(series, iterations)
+    series = trends_of_run(evidence)
+    growth = channels(series, iterations)
 
     def judgement(state: State, *reasons: str, iterations_needed: int | None = None) -> Judgement:
         return Judgement(
@@ -160,7 +105,7 @@ def judge(evidence: Evidence) -> Judgement:
     return _without_growth(series, evidence, judgement)
 
 
-def _without_growth(series: _Series, evidence: Evidence, judgement: Callable[..., Judgement]) -> Judgement:
+def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[..., Judgement]) -> Judgement:
     """What is left when nothing is plainly growing: undecided, levelled off, or stable."""
     iterations = len(evidence.peak)
     undecided = [
@@ -196,115 +141,11 @@ def _level(values: Sequence[int]) -> float:
 
 
 def _peak_rose(evidence: Evidence) -> bool:
-    peak = _settled_start(evidence, evidence.peak)
+    peak = settled_start(evidence, evidence.peak)
     return bool(peak) and max(peak) - peak[0] > OPEN_PEAK * median(peak)
 
 
-def _series(evidence: Evidence) -> _Series:
-    sites, open_sites, lost = _site_trends(evidence)
-    kept = sum(site.bytes_per_iteration for site in sites)
-    return _Series(
-        retained=trend_of(_settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES),
-        peak=trend_of(_settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, noise="redrawn"),
-        native=_outside(_settled_start(evidence, evidence.native), NATIVE_FLOOR_BYTES),
-        process=_process_trend(_settled_start(evidence, evidence.process)),
-        sites=sites,
-        open_sites=open_sites,
-        holders=_growing_holders(evidence),
-        kept=kept,
-        net=kept - lost,
-    )
-
-
-def _smoothed(values: Sequence[int]) -> list[float]:
-    return [(before + after) / 2 for before, after in pairwise(values)]
-
-
-def _outside(values: Sequence[int], floor: float) -> Trend:
-    """The trend of a channel outside of the traced heap, which other code's small change makes jitter.
-
-    Neighbours are averaged: what every other reading finds in another place, as the readings' own tables, cancels out.
-    """
-    floor = max(floor, DRIFT * abs(values[0])) if values else floor
-    smooth = _smoothed(values)
-    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)), noise="level")
-
-
-def _process_trend(values: Sequence[int]) -> Trend:
-    trend = _outside(values, PROCESS_FLOOR_BYTES)
-    smooth = _smoothed(values)
-    later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
-    if trend.shape == "growing" and sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later):
-        return Trend(shape="returning", growth=trend.growth)
-    return trend
-
-
-def _channels(series: _Series, iterations: int) -> Channels:
-    """Growth by channel. Where the total is noisy and lines are not, their sum is the better figure."""
-    if iterations < 2:
-        return Channels()
-    retained = series.retained.growth
-    spread = retained.ci_high - retained.ci_low
-    if series.sites and spread > 0.1 * abs(retained.bytes_per_iteration):
-        low = min(retained.ci_low, series.net)
-        high = max(retained.ci_high, series.net)
-        retained = Growth(bytes_per_iteration=series.net, ci_low=low, ci_high=high)
-    outside = series.process if series.process.shape == "growing" and series.native.shape != "growing" else series.native
-    return Channels(retained=retained, peak=series.peak.growth, native=outside.growth)
-
-
-def _settled_start(evidence: Evidence, values: tuple[int, ...]) -> tuple[int, ...]:
-    """Without a warm-up the first iteration is one: what it imports and caches is not growth."""
-    return values if evidence.warmup else values[1:]
-
-
-def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Trend, ...], float]:
-    """The growing lines, the trends of those that cannot be told, and what lines steadily lose (bytes an iteration)."""
-    growing = []
-    undecided = []
-    lost = 0.0
-    for key, values in evidence.sites.items():
-        judged = _settled_start(evidence, values)
-        if not judged or max(judged) - min(judged) < SITE_FLOOR_BYTES:
-            continue
-        trend = trend_of(judged, SITE_FLOOR_BYTES, one_block=evidence.blocks.get(key) == 1)
-        if trend.shape == "growing":
-            growing.append(
-                GrowingSite(
-                    key=key,
-                    bytes_per_iteration=trend.growth.bytes_per_iteration,
-                    retained_bytes=values[-1],
-                    blocks=evidence.blocks.get(key, 0),
-                )
-            )
-        elif trend.shape == "undecided" and trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
-            undecided.append(trend)
-        elif judged[-1] < judged[0]:
-            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES)
-            lost += losing.growth.bytes_per_iteration if losing.shape == "growing" else 0.0
-    growing.sort(key=lambda site: (-site.bytes_per_iteration, site.key))
-    undecided.sort(key=lambda trend: -trend.growth.bytes_per_iteration)
-    return tuple(growing), tuple(undecided), lost
-
-
-def _growing_holders(evidence: Evidence) -> tuple[GrowingHolder, ...]:
-    growing = []
-    for holder in evidence.holders:
-        trend = trend_of(_settled_start(evidence, holder.lengths), HOLDER_FLOOR_ITEMS)
-        if trend.shape == "growing":
-            growing.append(
-                GrowingHolder(
-                    id=holder.id,
-                    length=holder.lengths[-1],
-                    items_per_iteration=trend.growth.bytes_per_iteration,
-                    bound=holder.bound,
-                )
-            )
-    growing.sort(key=lambda holder: (-holder.items_per_iteration, -holder.length))
-    return tuple(growing)
-
-
-def _total_agrees(series: _Series, evidence: Evidence) -> bool:
+def _total_agrees(series: Trends, evidence: Evidence) -> bool:
     """Whether the total grows with its lines, or is too noisy to tell."""
     if series.retained.shape in ("growing", "undecided"):
         return True
@@ -336,7 +177,7 @@ def _bounded_reason(holder: GrowingHolder) -> str:
     return f"what grows goes into a container of {holder.length} items that will hold at most {holder.bound}"
 
 
-def _leak_reasons(series: _Series, iterations: int) -> tuple[str, ...]:
+def _leak_reasons(series: Trends, iterations: int) -> tuple[str, ...]:
     lines = "one line" if len(series.sites) == 1 else f"{len(series.sites)} lines"
     together = f"together {format_bytes(series.kept, signed=True)} an iteration"
     return (f"the live memory of {lines} rose to the end of {iterations} iterations and was never given back, {together}",)

@@ -10,12 +10,14 @@ import functools
 import platform
 import sys
 import tracemalloc
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, timezone
 from types import ModuleType
 
 from . import iterate, target
+from .calling import Blocking, Caller, Running, drive
 from .iterate import Failure, Outcome
+from .packages import packages_in_use
 from .process import ProcessReader
 from .reading import Message, Reader, describe_holders
 
@@ -116,34 +118,34 @@ class Host:
 
     def set_up(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Set-up, the line that describes the scenario, the reading that growth is counted from."""
-        return _drive(self._set_up(_Blocking(loop)))
+        return drive(self._set_up(Blocking(loop)))
 
     async def aset_up(self) -> bool:
         """As ``set_up``, inside the running loop."""
-        return await self._set_up(_Running())
+        return await self._set_up(Running())
 
     def iterate(self, loop: asyncio.AbstractEventLoop, phase: str, first: int, count: int, keep_going: bool) -> bool:
         """``count`` iterations, numbered from ``first``; stops at the first failure unless told to keep going."""
-        return _drive(self._iterate(_Blocking(loop), phase, first, count, keep_going))
+        return drive(self._iterate(Blocking(loop), phase, first, count, keep_going))
 
     async def aiterate(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
         """As ``iterate``, inside the running loop."""
-        return await self._iterate(_Running(), phase, first, count, keep_going)
+        return await self._iterate(Running(), phase, first, count, keep_going)
 
     def finish(self, loop: asyncio.AbstractEventLoop, holders: list[int]) -> None:
         """Describe the holders, tear down, and say which packages were in use."""
-        _drive(self._finish(_Blocking(loop), holders))
+        drive(self._finish(Blocking(loop), holders))
 
     async def afinish(self, holders: list[int]) -> None:
         """As ``finish``, inside the running loop."""
-        await self._finish(_Running(), holders)
+        await self._finish(Running(), holders)
 
     def _loaded(self) -> target.Eval:
         if self._eval is None:
             raise RuntimeError("no eval is loaded: load() or use() comes first")
         return self._eval
 
-    async def _set_up(self, caller: _Caller) -> bool:
+    async def _set_up(self, caller: Caller) -> bool:
         loaded = self._loaded()
         noop_peak_bytes = await _noop_peak_bytes(caller, loaded.func)
         if loaded.setup is not None:
@@ -170,12 +172,12 @@ class Host:
         )
         return True
 
-    async def _iterate(self, caller: _Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
+    async def _iterate(self, caller: Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
         complete = await self._iterations(caller, phase, first, count, keep_going)
         self._send({"kind": "paused"})
         return complete
 
-    async def _iterations(self, caller: _Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
+    async def _iterations(self, caller: Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
         func = self._loaded().func
         for index in range(first, first + count):
             outcome = await caller.call(func)
@@ -191,7 +193,7 @@ class Host:
             del outcome, reading
         return True
 
-    async def _finish(self, caller: _Caller, holders: list[int]) -> None:
+    async def _finish(self, caller: Caller, holders: list[int]) -> None:
         if holders:
             self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name)})
         teardown = self._loaded().teardown
@@ -217,7 +219,7 @@ async def _async_nothing() -> None:
     return None
 
 
-async def _noop_peak_bytes(caller: _Caller, func: Callable[[], object]) -> int:
+async def _noop_peak_bytes(caller: Caller, func: Callable[[], object]) -> int:
     """The peak of an iteration that does nothing, called as ``func`` is: what calling itself takes."""
     nothing = _async_nothing if iterate.runs_in_loop(func) else _nothing
     await caller.call(nothing)  # the first call allocates what later ones have
@@ -237,63 +239,3 @@ def _told(outcome: Outcome) -> Message:
         "suspended": outcome.suspended,
         "failure": None if outcome.failure is None else failure_message(outcome.failure),
     }
-
-
-class _Caller:
-    """How the scenario is called: from outside of an event loop, or from inside."""
-
-    async def call(self, func: Callable[[], object]) -> Outcome:
-        raise NotImplementedError
-
-    async def run_what_is_ready(self) -> None:
-        raise NotImplementedError
-
-
-class _Blocking(_Caller):
-    """From outside: these coroutines never suspend, so ``_drive`` can run them without a loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    async def call(self, func: Callable[[], object]) -> Outcome:
-        return iterate.call(func, self._loop)
-
-    async def run_what_is_ready(self) -> None:
-        self._loop.run_until_complete(iterate.run_what_is_ready())
-
-
-class _Running(_Caller):
-    """From inside the running loop."""
-
-    async def call(self, func: Callable[[], object]) -> Outcome:
-        return await iterate.call_in_loop(func)
-
-    async def run_what_is_ready(self) -> None:
-        await iterate.run_what_is_ready()
-
-
-def _drive(steps: Coroutine[object, object, bool | None]) -> bool:
-    """Run a coroutine that never suspends."""
-    try:
-        steps.send(None)
-    except StopIteration as stop:
-        return bool(stop.value)
-    raise RuntimeError("suspended outside of a running event loop")
-
-
-def packages_in_use() -> dict[str, str]:
-    """Name and version of each installed package that the scenario has imported something of."""
-    try:
-        from importlib import metadata
-
-        owners = metadata.packages_distributions()
-    except Exception:  # a broken installation must not end a run that is already measured
-        return {}
-    names = {owner for module in list(sys.modules) for owner in owners.get(module, ())}
-    versions = {}
-    for name in sorted(names):
-        try:
-            versions[name] = metadata.version(name)
-        except Exception:  # metadata without a version
-            continue
-    return versions

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_memeval import cli, records
+from otel_memeval import records
+from otel_memeval.commands import options
 from otel_memeval.records import Result, from_json, json_schema, to_json
 
 SCHEMA_FILE = Path(records.__file__).parent / "result.schema.json"
@@ -87,4 +88,4 @@ def test_results_cannot_be_changed(make_result: Callable[..., Result]) -> None:
 
 def test_the_states_are_the_same_everywhere() -> None:
     """The command line, the type and the tuple name the same verdicts in the same order."""
-    assert tuple(cli.STATES) == records.STATES == get_args(records.State)
+    assert tuple(options.STATES) == records.STATES == get_args(records.State)

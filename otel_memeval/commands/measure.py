@@ -1,0 +1,177 @@
+"""``otel-memeval TARGET...``: measure, report, fail the build."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from otel_memeval import __version__
+from otel_memeval.commands.options import Size, Verdicts
+from otel_memeval.errors import UsageError
+
+if TYPE_CHECKING:
+    from otel_memeval.plan import Options
+    from otel_memeval.records import Result
+
+_EPILOG = """\b
+TARGET is package.module, package.module:name, path/file.py or
+path/file.py:name. The name is a PerformanceEval (ours, agno's, or any object
+with the same fields) or a function, sync or async. Without one: every eval
+that the module defines, else its function `run` (with `setup`, `teardown` and
+`describe`, if it has them).
+
+\b
+Commands: otel-memeval schema   prints the JSON Schema of the result.
+
+\b
+Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
+or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
+timed out); 130 interrupted. What was measured is reported in any case."""
+
+
+@click.command(
+    name="otel-memeval",
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.option("--iterations", type=int, metavar="N", help="Exactly N measured iterations.")
+@click.option("--warmup", type=int, metavar="N", help="Iterations before those; recorded, not judged.")
+@click.option(
+    "--max-iterations", type=int, metavar="N", help="How far an undecided eval may be extended beyond its own number."
+)
+@click.option("--timeout", type=float, default=600.0, show_default=True, metavar="SECONDS", help="For one iteration.")
+@click.option("--top", type=int, metavar="N", help="Lines and containers shown.  [default: the eval's]")
+@click.option("--max-growth", type=Size(), help="Retained growth allowed per iteration, such as 16KiB.")
+@click.option("--max-peak-growth", type=Size(), help="Growth of the peak allowed per iteration.")
+@click.option(
+    "--fail-on",
+    type=Verdicts(),
+    default="leaking,native-leak,idle,failed",
+    show_default=True,
+    help="Verdicts that fail the run, or `never`.",
+)
+@click.option("--json", "json_path", metavar="PATH", help="Write the result; `-` is standard output, and nothing else is.")
+@click.option("--python", metavar="PATH", help="The interpreter that the scenario runs in.  [default: this one]")
+@click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
+@click.option("--in-process", is_flag=True, help="No worker process, for a debugger.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what the scenario prints as it comes.")
+@click.option("-q", "--quiet", is_flag=True, help="The verdict only.")
+@click.option("--debug", is_flag=True, help="Every iteration's growing lines; tracebacks of this tool's own errors.")
+@click.version_option(__version__, prog_name="otel-memeval")
+def measure_command(
+    targets: tuple[str, ...],
+    iterations: int | None,
+    warmup: int | None,
+    max_iterations: int | None,
+    timeout: float,
+    top: int | None,
+    max_growth: int | None,
+    max_peak_growth: int | None,
+    fail_on: tuple[str, ...],
+    json_path: str | None,
+    python: str | None,
+    keep_going: bool,
+    in_process: bool,
+    verbose: bool,
+    quiet: bool,
+    debug: bool,
+) -> int:
+    """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
+    from otel_memeval.outcome import exit_status
+    from otel_memeval.plan import Options
+
+    options = Options(
+        iterations=iterations,
+        warmup=warmup,
+        max_iterations=max_iterations,
+        timeout_seconds=timeout,
+        top=top,
+        max_growth_bytes=max_growth,
+        max_peak_growth_bytes=max_peak_growth,
+        python=python or sys.executable,
+        keep_going=keep_going,
+        show_output=verbose,
+    )
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the current folder is gone", "change to one that exists") from None
+    if not timeout > 0:  # not a number is not more than 0 either
+        raise UsageError(f"--timeout is {timeout:g}", "it must be more than 0 seconds")
+    if json_path is not None and json_path != "-":
+        _require_writable(json_path)
+    results: list[Result] = []
+    try:
+        _measure_all(targets, options, results, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-")
+    finally:  # also when a later target cannot be loaded
+        if json_path is not None and (results or sys.exc_info()[0] is None):
+            _write_json(json_path, results)
+    return exit_status(results, fail_on)
+
+
+def _require_writable(path: str) -> None:
+    """Before anything is measured: it would be lost."""
+    if not Path(path).resolve().parent.is_dir():
+        raise UsageError(f"--json {path}: there is no folder to write it in", "create it first")
+    if Path(path).is_dir():
+        raise UsageError(f"--json {path}: this is a folder", "name a file in it")
+
+
+def _measure_all(
+    targets: tuple[str, ...],
+    options: Options,
+    results: list[Result],
+    *,
+    in_process: bool,
+    quiet: bool,
+    debug: bool,
+    to_stdout: bool,
+) -> None:
+    """Measure and report each target, into ``results`` as they come; an interruption ends the rest."""
+    from otel_memeval.config import from_process
+    from otel_memeval.exporters.console import Report, make_console, print_report, print_verdict
+    from otel_memeval.exporters.progress import TerminalObserver
+    from otel_memeval.in_process import measure_in_process
+    from otel_memeval.observer import Observer
+    from otel_memeval.session import measure
+
+    settings = from_process()
+    out, err = make_console(stderr=to_stdout), make_console(stderr=True)
+
+    def report(result: Result) -> None:
+        results.append(result)
+        if quiet:
+            print_verdict(out, result)
+        else:
+            print_report(out, result, Report())
+
+    def observer_for(target: str) -> Observer:
+        return TerminalObserver(target, out, err, quiet=quiet, debug=debug)
+
+    for target in targets:
+        if in_process:
+            report(measure_in_process(target, options, observer_for(target), settings))
+        else:
+            measure(target, options, observer_for, settings, report)
+        failure = results[-1].failure
+        if failure is not None and failure.type == "Interrupted":
+            break
+
+
+def _write_json(path: str, results: list[Result]) -> None:
+    from otel_memeval.records import to_json
+
+    data = to_json(results)
+    if path == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"--json {path}: {error.strerror}", "name a file that can be written") from None
