@@ -118,6 +118,10 @@ class Collector:
                 changes[:] = [(0, before)]
             changes.append((place, now))
 
+    def file_numbers(self) -> dict[str, int]:
+        """The number that stands for each file when the worker is asked about it."""
+        return {file: number for number, file in enumerate(self._files)}
+
     def latest_changes(self) -> list[tuple[SiteKey, int]]:
         """Lines whose live bytes the last reading found larger, with how much, largest first."""
         place = len(self._readings) - 1

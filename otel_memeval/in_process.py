@@ -94,7 +94,7 @@ class _InProcess:
                 "stop it (and unset PYTHONTRACEMALLOC), or measure from the command line, in a process of its own",
             )
         self._kept = _Kept()
-        self._options = options
+        self._options = msgspec.structs.replace(options, deeper_look=False)  # what is judged is already over
         self.host = Host(self._keep, lambda file: file.startswith(_OWN_FOLDER))
         self.host.hello()
         self.plan: Plan
@@ -154,7 +154,8 @@ def _blocking(run: _InProcess, keep_going: bool) -> None:
                 if count and not run.host.iterate(loop, phase, 1, count, keep_going):
                     break
             holders = run.holders()
-        run.host.finish(loop, holders)
+        run.host.describe(holders)
+        run.host.finish(loop)
     finally:
         tracemalloc.stop()
         loop.close()
@@ -192,7 +193,8 @@ async def arun_in_process(evaluation: PerformanceEval) -> Result:
                 if count and not await run.host.aiterate(phase, 1, count, keep_going=False):
                     break
             holders = run.holders()
-        await run.host.afinish(holders)
+        run.host.describe(holders)
+        await run.host.afinish()
     finally:
         tracemalloc.stop()
     return _reported(evaluation, run.result("(in process)", loaded.name, Silent(), from_process()))

@@ -20,6 +20,9 @@ class Observer(Protocol):
     def extended(self, total: int, why: str) -> None:
         """The run goes on to ``total`` iterations because it is undecided."""
 
+    def noted(self, what: str) -> None:
+        """Something is done that is not measured."""
+
     def printed(self, output: str) -> None:
         """The end of what the scenario printed, once the run is over."""
 
@@ -34,6 +37,9 @@ class Silent:
         """Nothing."""
 
     def extended(self, total: int, why: str) -> None:
+        """Nothing."""
+
+    def noted(self, what: str) -> None:
         """Nothing."""
 
     def printed(self, output: str) -> None:

@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
+from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
-from otel_memeval.records import Site
+from otel_memeval.records import Place, Site
 from otel_memeval.source import function_at, signature
 
 _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]python3\.\d+t?)[/\\]")
@@ -32,7 +33,22 @@ def shown_path(file: str, folder: str) -> str:
 
 def site_record(site: GrowingSite, folder: str) -> Site:
     """The site with its function and signature; ``folder`` is where the worker was started."""
-    file, line = site.key
+    place, text = _place(site.key, folder)
+    return Site(
+        file=place.file,
+        line=place.line,
+        function=place.function,
+        retained_bytes=site.retained_bytes,
+        blocks=site.blocks,
+        bytes_per_iteration=site.bytes_per_iteration,
+        signature=signature(place.file, place.function, text or str(place.line)),
+        allocated_at=[_place(key, folder)[0] for key in site.allocated_at],
+    )
+
+
+def _place(key: SiteKey, folder: str) -> tuple[Place, str]:
+    """File, line and function as people read them, and the line's text."""
+    file, line = key
     try:
         source = Path(folder, file).read_text(encoding="utf-8-sig", errors="replace")
     except (OSError, ValueError):  # <string>, <frozen ...>, a file in an archive
@@ -40,13 +56,4 @@ def site_record(site: GrowingSite, folder: str) -> Site:
     lines = source.split("\n")  # as Python counts lines: splitlines() also splits at form feeds
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     function = function_at(source, line) if source else ""
-    path = shown_path(file, folder)
-    return Site(
-        file=path,
-        line=line,
-        function=function,
-        retained_bytes=site.retained_bytes,
-        blocks=site.blocks,
-        bytes_per_iteration=site.bytes_per_iteration,
-        signature=signature(path, function, text or str(line)),
-    )
+    return Place(file=shown_path(file, folder), line=line, function=function), text

@@ -36,6 +36,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     python: str = sys.executable
     keep_going: bool = False
     """Go on after an iteration that raised."""
+    deeper_look: bool = True
+    """After a leak in a library's lines, run a few iterations more to find the scenario's lines that called them."""
     show_output: bool = False
     """Show what the scenario prints as it comes."""
 

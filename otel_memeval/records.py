@@ -74,6 +74,15 @@ class Channels(Record, frozen=True):
     native: Growth | None = None
 
 
+class Place(Record, frozen=True):
+    """A line of code."""
+
+    file: str
+    line: int
+    function: str
+    """Qualified name; empty where the source cannot be read."""
+
+
 class Site(Record, frozen=True):
     """A line whose live memory grew. ``retained_bytes`` and ``blocks`` are alive at the end."""
 
@@ -86,6 +95,19 @@ class Site(Record, frozen=True):
     bytes_per_iteration: float
     signature: str
     """The same for the same line of code when lines above it move, or the process restarts."""
+    allocated_at: list[Place] = []
+    """The lines of a library that allocated, where this is the scenario's line that called them; most bytes first."""
+
+
+class DeeperLook(Record, frozen=True):
+    """Iterations after the measured ones that only looked for the callers of a library's lines."""
+
+    iterations: int
+    """That were begun."""
+    frames: int
+    """Of each stack."""
+    problem: str | None = None
+    """Why it found nothing, if it did not: the lines are the library's then."""
 
 
 class Holder(Record, frozen=True):
@@ -201,6 +223,8 @@ class Result(Record, frozen=True):
     baseline: Baseline | None = None
     failure: Failure | None = None
     """What ended the run early, if anything did; an iteration's own error stands in that iteration."""
+    deeper_look: DeeperLook | None = None
+    """None where the lines were found without one."""
     limits_exceeded: list[str] = []
     """One sentence for each limit of the user's that was passed."""
 

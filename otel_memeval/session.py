@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from otel_memeval import wire
+from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.judge import Judgement, judge
+from otel_memeval.attribution import Attribution
 from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
@@ -19,12 +21,15 @@ from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
-from otel_memeval.records import Failure, Holder, Iteration, Result, Run
+from otel_memeval.records import Failure, Holder, Iteration, Result, Run, State
 from otel_memeval.redact import redact
 from otel_memeval.supervisor import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
 from otel_memeval.targets import split_target
 
 MOST_HOLDERS_ASKED = 50
+
+LOOKED_AT: tuple[State, ...] = ("leaking", "native-leak")
+"""Verdicts whose lines are worth iterations beyond those that are measured."""
 
 
 class Worker(Protocol):
@@ -59,6 +64,7 @@ class Session:
         self._bounds: dict[int, int | None] = {}
         self._not_holders: set[int] = set()
         self._told_holders: dict[int, wire.HolderTold] = {}
+        self._attribution: Attribution
         self._loaded: wire.Loaded
         self._plan: Plan
         self.run_id = uuid.uuid4().hex
@@ -112,6 +118,7 @@ class Session:
         if not isinstance(loaded, wire.Loaded):
             raise MemevalError(f"the worker answered {type(loaded).__name__} to load", "reinstall otel-memeval")
         self._loaded = loaded
+        self._attribution = Attribution(loaded, self._secrets)
         self._plan = plan(loaded, self._options)
         self.names = loaded.names
 
@@ -205,28 +212,47 @@ class Session:
             ]
         self._observer.iterated(iteration, growing, self._plan.eval.warmup + measured)
 
-    def _judge(self) -> Judgement:
-        return judge(
-            self._collector.evidence(
-                awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds, left_out=self._not_holders
-            )
+    def _evidence(self) -> Evidence:
+        return self._collector.evidence(
+            awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds, left_out=self._not_holders
         )
 
+    def _judge(self) -> Judgement:
+        return judge(self._evidence())
+
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
-        worker.send(wire.finish_command([holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]]))
+        self._describe(worker, judgement)
+        if not self._look(worker):
+            return
+        worker.send(wire.FINISH_COMMAND)
         while True:
             message = worker.receive(self._options.timeout_seconds)
-            if isinstance(message, wire.Holders):
-                self._told_holders = {told.id: told for told in message.holders}
-                self._bounds = {told.id: told.bound for told in message.holders}
-                asked = {holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]}
-                self._not_holders = asked - set(self._bounds)
-            elif isinstance(message, wire.Finished):
+            if isinstance(message, wire.Finished):
                 self._packages = message.packages
                 if message.failure is not None:
                     failure = failure_record(message.failure, self._secrets)
                     self._failure = Failure(type=failure.type, message=f"teardown failed: {failure.message}")
                 return
+
+    def _describe(self, worker: Worker, judgement: Judgement) -> None:
+        """Ask where the growing containers are, and what bounds they name."""
+        asked = [holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]]
+        worker.send(wire.describe_command(asked))
+        message = worker.receive(self._options.timeout_seconds)
+        assert isinstance(message, wire.Holders)
+        self._told_holders = {told.id: told for told in message.holders}
+        self._bounds = {told.id: told.bound for told in message.holders}
+        self._not_holders = set(asked) - set(self._bounds)
+
+    def _look(self, worker: Worker) -> bool:
+        """Find the scenario's lines behind a library's; whether the worker still lives."""
+        evidence = self._evidence()
+        judgement = judge(evidence)
+        if not self._options.deeper_look or judgement.state not in LOOKED_AT:
+            return True
+        numbers = self._collector.file_numbers()
+        timeout = self._options.timeout_seconds
+        return self._attribution.look(worker, judgement.sites, evidence.sites, numbers, self._observer, timeout)
 
     def _ended(self, ended: Ended) -> None:
         stage = "" if self._collector.baseline is None else " after the last iteration"
@@ -255,7 +281,7 @@ class Session:
     def _result(self, hello: wire.Hello) -> Result:
         judgement = self._judge()
         iterations = self._collector.iterations
-        all_sites = [site_record(site, self._folder) for site in judgement.sites]
+        all_sites = [site_record(site, self._folder) for site in self._attribution.sites(judgement.sites)]
         holders = self._holders(judgement)
         return Result(
             run=Run(
@@ -279,6 +305,7 @@ class Session:
             statistics=summarize(iterations),
             baseline=self._collector.baseline,
             failure=self._failure,
+            deeper_look=self._attribution.record(),
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
 

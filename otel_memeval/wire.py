@@ -1,7 +1,8 @@
 """The messages between worker and parent, one JSON line each, as the parent reads them.
 
 The worker is standard library only and writes plain dictionaries; here they are checked on arrival. Version 1
-(``worker.host.WIRE_VERSION``): the first. Commands go the other way, one line of plain words each.
+(``worker.host.WIRE_VERSION``): the first. Version 2: ``describe`` and ``look`` before ``finish``; messages ``looked`` and
+``stacks``; files in ``loaded``. Commands go the other way, one line of plain words each.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import msgspec
 
 from otel_memeval.errors import WorkerError
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -85,11 +86,16 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(Message, frozen=True, tag="loaded"):
-    """The eval is at hand. ``names`` are all that the target stands for; this worker has the first."""
+    """The eval is at hand. ``names`` are all that the target stands for; this worker has the first.
+
+    ``file`` is the module's, empty where it has none; ``library_folder`` the standard library's.
+    """
 
     module: str
     names: list[str]
     name: str
+    file: str
+    library_folder: str
     awaits_nothing: bool
     fields: Fields
 
@@ -152,6 +158,33 @@ class Holders(Message, frozen=True, tag="holders"):
     holders: list[HolderTold]
 
 
+class Looked(Message, frozen=True, tag="looked"):
+    """One of the iterations that only look for callers is done."""
+
+    index: int
+
+
+class StackTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What one stack left alive, and what of it was added in the second half of the look.
+
+    ``frames``: file and line, the innermost first, the tool's own left out; ``whole``: none of the scenario's is missing at
+    the outer end.
+    """
+
+    frames: tuple[tuple[str, int], ...]
+    whole: bool
+    alive_bytes: int
+    added_bytes: int
+    blocks: int
+
+
+class Stacks(Message, frozen=True, tag="stacks"):
+    """Who called the lines that were asked about; none, and ``failure``, if an iteration raised."""
+
+    stacks: list[StackTold]
+    failure: FailureTold | None
+
+
 class Finished(Message, frozen=True, tag="finished"):
     """Torn down; ``failure`` if the tear-down raised."""
 
@@ -159,7 +192,20 @@ class Finished(Message, frozen=True, tag="finished"):
     packages: dict[str, str]
 
 
-AnyMessage = Hello | Unusable | Loaded | SetUpFailed | Ready | IterationDone | Untraced | Paused | Holders | Finished
+AnyMessage = (
+    Hello
+    | Unusable
+    | Loaded
+    | SetUpFailed
+    | Ready
+    | IterationDone
+    | Untraced
+    | Paused
+    | Holders
+    | Looked
+    | Stacks
+    | Finished
+)
 
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
@@ -203,6 +249,15 @@ def iterate_command(phase: str, first: int, count: int, *, keep_going: bool) -> 
     return f"iterate {phase} {first} {count} {int(keep_going)}"
 
 
-def finish_command(holders: list[int]) -> str:
-    """Describe these containers, tear down, end."""
-    return " ".join(["finish", *map(str, holders)])
+def describe_command(holders: list[int]) -> str:
+    """Say where these containers are."""
+    return " ".join(["describe", *map(str, holders)])
+
+
+def look_command(frames: int, count: int, sites: list[tuple[int, int]]) -> str:
+    """``count`` iterations with ``frames`` frames a block, to see who calls these lines (number of the file, line)."""
+    return " ".join(["look", str(frames), str(count), *(f"{number}:{line}" for number, line in sites)])
+
+
+FINISH_COMMAND = "finish"
+"""Tear down, end."""

@@ -47,6 +47,8 @@ class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
     bytes_per_iteration: float
     retained_bytes: int
     blocks: int
+    allocated_at: tuple[SiteKey, ...] = ()
+    """The lines of a library that allocated, if this is the line that called them; most bytes first."""
 
 
 class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):

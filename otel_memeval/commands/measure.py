@@ -58,6 +58,12 @@ timed out); 130 interrupted. What was measured is reported in any case."""
 @click.option("--json", "json_path", metavar="PATH", help="Write the result; `-` is standard output, and nothing else is.")
 @click.option("--python", metavar="PATH", help="The interpreter that the scenario runs in.  [default: this one]")
 @click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
+@click.option(
+    "--no-deeper-look",
+    is_flag=True,
+    help="Call nothing beyond the measured iterations. Without this, a leak in a library's line is followed by a few more, "
+    "to name the line that called it.",
+)
 @click.option("--in-process", is_flag=True, help="No worker process, for a debugger.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the scenario prints as it comes.")
 @click.option("-q", "--quiet", is_flag=True, help="The verdict only.")
@@ -76,6 +82,7 @@ def measure_command(
     json_path: str | None,
     python: str | None,
     keep_going: bool,
+    no_deeper_look: bool,
     in_process: bool,
     verbose: bool,
     quiet: bool,
@@ -95,6 +102,7 @@ def measure_command(
         max_peak_growth_bytes=max_peak_growth,
         python=python or sys.executable,
         keep_going=keep_going,
+        deeper_look=not no_deeper_look,
         show_output=verbose,
     )
     try:

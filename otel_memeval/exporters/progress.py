@@ -65,6 +65,11 @@ class TerminalObserver:
         if not self._quiet:
             self._err.print(Text(f"going on to {total} iterations: {visible(why)}", style="dim"), soft_wrap=True)
 
+    def noted(self, what: str) -> None:
+        """Says what is done beside measuring."""
+        if not self._quiet:
+            self._err.print(Text(visible(what), style="dim"), soft_wrap=True)
+
     def printed(self, output: str) -> None:
         """Takes the bar away and shows the end of what the scenario printed."""
         self.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import platform
 import sys
 import tracemalloc
@@ -20,8 +21,9 @@ from .iterate import Failure, Outcome
 from .packages import packages_in_use
 from .process import ProcessReader
 from .reading import Message, Reader, describe_holders
+from .stacks import Look, Stack
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 """Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
 
 _CALLBACKS = 500
@@ -42,6 +44,7 @@ class Host:
 
     def __init__(self, send: Send, is_own: Callable[[str], bool]) -> None:
         self._send = send
+        self._is_own = is_own
         self._process = ProcessReader()
         self._reader = Reader(is_own, self._process)
         self._module_name = ""
@@ -87,6 +90,8 @@ class Host:
                 "module": module_name,
                 "names": names,
                 "name": loaded.name,
+                "file": getattr(sys.modules.get(module_name), "__file__", None) or "",
+                "library_folder": os.path.dirname(os.__file__),
                 "awaits_nothing": iterate.awaits_nothing(loaded.func),
                 "fields": loaded.fields,
             }
@@ -132,13 +137,24 @@ class Host:
         """As ``iterate``, inside the running loop."""
         return await self._iterate(Running(), phase, first, count, keep_going)
 
-    def finish(self, loop: asyncio.AbstractEventLoop, holders: list[int]) -> None:
-        """Describe the holders, tear down, and say which packages were in use."""
-        drive(self._finish(Blocking(loop), holders))
+    def describe(self, holders: list[int]) -> None:
+        """Say where these containers are, as far as they still live."""
+        self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name)})
 
-    async def afinish(self, holders: list[int]) -> None:
+    def look(self, loop: asyncio.AbstractEventLoop, frames: int, count: int, sites: list[tuple[int, int]]) -> None:
+        """``count`` further iterations that are not measured, to see who calls these lines (number of the file, line).
+
+        What was traced until now is given up: there is no reading after this.
+        """
+        drive(self._look(Blocking(loop), frames, count, self._reader.sites_numbered(sites)))
+
+    def finish(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tear down, and say which packages were in use."""
+        drive(self._finish(Blocking(loop)))
+
+    async def afinish(self) -> None:
         """As ``finish``, inside the running loop."""
-        await self._finish(Running(), holders)
+        await self._finish(Running())
 
     def _loaded(self) -> target.Eval:
         if self._eval is None:
@@ -193,9 +209,29 @@ class Host:
             del outcome, reading
         return True
 
-    async def _finish(self, caller: Caller, holders: list[int]) -> None:
-        if holders:
-            self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name)})
+    async def _look(self, caller: Caller, frames: int, count: int, sites: frozenset[tuple[str, int]]) -> bool:
+        func = self._loaded().func
+        look = Look(frames, sites, self._is_own)
+        failure: Message | None = None
+        for index in range(1, count + 1):
+            outcome = await caller.call(func)
+            outcome.value = None
+            await caller.run_what_is_ready()
+            if outcome.failure is not None:
+                failure = failure_message(outcome.failure)
+            elif not look.still_tracing():
+                failure = {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
+            if failure is not None:
+                break
+            if index == count // 2:
+                look.mark()
+            self._send({"kind": "looked", "index": index})
+        stacks = look.stacks() if failure is None else []
+        tracemalloc.stop()
+        self._send({"kind": "stacks", "stacks": [_stack_message(stack) for stack in stacks], "failure": failure})
+        return failure is None
+
+    async def _finish(self, caller: Caller) -> None:
         teardown = self._loaded().teardown
         failure = None
         if teardown is not None and self._ready:
@@ -227,6 +263,16 @@ async def _noop_peak_bytes(caller: Caller, func: Callable[[], object]) -> int:
 
 
 _CACHED = functools.lru_cache(maxsize=1)(_nothing)
+
+
+def _stack_message(stack: Stack) -> Message:
+    return {
+        "frames": stack.frames,
+        "whole": stack.whole,
+        "alive_bytes": stack.alive_bytes,
+        "added_bytes": stack.added_bytes,
+        "blocks": stack.blocks,
+    }
 
 
 def _told(outcome: Outcome) -> Message:

@@ -98,6 +98,11 @@ class Reader:
             "holders": holders[:MOST_HOLDERS_SENT],
         }
 
+    def sites_numbered(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
+        """File and line of each site that is given by the number of its file, as it was sent, and its line."""
+        files = list(self._files)
+        return frozenset((files[number], line) for number, line in sites)
+
     def _number_files(self, sites: list[tuple[str, int, int, int]]) -> tuple[list[str], list[tuple[int, int, int, int]]]:
         """File names travel once; afterwards a number, in the order in which they were sent, stands for each."""
         new: list[str] = []

@@ -66,14 +66,20 @@ def _serve(host: Host, commands: Iterator[str]) -> None:
             host.prepare(loop)
             host.start_tracing()
             if not host.set_up(loop):
-                host.finish(loop, [])
+                host.finish(loop)
                 return
         elif do == "iterate":
             # Not JSON: what json.loads() makes would be traced as the decoder's, and lives while the iterations run.
             phase, first, count, keep_going = rest.split()
             host.iterate(loop, phase, int(first), int(count), keep_going == "1")
+        elif do == "describe":
+            host.describe([int(holder) for holder in rest.split()])
+        elif do == "look":
+            frames, count, *sites = rest.split()
+            pairs = [site.split(":") for site in sites]
+            host.look(loop, int(frames), int(count), [(int(number), int(line)) for number, line in pairs])
         elif do == "finish":
-            host.finish(loop, [int(holder) for holder in rest.split()])
+            host.finish(loop)
             _end_loop(loop)
             return
 

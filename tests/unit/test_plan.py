@@ -15,7 +15,9 @@ from otel_memeval.worker import target
 
 def planned(options: Options | None = None, **fields: Any) -> Plan:
     """The plan for an eval with these fields."""
-    loaded = wire.Loaded(module="m", names=["e"], name="e", awaits_nothing=False, fields=wire.Fields(**fields))
+    loaded = wire.Loaded(
+        module="m", names=["e"], name="e", file="", library_folder="", awaits_nothing=False, fields=wire.Fields(**fields)
+    )
     return plan(loaded, options or Options())
 
 

@@ -55,7 +55,9 @@ one.start_tracing()
 if one.set_up(loop):
     one.iterate(loop, "warmup", 1, 1, False)
     one.iterate(loop, "measured", 1, 2, True)
-one.finish(loop, [id(KEPT)])
+one.describe([id(KEPT)])
+one.look(loop, 3, 2, [])
+one.finish(loop)
 loop.close()
 """
 
@@ -72,7 +74,10 @@ def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) ->
     assert said["Finished"].failure.message == "no"
     assert [(told.type, told.path) for told in said["Holders"].holders] == [("dict", "__main__.KEPT")]
     assert said["Ready"].description == "a model"
+    assert said["Looked"].index == 2
+    assert said["Stacks"].failure is None
     failed = said_by_a_host(run_python, "fail", "")
+    assert failed["Stacks"].failure.message == "no"
     assert failed["IterationDone"].failure.frames[-1][2] == "fail"
     unset = said_by_a_host(run_python, "nothing", "", "setup=fail")
     assert unset["SetUpFailed"].stage == "setup"
@@ -103,13 +108,13 @@ def test_no_line_raises_anything_else(line: bytes) -> None:
     assert isinstance(json.loads(line), dict)
 
 
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [1, 3])
 def test_another_version_is_refused_by_number(version: int) -> None:
     """A worker older or newer than this parent is named, not guessed at; the right one is heard."""
     hello = {"kind": "hello", "wire": version, "python": "3", "implementation": "C", "platform": "L", "executable": "p"}
-    with pytest.raises(WorkerError, match=f"speaks version {version}, this is version 1"):
+    with pytest.raises(WorkerError, match=f"speaks version {version}, this is version 2"):
         wire.decode(json.dumps({**hello, "missing_channels": []}).encode())
-    assert isinstance(wire.decode(json.dumps({**hello, "wire": 1, "missing_channels": []}).encode()), wire.Hello)
+    assert isinstance(wire.decode(json.dumps({**hello, "wire": 2, "missing_channels": []}).encode()), wire.Hello)
 
 
 def test_fields_from_the_future_are_passed_over() -> None:
@@ -132,5 +137,7 @@ def test_commands_are_lines_of_plain_words() -> None:
     assert "\n" not in load
     assert json.loads(load.removeprefix("load ")) == {"source": "a b.py\n", "name": "name"}
     assert wire.iterate_command("measured", 6, 5, keep_going=True) == "iterate measured 6 5 1"
-    assert wire.finish_command([1, 2]) == "finish 1 2"
-    assert wire.finish_command([]) == "finish"
+    assert wire.describe_command([1, 2]) == "describe 1 2"
+    assert wire.describe_command([]) == "describe"
+    assert wire.look_command(12, 4, [(0, 7), (3, 10)]) == "look 12 4 0:7 3:10"
+    assert wire.FINISH_COMMAND == "finish"
