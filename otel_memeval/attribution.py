@@ -96,6 +96,12 @@ class Attribution:
         """The sites as a person would want them named; as they were where no look was made."""
         return attributed(sites, self._stacks, self._code) if self._stacks else tuple(sites)
 
+    def reasons(self) -> tuple[str, ...]:
+        """What the verdict says of a look that found nothing."""
+        if self._problem is None:
+            return ()
+        return (f"who called the library's lines is not known: the iterations that were to tell ended with {self._problem}",)
+
     def record(self) -> DeeperLook | None:
         """What was done, for the result; None if nothing was."""
         if not self._iterations:

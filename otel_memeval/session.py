@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.judge import Judgement, judge
@@ -279,7 +281,8 @@ class Session:
         ]
 
     def _result(self, hello: wire.Hello) -> Result:
-        judgement = self._judge()
+        judged = self._judge()
+        judgement = msgspec.structs.replace(judged, reasons=(*judged.reasons, *self._attribution.reasons()))
         iterations = self._collector.iterations
         all_sites = [site_record(site, self._folder) for site in self._attribution.sites(judgement.sites)]
         holders = self._holders(judgement)

@@ -145,6 +145,10 @@ def _six(one: Statistics) -> tuple[float, ...]:
     return one.mean, one.min, one.max, one.stdev, one.median, one.p95
 
 
+def _place(file: str, line: int, function: str) -> str:
+    return f"{shown(file)}:{line}{f' in {shown(function)}' if function else ''}"
+
+
 def _print_growth(console: Console, result: Result) -> None:
     if result.sites:
         table = _table("Lines that grow")
@@ -152,12 +156,10 @@ def _print_growth(console: Console, result: Result) -> None:
         table.add_column("alive", justify="right", no_wrap=True, header_style="dim")
         table.add_column("line", overflow="fold", header_style="dim")
         for site in result.sites:
-            function = f" in {shown(site.function)}" if site.function else ""
-            table.add_row(
-                format_bytes(site.bytes_per_iteration, signed=True),
-                format_bytes(site.retained_bytes),
-                Text(f"{shown(site.file)}:{site.line}{function}"),
-            )
+            line = Text(_place(site.file, site.line, site.function))
+            for place in site.allocated_at[:1]:
+                line.append(f", through {_place(place.file, place.line, place.function)}", "dim")
+            table.add_row(format_bytes(site.bytes_per_iteration, signed=True), format_bytes(site.retained_bytes), line)
         console.print(table)
         console.print()
     if result.holders:

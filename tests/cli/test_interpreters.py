@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,18 +66,23 @@ FRESH = "a fresh virtual environment"
 PYTHONS = {FRESH: "", **{path.name: str(path) for path in _interpreters()}}
 
 
-def measure_all(tool: Tool, python: str) -> Done:
-    """The three evals, in this interpreter; without one, in a virtual environment made for it."""
-    if not python:
-        venv.create(tool.folder.parent / "fresh", with_pip=False, symlinks=True)
-        python = str(tool.folder.parent / "fresh" / "bin" / "python")
-    tool.write("scenario.py", SCENARIO)
-    return tool.run("scenario.py", "--fail-on", "never", "--python", python, installed_nowhere=True)
+def measure_in(python: str, source: str, target: str, *options: str) -> Callable[[Tool], Done]:
+    """A run in this interpreter; without one, in a virtual environment made for it."""
+
+    def run(tool: Tool) -> Done:
+        path = python
+        if not path:
+            venv.create(tool.folder.parent / "fresh", with_pip=False, symlinks=True)
+            path = str(tool.folder.parent / "fresh" / "bin" / "python")
+        tool.write("scenario.py", source)
+        return tool.run(target, "--fail-on", "never", "--python", path, *options, installed_nowhere=True)
+
+    return run
 
 
 def ask(together: Together, name: str) -> Done:
     """The figures of one interpreter, all of them asked at once."""
-    cases = {name: lambda tool, python=python: measure_all(tool, python) for name, python in PYTHONS.items()}
+    cases = {name: measure_in(python, SCENARIO, "scenario.py") for name, python in PYTHONS.items()}
     return together("pythons", name, cases)
 
 
