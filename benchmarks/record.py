@@ -85,19 +85,18 @@ class _Recorder(Session):
 
     def evidence(self) -> Evidence:
         """All series so far."""
-        return self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds)
+        return self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, bounds=self._holding.bounds)
 
     def told(self, key: int) -> tuple[str, str]:
         """Path and type of a container."""
-        told = self._told_holders.get(key)
-        return (told.path or "", told.type) if told is not None else ("?", "?")
+        return self._holding.told(key)
 
 
 def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:
     """Run one scenario in a worker and keep all of its series."""
     os.environ[SEED_VARIABLE] = str(seed)
     source, name = split_target(target(scenario))
-    options = Options(iterations=sizes.iterations, warmup=sizes.warmup)
+    options = Options(iterations=sizes.iterations, warmup=sizes.warmup, deeper_look=False)
     session = _Recorder(source, name, options, Silent(), from_process())
     result = session.run()
     evidence = session.evidence()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from otel_memeval import wire
 from otel_memeval.analysis.attribution import Code, Stack, attributed, iterations_to_look, unexplained
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.collector import failure_record
+from otel_memeval.holding import Worker
 from otel_memeval.observer import Observer
 from otel_memeval.records import DeeperLook
 from otel_memeval.supervisor import Ended
@@ -22,16 +22,6 @@ MOST_FRAMES = 60
 
 MOST_SITES = 200
 """Lines that are looked at, largest growth first."""
-
-
-class Worker(Protocol):
-    """What a look needs of a worker."""
-
-    def send(self, command: str) -> None:
-        """Say one command."""
-
-    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
-        """Hear one message; raises ``Ended`` when there will be none."""
 
 
 class Attribution:
@@ -58,10 +48,12 @@ class Attribution:
 
         ``series``: live bytes of each site over the measured iterations; ``number``: of each file, as the worker has it.
         """
-        libraries = [site for site in sites if not self._code.is_the_scenarios(site.key[0])][:MOST_SITES]
+        libraries = [site for site in sites if site.key[0] in number and not self._code.is_the_scenarios(site.key[0])][
+            :MOST_SITES
+        ]
         if not libraries:
             return True
-        count = iterations_to_look([series[site.key] for site in libraries])
+        count = iterations_to_look([series.get(site.key, ()) for site in libraries])
         numbered = [(number[site.key[0]], site.key[1]) for site in libraries]
         for frames in (FRAMES, MOST_FRAMES):
             observer.noted(f"{count} more iterations, not measured, to see who called the library's lines that grow")

@@ -42,6 +42,7 @@ def site_record(site: GrowingSite, folder: str) -> Site:
         blocks=site.blocks,
         bytes_per_iteration=site.bytes_per_iteration,
         signature=signature(place.file, place.function, text or str(place.line)),
+        bounded=site.bounded,
         allocated_at=[_place(key, folder)[0] for key in site.allocated_at],
     )
 

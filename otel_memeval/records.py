@@ -95,6 +95,8 @@ class Site(Record, frozen=True):
     bytes_per_iteration: float
     signature: str
     """The same for the same line of code when lines above it move, or the process restarts."""
+    bounded: bool = False
+    """What it allocates goes into a container that names its bound, beside others that leak."""
     allocated_at: list[Place] = []
     """The lines of a library that allocated, where this is the scenario's line that called them; most bytes first."""
 
@@ -119,6 +121,8 @@ class Holder(Record, frozen=True):
     items_per_iteration: float
     bound: int | None = None
     """The length that it will not exceed, if it says one."""
+    bytes_per_iteration: float | None = None
+    """An estimate: items an iteration times what its newest items take each; None where those cannot be told."""
 
 
 class Verdict(Record, frozen=True):
@@ -127,6 +131,9 @@ class Verdict(Record, frozen=True):
     state: State
     summary: str
     reasons: list[str]
+    bytes_per_iteration: float | None = None
+    """The figure in the sentence: what is kept more every iteration, bounded containers left out where others leak; for
+    ``creeping`` what the peak gains. None where the sentence has none."""
     iterations_needed: int | None = None
     """For ``inconclusive``: how many measured iterations in all would decide."""
 

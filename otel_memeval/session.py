@@ -13,22 +13,22 @@ from typing import Protocol
 import msgspec
 
 from otel_memeval import wire
+from otel_memeval.analysis.contents import growth_with
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.judge import Judgement, judge
 from otel_memeval.attribution import Attribution
 from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
+from otel_memeval.holding import Holding
 from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
-from otel_memeval.records import Failure, Holder, Iteration, Result, Run, State
+from otel_memeval.records import Failure, Iteration, Result, Run, State
 from otel_memeval.redact import redact
 from otel_memeval.supervisor import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
 from otel_memeval.targets import split_target
-
-MOST_HOLDERS_ASKED = 50
 
 LOOKED_AT: tuple[State, ...] = ("leaking", "native-leak")
 """Verdicts whose lines are worth iterations beyond those that are measured."""
@@ -63,9 +63,7 @@ class Session:
         self._failure: Failure | None = None
         self._description = ""
         self._packages: dict[str, str] = {}
-        self._bounds: dict[int, int | None] = {}
-        self._not_holders: set[int] = set()
-        self._told_holders: dict[int, wire.HolderTold] = {}
+        self._holding = Holding()
         self._attribution: Attribution
         self._loaded: wire.Loaded
         self._plan: Plan
@@ -216,14 +214,14 @@ class Session:
 
     def _evidence(self) -> Evidence:
         return self._collector.evidence(
-            awaits_nothing=self._loaded.awaits_nothing, bounds=self._bounds, left_out=self._not_holders
+            awaits_nothing=self._loaded.awaits_nothing, bounds=self._holding.bounds, left_out=self._holding.left_out
         )
 
     def _judge(self) -> Judgement:
         return judge(self._evidence())
 
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
-        self._describe(worker, judgement)
+        self._holding.ask(worker, judgement.holders, self._options.timeout_seconds)
         if not self._look(worker):
             return
         worker.send(wire.FINISH_COMMAND)
@@ -236,16 +234,6 @@ class Session:
                     self._failure = Failure(type=failure.type, message=f"teardown failed: {failure.message}")
                 return
 
-    def _describe(self, worker: Worker, judgement: Judgement) -> None:
-        """Ask where the growing containers are, and what bounds they name."""
-        asked = [holder.id for holder in judgement.holders[:MOST_HOLDERS_ASKED]]
-        worker.send(wire.describe_command(asked))
-        message = worker.receive(self._options.timeout_seconds)
-        assert isinstance(message, wire.Holders)
-        self._told_holders = {told.id: told for told in message.holders}
-        self._bounds = {told.id: told.bound for told in message.holders}
-        self._not_holders = set(asked) - set(self._bounds)
-
     def _look(self, worker: Worker) -> bool:
         """Find the scenario's lines behind a library's; whether the worker still lives."""
         evidence = self._evidence()
@@ -254,38 +242,26 @@ class Session:
             return True
         numbers = self._collector.file_numbers()
         timeout = self._options.timeout_seconds
-        return self._attribution.look(worker, judgement.sites, evidence.sites, numbers, self._observer, timeout)
+        sites = self._holding.sites(judgement, evidence, self._loaded.module)
+        return self._attribution.look(worker, sites, evidence.sites, numbers, self._observer, timeout)
 
     def _ended(self, ended: Ended) -> None:
         stage = "" if self._collector.baseline is None else " after the last iteration"
         where = "" if any(one.error for one in self._collector.iterations) else stage or " during set-up"
         self._failure = Failure(type=ended.type, message=f"{ended}{where}")
 
-    def _holders(self, judgement: Judgement) -> list[Holder]:
-        told = self._told_holders
-        module = self._loaded.module
-        growing = [holder for holder in judgement.holders if holder.id in told]
-        # The scenario's own first, then what a module leads to, then the rest; within each, the fastest first.
-        growing.sort(
-            key=lambda holder: (not (told[holder.id].path or "").startswith(f"{module}."), not told[holder.id].path)
-        )
-        return [
-            Holder(
-                path=told[holder.id].path or "",
-                type=told[holder.id].type,
-                length=told[holder.id].length,
-                items_per_iteration=holder.items_per_iteration,
-                bound=told[holder.id].bound,
-            )
-            for holder in growing[: self._plan.top]
-        ]
-
     def _result(self, hello: wire.Hello) -> Result:
-        judged = self._judge()
-        judgement = msgspec.structs.replace(judged, reasons=(*judged.reasons, *self._attribution.reasons()))
+        evidence = self._evidence()
+        judged = judge(evidence)
+        held = self._holding.sites(judged, evidence, self._loaded.module)
+        judgement = msgspec.structs.replace(
+            judged,
+            reasons=(*judged.reasons, *self._attribution.reasons()),
+            growth=growth_with(judged.growth, held, judged.sites),
+        )
         iterations = self._collector.iterations
-        all_sites = [site_record(site, self._folder) for site in self._attribution.sites(judgement.sites)]
-        holders = self._holders(judgement)
+        all_sites = [site_record(site, self._folder) for site in self._attribution.sites(held)]
+        holders = self._holding.records(judgement.holders, self._loaded.module)[: self._plan.top]
         return Result(
             run=Run(
                 id=self.run_id,

@@ -2,7 +2,7 @@
 
 The worker is standard library only and writes plain dictionaries; here they are checked on arrival. Version 1
 (``worker.host.WIRE_VERSION``): the first. Version 2: ``describe`` and ``look`` before ``finish``; messages ``looked`` and
-``stacks``; files in ``loaded``. Commands go the other way, one line of plain words each.
+``stacks``; files in ``loaded``, items in ``holders``. Commands go the other way, one line of plain words each.
 """
 
 from __future__ import annotations
@@ -143,13 +143,20 @@ class Paused(Message, frozen=True, tag="paused"):
 
 
 class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
-    """A container that was asked about, by its ``id``; ``path`` is None when no module leads to it."""
+    """A container that was asked about, by its ``id``; ``path`` is None when no module leads to it.
+
+    ``items``: file, line, bytes and blocks of what its ``items_seen`` newest items take. ``storage``: the line that last
+    made room in it, where that is known and no item says a line.
+    """
 
     id: int
     path: str | None
     type: str
     length: int
     bound: int | None
+    items_seen: int
+    items: list[tuple[str, int, int, int]]
+    storage: tuple[str, int] | None
 
 
 class Holders(Message, frozen=True, tag="holders"):

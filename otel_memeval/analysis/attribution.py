@@ -107,7 +107,8 @@ def _alive_bytes(stack: Stack) -> int:
 
 
 def attributed(sites: Sequence[GrowingSite], stacks: Sequence[Stack], code: Code) -> tuple[GrowingSite, ...]:
-    """The sites with each library's line replaced by the scenario's lines that called it, largest growth first.
+    """The sites with each library's line replaced by the scenario's lines that called it, largest growth first, those that
+    fill bounded containers last.
 
     Its figures are divided among the callers as the stacks' bytes are, and add up on a line that called several. A line
     that no line of the scenario's called, as in a library's own thread, stays what it is.
@@ -117,7 +118,7 @@ def attributed(sites: Sequence[GrowingSite], stacks: Sequence[Stack], code: Code
         for key, share in _callers(site.key, stacks, code).items():
             parts.setdefault(key, []).append(_Part(site, share))
     named = [_together(key, of_key) for key, of_key in parts.items()]
-    return tuple(sorted(named, key=lambda site: (-site.bytes_per_iteration, site.key)))
+    return tuple(sorted(named, key=lambda site: (site.bounded, -site.bytes_per_iteration, site.key)))
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -133,6 +134,7 @@ def _together(key: SiteKey, parts: Sequence[_Part]) -> GrowingSite:
     places = [part.site.key for part in sorted(parts, key=lambda part: -part.bytes_per_iteration) if part.site.key != key]
     return GrowingSite(
         key=key,
+        bounded=all(part.site.bounded for part in parts),
         bytes_per_iteration=sum(part.bytes_per_iteration for part in parts),
         retained_bytes=round(sum(part.share * part.site.retained_bytes for part in parts)),
         blocks=round(sum(part.share * part.site.blocks for part in parts)),

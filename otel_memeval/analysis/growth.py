@@ -49,6 +49,8 @@ class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
     blocks: int
     allocated_at: tuple[SiteKey, ...] = ()
     """The lines of a library that allocated, if this is the line that called them; most bytes first."""
+    bounded: bool = False
+    """What it allocates goes into a container that names its bound."""
 
 
 class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):

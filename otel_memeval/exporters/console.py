@@ -159,6 +159,8 @@ def _print_growth(console: Console, result: Result) -> None:
             line = Text(_place(site.file, site.line, site.function))
             for place in site.allocated_at[:1]:
                 line.append(f", through {_place(place.file, place.line, place.function)}", "dim")
+            if site.bounded:
+                line.append(", into a bounded container", "dim")
             table.add_row(format_bytes(site.bytes_per_iteration, signed=True), format_bytes(site.retained_bytes), line)
         console.print(table)
         console.print()

@@ -95,7 +95,7 @@ def _untracked_dicts(objects: list[object]) -> list[object]:
     return list(found.values())
 
 
-def _inner_dict(cache: object) -> object:
+def inner_dict(cache: object) -> object:
     """The dict in which an ``lru_cache`` finds its results.
 
     What it refers to comes in the order of ``lru_cache_tp_traverse`` (Modules/_functoolsmodule.c): its results, of which
@@ -117,7 +117,7 @@ def _containers() -> tuple[list[object], set[int]]:
         containers.extend(_untracked_dicts(walked))
     caches = list(compress(objects, map(is_, kinds_met, repeat(LruCache))))
     containers.extend(caches)
-    return containers, {id(inner) for inner in map(_inner_dict, caches)}
+    return containers, {id(inner) for inner in map(inner_dict, caches)}
 
 
 def find_containers() -> list[object]:

@@ -139,7 +139,7 @@ class Host:
 
     def describe(self, holders: list[int]) -> None:
         """Say where these containers are, as far as they still live."""
-        self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name)})
+        self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name, self._is_own)})
 
     def look(self, loop: asyncio.AbstractEventLoop, frames: int, count: int, sites: list[tuple[int, int]]) -> None:
         """``count`` further iterations that are not measured, to see who calls these lines (number of the file, line).

@@ -123,13 +123,18 @@ def find_by_id(wanted: set[int]) -> dict[int, object]:
     return {id(obj): obj for obj in find_containers() if id(obj) in wanted}
 
 
-def describe_holders(wanted: list[int], scenario_module: str) -> list[Message]:
-    """Path, type, length and bound of each container in ``wanted`` that still lives; not those of weak collections."""
+def describe_holders(wanted: list[int], scenario_module: str, is_own: Callable[[str], bool]) -> list[Message]:
+    """Path, type, length, bound and newest items of each container in ``wanted`` that still lives; not those of weak
+    collections.
+    """
     from .bounds import bound_of, holds_weakly
+    from .items import lines_of_storage, sites_of
     from .paths import reach, type_name
 
     alive = find_by_id(set(wanted))
     reached = reach(set(alive), scenario_module)
+    contents = {key: sites_of(obj, is_own) for key, obj in alive.items()}
+    storage = lines_of_storage([obj for key, obj in alive.items() if not contents[key][1]], is_own)
     told: list[Message] = []
     for key, obj in alive.items():
         found = reached.get(key)
@@ -143,6 +148,9 @@ def describe_holders(wanted: list[int], scenario_module: str) -> list[Message]:
                 "type": "lru_cache" if type(obj) is LruCache else type_name(obj),
                 "length": length(obj),
                 "bound": bound_of(obj, owner),
+                "items_seen": contents[key][0],
+                "items": [(*site, *live) for site, live in contents[key][1].items()],
+                "storage": storage.get(key),
             }
         )
     return told

@@ -21,9 +21,9 @@ STANDARD = "/opt/python/lib/python3.12"
 JSON = (f"{STANDARD}/json/decoder.py", 353)
 COPY = (f"{STANDARD}/copy.py", 231)
 CLIENT = ("/venv/lib/python3.12/site-packages/client/api.py", 40)
-RUN = ("/work/agent.py", 7)
-OTHER = ("/work/agent.py", 30)
-CODE = Code(target_file="/work/agent.py", library_folder=STANDARD)
+RUN = ("/project/agent.py", 7)
+OTHER = ("/project/agent.py", 30)
+CODE = Code(target_file="/project/agent.py", library_folder=STANDARD)
 
 
 def site(key: tuple[str, int], bytes_per_iteration: float = 100.0) -> GrowingSite:
@@ -39,16 +39,16 @@ def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, whole: b
 @pytest.mark.parametrize(
     ("file", "target", "expected"),
     [
-        ("/work/agent.py", "/work/agent.py", True),
-        ("/elsewhere/editable/src/lib.py", "/work/agent.py", True),
-        ("relative.py", "/work/agent.py", True),
-        (JSON[0], "/work/agent.py", False),
-        (f"{STANDARD}.py", "/work/agent.py", True),
-        (CLIENT[0], "/work/agent.py", False),
-        ("/usr/lib/python3/dist-packages/yaml/reader.py", "/work/agent.py", False),
-        ("C:\\venv\\Lib\\site-packages\\client.py", "C:\\work\\agent.py", False),
-        ("<frozen os>", "/work/agent.py", False),
-        ("<string>", "/work/agent.py", False),
+        ("/project/agent.py", "/project/agent.py", True),
+        ("/elsewhere/editable/src/lib.py", "/project/agent.py", True),
+        ("relative.py", "/project/agent.py", True),
+        (JSON[0], "/project/agent.py", False),
+        (f"{STANDARD}.py", "/project/agent.py", True),
+        (CLIENT[0], "/project/agent.py", False),
+        ("/usr/lib/python3/dist-packages/yaml/reader.py", "/project/agent.py", False),
+        ("C:\\venv\\Lib\\site-packages\\client.py", "C:\\project\\agent.py", False),
+        ("<frozen os>", "/project/agent.py", False),
+        ("<string>", "/project/agent.py", False),
         ("/v/site-packages/agents/store.py", "/v/site-packages/agents/evals/memory.py", True),
         ("/v/site-packages/agents_more/store.py", "/v/site-packages/agents/evals/memory.py", False),
         ("/v/site-packages/single.py", "/v/site-packages/single.py", True),
@@ -56,7 +56,7 @@ def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, whole: b
         (f"{STANDARD}/json/decoder.py", f"{STANDARD}/json/tool.py", True),
         (f"{STANDARD}/copy.py", f"{STANDARD}/json/tool.py", False),
         ("/v/site-packages/agents/store.py", "/elsewhere/site-packages/agents/evals.py", False),
-        ("/work/agent.py", "", True),
+        ("/project/agent.py", "", True),
     ],
 )
 def test_whose_code_a_file_is(file: str, target: str, expected: bool) -> None:
@@ -67,7 +67,7 @@ def test_whose_code_a_file_is(file: str, target: str, expected: bool) -> None:
 def test_without_a_known_standard_library_the_rest_is_still_told_apart() -> None:
     """An empty folder does not make every file a library's."""
     code = Code(target_file="", library_folder="")
-    assert code.is_the_scenarios("/work/agent.py")
+    assert code.is_the_scenarios("/project/agent.py")
     assert not code.is_the_scenarios(CLIENT[0])
 
 

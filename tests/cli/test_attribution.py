@@ -11,7 +11,7 @@ from tests.cli.conftest import Done, Together, Tool
 from tests.cli.test_interpreters import PYTHONS, measure_in
 
 HEAD = """
-import json, os, sys, threading, time, tracemalloc
+import functools, json, os, sys, threading, time, tracemalloc
 sys.path.append("site-packages")
 import lib
 KEPT = []
@@ -37,6 +37,12 @@ threading.Thread(target=keep_in_background, daemon=True).start()
 """
 
 SCENARIOS = {
+    "no bytes": "def run():\n    KEPT.append(None)\n",
+    "noisy": "SLOT = []\ndef run():\n    CALLS.append(0)\n    for size in (len(CALLS) * 7919 % 20011, 999):\n"
+        "        block = bytearray(size)\n        SLOT[:] = [block]\n    KEPT.append(block)\n",
+    "beside a cache": "@functools.lru_cache(maxsize=64)\ndef page(number):\n    return bytearray(8000)\n"
+        "def run():\n    CALLS[:] = [len(KEPT)]\n    page(len(KEPT))\n    KEPT.append(bytes(256))\n",
+    "two lists": "LARGE = []\ndef run():\n    KEPT.append(bytes(100))\n    LARGE.append(bytes(1000))\n",
     "plain": "def run():\n    CALLS.append(0)\n"
         "    KEPT.append(parse())\n    KEPT.append(json.loads('[\"%s\"]' % ('y' * 99)))\n",
     "kept aside": "def run():\n    CALLS[:] = [parse()]\n"
@@ -129,6 +135,35 @@ def test_two_callers_of_one_library_line_are_told_apart(together: Together) -> N
         sum(site.bytes_per_iteration for site in off.sites), rel=1e-3
     )
     assert result.sites[0].bytes_per_iteration > 700 > 400 > result.sites[1].bytes_per_iteration > 150
+
+
+@pytest.mark.parametrize(("name", "text"), [("no bytes", "KEPT.append"), ("noisy", "bytearray(size)")])
+def test_a_container_tells_the_line_that_no_series_shows(together: Together, name: str, text: str) -> None:
+    """A list of one object again and again, and a leak on a line that makes more noise than it keeps: the line is named."""
+    result = looked(together, name).result
+    assert first(result) == ("scenario.py", line_of(name, text), "run")
+    assert result.holders[0].path == "scenario.KEPT"
+    expected = {"no bytes": 9, "noisy": 1056}[name]
+    assert result.verdict.bytes_per_iteration == pytest.approx(expected, rel=0.2)
+
+
+def test_a_leak_beside_a_bounded_cache_is_told_apart(together: Together) -> None:
+    """The smaller line that leaks goes before the larger one that fills a bounded cache, and so do their containers."""
+    result = looked(together, "beside a cache").result
+    assert first(result)[1] == line_of("beside a cache", "bytes(256)")
+    caching = next(site for site in result.sites if site.line == line_of("beside a cache", "bytearray(8000)"))
+    assert (caching.bounded, result.sites[0].bounded) == (True, False)
+    assert caching.bytes_per_iteration > 8000
+    assert result.verdict.bytes_per_iteration is not None
+    assert 280 < result.verdict.bytes_per_iteration < 500
+    assert [holder.path for holder in result.holders] == ["scenario.KEPT", "scenario.page"]
+
+
+def test_the_container_that_takes_most_goes_first(together: Together) -> None:
+    """Both gain one item an iteration; their items' bytes decide, and are told."""
+    result = looked(together, "two lists").result
+    assert [holder.path for holder in result.holders] == ["scenario.LARGE", "scenario.KEPT"]
+    assert [holder.bytes_per_iteration for holder in result.holders] == [1033, 133]
 
 
 def test_the_terminal_says_in_one_line_that_there_is_more(together: Together) -> None:

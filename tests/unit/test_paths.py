@@ -18,6 +18,11 @@ from otel_memeval.worker.reading import describe_holders
 SECRET = "a session's secret id"
 
 
+def nobodys(file: str) -> bool:
+    """No file is the tool's."""
+    return False
+
+
 class Agent:
     """Holds things in every way that an instance can."""
 
@@ -323,7 +328,7 @@ def test_holders_are_described(module: types.ModuleType) -> None:
     """Path, type, length and bound of each container that still lives."""
     similar = type("lru_cache_like", (list,), {})([1, 2])
     module.L, module.Q, module.F = similar, deque([1], 9), cached(1)  # type: ignore[attr-defined]
-    told = describe_holders([id(similar), id(module.Q), id(module.F), 1], module.__name__)
+    told = describe_holders([id(similar), id(module.Q), id(module.F), 1], module.__name__, nobodys)
     rows = {(one["path"], one["type"], one["length"], one["bound"]) for one in told}
     name = module.__name__
     assert rows == {
@@ -338,7 +343,7 @@ def test_describing_a_holder_runs_no_code_of_its_owner(module: types.ModuleType)
     odd = Shouting("Odd", (list,), {})([1, 2])
     owner = HasProxy()
     module.ODD, module.OWNER = odd, owner  # type: ignore[attr-defined]
-    told = describe_holders([id(odd), id(owner.kept)], module.__name__)
+    told = describe_holders([id(odd), id(owner.kept)], module.__name__, nobodys)
     name = module.__name__
     rows = {(one["path"], one["type"], one["length"]) for one in told}
     assert rows == {(f"{name}.ODD", "Odd", 2), (f"{name}.OWNER -> HasProxy.kept", "list", 0)}

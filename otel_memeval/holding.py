@@ -1,0 +1,107 @@
+"""The containers that grow in one run: where they are, what they are filled with, and by which lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from otel_memeval import wire
+from otel_memeval.analysis.contents import Contents, divided, sites_of_items
+from otel_memeval.analysis.evidence import Evidence
+from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
+from otel_memeval.analysis.judge import Judgement
+from otel_memeval.records import Holder
+
+MOST_ASKED = 50
+"""Containers that the worker is asked about, fastest growing first."""
+
+
+class Worker(Protocol):
+    """What can be asked, wherever it runs."""
+
+    def send(self, command: str) -> None:
+        """Say one command."""
+
+    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
+        """Hear one message; raises ``Ended`` when there will be none."""
+
+
+class Holding:
+    """What the worker has told of the growing containers."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, wire.HolderTold] = {}
+        self.left_out: set[int] = set()
+        """Ids of those that hold nothing of their own: gone by now, or the inside of a weak collection."""
+
+    @property
+    def bounds(self) -> dict[int, int | None]:
+        """The bound that each container names, by id."""
+        return {key: told.bound for key, told in self._told.items()}
+
+    def told(self, key: int) -> tuple[str, str]:
+        """Path and type of a container; question marks for one that was not told."""
+        told = self._told.get(key)
+        return (told.path or "", told.type) if told is not None else ("?", "?")
+
+    def ask(self, worker: Worker, holders: Sequence[GrowingHolder], timeout_seconds: float) -> None:
+        """Ask where these are. Raises ``Ended`` when the worker does not answer."""
+        asked = [holder.id for holder in holders[:MOST_ASKED]]
+        worker.send(wire.describe_command(asked))
+        message = worker.receive(timeout_seconds)
+        assert isinstance(message, wire.Holders)
+        self._told = {told.id: told for told in message.holders}
+        self.left_out = set(asked) - set(self._told)
+
+    def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[Contents]:
+        """The scenario's own first, then what a module leads to, then the rest; within each, endless ones and then most
+        bytes first. What two keep cannot be compared where that of one is not known: those stay as they come.
+        """
+        growing = [self._contents(holder) for holder in holders if holder.id in self._told]
+
+        def place(one: Contents) -> tuple[bool, bool, bool, float]:
+            path = self._told[one.holder.id].path or ""
+            return (
+                not path.startswith(f"{module}."),
+                not path,
+                one.holder.bound is not None,
+                -(one.bytes_per_iteration or 0.0),
+            )
+
+        return sorted(growing, key=place)
+
+    def _contents(self, holder: GrowingHolder) -> Contents:
+        told = self._told[holder.id]
+        return Contents(
+            holder=msgspec.structs.replace(holder, bound=told.bound),
+            items_seen=told.items_seen,
+            items={(file, line): (live_bytes, blocks) for file, line, live_bytes, blocks in told.items},
+            storage=told.storage,
+        )
+
+    def records(self, holders: Sequence[GrowingHolder], module: str) -> list[Holder]:
+        """The growing containers as they are reported."""
+        return [
+            Holder(
+                path=self._told[one.holder.id].path or "",
+                type=self._told[one.holder.id].type,
+                length=self._told[one.holder.id].length,
+                items_per_iteration=one.holder.items_per_iteration,
+                bound=one.holder.bound,
+                bytes_per_iteration=one.bytes_per_iteration,
+            )
+            for one in self._in_order(holders, module)
+        ]
+
+    def sites(self, judgement: Judgement, evidence: Evidence, module: str) -> tuple[GrowingSite, ...]:
+        """The growing lines: those of a leak before those that fill bounded containers beside it. If no line's own series
+        shows the leak, the lines that its container's newest items come from.
+        """
+        if judgement.state != "leaking":
+            return judgement.sites
+        contents = self._in_order(judgement.holders, module)
+        sites = divided(judgement.sites, contents)
+        leaking = [site for site in sites if not site.bounded] or list(sites_of_items(contents, evidence))
+        return (*leaking, *(site for site in sites if site.bounded))
