@@ -33,18 +33,23 @@ def shown_path(file: str, folder: str) -> str:
 
 def site_record(site: GrowingSite, folder: str) -> Site:
     """The site with its function and signature; ``folder`` is where the worker was started."""
-    place, text = _place(site.key, folder)
+    here, text = _place(site.key, folder)
     return Site(
-        file=place.file,
-        line=place.line,
-        function=place.function,
+        file=here.file,
+        line=here.line,
+        function=here.function,
         retained_bytes=site.retained_bytes,
         blocks=site.blocks,
         bytes_per_iteration=site.bytes_per_iteration,
-        signature=signature(place.file, place.function, text or str(place.line)),
+        signature=signature(here.file, here.function, text or str(here.line)),
         bounded=site.bounded,
-        allocated_at=[_place(key, folder)[0] for key in site.allocated_at],
+        allocated_at=[place(key, folder) for key in site.allocated_at],
     )
+
+
+def place(key: SiteKey, folder: str) -> Place:
+    """File, line and function as people read them."""
+    return _place(key, folder)[0]
 
 
 def _place(key: SiteKey, folder: str) -> tuple[Place, str]:

@@ -38,6 +38,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Go on after an iteration that raised."""
     deeper_look: bool = True
     """After a leak in a library's lines, run a few iterations more to find the scenario's lines that called them."""
+    explain: bool = False
+    """After a verdict of growth, run a few iterations more to tell types, references and stacks of what grew."""
     show_output: bool = False
     """Show what the scenario prints as it comes."""
 

@@ -22,6 +22,9 @@ STATES: tuple[State, ...] = (
 Phase = Literal["warmup", "measured"]
 
 
+Recorder = Literal["tracemalloc", "memray"]
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all records: immutable, fields by keyword."""
 
@@ -102,7 +105,7 @@ class Site(Record, frozen=True):
 
 
 class DeeperLook(Record, frozen=True):
-    """Iterations after the measured ones that only looked for the callers of a library's lines."""
+    """Iterations after the measured ones that looked for the callers of a library's lines."""
 
     iterations: int
     """That were begun."""
@@ -110,6 +113,43 @@ class DeeperLook(Record, frozen=True):
     """Of each stack."""
     problem: str | None = None
     """Why it found nothing, if it did not: the lines are the library's then."""
+
+
+class GrownType(Record, frozen=True):
+    """Objects of one type that stayed. ``type`` has its module, unless it is builtin."""
+
+    type: str
+    objects_per_iteration: float
+    bytes_per_iteration: float
+
+
+class ChainStep(Record, frozen=True):
+    """One step from a module to an object that stayed: an attribute or an index, never a key; the type it leads to."""
+
+    step: str
+    type: str
+
+
+class GrowthStack(Record, frozen=True):
+    """A stack that allocated what stayed, or what was alive at the peak; the innermost frame first."""
+
+    frames: list[Place]
+    """C frames too where memray recorded them; their file is empty and their line 0 where the library does not tell."""
+    bytes_per_iteration: float | None = None
+    peak_bytes: int | None = None
+
+
+class Explanation(Record, frozen=True):
+    """What ``--explain`` found out in further iterations; never contents of objects."""
+
+    iterations: int
+    recorded_by: list[Recorder]
+    types: list[GrownType]
+    chain: list[ChainStep]
+    """From a module to one of the objects; empty where no module leads to any."""
+    stacks: list[GrowthStack]
+    notes: list[str]
+    """What could not be explained, and why."""
 
 
 class Holder(Record, frozen=True):
@@ -232,6 +272,8 @@ class Result(Record, frozen=True):
     """What ended the run early, if anything did; an iteration's own error stands in that iteration."""
     deeper_look: DeeperLook | None = None
     """None where the lines were found without one."""
+    explanation: Explanation | None = None
+    """With ``--explain``, of a verdict of growth."""
     limits_exceeded: list[str] = []
     """One sentence for each limit of the user's that was passed."""
 

@@ -20,6 +20,7 @@ from otel_memeval.attribution import Attribution
 from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
+from otel_memeval.explaining import Explainer
 from otel_memeval.holding import Holding
 from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
@@ -29,6 +30,9 @@ from otel_memeval.records import Failure, Iteration, Result, Run, State
 from otel_memeval.redact import redact
 from otel_memeval.supervisor import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
 from otel_memeval.targets import split_target
+
+EXPLAINED: tuple[State, ...] = ("leaking", "bounded", "native-leak", "creeping")
+"""Verdicts that ``--explain`` has something to say about."""
 
 LOOKED_AT: tuple[State, ...] = ("leaking", "native-leak")
 """Verdicts whose lines are worth iterations beyond those that are measured."""
@@ -65,6 +69,7 @@ class Session:
         self._packages: dict[str, str] = {}
         self._holding = Holding()
         self._attribution: Attribution
+        self._explainer: Explainer
         self._loaded: wire.Loaded
         self._plan: Plan
         self.run_id = uuid.uuid4().hex
@@ -119,6 +124,7 @@ class Session:
             raise MemevalError(f"the worker answered {type(loaded).__name__} to load", "reinstall otel-memeval")
         self._loaded = loaded
         self._attribution = Attribution(loaded, self._secrets)
+        self._explainer = Explainer(self._folder, self._secrets)
         self._plan = plan(loaded, self._options)
         self.names = loaded.names
 
@@ -235,15 +241,20 @@ class Session:
                 return
 
     def _look(self, worker: Worker) -> bool:
-        """Find the scenario's lines behind a library's; whether the worker still lives."""
+        """Find the scenario's lines behind a library's, and explain what grew; whether the worker still lives."""
         evidence = self._evidence()
         judgement = judge(evidence)
-        if not self._options.deeper_look or judgement.state not in LOOKED_AT:
+        explain = self._options.explain and judgement.state in EXPLAINED
+        if not explain and not (self._options.deeper_look and judgement.state in LOOKED_AT):
             return True
         numbers = self._collector.file_numbers()
         timeout = self._options.timeout_seconds
         sites = self._holding.sites(judgement, evidence, self._loaded.module)
-        return self._attribution.look(worker, sites, evidence.sites, numbers, self._observer, timeout)
+        if judgement.state != "creeping" and not self._attribution.look(
+            worker, sites, evidence.sites, numbers, self._observer, timeout, explain=explain
+        ):
+            return False
+        return not explain or self._explainer.record(worker, judgement.state, self._observer, timeout)
 
     def _ended(self, ended: Ended) -> None:
         stage = "" if self._collector.baseline is None else " after the last iteration"
@@ -285,6 +296,7 @@ class Session:
             baseline=self._collector.baseline,
             failure=self._failure,
             deeper_look=self._attribution.record(),
+            explanation=self._explainer.explanation(self._attribution) if self._options.explain else None,
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
 

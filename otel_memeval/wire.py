@@ -192,6 +192,30 @@ class Stacks(Message, frozen=True, tag="stacks"):
     failure: FailureTold | None
 
 
+class Grown(Message, frozen=True, tag="grown"):
+    """Which objects the second half of a look left alive: type, objects, bytes. ``chain``: the steps from a module to one of
+    them, each with the type of what it leads to.
+    """
+
+    types: list[tuple[str, int, int]]
+    chain: list[tuple[str, str]]
+
+
+class NativeStackTold(msgspec.Struct, frozen=True, kw_only=True):
+    """One stack as memray has it: function, file and line of each frame, the innermost first."""
+
+    frames: list[tuple[str, str, int]]
+    bytes: int
+    blocks: int
+
+
+class NativeStacks(Message, frozen=True, tag="native_stacks"):
+    """What memray recorded; nothing, and ``failure``, where it is not installed or an iteration raised."""
+
+    stacks: list[NativeStackTold]
+    failure: FailureTold | None
+
+
 class Finished(Message, frozen=True, tag="finished"):
     """Torn down; ``failure`` if the tear-down raised."""
 
@@ -210,7 +234,9 @@ AnyMessage = (
     | Paused
     | Holders
     | Looked
+    | Grown
     | Stacks
+    | NativeStacks
     | Finished
 )
 
@@ -261,9 +287,17 @@ def describe_command(holders: list[int]) -> str:
     return " ".join(["describe", *map(str, holders)])
 
 
-def look_command(frames: int, count: int, sites: list[tuple[int, int]]) -> str:
-    """``count`` iterations with ``frames`` frames a block, to see who calls these lines (number of the file, line)."""
-    return " ".join(["look", str(frames), str(count), *(f"{number}:{line}" for number, line in sites)])
+def look_command(frames: int, count: int, sites: list[tuple[int, int]], *, explain: bool) -> str:
+    """``count`` iterations with ``frames`` frames a block, to see who calls these lines (number of the file, line); with
+    ``explain`` also which objects are kept, and by what.
+    """
+    numbers = (str(frames), str(count), str(int(explain)))
+    return " ".join(["look", *numbers, *(f"{number}:{line}" for number, line in sites)])
+
+
+def record_command(count: int, path: str, *, peak: bool) -> str:
+    """``count`` iterations under memray, which writes to ``path``; of what is alive at the ``peak`` or left at the end."""
+    return f"record {count} {int(peak)} {json.dumps(path)}"
 
 
 FINISH_COMMAND = "finish"

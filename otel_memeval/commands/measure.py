@@ -64,6 +64,12 @@ timed out); 130 interrupted. What was measured is reported in any case."""
     help="Call nothing beyond the measured iterations. Without this, a leak in a library's line is followed by a few more, "
     "to name the line that called it.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="After a verdict of growth, a few more iterations tell types, references and stacks of what grew; with memray in "
+    "the scenario's interpreter, C frames too.",
+)
 @click.option("--in-process", is_flag=True, help="No worker process, for a debugger.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the scenario prints as it comes.")
 @click.option("-q", "--quiet", is_flag=True, help="The verdict only.")
@@ -83,6 +89,7 @@ def measure_command(
     python: str | None,
     keep_going: bool,
     no_deeper_look: bool,
+    explain: bool,
     in_process: bool,
     verbose: bool,
     quiet: bool,
@@ -103,12 +110,15 @@ def measure_command(
         python=python or sys.executable,
         keep_going=keep_going,
         deeper_look=not no_deeper_look,
+        explain=explain,
         show_output=verbose,
     )
     try:
         os.getcwd()
     except OSError:
         raise UsageError("the current folder is gone", "change to one that exists") from None
+    if explain and in_process:
+        raise UsageError("--explain with --in-process", "leave one out: what grew is explained in a worker process only")
     if not timeout > 0:  # not a number is not more than 0 either
         raise UsageError(f"--timeout is {timeout:g}", "it must be more than 0 seconds")
     if json_path is not None and json_path != "-":

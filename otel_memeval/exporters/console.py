@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_memeval.analysis.phrase import items
+from otel_memeval.exporters.explained import place_in_words, print_explanation, shown
 from otel_memeval.records import Iteration, Result, State, Statistics
-from otel_memeval.redact import shortened, visible
+from otel_memeval.redact import visible
 from otel_memeval.units import format_bytes, format_seconds
 
 _COLOURS: dict[State, str] = {
@@ -37,10 +38,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     runtime: bool = True
 
 
-_LONGEST = 300
-"""Characters of a name that are shown."""
-
-
 def make_console(*, stderr: bool = False) -> Console:
     """A console as this report wants it: no guesses at what to colour, and no end at a character that the stream's encoding
     does not have (it is written as an escape).
@@ -49,11 +46,6 @@ def make_console(*, stderr: bool = False) -> Console:
     if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
         stream.reconfigure(errors="backslashreplace")
     return Console(stderr=stderr, highlight=False, emoji=False)
-
-
-def shown(text: str) -> str:
-    """A name or a path out of the scenario, fit for the terminal."""
-    return shortened(visible(text), _LONGEST)
 
 
 def _table(title: str) -> Table:
@@ -75,6 +67,8 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
         console.print()
     if parts.growth:
         _print_growth(console, result)
+        if result.explanation is not None:
+            print_explanation(console, result.explanation)
     for missing in result.run.missing_channels:
         _print_line(console, Text(f"not measured here: {visible(missing)}", style="dim"))
     print_verdict(console, result)
@@ -145,10 +139,6 @@ def _six(one: Statistics) -> tuple[float, ...]:
     return one.mean, one.min, one.max, one.stdev, one.median, one.p95
 
 
-def _place(file: str, line: int, function: str) -> str:
-    return f"{shown(file)}:{line}{f' in {shown(function)}' if function else ''}"
-
-
 def _print_growth(console: Console, result: Result) -> None:
     if result.sites:
         table = _table("Lines that grow")
@@ -156,9 +146,9 @@ def _print_growth(console: Console, result: Result) -> None:
         table.add_column("alive", justify="right", no_wrap=True, header_style="dim")
         table.add_column("line", overflow="fold", header_style="dim")
         for site in result.sites:
-            line = Text(_place(site.file, site.line, site.function))
+            line = Text(place_in_words(site.file, site.line, site.function))
             for place in site.allocated_at[:1]:
-                line.append(f", through {_place(place.file, place.line, place.function)}", "dim")
+                line.append(f", through {place_in_words(place.file, place.line, place.function)}", "dim")
             if site.bounded:
                 line.append(", into a bounded container", "dim")
             table.add_row(format_bytes(site.bytes_per_iteration, signed=True), format_bytes(site.retained_bytes), line)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from otel_memeval.exporters.console import shown
+from otel_memeval.exporters.explained import shown
 from otel_memeval.plan import Plan
 from otel_memeval.records import Iteration
 from otel_memeval.redact import visible

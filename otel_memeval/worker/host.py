@@ -17,11 +17,14 @@ from types import ModuleType
 
 from . import iterate, target
 from .calling import Blocking, Caller, Running, drive
+from .heap import Site
 from .iterate import Failure, Outcome
+from .native import NativeStack, Recording
+from .objects import Grown
 from .packages import packages_in_use
 from .process import ProcessReader
 from .reading import Message, Reader, describe_holders
-from .stacks import Look, Stack
+from .stacks import Look, Stack, collect
 
 WIRE_VERSION = 2
 """Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
@@ -141,12 +144,21 @@ class Host:
         """Say where these containers are, as far as they still live."""
         self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name, self._is_own)})
 
-    def look(self, loop: asyncio.AbstractEventLoop, frames: int, count: int, sites: list[tuple[int, int]]) -> None:
+    def look(
+        self, loop: asyncio.AbstractEventLoop, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]
+    ) -> None:
         """``count`` further iterations that are not measured, to see who calls these lines (number of the file, line).
 
-        What was traced until now is given up: there is no reading after this.
+        ``explain``: also which objects are kept, and by what. What was traced until now is given up: there is no reading
+        after this.
         """
-        drive(self._look(Blocking(loop), frames, count, self._reader.sites_numbered(sites)))
+        drive(self._look(Blocking(loop), frames, count, explain, self._reader.sites_numbered(sites)))
+
+    def record(self, loop: asyncio.AbstractEventLoop, count: int, peak: bool, path: str) -> None:
+        """``count`` further iterations under memray, which writes to ``path``: whose stacks, C frames included, left memory
+        behind, or had it alive at the ``peak``.
+        """
+        drive(self._record(Blocking(loop), count, peak, path))
 
     def finish(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tear down, and say which packages were in use."""
@@ -209,27 +221,62 @@ class Host:
             del outcome, reading
         return True
 
-    async def _look(self, caller: Caller, frames: int, count: int, sites: frozenset[tuple[str, int]]) -> bool:
-        func = self._loaded().func
+    async def _look(self, caller: Caller, frames: int, count: int, explain: bool, sites: frozenset[Site]) -> bool:
         look = Look(frames, sites, self._is_own)
+        grown = Grown(sites, self._is_own) if explain else None
+
+        def halfway() -> None:
+            look.mark()
+            if grown is not None:
+                grown.mark()
+
+        failure = await self._call_again(caller, count, look.still_tracing, halfway)
+        stacks = look.stacks() if failure is None else []
+        if grown is not None and failure is None:
+            types, chain = grown.types_and_chain(self._module_name)
+            self._send({"kind": "grown", "types": types, "chain": chain})
+        tracemalloc.stop()
+        self._send({"kind": "stacks", "stacks": [_stack_message(stack) for stack in stacks], "failure": failure})
+        return failure is None
+
+    async def _record(self, caller: Caller, count: int, peak: bool, path: str) -> bool:
+        tracemalloc.stop()
         failure: Message | None = None
+        stacks: list[NativeStack] = []
+        try:
+            recording = Recording(path, peak=peak)
+            recording.start()
+            try:
+                failure = await self._call_again(caller, count, lambda: True, _nothing)
+                if not peak:
+                    collect()
+            finally:
+                recording.stop()
+            if failure is None:
+                stacks = recording.stacks(1 if peak else count // 2, self._is_own)
+        except Exception as error:  # memray is not there, or cannot record here
+            failure = failure_message(Failure(error))
+        told = [{"frames": stack.frames, "bytes": stack.bytes, "blocks": stack.blocks} for stack in stacks]
+        self._send({"kind": "native_stacks", "stacks": told, "failure": failure})
+        return failure is None
+
+    async def _call_again(
+        self, caller: Caller, count: int, unhindered: Callable[[], bool], halfway: Callable[[], None]
+    ) -> Message | None:
+        """``count`` iterations that are not measured; the failure that ended them early, if one did."""
+        func = self._loaded().func
         for index in range(1, count + 1):
             outcome = await caller.call(func)
             outcome.value = None
             await caller.run_what_is_ready()
             if outcome.failure is not None:
-                failure = failure_message(outcome.failure)
-            elif not look.still_tracing():
-                failure = {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
-            if failure is not None:
-                break
+                return failure_message(outcome.failure)
+            if not unhindered():
+                return {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
             if index == count // 2:
-                look.mark()
+                halfway()
             self._send({"kind": "looked", "index": index})
-        stacks = look.stacks() if failure is None else []
-        tracemalloc.stop()
-        self._send({"kind": "stacks", "stacks": [_stack_message(stack) for stack in stacks], "failure": failure})
-        return failure is None
+        return None
 
     async def _finish(self, caller: Caller) -> None:
         teardown = self._loaded().teardown

@@ -151,15 +151,24 @@ def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
 
 
 class Found:
-    """How a container is reached: the path as text, and the object that it is an attribute or an item of (None where that
-    is a module).
+    """How an object is reached: its steps from a module on, and the object that it is an attribute or an item of (None where
+    that is a module).
     """
 
-    __slots__ = ("owner", "path")
+    __slots__ = ("_steps", "owner")
 
-    def __init__(self, path: str, owner: object) -> None:
-        self.path = path
+    def __init__(self, steps: list[Step], owner: object) -> None:
+        self._steps = steps
         self.owner = owner
+
+    @property
+    def path(self) -> str:
+        """All steps as one text."""
+        return "".join(label for label, _ in self._steps)
+
+    def steps(self) -> list[tuple[str, str]]:
+        """Each step with the name of the type of what it leads to."""
+        return [(label, type_name(obj)) for label, obj in self._steps]
 
 
 def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
@@ -177,28 +186,30 @@ def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
 
     def visit(parent: int, label: str, obj: object) -> None:
         key = id(obj)
-        if key in visited or issubclass(type(obj), _UNWALKED):
+        if key in visited:
+            return
+        if key in remaining:
+            remaining.discard(key)
+            found[key] = Found([*steps_to(parent), (label, obj)], objects[parent] if parent >= 0 else None)
+        if issubclass(type(obj), _UNWALKED):
             return
         visited.add(key)
         parents.append(parent)
         labels.append(label)
         objects.append(obj)
-        if key in remaining:
-            remaining.discard(key)
-            found[key] = Found(write(len(objects) - 1), objects[parent] if parent >= 0 else None)
 
-    def write(place: int) -> str:
-        parts = []
+    def steps_to(place: int) -> list[Step]:
+        steps = []
         while place >= 0:
-            parts.append(labels[place])
+            steps.append((labels[place], objects[place]))
             place = parents[place]
-        return "".join(reversed(parts))
+        return steps[::-1]
 
     roots = _roots(scenario_module)
     for name, contents in roots:
         if id(contents) in remaining:
             remaining.discard(id(contents))
-            found[id(contents)] = Found(name, None)
+            found[id(contents)] = Found([(name, contents)], None)
         visited.add(id(contents))
     for name, contents in roots:
         if name == "sys":

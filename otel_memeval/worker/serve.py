@@ -75,9 +75,13 @@ def _serve(host: Host, commands: Iterator[str]) -> None:
         elif do == "describe":
             host.describe([int(holder) for holder in rest.split()])
         elif do == "look":
-            frames, count, *sites = rest.split()
+            frames, count, explain, *sites = rest.split()
             pairs = [site.split(":") for site in sites]
-            host.look(loop, int(frames), int(count), [(int(number), int(line)) for number, line in pairs])
+            numbered = [(int(number), int(line)) for number, line in pairs]
+            host.look(loop, int(frames), int(count), explain == "1", numbered)
+        elif do == "record":
+            count, peak, path = rest.split(" ", 2)
+            host.record(loop, int(count), peak == "1", json.loads(path))
         elif do == "finish":
             host.finish(loop)
             _end_loop(loop)

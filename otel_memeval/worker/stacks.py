@@ -21,6 +21,13 @@ MOST_STACKS = 300
 Frames = tuple[Site, ...]
 
 
+def collect() -> None:
+    """Collect what can be collected."""
+    for _ in range(MOST_COLLECTIONS):
+        if not gc.collect():
+            break
+
+
 class Stack:
     """One stack, the innermost frame first, without the tool's own: the bytes and blocks that it left alive, and how many
     bytes of these were added since the mark.
@@ -73,9 +80,7 @@ class Look:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            for _ in range(MOST_COLLECTIONS):
-                if not gc.collect():
-                    break
+            collect()
             counts = count_equal(cast("list[tuple[int, int, Frames, int]]", _get_traces()))
         finally:
             if was_enabled:

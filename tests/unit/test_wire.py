@@ -56,7 +56,8 @@ if one.set_up(loop):
     one.iterate(loop, "warmup", 1, 1, False)
     one.iterate(loop, "measured", 1, 2, True)
 one.describe([id(KEPT)])
-one.look(loop, 3, 2, [])
+one.look(loop, 3, 2, True, [])
+one.record(loop, 2, True, "")
 one.finish(loop)
 loop.close()
 """
@@ -139,5 +140,7 @@ def test_commands_are_lines_of_plain_words() -> None:
     assert wire.iterate_command("measured", 6, 5, keep_going=True) == "iterate measured 6 5 1"
     assert wire.describe_command([1, 2]) == "describe 1 2"
     assert wire.describe_command([]) == "describe"
-    assert wire.look_command(12, 4, [(0, 7), (3, 10)]) == "look 12 4 0:7 3:10"
+    assert wire.look_command(12, 4, [(0, 7), (3, 10)], explain=False) == "look 12 4 0 0:7 3:10"
+    assert wire.look_command(12, 4, [], explain=True) == "look 12 4 1"
+    assert wire.record_command(10, "a b", peak=True) == 'record 10 1 "a b"'
     assert wire.FINISH_COMMAND == "finish"
