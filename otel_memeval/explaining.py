@@ -84,6 +84,8 @@ class Explainer:
         stacks = self._native_stacks() or self._traced_stacks(attribution)
         if not notes and not stacks and (grown is None or not grown.types):
             notes.append("the further iterations left nothing behind")
+        if grown is not None and stacks and not grown.types:
+            notes.append("no object that Python can find stayed: it is out of reach, as when C code forgets to let it go")
         if grown is not None and grown.types and not grown.chain:
             notes.append("no module leads to what stayed: a frame, a thread or C code keeps it")
         iterations = self._iterations + (looked.iterations if looked is not None else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import tracemalloc
 import types
 from _tracemalloc import _get_traces
@@ -23,6 +25,12 @@ MOST_PARTS = 200
 
 _HAVE_GC = 1 << 14
 _GC_HEADER_BYTES = 16
+_MANAGED_DICT = 1 << 4
+_MANAGED_HEADER_BYTES = 32
+_MISSES_INSTANCES = sys.version_info[:2] == (3, 11)
+"""Python 3.11 looks for the trace of an instance with a dict of its own 16 bytes behind its block's beginning
+(``_tracemalloc__get_object_traceback``: it counts the collector's header and not the dict's); 3.12 and 3.10 do not."""
+
 _NOT_PARTS = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType),
     *(types.MappingProxyType, types.GetSetDescriptorType, types.MemberDescriptorType, type(None)),
@@ -72,6 +80,18 @@ def size_of(obj: object) -> int:
     return own + (_GC_HEADER_BYTES if kind.__flags__ & _HAVE_GC else 0)
 
 
+def allocated_at(obj: object) -> Site | None:
+    """The line that allocated an object; None if that was before tracing began."""
+    traceback = tracemalloc.get_object_traceback(obj)
+    if traceback is not None:
+        return traceback[-1].filename, traceback[-1].lineno  # the last is the innermost
+    if not _MISSES_INSTANCES or not type(obj).__flags__ & _MANAGED_DICT:
+        return None
+    signature = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint, ctypes.c_size_t)
+    frames = signature(("_PyTraceMalloc_GetTraceback", ctypes.pythonapi))(0, id(obj) - _MANAGED_HEADER_BYTES)
+    return frames[0] if frames else None
+
+
 def _parts(item: object, container: object) -> dict[int, object]:
     """The item and what it leads to, nearest first, less what belongs to the program."""
     found: dict[int, object] = {}
@@ -101,9 +121,8 @@ def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sit
     sites: Sites = {}
     for found in parts:
         for key, obj in found.items():
-            traceback = tracemalloc.get_object_traceback(obj) if reached[key] == 1 else None
-            if traceback is not None and not is_own(traceback[0].filename):
-                site = (traceback[0].filename, traceback[0].lineno)
+            site = allocated_at(obj) if reached[key] == 1 else None
+            if site is not None and not is_own(site[0]):
                 live_bytes, blocks = sites.get(site, (0, 0))
                 sites[site] = (live_bytes + size_of(obj), blocks + 1)
     return count, sites

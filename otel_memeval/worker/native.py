@@ -52,8 +52,8 @@ class Recording:
             tracker.__exit__(None, None, None)
 
     def stacks(self, fewest_blocks: int, is_own: Callable[[str], bool]) -> list[NativeStack]:
-        """The largest, most bytes first, without the tool's own frames at their outer end. What has fewer blocks than ``fewest_blocks`` was replaced, not kept, or is an arena
-        of Python's own allocator.
+        """The largest, most bytes first, without the tool's own frames at their outer end. What has fewer blocks than
+        ``fewest_blocks`` was replaced, not kept, or is an arena of Python's own allocator.
         """
         with self._memray.FileReader(self._path) as reader:
             if self._peak:

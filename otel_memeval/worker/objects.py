@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-import tracemalloc
 import types
 from collections.abc import Callable, Iterator
 
 from .heap import Site
-from .items import size_of
+from .items import allocated_at, size_of
 from .paths import dict_of_type, reach, type_name
 
 MOST_TYPES = 20
@@ -59,12 +58,12 @@ class Grown:
         anywhere: Counts = {}
         examples: dict[str, list[object]] = {}
         for obj in _all_objects():
-            traceback = tracemalloc.get_object_traceback(obj)
-            if traceback is None or self._is_own(traceback[-1].filename):
+            site = allocated_at(obj)
+            if site is None or self._is_own(site[0]):
                 continue
             name = full_type_name(obj)
             size = size_of(obj)
-            here = not self._sites or (traceback[-1].filename, traceback[-1].lineno) in self._sites
+            here = not self._sites or site in self._sites
             for counts in (at_sites, anywhere) if here else (anywhere,):
                 count, total = counts.get(name, (0, 0))
                 counts[name] = (count + 1, total + size)

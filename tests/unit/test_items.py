@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from otel_memeval.worker.items import MOST_ITEMS, lines_of_storage, newest_items, sites_of, size_of
+from otel_memeval.worker.items import MOST_ITEMS, allocated_at, lines_of_storage, newest_items, sites_of, size_of
 
 
 @pytest.fixture
@@ -65,6 +65,34 @@ def test_the_newest_items_are_weighed(make: Callable[[], Any], put: Callable[[An
     newest = 20 * (33 + 1000 + 1000 + 90) if not isinstance(held, set) else 20 * (33 + 2050)
     assert newest * 0.95 <= total <= newest * 1.1 + 20 * 150
     assert 20 <= blocks <= 80
+
+
+class Session:
+    """Has a dict of its own."""
+
+    def __init__(self) -> None:
+        self.text = bytes(1000)
+
+
+class Slotted:
+    """Has none."""
+
+    __slots__ = ("text",)
+
+
+@pytest.mark.parametrize("kind", [Session, Slotted, dict, object])
+def test_the_line_of_any_object_is_known(kind: type) -> None:
+    """Instances with and without a dict, plain and builtin ones: from when tracing began, and not before."""
+    before = kind()
+    tracemalloc.start(3)
+    try:
+        after = kind()
+        assert allocated_at(before) is None
+        found = allocated_at(after)
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert found[0] == __file__
 
 
 @pytest.mark.usefixtures("traced")

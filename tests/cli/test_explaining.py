@@ -1,0 +1,201 @@
+"""``--explain``: types, references and stacks of what grew, with and without memray, and no contents."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from otel_memeval.records import Explanation
+from tests.cli.conftest import Done, Together, Tool
+from tests.cli.test_interpreters import FRESH, PYTHONS, measure_in
+
+SCENARIO = """
+import ctypes, json, os, sys
+SESSIONS = {}
+CALLS = []
+NUMBERS = iter(range(1000, 9999))
+SIZES = iter(range(100_000, 10_000_000, 100_000))
+KEEP = ctypes.pythonapi.Py_IncRef
+KEEP.argtypes = [ctypes.py_object]
+STRDUP = ctypes.CDLL(None).strdup
+STRDUP.restype = ctypes.c_void_p
+class Session:
+    def __init__(self, number):
+        self.history = [json.loads('{"prompt": "my secret plan %d"}' % number)]
+def leak():
+    CALLS.append(0)
+    SESSIONS["somebody's key %d" % len(CALLS)] = Session(len(CALLS))
+    if os.environ.get("FAIL") and len(CALLS) > 14:
+        raise LookupError("enough")
+def lost():
+    KEEP(bytearray(1000))
+def lost_list():
+    KEEP([0] * 100)
+def bounded(cache=__import__("functools").lru_cache(maxsize=100)(lambda number: bytearray(1000))):
+    cache(next(NUMBERS))
+def native():
+    STRDUP(b"x" * 3000)
+def creep():
+    return len(bytearray(next(SIZES)))
+def calm():
+    return len(bytearray(100_000))
+"""
+
+COUNTS = ("--iterations", "10", "--warmup", "3")
+
+
+def explaining(name: str, *options: str, python: str = sys.executable, **environment: str) -> Callable[[Tool], Done]:
+    """One function of the scenario, explained."""
+
+    def run(tool: Tool) -> Done:
+        tool.write("scenario.py", SCENARIO)
+        options_ = ("--fail-on", "never", "--python", python, *COUNTS, *options)
+        return tool.run(f"scenario.py:{name}", *options_, environment=environment)
+
+    return run
+
+
+CASES = {
+    **{name: explaining(name, "--explain") for name in ("leak", "lost", "bounded", "native", "creep", "calm")},
+    "lost list": explaining("lost_list", "--explain"),
+    "not asked": explaining("leak"),
+    "fails": explaining("leak", "--explain", FAIL="1"),
+    "native without memray": measure_in(PYTHONS[FRESH], SCENARIO, "scenario.py:native", "--explain", *COUNTS),
+    "creep without memray": measure_in(PYTHONS[FRESH], SCENARIO, "scenario.py:creep", "--explain", *COUNTS),
+}
+
+
+def explained(together: Together, name: str, state: str) -> Explanation:
+    """What was found out; the verdict is what it would be without."""
+    done = together("explained", name, CASES)
+    assert done.status == 0, done.text
+    assert done.result.verdict.state == state
+    assert done.errors == ["ok"] * 10
+    assert done.result.explanation is not None
+    return done.result.explanation
+
+
+def test_a_leak_is_explained(together: Together) -> None:
+    """What stays, by type; the steps that lead to one of them; the stacks that made them, to the scenario's function."""
+    found = explained(together, "leak", "leaking")
+    rates = {one.type: one.objects_per_iteration for one in found.types}
+    assert {"scenario.Session": 1, "dict": 1, "list": 1}.items() <= rates.items()
+    assert rates["str"] >= 1
+    assert sum(one.bytes_per_iteration for one in found.types) > 200
+    assert found.chain[0].step in ("scenario.SESSIONS", "scenario.CALLS")
+    assert found.chain[0].type in ("dict", "list")
+    assert found.stacks
+    assert all(stack.frames[-1].function == "leak" for stack in found.stacks)
+    parsed = next(stack for stack in found.stacks if stack.frames[0].file == "json/decoder.py")
+    assert [frame.function for frame in parsed.frames[-2:]] == ["Session.__init__", "leak"]
+    assert (found.recorded_by, found.iterations, found.notes) == (["tracemalloc"], 4, [])
+
+
+def test_the_terminal_shows_it(together: Together) -> None:
+    """Types, chain and stacks stand above the verdict."""
+    explained(together, "leak", "leaking")
+    text = together("explained", "leak", CASES).stdout
+    assert text.index("Objects that stay") < text.index("What keeps one of them") < text.index("an iteration, allocated by")
+    assert "json/decoder.py:" in text
+    assert text.index("allocated by") < text.index("leak: leaking:")
+
+
+@pytest.mark.parametrize("name", ["leak", "fails"])
+def test_no_contents_are_shown(together: Together, name: str) -> None:
+    """Keys and texts of the objects that stay are nowhere: not on the terminal, not in the result."""
+    explained(together, name, "leaking")
+    done = together("explained", name, CASES)
+    everything = f"{done.stdout} {done.stderr} {done.result}"
+    assert "Session" in everything
+    assert "secret plan" not in everything
+    assert "somebody" not in everything
+
+
+def test_what_no_module_leads_to_is_said(together: Together) -> None:
+    """Lost in C: stacks, and a note instead of types and a chain; of what the collector knows, types as well."""
+    found = explained(together, "lost", "leaking")
+    assert (found.types, found.chain) == ([], [])
+    assert found.notes == ["no object that Python can find stayed: it is out of reach, as when C code forgets to let it go"]
+    assert found.stacks[0].frames[-1].function == "lost"
+    found = explained(together, "lost list", "leaking")
+    assert found.types[0].type == "list"
+    assert found.chain == []
+    assert found.notes == ["no module leads to what stayed: a frame, a thread or C code keeps it"]
+
+
+def test_a_bounded_cache_is_explained_when_asked(together: Together) -> None:
+    """It grows, so it is explained; without the option it costs no iteration."""
+    found = explained(together, "bounded", "bounded")
+    assert found.types[0].type == "bytearray"
+    assert found.stacks[0].frames[0].function == "<module>" or "bounded" in found.stacks[0].frames[0].function
+
+
+def test_native_growth_has_c_frames_with_memray(together: Together) -> None:
+    """The C function, and the scenario's line that called it, innermost first; nothing of the tool's."""
+    assert importlib.util.find_spec("memray") is not None
+    found = explained(together, "native", "native-leak")
+    assert "memray" in found.recorded_by
+    functions = [frame.function for frame in found.stacks[0].frames]
+    assert any("strdup" in function for function in functions)
+    assert functions[-1] == "native"
+    assert found.stacks[0].bytes_per_iteration == pytest.approx(3001, rel=0.01)
+    assert not any("otel_memeval" in frame.file for stack in found.stacks for frame in stack.frames)
+
+
+def test_creep_is_explained_at_the_peak_with_memray(together: Together) -> None:
+    """What is alive at the peak of a further iteration, by stack."""
+    found = explained(together, "creep", "creeping")
+    assert found.recorded_by == ["memray"]
+    assert found.stacks[0].peak_bytes is not None
+    assert found.stacks[0].peak_bytes > 1_400_000
+    assert found.stacks[0].frames[-1].function == "creep"
+
+
+@pytest.mark.parametrize(("name", "state"), [("native", "native-leak"), ("creep", "creeping")])
+def test_without_memray_it_is_said_what_is_missing(together: Together, name: str, state: str) -> None:
+    """Nothing is made up: one note says that memray would tell, and where it has to be."""
+    found = explained(together, f"{name} without memray", state)
+    assert found.stacks == []
+    (note,) = found.notes
+    assert note.endswith("can be told only with memray in the scenario's interpreter: install memray there")
+    assert note in together("explained", f"{name} without memray", CASES).text
+
+
+def test_what_fails_while_explaining_fails_nothing(together: Together) -> None:
+    """An iteration that raises after the measured ones leaves the verdict as it is, and is told."""
+    found = explained(together, "fails", "leaking")
+    assert found.stacks == []
+    assert found.notes == ["the iterations that were to explain ended with LookupError: enough"]
+
+
+@pytest.mark.parametrize("name", ["calm", "not asked"])
+def test_nothing_is_explained_where_nothing_is_asked_or_grows(together: Together, name: str) -> None:
+    """No further iteration, no explanation."""
+    done = together("explained", name, CASES)
+    assert done.result.explanation is None
+    assert done.result.deeper_look is None or name == "not asked"
+    assert "to explain" not in done.text
+
+
+def test_in_process_there_is_no_explanation(tool: Tool) -> None:
+    """What cannot be done together is refused before anything is measured."""
+    tool.write("scenario.py", SCENARIO)
+    done = tool.run("scenario.py:leak", "--explain", "--in-process")
+    assert done.status == 2
+    assert "--explain with --in-process; leave one out" in done.text
+
+
+@pytest.mark.parametrize("name", list(PYTHONS))
+def test_every_interpreter_explains(together: Together, name: str) -> None:
+    """Types, a chain and stacks in each supported version."""
+    cases = {
+        name: measure_in(python, SCENARIO, "scenario.py:leak", "--explain", *COUNTS) for name, python in PYTHONS.items()
+    }
+    found = together("explained in pythons", name, cases).result.explanation
+    assert found is not None
+    assert "scenario.Session" in {one.type for one in found.types}
+    assert found.chain[0].step.startswith("scenario.")
+    assert all(stack.frames[-1].function == "leak" for stack in found.stacks)
