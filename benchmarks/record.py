@@ -89,7 +89,8 @@ class _Recorder(Session):
 
     def told(self, key: int) -> tuple[str, str]:
         """Path and type of a container."""
-        return self._holding.told(key)
+        told = self._holding.told.get(key)
+        return (told.path or "", told.type) if told is not None else ("?", "?")
 
 
 def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:

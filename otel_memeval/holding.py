@@ -32,37 +32,32 @@ class Holding:
     """What the worker has told of the growing containers."""
 
     def __init__(self) -> None:
-        self._told: dict[int, wire.HolderTold] = {}
+        self.told: dict[int, wire.HolderTold] = {}
+        """By id."""
         self.left_out: set[int] = set()
         """Ids of those that hold nothing of their own: gone by now, or the inside of a weak collection."""
 
     @property
     def bounds(self) -> dict[int, int | None]:
         """The bound that each container names, by id."""
-        return {key: told.bound for key, told in self._told.items()}
+        return {key: told.bound for key, told in self.told.items()}
 
-    def told(self, key: int) -> tuple[str, str]:
-        """Path and type of a container; question marks for one that was not told."""
-        told = self._told.get(key)
-        return (told.path or "", told.type) if told is not None else ("?", "?")
-
-    def ask(self, worker: Worker, holders: Sequence[GrowingHolder], timeout_seconds: float) -> None:
-        """Ask where these are. Raises ``Ended`` when the worker does not answer."""
-        asked = [holder.id for holder in holders[:MOST_ASKED]]
-        worker.send(wire.describe_command(asked))
+    def ask(self, worker: Worker, asked: Sequence[int], timeout_seconds: float) -> None:
+        """Ask where these are, by their ids. Raises ``Ended`` when the worker does not answer."""
+        worker.send(wire.describe_command(list(asked)))
         message = worker.receive(timeout_seconds)
         assert isinstance(message, wire.Holders)
-        self._told = {told.id: told for told in message.holders}
-        self.left_out = set(asked) - set(self._told)
+        self.told = {told.id: told for told in message.holders}
+        self.left_out = set(asked) - set(self.told)
 
     def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[Contents]:
         """The scenario's own first, then what a module leads to, then the rest; within each, endless ones and then most
         bytes first. What two keep cannot be compared where that of one is not known: those stay as they come.
         """
-        growing = [self._contents(holder) for holder in holders if holder.id in self._told]
+        growing = [self._contents(holder) for holder in holders if holder.id in self.told]
 
         def place(one: Contents) -> tuple[bool, bool, bool, float]:
-            path = self._told[one.holder.id].path or ""
+            path = self.told[one.holder.id].path or ""
             return (
                 not path.startswith(f"{module}."),
                 not path,
@@ -73,7 +68,7 @@ class Holding:
         return sorted(growing, key=place)
 
     def _contents(self, holder: GrowingHolder) -> Contents:
-        told = self._told[holder.id]
+        told = self.told[holder.id]
         return Contents(
             holder=msgspec.structs.replace(holder, bound=told.bound),
             items_seen=told.items_seen,
@@ -85,9 +80,9 @@ class Holding:
         """The growing containers as they are reported."""
         return [
             Holder(
-                path=self._told[one.holder.id].path or "",
-                type=self._told[one.holder.id].type,
-                length=self._told[one.holder.id].length,
+                path=self.told[one.holder.id].path or "",
+                type=self.told[one.holder.id].type,
+                length=self.told[one.holder.id].length,
                 items_per_iteration=one.holder.items_per_iteration,
                 bound=one.holder.bound,
                 bytes_per_iteration=one.bytes_per_iteration,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from otel_memeval.analysis.judge import Judgement
-from otel_memeval.analysis.phrase import figure, phrase
+from otel_memeval.analysis.phrase import phrase
 from otel_memeval.analysis.statistics import describe
 from otel_memeval.records import (
     Channels,
@@ -87,7 +87,6 @@ def verdict(
         state=judgement.state,
         summary=phrase(judgement.state, judgement.growth, sites, holders, reasons, measured),
         reasons=reasons,
-        bytes_per_iteration=figure(judgement.state, judgement.growth, sites),
         iterations_needed=judgement.iterations_needed,
     )
 

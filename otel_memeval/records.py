@@ -171,9 +171,6 @@ class Verdict(Record, frozen=True):
     state: State
     summary: str
     reasons: list[str]
-    bytes_per_iteration: float | None = None
-    """The figure in the sentence: what is kept more every iteration, bounded containers left out where others leak; for
-    ``creeping`` what the peak gains. None where the sentence has none."""
     iterations_needed: int | None = None
     """For ``inconclusive``: how many measured iterations in all would decide."""
 

@@ -21,7 +21,7 @@ from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
 from otel_memeval.explaining import Explainer
-from otel_memeval.holding import Holding
+from otel_memeval.holding import MOST_ASKED, Holding
 from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import shown_path, site_record
@@ -227,7 +227,8 @@ class Session:
         return judge(self._evidence())
 
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
-        self._holding.ask(worker, judgement.holders, self._options.timeout_seconds)
+        asked = [holder.id for holder in judgement.holders[:MOST_ASKED]]
+        self._holding.ask(worker, asked, self._options.timeout_seconds)
         if not self._look(worker):
             return
         worker.send(wire.FINISH_COMMAND)

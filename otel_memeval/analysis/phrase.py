@@ -20,16 +20,6 @@ def holder_in_words(holder: Holder) -> str:
     return f"{path} ({holder.type}, {items(holder.items_per_iteration)} an iteration{bound})"
 
 
-def figure(state: State, growth: Channels, sites: Sequence[Site]) -> float | None:
-    """The verdict's one number, in bytes per iteration; None where it has none."""
-    if state in ("leaking", "bounded"):
-        if not sites:
-            return None if growth.retained is None else growth.retained.bytes_per_iteration
-        return sum(site.bytes_per_iteration for site in sites if state == "bounded" or not site.bounded)
-    channel = {"creeping": growth.peak, "native-leak": growth.native}.get(state)
-    return None if channel is None else channel.bytes_per_iteration
-
-
 def phrase(
     state: State,
     growth: Channels,
@@ -41,15 +31,18 @@ def phrase(
     """One sentence for a person: what the memory does, how much, where."""
     where = f"; allocated at {sites[0].file}:{sites[0].line}" if sites else ""
     held = f", held by {holder_in_words(holders[0])}" if holders else ""
-    number = figure(state, growth, sites)
-    grown = format_bytes(number or 0)
+    kept = sum(site.bytes_per_iteration for site in sites if state == "bounded" or not site.bounded)
+    if not sites and growth.retained is not None:
+        kept = growth.retained.bytes_per_iteration
     if state == "leaking":
-        return f"keeps {grown} more every iteration{where}{held}"
+        return f"keeps {format_bytes(kept)} more every iteration{where}{held}"
     if state == "bounded":
-        return f"keeps {grown} more every iteration{where}{held}: a bounded cache that is still filling"
-    if state == "creeping" and number is not None:
+        return f"keeps {format_bytes(kept)} more every iteration{where}{held}: a bounded cache that is still filling"
+    if state == "creeping" and growth.peak is not None:
+        grown = format_bytes(growth.peak.bytes_per_iteration)
         return f"needs {grown} more at its peak every iteration, and keeps none of it"
-    if state == "native-leak" and number is not None:
+    if state == "native-leak" and growth.native is not None:
+        grown = format_bytes(growth.native.bytes_per_iteration)
         return f"keeps {grown} more every iteration outside of Python's traced heap"
     if state == "settling":
         return f"grew at first and levelled off within {iterations} iterations"

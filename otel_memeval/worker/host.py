@@ -17,14 +17,11 @@ from types import ModuleType
 
 from . import iterate, target
 from .calling import Blocking, Caller, Running, drive
-from .heap import Site
 from .iterate import Failure, Outcome
-from .native import NativeStack, Recording
-from .objects import Grown
+from .looking import Looking, failure_message
 from .packages import packages_in_use
 from .process import ProcessReader
 from .reading import Message, Reader, describe_holders
-from .stacks import Look, Stack, collect
 
 WIRE_VERSION = 2
 """Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
@@ -35,11 +32,6 @@ _CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
 """Python 3.10 makes a cache for each function that is called for the 1024th time (``OPCACHE_MIN_RUNS`` in ceval.c)."""
 
 Send = Callable[[Message], None]
-
-
-def failure_message(failure: Failure) -> Message:
-    """A failure as it travels."""
-    return {"type": failure.type, "message": failure.message, "frames": failure.where}
 
 
 class Host:
@@ -152,13 +144,17 @@ class Host:
         ``explain``: also which objects are kept, and by what. What was traced until now is given up: there is no reading
         after this.
         """
-        drive(self._look(Blocking(loop), frames, count, explain, self._reader.sites_numbered(sites)))
+        numbered = self._reader.sites_numbered(sites)
+        drive(self._looking(loop).look(frames, count, explain, numbered, self._module_name))
 
     def record(self, loop: asyncio.AbstractEventLoop, count: int, peak: bool, path: str) -> None:
         """``count`` further iterations under memray, which writes to ``path``: whose stacks, C frames included, left memory
         behind, or had it alive at the ``peak``.
         """
-        drive(self._record(Blocking(loop), count, peak, path))
+        drive(self._looking(loop).record(count, peak, path))
+
+    def _looking(self, loop: asyncio.AbstractEventLoop) -> Looking:
+        return Looking(Blocking(loop), self._loaded().func, self._send, self._is_own)
 
     def finish(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tear down, and say which packages were in use."""
@@ -221,63 +217,6 @@ class Host:
             del outcome, reading
         return True
 
-    async def _look(self, caller: Caller, frames: int, count: int, explain: bool, sites: frozenset[Site]) -> bool:
-        look = Look(frames, sites, self._is_own)
-        grown = Grown(sites, self._is_own) if explain else None
-
-        def halfway() -> None:
-            look.mark()
-            if grown is not None:
-                grown.mark()
-
-        failure = await self._call_again(caller, count, look.still_tracing, halfway)
-        stacks = look.stacks() if failure is None else []
-        if grown is not None and failure is None:
-            types, chain = grown.types_and_chain(self._module_name)
-            self._send({"kind": "grown", "types": types, "chain": chain})
-        tracemalloc.stop()
-        self._send({"kind": "stacks", "stacks": [_stack_message(stack) for stack in stacks], "failure": failure})
-        return failure is None
-
-    async def _record(self, caller: Caller, count: int, peak: bool, path: str) -> bool:
-        tracemalloc.stop()
-        failure: Message | None = None
-        stacks: list[NativeStack] = []
-        try:
-            recording = Recording(path, peak=peak)
-            recording.start()
-            try:
-                failure = await self._call_again(caller, count, lambda: True, _nothing)
-                if not peak:
-                    collect()
-            finally:
-                recording.stop()
-            if failure is None:
-                stacks = recording.stacks(1 if peak else count // 2, self._is_own)
-        except Exception as error:  # memray is not there, or cannot record here
-            failure = failure_message(Failure(error))
-        told = [{"frames": stack.frames, "bytes": stack.bytes, "blocks": stack.blocks} for stack in stacks]
-        self._send({"kind": "native_stacks", "stacks": told, "failure": failure})
-        return failure is None
-
-    async def _call_again(
-        self, caller: Caller, count: int, unhindered: Callable[[], bool], halfway: Callable[[], None]
-    ) -> Message | None:
-        """``count`` iterations that are not measured; the failure that ended them early, if one did."""
-        func = self._loaded().func
-        for index in range(1, count + 1):
-            outcome = await caller.call(func)
-            outcome.value = None
-            await caller.run_what_is_ready()
-            if outcome.failure is not None:
-                return failure_message(outcome.failure)
-            if not unhindered():
-                return {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
-            if index == count // 2:
-                halfway()
-            self._send({"kind": "looked", "index": index})
-        return None
-
     async def _finish(self, caller: Caller) -> None:
         teardown = self._loaded().teardown
         failure = None
@@ -310,16 +249,6 @@ async def _noop_peak_bytes(caller: Caller, func: Callable[[], object]) -> int:
 
 
 _CACHED = functools.lru_cache(maxsize=1)(_nothing)
-
-
-def _stack_message(stack: Stack) -> Message:
-    return {
-        "frames": stack.frames,
-        "whole": stack.whole,
-        "alive_bytes": stack.alive_bytes,
-        "added_bytes": stack.added_bytes,
-        "blocks": stack.blocks,
-    }
 
 
 def _told(outcome: Outcome) -> Message:
