@@ -1,0 +1,86 @@
+"""``python -m benchmarks.packages [PATTERN]``: real leaks in published packages, and the versions that fixed them.
+
+Makes an environment for each version with exactly what ``cases.json`` pins (kept in the user's cache, or ``--envs DIR``),
+runs the scenario there through ``--python``, and prints what was found, what was missed, and the false alarms. ``--confirm``
+leaves this tool out: it runs the same scenarios in a plain loop and prints what each version keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import shlex
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.packages.cases import VERSIONS, Case, Version, read_cases
+from benchmarks.packages.environments import UnavailableError, default_folder
+from benchmarks.packages.measuring import Said, ask, confirm
+from benchmarks.packages.table import summary, table
+
+
+def main() -> None:
+    """Run, print, and exit with 1 if a leak was missed or a fixed version flagged."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("pattern", metavar="PATTERN", nargs="?", default="", help="cases whose name matches")
+    parser.add_argument("--envs", metavar="DIR", type=Path, default=default_folder())
+    parser.add_argument("--iterations", metavar="N", type=int, help="60; with --confirm 600")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write what was said")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep each run's own result")
+    parser.add_argument("--confirm", action="store_true", help="without this tool: a plain loop, and what it keeps")
+    arguments = parser.parse_args()
+    chosen = [case for case in read_cases() if re.search(arguments.pattern, case.name)]
+    envs: Path = arguments.envs.resolve()
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        if arguments.confirm:
+            for line in pool.map(lambda case: _confirmed(case, envs, arguments.iterations or 600), chosen):
+                print(line, flush=True)
+            return
+        if arguments.keep:
+            arguments.keep.mkdir(parents=True, exist_ok=True)
+        iterations = arguments.iterations or 60
+        pairs = [(case, version) for case in chosen for version in VERSIONS]
+        said = list(pool.map(lambda pair: _said(pair[0], pair[1], envs, iterations, arguments.keep), pairs))
+    print(table(chosen, said))
+    print(summary(chosen, said))
+    if arguments.json:
+        content = {
+            "command": shlex.join(["python", "-m", "benchmarks.packages", *sys.argv[1:]]),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "said": msgspec.to_builtins(said),
+        }
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    sys.exit(any(not one.right() for one in said))
+
+
+def _said(case: Case, version: Version, envs: Path, iterations: int, keep: Path | None) -> Said:
+    try:
+        said = ask(case, version, envs, iterations, keep)
+    except UnavailableError as unavailable:
+        said = Said(case=case.name, version=version, state="unavailable", detail=str(unavailable))
+    print(f"{said.state:14}{case.name} {case.pins(version)[0]} {said.first}", file=sys.stderr, flush=True)
+    return said
+
+
+def _confirmed(case: Case, envs: Path, iterations: int) -> str:
+    parts = []
+    for version in VERSIONS:
+        try:
+            kept = confirm(case, version, envs, iterations)
+        except (UnavailableError, RuntimeError) as error:
+            parts.append(f"{case.pins(version)[0]}: {error}")
+            continue
+        heap, resident = kept["heap"][-1], kept["resident"][-1]
+        parts.append(f"{case.pins(version)[0]} keeps {heap:,.0f} B an iteration (resident {resident:,.0f} B)")
+    return f"{case.name}: " + "; ".join(parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+"""A graph taken apart."""
+
+import igraph
+
+GRAPH = igraph.Graph(n=100, edges=[(number, number + 1) for number in range(0, 100, 2)])
+
+
+def run() -> None:
+    """Its components."""
+    GRAPH.decompose()

@@ -1,0 +1,11 @@
+"""The size of a message that is not set."""
+
+from google.protobuf.type_pb2 import Type
+
+MESSAGE = Type()
+
+
+def run() -> None:
+    """A hundred."""
+    for _ in range(100):
+        MESSAGE.source_context.ByteSize()

@@ -1,0 +1,12 @@
+"""The nearest points of two geometries."""
+
+from shapely.geometry import LineString, Point
+from shapely.ops import nearest_points
+
+LINE = LineString([(0, 0), (100, 0)])
+
+
+def run() -> None:
+    """A hundred."""
+    for number in range(100):
+        nearest_points(Point(number, 1), LINE)

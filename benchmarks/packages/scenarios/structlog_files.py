@@ -1,0 +1,11 @@
+"""A log file for each task: the lock of each file kept the file."""
+
+import io
+
+import structlog
+
+
+def run() -> None:
+    """Ten tasks with a log of their own."""
+    for _ in range(10):
+        structlog.WriteLogger(io.StringIO()).info("done")

@@ -1,0 +1,10 @@
+"""Integers of more than 64 bits: the copy of their digits stayed in memory."""
+
+import ujson
+
+DOCUMENT = "[" + ",".join(str(10**40 + number) for number in range(100)) + "]"
+
+
+def run() -> None:
+    """A list of a hundred."""
+    ujson.loads(DOCUMENT)
