@@ -1,0 +1,13 @@
+"""Cursors that are closed: each stayed in memory."""
+
+import apsw
+
+CONNECTION = apsw.Connection(":memory:")
+
+
+def run() -> None:
+    """Ten queries."""
+    for number in range(10):
+        cursor = CONNECTION.cursor()
+        assert cursor.execute("SELECT ?", (number,)).fetchall() == [(number,)]
+        cursor.close()
