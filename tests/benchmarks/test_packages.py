@@ -92,7 +92,7 @@ def test_the_table_and_the_summary_name_what_is_wrong() -> None:
 
 def test_an_interpreter_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     """A version that nobody has is one sentence, not a traceback, and leaves no environment behind."""
-    with pytest.raises(UnavailableError, match="no Python 3.99"):
+    with pytest.raises(UnavailableError, match=r"no Python 3\.99"):
         find_python("3.99")
     with pytest.raises(UnavailableError):
         environment(case(python="3.99"), "leaky", tmp_path)
