@@ -8,6 +8,7 @@ leaves this tool out: it runs the same scenarios in a plain loop and prints what
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 import re
@@ -19,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.packages.cases import VERSIONS, Case, Version, read_cases
-from benchmarks.packages.environments import UnavailableError, default_folder
+from benchmarks.packages.environments import UnavailableError, default_folder, environment
 from benchmarks.packages.measuring import Said, ask, confirm
 from benchmarks.packages.table import summary, table
 
@@ -37,10 +38,12 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [case for case in read_cases() if re.search(arguments.pattern, case.name)]
     envs: Path = arguments.envs.resolve()
+    _prepare(chosen, envs)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         if arguments.confirm:
-            for line in pool.map(lambda case: _confirmed(case, envs, arguments.iterations or 600), chosen):
-                print(line, flush=True)
+            print("| case | leaky | C heap | resident | fixed | C heap | resident |\n|---|---|--:|--:|---|--:|--:|")
+            for row in pool.map(lambda case: _confirmed(case, envs, arguments.iterations or 600), chosen):
+                print(row, flush=True)
             return
         if arguments.keep:
             arguments.keep.mkdir(parents=True, exist_ok=True)
@@ -51,13 +54,27 @@ def main() -> None:
     print(summary(chosen, said))
     if arguments.json:
         content = {
-            "command": shlex.join(["python", "-m", "benchmarks.packages", *sys.argv[1:]]),
+            "command": _command(arguments.pattern, iterations, arguments.jobs),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "said": msgspec.to_builtins(said),
         }
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     sys.exit(any(not one.right() for one in said))
+
+
+def _command(pattern: str, iterations: int, jobs: int) -> str:
+    """What makes the same table elsewhere: without this machine's folders."""
+    chosen = [pattern] if pattern else []
+    return shlex.join(["python", "-m", "benchmarks.packages", *chosen, "--iterations", str(iterations), "--jobs", str(jobs)])
+
+
+def _prepare(cases: list[Case], envs: Path) -> None:
+    """Make the environments one after the other: two cases may share one. What cannot be made is told later."""
+    for case in cases:
+        for version in VERSIONS:
+            with contextlib.suppress(UnavailableError):
+                environment(case, version, envs)
 
 
 def _said(case: Case, version: Version, envs: Path, iterations: int, keep: Path | None) -> Said:
@@ -70,16 +87,16 @@ def _said(case: Case, version: Version, envs: Path, iterations: int, keep: Path 
 
 
 def _confirmed(case: Case, envs: Path, iterations: int) -> str:
-    parts = []
+    """A row: bytes that each version keeps an iteration, over the last third."""
+    cells = [case.name]
     for version in VERSIONS:
         try:
             kept = confirm(case, version, envs, iterations)
         except (UnavailableError, RuntimeError) as error:
-            parts.append(f"{case.pins(version)[0]}: {error}")
+            cells += [case.pins(version)[0], str(error), ""]
             continue
-        heap, resident = kept["heap"][-1], kept["resident"][-1]
-        parts.append(f"{case.pins(version)[0]} keeps {heap:,.0f} B an iteration (resident {resident:,.0f} B)")
-    return f"{case.name}: " + "; ".join(parts)
+        cells += [case.pins(version)[0].replace("==", " "), f"{kept['heap'][-1]:,.0f}", f"{kept['resident'][-1]:,.0f}"]
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":
