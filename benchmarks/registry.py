@@ -15,11 +15,13 @@ MODULES = (
     "leaks_objects",
     "leaks_async",
     "leaks_native",
+    "field",
     "packages",
     "clean",
     "clean_native",
     "clean_settling",
     "bounded",
+    "field_clean",
     "creep",
 )
 
