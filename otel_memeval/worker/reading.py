@@ -68,6 +68,9 @@ class Reader:
         try:
             # The interpreter's method cache holds names that were looked up last: not what the scenario keeps.
             _clear_type_cache()
+            # The last collection of all that lives must find nothing. What an iteration leaves is mostly young: once that
+            # is gone, the first is the last.
+            gc.collect(1)
             for _ in range(MOST_COLLECTIONS):
                 if not gc.collect():
                     break

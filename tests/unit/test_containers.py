@@ -162,7 +162,7 @@ def test_a_bound_is_what_the_container_itself_says(container: object, limit: int
 def test_above_the_most_the_shortest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """With more containers than are followed the longest stay; with as many, all do."""
     small, large, larger = [0], list(range(900_000)), list(range(900_001))
-    monkeypatch.setattr(containers, "_containers", lambda: ([small, large, larger], set()))
+    monkeypatch.setattr(containers, "_containers", lambda: ([small, large], [larger], {}, set()))
     for most, expected in [(3, [1, 900_000, 900_001]), (2, [900_000, 900_001]), (1, [900_001])]:
         monkeypatch.setattr(containers, "MOST_CONTAINERS", most)
         assert sorted(read_lengths().values()) == expected
