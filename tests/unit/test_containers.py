@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter, OrderedDict, UserList, defaultdict, deque
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
@@ -175,6 +177,51 @@ def test_of_everything_that_lives_the_longest_are_followed(monkeypatch: pytest.M
     lengths = read_lengths()
     assert len(lengths) <= 10
     assert lengths[id(longest)] == 1_000_000
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.integers(0, 20))
+@settings(deadline=None, max_examples=150)
+def test_the_cut_is_where_sorting_puts_it(lengths: list[int], most: int) -> None:
+    """The longest length that is left out is the one after the ``most`` longest; with no more than these, none is."""
+    expected = sorted(lengths, reverse=True)[most] if len(lengths) > most else -1
+    assert containers._longer_than(lengths, most) == expected
+
+
+PLAIN_WALK = """
+import asyncio, gc, http.client, json, logging.handlers, typing, types, unittest.mock, xml.dom.minidom
+from collections import deque
+from otel_memeval.worker import containers
+gc.collect()
+gc.disable()
+found = {}
+for obj in gc.get_objects():
+    if issubclass(type(obj), (dict, list, set, deque)) or type(obj) is containers.LruCache:
+        found[id(obj)] = obj
+    if not issubclass(type(obj), types.ModuleType):
+        for part in gc.get_referents(obj):
+            if type(part) is dict:
+                found[id(part)] = part
+for obj in list(found.values()):
+    if type(obj) is containers.LruCache:
+        found.pop(id(containers.inner_dict(obj)), None)
+for mine in (found, vars()):
+    found.pop(id(mine), None)
+expected = {key: containers.length(obj) for key, obj in found.items()}
+lengths = containers.read_lengths()
+differ = [type(found[key]).__name__ for key in expected if lengths.get(key) != expected[key]]
+new = [key for key in lengths if key not in expected]
+print(json.dumps([len(expected), differ, len(new)]))
+"""
+
+
+def test_nothing_is_passed_over(run_python: Callable[..., Any]) -> None:
+    """The lengths are those of a plain walk over every object and all that it refers to, modules apart; what else there is
+    came after that walk, or is what the walk itself uses.
+    """
+    walked, differ, new = json.loads(run_python(PLAIN_WALK).stdout)
+    assert walked > 3_000
+    assert differ == []
+    assert new < 20
 
 
 def test_the_tools_own_are_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import types
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.worker.heap import changed_sites, count_equal, malloc_bytes
+from otel_memeval.worker import heap
+from otel_memeval.worker.heap import TRACE_BYTES, changed_sites, count_equal, malloc_bytes, read_heap
 
 
 @given(st.lists(st.integers(0, 5) | st.text("ab", max_size=2) | st.tuples(st.integers(0, 2), st.none())))
@@ -40,6 +42,29 @@ def test_equal_items_are_counted_as_a_counter_does(items: list[Any]) -> None:
 def test_malloc_takes_a_header_and_rounds_up(size: int, taken: int) -> None:
     """Glibc's chunk sizes on both sides of each step: 16 bytes below the mapping threshold, whole pages above it."""
     assert malloc_bytes(size) == taken
+
+
+FRAMES = st.tuples(st.sampled_from(["a.py", "b.py", "own.py"]), st.integers(1, 4))
+SIZES = st.integers(0, 300) | st.sampled_from([511, 512, 513, 131_071, 131_072]) | st.integers(0, 1 << 33)
+
+
+@given(st.lists(st.tuples(SIZES, st.lists(FRAMES, min_size=1, max_size=3), st.integers(1, 3) | st.integers(995, 1005))))
+@settings(deadline=None, max_examples=150)
+def test_sums_are_a_snapshots(some: list[tuple[int, list[tuple[str, int]], int]]) -> None:
+    """Of any traces, of one frame or of more and of few blocks or of many, the sites are those of Snapshot.statistics, and
+    the C heap's share is that of each block by itself.
+    """
+    traces = [(0, size, tuple(frames), len(frames)) for size, frames, times in some for _ in range(times)]
+    statistics = tracemalloc.Snapshot(traces, 1).statistics("lineno")
+    theirs = {(one.traceback[0].filename, one.traceback[0].lineno): (one.size, one.count) for one in statistics}
+    theirs = {site: live for site, live in theirs.items() if site[0] != "own.py"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heap, "_get_traces", lambda: list(traces))
+        reading = read_heap(lambda file: file == "own.py")
+    assert reading.sites == theirs
+    assert reading.retained_bytes == sum(size for size, _ in theirs.values())
+    assert reading.retained_blocks == sum(blocks for _, blocks in theirs.values())
+    assert reading.malloc_bytes == sum(TRACE_BYTES + (malloc_bytes(size) if size > 512 else 0) for _, size, *_ in traces)
 
 
 PROGRAM = """
