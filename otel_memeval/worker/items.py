@@ -6,11 +6,11 @@ import ctypes
 import sys
 import tracemalloc
 import types
-from _tracemalloc import _get_traces
+from _tracemalloc import _get_object_traceback, _get_traces
 from collections import deque
 from collections.abc import Callable, Iterable
 from gc import get_referents
-from itertools import islice
+from itertools import compress, islice
 from typing import cast
 
 from .containers import LruCache, inner_dict
@@ -30,6 +30,12 @@ _MANAGED_HEADER_BYTES = 32
 _MISSES_INSTANCES = sys.version_info[:2] == (3, 11)
 """Python 3.11 looks for the trace of an instance with a dict of its own 16 bytes behind its block's beginning
 (``_tracemalloc__get_object_traceback``: it counts the collector's header and not the dict's); 3.12 and 3.10 do not."""
+
+if _MISSES_INSTANCES:
+    _traceback_at = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint, ctypes.c_size_t)(
+        ("_PyTraceMalloc_GetTraceback", ctypes.pythonapi)
+    )
+    """Of a domain (0 is Python's own) and an address."""
 
 _NOT_PARTS = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType),
@@ -80,6 +86,16 @@ def size_of(obj: object) -> int:
     return own + (_GC_HEADER_BYTES if kind.__flags__ & _HAVE_GC else 0)
 
 
+def may_be_traced(objects: list[object]) -> list[object]:
+    """Those that ``allocated_at`` may say a line of, without an object of Python's for each of the others."""
+    traced = list(compress(objects, map(_get_object_traceback, objects)))
+    if _MISSES_INSTANCES:
+        kinds = list(map(type, objects))
+        missed = {kind for kind in set(kinds) if kind.__flags__ & _MANAGED_DICT}
+        traced.extend(compress(objects, map(missed.__contains__, kinds)))
+    return traced
+
+
 def allocated_at(obj: object) -> Site | None:
     """The line that allocated an object; None if that was before tracing began."""
     traceback = tracemalloc.get_object_traceback(obj)
@@ -87,8 +103,7 @@ def allocated_at(obj: object) -> Site | None:
         return traceback[-1].filename, traceback[-1].lineno  # the last is the innermost
     if not _MISSES_INSTANCES or not type(obj).__flags__ & _MANAGED_DICT:
         return None
-    signature = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint, ctypes.c_size_t)
-    frames = signature(("_PyTraceMalloc_GetTraceback", ctypes.pythonapi))(0, id(obj) - _MANAGED_HEADER_BYTES)
+    frames = _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES)
     return frames[0] if frames else None
 
 
