@@ -1,8 +1,8 @@
 """Records the series of scenarios: what the analysis is judged on, without measuring anew.
 
-``python -m benchmarks.record --json FILE [--only PATTERN] [--seeds N]`` runs the scenarios under this tool and writes every
-series that it took: retained, peak, C heap, process, every line and container that changed. ``python -m benchmarks.record
---show FILE [--only PATTERN]`` prints them.
+``python -m benchmarks.record --json FILE [--only PATTERN] [--seeds N] [--first-seed N]`` runs the scenarios under this tool
+and writes every series that it took: retained, peak, C heap, process, every line and container that changed.
+``python -m benchmarks.record --show FILE [--only PATTERN]`` prints them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from otel_memeval.plan import Options
 from otel_memeval.session import Session, Worker
 from otel_memeval.targets import split_target
 
+NOT_TOLD = "?"
+"""The type of a container that was gone at the end, or holds nothing itself."""
+
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """One run's series. ``sites``: file, line, series, blocks. ``holders``: path, type, bound, series."""
@@ -48,6 +51,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     holders: list[tuple[int, str, str, int | None, tuple[int, ...]]]
     work: tuple[Work, ...]
     awaits_nothing: bool
+    noop_peak_bytes: int = 0
+    only_misses: list[int] = []
+    """Ids of caches that never found what they were asked for."""
 
     def evidence(self) -> Evidence:
         """As the analysis takes it."""
@@ -60,9 +66,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             process=self.process,
             sites={(file, line): values for file, line, values, _ in self.sites},
             blocks={(file, line): blocks for file, line, _, blocks in self.sites},
-            holders=tuple(HolderSeries(id=key, lengths=lengths, bound=bound) for key, _, _, bound, lengths in self.holders),
+            holders=tuple(
+                HolderSeries(id=key, lengths=lengths, bound=bound, type=kind, only_misses=key in self.only_misses)
+                for key, _, kind, bound, lengths in self.holders
+                if kind != NOT_TOLD
+            ),
             work=self.work,
             awaits_nothing=self.awaits_nothing,
+            noop_peak_bytes=self.noop_peak_bytes,
         )
 
 
@@ -85,12 +96,12 @@ class _Recorder(Session):
 
     def evidence(self) -> Evidence:
         """All series so far."""
-        return self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, bounds=self._holding.bounds)
+        return self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, told=self._holding.told)
 
     def told(self, key: int) -> tuple[str, str]:
         """Path and type of a container."""
         told = self._holding.told.get(key)
-        return (told.path or "", told.type) if told is not None else ("?", "?")
+        return (told.path or "", told.type) if told is not None else (NOT_TOLD, NOT_TOLD)
 
 
 def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:
@@ -113,9 +124,11 @@ def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:
         native=evidence.native,
         process=evidence.process,
         sites=[(*_shortened(key), values, evidence.blocks.get(key, 0)) for key, values in evidence.sites.items()],
+        only_misses=[holder.id for holder in evidence.holders if holder.only_misses],
         holders=[(holder.id, *session.told(holder.id), holder.bound, holder.lengths) for holder in evidence.holders],
         work=evidence.work,
         awaits_nothing=evidence.awaits_nothing,
+        noop_peak_bytes=evidence.noop_peak_bytes,
     )
 
 
@@ -157,7 +170,8 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", type=Path)
     parser.add_argument("--show", metavar="FILE", type=Path)
     parser.add_argument("--only", metavar="PATTERN", default="")
-    parser.add_argument("--seeds", metavar="N", type=int, default=1)
+    parser.add_argument("--seeds", metavar="N", type=int, default=1, help="how many seeds (default 1)")
+    parser.add_argument("--first-seed", metavar="N", type=int, default=1)
     parser.add_argument("--iterations", metavar="N", type=int, default=20)
     parser.add_argument("--warmup", metavar="N", type=int, default=3)
     arguments = parser.parse_args()
@@ -167,7 +181,7 @@ def main() -> None:
                 show(recording)
         return
     lines = []
-    for seed in range(1, arguments.seeds + 1):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for scenario in scenarios(arguments.only):
             recording = record(scenario, seed, _Sizes(arguments.iterations, arguments.warmup))
             print(f"{recording.state:14}{scenario.kind:9}{recording.target} seed {seed}", file=sys.stderr, flush=True)

@@ -97,7 +97,8 @@ def read_result(result: dict[str, dict[str, object]]) -> Answer:
     holders: list[dict[str, object]] = result["holders"]  # type: ignore[assignment]
     growth: dict[str, dict[str, float] | None] = result["growth"]  # type: ignore[assignment]
     slopes = {name: channel["bytes_per_iteration"] for name, channel in growth.items() if channel}
-    kept = {"native-leak": slopes.get("native"), "creeping": slopes.get("peak")}.get(state, slopes.get("retained"))
+    grown: list[str] = result["verdict"]["channels"]  # type: ignore[assignment]
+    kept = slopes.get("peak") if state == "creeping" else sum(slopes[name] for name in grown) or slopes.get("retained")
     return Answer(
         flagged=state in ALARMS,
         detail=str(result["verdict"]["summary"]),

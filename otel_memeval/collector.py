@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
@@ -135,17 +135,17 @@ class Collector:
         return sorted(changes, key=lambda change: (-change[1], change[0]))
 
     def evidence(
-        self, *, awaits_nothing: bool, bounds: dict[int, int | None] | None = None, left_out: Collection[int] = ()
+        self, *, awaits_nothing: bool, told: Mapping[int, wire.HolderTold] | None = None, left_out: Collection[int] = ()
     ) -> Evidence:
         """The series of the measured iterations, the reading before them first.
 
-        ``bounds``: of containers by id, where they name one. ``left_out``: ids of those that turned out to hold nothing.
+        ``told``: what the worker said of containers, by id. ``left_out``: ids of those that turned out to hold nothing.
         """
         readings = len(self._readings)
         warmups = min(self.warmups, max(readings - 1, 0))
         levels = self._readings[warmups:]
         measured = levels[1:]
-        bounds = bounds or {}
+        told = told or {}
         return Evidence(
             warmup=warmups,
             failed=sum(1 for one in self.iterations if one.status == "error" and one.phase == "measured"),
@@ -160,7 +160,7 @@ class Collector:
             sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
             holders=tuple(
-                HolderSeries(id=key, lengths=series(changes, readings)[warmups:], bound=bounds.get(key))
+                _holder_series(key, series(changes, readings)[warmups:], told.get(key))
                 for key, changes in self._holders.items()
                 if key not in left_out
             ),
@@ -168,6 +168,12 @@ class Collector:
             noop_peak_bytes=self._noop_peak_bytes,
             awaits_nothing=awaits_nothing,
         )
+
+
+def _holder_series(key: int, lengths: tuple[int, ...], told: wire.HolderTold | None) -> HolderSeries:
+    if told is None:
+        return HolderSeries(id=key, lengths=lengths)
+    return HolderSeries(id=key, lengths=lengths, bound=told.bound, type=told.type, only_misses=told.hits == 0)
 
 
 def _phase(text: str) -> Phase:

@@ -37,11 +37,6 @@ class Holding:
         self.left_out: set[int] = set()
         """Ids of those that hold nothing of their own: gone by now, or the inside of a weak collection."""
 
-    @property
-    def bounds(self) -> dict[int, int | None]:
-        """The bound that each container names, by id."""
-        return {key: told.bound for key, told in self.told.items()}
-
     def ask(self, worker: Worker, asked: Sequence[int], timeout_seconds: float) -> None:
         """Ask where these are, by their ids. Raises ``Ended`` when the worker does not answer."""
         worker.send(wire.describe_command(list(asked)))

@@ -85,9 +85,10 @@ def verdict(
     reasons = list(judgement.reasons)
     return Verdict(
         state=judgement.state,
-        summary=phrase(judgement.state, judgement.growth, sites, holders, reasons, measured),
+        summary=phrase(judgement.state, judgement.growth, sites, holders, reasons, measured, judgement.grown),
         reasons=reasons,
         iterations_needed=judgement.iterations_needed,
+        channels=list(judgement.grown),
     )
 
 

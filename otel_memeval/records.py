@@ -75,6 +75,8 @@ class Channels(Record, frozen=True):
     retained: Growth | None = None
     peak: Growth | None = None
     native: Growth | None = None
+    process: Growth | None = None
+    """Unique memory of the process that neither heap explains: what is mapped, stacks of threads."""
 
 
 class Place(Record, frozen=True):
@@ -173,6 +175,8 @@ class Verdict(Record, frozen=True):
     reasons: list[str]
     iterations_needed: int | None = None
     """For ``inconclusive``: how many measured iterations in all would decide."""
+    channels: list[str] = []
+    """For a leak: the names of those in ``growth`` that it is in, largest first; it keeps their sum."""
 
 
 class Limits(Record, frozen=True):

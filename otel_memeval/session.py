@@ -220,7 +220,7 @@ class Session:
 
     def _evidence(self) -> Evidence:
         return self._collector.evidence(
-            awaits_nothing=self._loaded.awaits_nothing, bounds=self._holding.bounds, left_out=self._holding.left_out
+            awaits_nothing=self._loaded.awaits_nothing, told=self._holding.told, left_out=self._holding.left_out
         )
 
     def _judge(self) -> Judgement:
@@ -228,6 +228,7 @@ class Session:
 
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
         asked = [holder.id for holder in judgement.holders[:MOST_ASKED]]
+        asked.extend(judgement.open_holders[:MOST_ASKED])
         self._holding.ask(worker, asked, self._options.timeout_seconds)
         if not self._look(worker):
             return

@@ -157,6 +157,8 @@ class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
     items_seen: int
     items: list[tuple[str, int, int, int]]
     storage: tuple[str, int] | None
+    hits: int | None = None
+    """How often an ``lru_cache`` found what it was asked for; None for other containers."""
 
 
 class Holders(Message, frozen=True, tag="holders"):

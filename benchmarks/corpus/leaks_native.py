@@ -77,7 +77,7 @@ def malloc_random() -> None:
         _libc.free(block)
 
 
-@leak(208, channel="c-heap", tolerance=0.1)
+@leak(224, channel="c-heap", tolerance=0.1)
 def strdup() -> None:
     """A copied string."""
     _libc.strdup(TEXT)

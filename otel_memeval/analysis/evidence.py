@@ -27,6 +27,10 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     lengths: tuple[int, ...]
     bound: int | None = None
+    type: str = ""
+    """Its type's name, once the worker has told it."""
+    only_misses: bool = False
+    """An ``lru_cache`` that never found what it was asked for."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

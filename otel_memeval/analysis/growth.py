@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import msgspec
 
-from otel_memeval.analysis.evidence import Evidence, SiteKey
-from otel_memeval.analysis.trend import Trend, jitter, trend_of
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey
+from otel_memeval.analysis.noise import jitter
+from otel_memeval.analysis.rises import Gathers
+from otel_memeval.analysis.trend import Nature, Trend, kept, rises_of, trend_of
 from otel_memeval.records import Channels, Growth
 
 SITE_FLOOR_BYTES = 8
@@ -23,21 +25,24 @@ PEAK_FLOOR_BYTES = 256
 NATIVE_FLOOR_BYTES = 64
 """The same for the C heap, when it is quiet."""
 
-DRIFT = 2e-5
+DRIFT = 1e-5
 """A large C heap drifts by this part of itself an iteration without leaking: holes of other sizes than what was freed."""
 
 JITTERS = 1.0
 """Growth outside of the traced heap is believed from this many times its usual jitter on."""
 
-PROCESS_FLOOR_BYTES = 65_536
+PROCESS_FLOOR_BYTES = 49_152
 """The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
 come to some ten kilobytes an iteration for a long while."""
 
-MOST_STEPS = 0.8
+MOST_STEPS = 0.6
 """And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
 
-HOLDER_FLOOR_ITEMS = 0.2
-"""A container that gains an item every fifth iteration."""
+HOLDER_FLOOR_ITEMS = 0.1
+"""A container that gains an item every tenth iteration."""
+
+APPENDED_TYPES = ("list", "deque")
+"""Containers that gain an item with each event, whatever it is."""
 
 
 class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +78,12 @@ class Trends(msgspec.Struct, frozen=True, kw_only=True):
     open_sites: tuple[Trend, ...]
     """Trends of lines that cannot be told yet."""
     holders: tuple[GrowingHolder, ...]
+    filling: tuple[GrowingHolder, ...]
+    """Containers with a bound that rose and may or may not go on: both is harmless."""
+    filled: bool
+    """Whether everything that was retained came with those."""
+    open_holders: tuple[int, ...]
+    """Ids of containers of which the type would tell whether they go on growing."""
     kept: float
     """Bytes an iteration that the growing lines keep together."""
     net: float
@@ -81,38 +92,54 @@ class Trends(msgspec.Struct, frozen=True, kw_only=True):
 
 def trends_of_run(evidence: Evidence) -> Trends:
     """The trends of all that a run's evidence holds."""
-    sites, open_sites, lost = _site_trends(evidence)
-    kept = sum(site.bytes_per_iteration for site in sites)
+    holders, filling, open_holders = _holder_trends(evidence)
+    sites, open_sites, lost = _site_trends(
+        evidence, _places_of_rises(evidence, holders), _places_of_rises(evidence, filling)
+    )
+    kept_bytes = sum(site.bytes_per_iteration for site in sites)
     return Trends(
-        retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES),
-        peak=trend_of(settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, noise="redrawn"),
-        native=_outside(settled_start(evidence, evidence.native), NATIVE_FLOOR_BYTES),
-        process=_process_trend(settled_start(evidence, evidence.process)),
+        retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _nature(evidence)),
+        peak=trend_of(
+            settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, _nature(evidence, noisy=True, gathers="redrawn")
+        ),
+        native=_outside(evidence, evidence.native, NATIVE_FLOOR_BYTES),
+        process=_process_trend(evidence),
         sites=sites,
         open_sites=open_sites,
-        holders=_growing_holders(evidence),
-        kept=kept,
-        net=kept - lost,
+        holders=holders,
+        filling=filling,
+        filled=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in _places_of_rises(evidence, filling),
+        open_holders=open_holders,
+        kept=kept_bytes,
+        net=kept_bytes - lost,
     )
+
+
+def _nature(
+    evidence: Evidence, *, noisy: bool = False, smoothed: bool = False, one_block: bool = False, gathers: Gathers = ""
+) -> Nature:
+    return Nature(noisy=noisy, smoothed=smoothed, one_block=one_block, gathers=gathers, calls_before=max(evidence.warmup, 1))
 
 
 def _smoothed(values: Sequence[int]) -> list[float]:
     return [(before + after) / 2 for before, after in pairwise(values)]
 
 
-def _outside(values: Sequence[int], floor: float) -> Trend:
+def _outside(evidence: Evidence, channel: Sequence[int], floor: float) -> Trend:
     """The trend of a channel outside of the traced heap, which other code's small change makes jitter.
 
     Neighbours are averaged: what every other reading finds in another place, as the readings' own tables, cancels out.
     """
+    values = settled_start(evidence, channel)
     floor = max(floor, DRIFT * abs(values[0])) if values else floor
     smooth = _smoothed(values)
-    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)), noise="level")
+    nature = _nature(evidence, noisy=True, smoothed=True)
+    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)), nature)
 
 
-def _process_trend(values: Sequence[int]) -> Trend:
-    trend = _outside(values, PROCESS_FLOOR_BYTES)
-    smooth = _smoothed(values)
+def _process_trend(evidence: Evidence) -> Trend:
+    trend = _outside(evidence, evidence.process, PROCESS_FLOOR_BYTES)
+    smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
     if trend.shape == "growing" and sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later):
         return Trend(shape="returning", growth=trend.growth)
@@ -120,26 +147,45 @@ def _process_trend(values: Sequence[int]) -> Trend:
 
 
 def channels(series: Trends, iterations: int) -> Channels:
-    """Growth by channel. Where the total is noisy and lines are not, their sum is the better figure."""
+    """Growth by channel. Where the total is noisy, or other lines move it, the sum of growing lines is better."""
     if iterations < 2:
         return Channels()
     retained = series.retained.growth
     spread = retained.ci_high - retained.ci_low
-    if series.sites and spread > 0.1 * abs(retained.bytes_per_iteration):
+    differ = abs(retained.bytes_per_iteration - series.net)
+    if series.sites and max(spread, differ) > 0.1 * abs(retained.bytes_per_iteration):
         low = min(retained.ci_low, series.net)
         high = max(retained.ci_high, series.net)
         retained = Growth(bytes_per_iteration=series.net, ci_low=low, ci_high=high)
-    outside = series.process if series.process.shape == "growing" and series.native.shape != "growing" else series.native
-    return Channels(retained=retained, peak=series.peak.growth, native=outside.growth)
+    return Channels(retained=retained, peak=series.peak.growth, native=series.native.growth, process=series.process.growth)
 
 
-def settled_start(evidence: Evidence, values: tuple[int, ...]) -> tuple[int, ...]:
+def settled_start(evidence: Evidence, values: Sequence[int]) -> Sequence[int]:
     """Without a warm-up the first iteration is one: what it imports and caches is not growth."""
     return values if evidence.warmup else values[1:]
 
 
-def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Trend, ...], float]:
-    """The growing lines, the trends of those that cannot be told, and what lines steadily lose (bytes an iteration)."""
+Places = tuple[int, ...]
+"""Of the rises of a series, counted from its start."""
+
+
+def _places_of_rises(evidence: Evidence, holders: Sequence[GrowingHolder]) -> frozenset[Places]:
+    ids = {holder.id for holder in holders}
+    return frozenset(_rises(evidence, holder.lengths, HOLDER_FLOOR_ITEMS) for holder in evidence.holders if holder.id in ids)
+
+
+def _rises(evidence: Evidence, values: Sequence[int], floor: float) -> Places:
+    return tuple(rises_of(kept(settled_start(evidence, values)), floor))
+
+
+def _site_trends(
+    evidence: Evidence, growing_with: frozenset[Places], filling_with: frozenset[Places]
+) -> tuple[tuple[GrowingSite, ...], tuple[Trend, ...], float]:
+    """The growing lines, the trends of those that cannot be told, and what lines steadily lose (bytes an iteration).
+
+    A line that cannot be told by itself goes the way of the container whose rises are its own: that grows (its places are
+    in ``growing_with``), or fills up to a bound (``filling_with``).
+    """
     growing = []
     undecided = []
     lost = 0.0
@@ -147,38 +193,58 @@ def _site_trends(evidence: Evidence) -> tuple[tuple[GrowingSite, ...], tuple[Tre
         judged = settled_start(evidence, values)
         if not judged or max(judged) - min(judged) < SITE_FLOOR_BYTES:
             continue
-        trend = trend_of(judged, SITE_FLOOR_BYTES, one_block=evidence.blocks.get(key) == 1)
-        if trend.shape == "growing":
+        trend = trend_of(judged, SITE_FLOOR_BYTES, _nature(evidence, one_block=evidence.blocks.get(key) == 1))
+        rises = _rises(evidence, values, SITE_FLOOR_BYTES) if trend.shape == "undecided" else ()
+        if trend.shape == "growing" or rises in growing_with:
             growing.append(
                 GrowingSite(
                     key=key,
-                    bytes_per_iteration=trend.growth.bytes_per_iteration,
+                    bytes_per_iteration=trend.growth.bytes_per_iteration
+                    if trend.shape == "growing"
+                    else (judged[-1] - judged[0]) / (len(judged) - 1),
                     retained_bytes=values[-1],
                     blocks=evidence.blocks.get(key, 0),
                 )
             )
-        elif trend.shape == "undecided" and trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
-            undecided.append(trend)
+        elif trend.shape == "undecided" and rises not in filling_with:
+            if trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
+                undecided.append(trend)
         elif judged[-1] < judged[0]:
-            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES)
+            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES, _nature(evidence))
             lost += losing.growth.bytes_per_iteration if losing.shape == "growing" else 0.0
     growing.sort(key=lambda site: (-site.bytes_per_iteration, site.key))
     undecided.sort(key=lambda trend: -trend.growth.bytes_per_iteration)
     return tuple(growing), tuple(undecided), lost
 
 
-def _growing_holders(evidence: Evidence) -> tuple[GrowingHolder, ...]:
+def _holder_trends(
+    evidence: Evidence,
+) -> tuple[tuple[GrowingHolder, ...], tuple[GrowingHolder, ...], tuple[int, ...]]:
+    """The growing containers, those that fill up to a bound, and those of which the type would tell."""
     growing = []
+    filling = []
+    untold = []
     for holder in evidence.holders:
-        trend = trend_of(settled_start(evidence, holder.lengths), HOLDER_FLOOR_ITEMS)
+        lengths = settled_start(evidence, holder.lengths)
+        trend = trend_of(lengths, HOLDER_FLOOR_ITEMS, _nature(evidence, gathers=_gathers(holder)))
+        told = GrowingHolder(
+            id=holder.id,
+            length=holder.lengths[-1] if holder.lengths else 0,
+            items_per_iteration=trend.growth.bytes_per_iteration,
+            bound=holder.bound,
+        )
         if trend.shape == "growing":
-            growing.append(
-                GrowingHolder(
-                    id=holder.id,
-                    length=holder.lengths[-1],
-                    items_per_iteration=trend.growth.bytes_per_iteration,
-                    bound=holder.bound,
-                )
-            )
+            growing.append(told)
+        elif trend.shape == "undecided" and holder.bound is not None:
+            filling.append(told)
+        elif trend.shape == "undecided" and not holder.type:
+            untold.append(holder.id)
     growing.sort(key=lambda holder: (-holder.items_per_iteration, -holder.length))
-    return tuple(growing)
+    return tuple(growing), tuple(filling), tuple(untold)
+
+
+def _gathers(holder: HolderSeries) -> Gathers:
+    if not holder.type:
+        return ""
+    appended = holder.type in APPENDED_TYPES or holder.only_misses
+    return "appended" if appended else "keyed"

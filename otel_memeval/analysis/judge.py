@@ -18,7 +18,9 @@ from otel_memeval.analysis.growth import (
     settled_start,
     trends_of_run,
 )
-from otel_memeval.analysis.trend import FEWEST_STEPS, typical_step
+from otel_memeval.analysis.noise import typical_step
+from otel_memeval.analysis.rises import LEFT
+from otel_memeval.analysis.trend import FEWEST_STEPS
 from otel_memeval.records import Channels, Growth, State
 from otel_memeval.units import format_bytes
 
@@ -58,6 +60,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[GrowingSite, ...]
     """Largest growth first."""
     holders: tuple[GrowingHolder, ...]
+    grown: tuple[str, ...] = ()
+    """Of ``growth``, the names of the channels outside of the peak that a leak is in, largest first."""
+    open_holders: tuple[int, ...] = ()
+    """Containers of which the type would tell whether they go on growing."""
     iterations_needed: int | None = None
 
 
@@ -74,6 +80,8 @@ def judge(evidence: Evidence) -> Judgement:
             growth=growth,
             sites=series.sites,
             holders=series.holders,
+            grown=_grown(series, growth) if state in ("leaking", "native-leak") else (),
+            open_holders=series.open_holders,
             iterations_needed=iterations_needed,
         )
 
@@ -85,14 +93,12 @@ def judge(evidence: Evidence) -> Judgement:
     if series.sites and series.net >= MOVED * series.kept and _total_agrees(series, evidence):
         if series.holders and not unbounded:
             return judgement("bounded", *(_bounded_reason(holder) for holder in series.holders))
-        return judgement("leaking", *_leak_reasons(series, iterations))
+        return judgement("leaking", _leak_reason(series, iterations), *_outside_reasons(series))
     if unbounded and iterations >= FEWEST_FOR_HOLDERS and series.retained.growth.bytes_per_iteration > 0:
-        return judgement("leaking", _holder_reason(unbounded[0], iterations))
-    for name, trend in (("the C heap", series.native), ("the process' own memory", series.process)):
-        if trend.shape == "growing" and trend.growth.bytes_per_iteration > UNEXPLAINED * max(series.kept, 0):
-            return judgement(
-                "native-leak", f"{name} grew by {_per_iteration(trend.growth)}, and the traced heap does not explain it"
-            )
+        return judgement("leaking", _holder_reason(unbounded[0], iterations), *_outside_reasons(series))
+    outside = _outside_reasons(series)
+    if outside:
+        return judgement("native-leak", *outside)
     idle = _idle_reason(evidence)
     if idle:
         return judgement("idle", idle)
@@ -113,11 +119,14 @@ def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[...,
         for name, trend, level in (
             ("retained memory", series.retained, _level(evidence.retained)),
             ("the C heap", series.native, _level(evidence.native)),
+            ("the process' own memory", series.process, _level(evidence.process)),
             ("the peak", series.peak, 0.0 if _peak_rose(evidence) else math.inf),
-            *(("a line's live memory", trend, _level(evidence.retained)) for trend in series.open_sites[:1]),
+            *(("a line's live memory", trend, _line_level(series, evidence)) for trend in series.open_sites[:1]),
         )
         if trend.shape == "undecided" or (trend is series.retained and trend.shape == "growing")
     ]
+    if series.filled and not series.open_sites and all(trend is series.retained for _, trend, open_ in undecided if open_):
+        return judgement("bounded", *(_bounded_reason(holder) for holder in series.filling))
     worth_more = [(name, trend) for name, trend, relevant in undecided if relevant]
     if worth_more or iterations < FEWEST_STEPS:
         needed = max((trend.steps_needed or 2 * iterations for _, trend in worth_more), default=FEWEST_STEPS + 1)
@@ -138,6 +147,13 @@ def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[...,
 
 def _level(values: Sequence[int]) -> float:
     return float(abs(values[0])) if values else 0.0
+
+
+def _line_level(series: Trends, evidence: Evidence) -> float:
+    """Where the total has levelled off, what a line may add to that is measured by what the total rose by."""
+    retained = evidence.retained
+    rose = (retained[-1] - retained[0]) / max(len(retained) - 1, 1) if series.retained.shape == "settled" else 0.0
+    return max(_level(retained), LEFT * rose / OPEN_PART)
 
 
 def _peak_rose(evidence: Evidence) -> bool:
@@ -177,10 +193,38 @@ def _bounded_reason(holder: GrowingHolder) -> str:
     return f"what grows goes into a container of {holder.length} items that will hold at most {holder.bound}"
 
 
-def _leak_reasons(series: Trends, iterations: int) -> tuple[str, ...]:
+def _unexplained(series: Trends) -> list[str]:
+    """The channels outside of the traced heap that grow by more than it explains."""
+    return [
+        name
+        for name, trend in (("native", series.native), ("process", series.process))
+        if trend.shape == "growing" and trend.growth.bytes_per_iteration > UNEXPLAINED * max(series.kept, 0)
+    ]
+
+
+def _grown(series: Trends, growth: Channels) -> tuple[str, ...]:
+    inside = ["retained"] if growth.retained is not None and (series.sites or series.holders) else []
+    return tuple(sorted((*inside, *_unexplained(series)), key=lambda name: -bytes_of(growth, name)))
+
+
+def bytes_of(growth: Channels, channel: str) -> float:
+    """Bytes an iteration of a channel, 0 where it was not read."""
+    found: Growth | None = getattr(growth, channel)
+    return 0.0 if found is None else found.bytes_per_iteration
+
+
+def _outside_reasons(series: Trends) -> list[str]:
+    words = {"native": ("the C heap", series.native), "process": ("the process' own memory", series.process)}
+    return [
+        f"{words[name][0]} grew by {_per_iteration(words[name][1].growth)}, and the traced heap does not explain it"
+        for name in _unexplained(series)
+    ]
+
+
+def _leak_reason(series: Trends, iterations: int) -> str:
     lines = "one line" if len(series.sites) == 1 else f"{len(series.sites)} lines"
     together = f"together {format_bytes(series.kept, signed=True)} an iteration"
-    return (f"the live memory of {lines} rose to the end of {iterations} iterations and was never given back, {together}",)
+    return f"the live memory of {lines} rose to the end of {iterations} iterations and was never given back, {together}"
 
 
 def _holder_reason(holder: GrowingHolder, iterations: int) -> str:

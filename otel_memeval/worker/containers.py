@@ -91,6 +91,11 @@ def bound(container: object) -> int | None:
     return None
 
 
+def hits(container: object) -> int | None:
+    """How often an ``lru_cache`` found what it was asked for; None for other containers."""
+    return int(_cache_info(container).hits) if type(container) is LruCache else None
+
+
 def _subclasses_of_containers() -> frozenset[type]:
     found: set[type] = set()
     queue: list[type] = [subclass for base in _BASES for subclass in base.__subclasses__()]

@@ -131,6 +131,7 @@ def describe_holders(wanted: list[int], scenario_module: str, is_own: Callable[[
     collections.
     """
     from .bounds import bound_of, holds_weakly
+    from .containers import hits
     from .items import lines_of_storage, sites_of
     from .paths import reach, type_name
 
@@ -154,6 +155,7 @@ def describe_holders(wanted: list[int], scenario_module: str, is_own: Callable[[
                 "items_seen": contents[key][0],
                 "items": [(*site, *live) for site, live in contents[key][1].items()],
                 "storage": storage.get(key),
+                "hits": hits(obj),
             }
         )
     return told

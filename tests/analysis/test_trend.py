@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.analysis.trend import kept, longest_stay, mann_kendall_chance, trend_of
+from otel_memeval.analysis.noise import mann_kendall_chance
+from otel_memeval.analysis.trend import Nature, kept, longest_stay, trend_of
 
 FLOOR = 32
+NOISY = Nature(noisy=True)
+REDRAWN = Nature(noisy=True, gathers="redrawn")
 
 
 def levels(*steps: int) -> list[int]:
@@ -53,7 +56,7 @@ def test_shape_of_plain_cases(values: list[int], shape: str) -> None:
 def test_buffer_that_grows_ahead_is_growth() -> None:
     """One block that grows in larger portions at wider spaces is growing; several blocks that do are not told apart."""
     values = levels(*[512] * 6, 1093, 0, 1152, 0, 1152, 0, 1152, 0, 1152, 0, 0, 1728, 0, 0)
-    assert trend_of(values, FLOOR, one_block=True).shape == "growing"
+    assert trend_of(values, FLOOR, Nature(one_block=True)).shape == "growing"
     assert trend_of(values, FLOOR).shape == "undecided"
 
 
@@ -138,7 +141,7 @@ def test_noise_is_not_growth() -> None:
         size = 10 ** chance.uniform(1, 6)
         draw = chance.gauss if number % 2 else chance.uniform
         values = [draw(0, size) for _ in range(21)]
-        growing += trend_of(values, FLOOR, noise="redrawn" if number % 3 else "level").shape == "growing"
+        growing += trend_of(values, FLOOR, NOISY if number % 3 else REDRAWN).shape == "growing"
     assert growing <= 1
 
 
@@ -146,7 +149,7 @@ def test_growth_under_noise_is_found() -> None:
     """A rise of 100 a step is found under noise of its own size in at least 95 of 100 series of 20 steps."""
     chance = random.Random(8)
     found = sum(
-        trend_of([100 * place + chance.gauss(0, 60) for place in range(21)], FLOOR, noise="level").shape == "growing"
+        trend_of([100 * place + chance.gauss(0, 60) for place in range(21)], FLOOR, NOISY).shape == "growing"
         for _ in range(300)
     )
     assert found >= 285

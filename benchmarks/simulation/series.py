@@ -1,0 +1,79 @@
+"""From made-up levels to the evidence of a run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, Work
+
+Random = random.Random
+Levels = Iterator[float]
+Maker = Callable[[Random], Levels]
+"""Makes the levels after each call, without end, from a seeded source of chance."""
+
+Channel = Literal["line", "block", "list", "dict", "native", "process", "peak"]
+"""What the levels are of. line: live bytes of one line. block: the same, and one block. list, dict: items of a container,
+each with a block of one size. native, process: bytes outside of the traced heap. peak: bytes at once."""
+
+OUTSIDE_BYTES = 4_000_000
+"""The C heap of a small agent."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Series of one kind. ``channel``: of what; ``steady_list``: a list gains an item a call beside them."""
+
+    make: Maker
+    channel: Channel = "line"
+    steady_list: bool = False
+    warmup: int | None = None
+    """Warm-up iterations of its own, where it needs more than a run has."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the table."""
+        return f"{self.make.__name__}{'' if self.channel in ('line', 'block') else ' (' + self.channel + ')'}"
+
+    def evidence(self, seed: int, iterations: int, warmup: int) -> Evidence:
+        """What a run with this series alone would have given."""
+        numbers = Random(f"{self.make.__name__} {seed}")
+        levels = self.make(numbers)
+        for _ in range(warmup - 1):
+            next(levels)
+        values = tuple(int(next(levels)) for _ in range(iterations + 1))
+        size = int(10 ** numbers.uniform(1.81, 4)) if self.channel in ("list", "dict") else 1
+        return evidence(values, self.channel, warmup, size, steady_list=self.steady_list)
+
+
+def evidence(
+    values: tuple[int, ...], channel: Channel, warmup: int, item_bytes: int = 1, *, steady_list: bool = False
+) -> Evidence:
+    """The evidence of a run in which nothing but this series moves."""
+    steps = len(values) - 1
+    still = tuple([1_000_000] * (steps + 1))
+    inside = channel in ("line", "block", "list", "dict")
+    live = tuple(value * item_bytes for value in values) if inside else still
+    peak = tuple(1_000 + max(0, after - before) for before, after in pairwise(live))
+    if channel == "peak":
+        peak = values[1:]
+    holders: tuple[HolderSeries, ...] = ()
+    if channel in ("list", "dict"):
+        holders = (HolderSeries(id=1, lengths=values, type=channel),)
+    elif steady_list:
+        holders = (HolderSeries(id=1, lengths=tuple(range(warmup, warmup + steps + 1)), type="list"),)
+    return Evidence(
+        warmup=warmup,
+        failed=0,
+        retained=live,
+        peak=peak,
+        native=tuple(OUTSIDE_BYTES + value for value in values) if channel == "native" else still,
+        process=values if channel == "process" else still,
+        sites={("scenario.py", 1): live} if inside else {},
+        blocks={("scenario.py", 1): 1 if channel == "block" else 10},
+        holders=holders,
+        work=tuple(Work(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=one) for one in peak),
+    )
