@@ -98,7 +98,8 @@ def test_holders_have_a_length_for_every_reading(make_reading: MakeReading) -> N
     collector.iteration(done(3, make_reading(holders=[(77, 5, 9)])))
     collector.iteration(done(4, make_reading()))
     (holder,) = collector.evidence(
-        awaits_nothing=False, told={77: wire.HolderTold(id=77, path=None, type="dict", length=2, bound=64)}
+        awaits_nothing=False,
+        told={77: wire.HolderTold(id=77, path=None, type="dict", length=2, bound=64, items_seen=0, items=[], storage=None)},
     ).holders
     assert (holder.id, holder.lengths, holder.bound) == (77, (4, 4, 5, 9, 9), 64)
     assert collector.evidence(awaits_nothing=False).holders[0].bound is None
