@@ -95,6 +95,7 @@ def main() -> None:
     for name, title, remark in (
         ("packages-confirmed", "The same, without the tool", ""),
         ("simulated", "Simulated series", ""),
+        ("detection", "Iterations that leaks need", ""),
         ("reading", "The price of a reading", READING),
         ("cost", "What measuring costs", ""),
     ):
