@@ -51,7 +51,7 @@ def by_chance(kind: str, *, only_misses: bool = False) -> str:
 
 
 def test_the_type_of_a_container_tells_what_comes_by_chance() -> None:
-    """What is appended leaks; what is keyed may be a cache; an lru_cache that never hit is no cache; else it is not known."""
+    """What is appended leaks; what is keyed may be a cache; an lru_cache without a hit is none."""
     assert by_chance("list") == by_chance("deque") == "leaking"
     assert by_chance("lru_cache", only_misses=True) == "leaking"
     assert by_chance("dict") == by_chance("lru_cache") == by_chance("") == "inconclusive"
