@@ -6,7 +6,6 @@ The public API is what is named here. Importing it needs the standard library on
 
 from otel_memeval.errors import MemevalError, TargetError, UsageError
 from otel_memeval.evaluation import PerformanceEval
+from otel_memeval.version import __version__
 
 __all__ = ["MemevalError", "PerformanceEval", "TargetError", "UsageError", "__version__"]
-
-__version__ = "0.1.0"

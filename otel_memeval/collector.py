@@ -34,6 +34,7 @@ class Collector:
         self._readings: list[wire.Reading] = []
         self._work: list[Work] = []
         self.iterations: list[Iteration] = []
+        self._latest: list[tuple[SiteKey, int, int]] = []
         self._noop_peak_bytes = 0
         self.baseline: Baseline | None = None
 
@@ -107,32 +108,29 @@ class Collector:
         place = len(self._readings)
         self._readings.append(reading)
         self._files.extend(reading.files)
+        self._latest = []
         for number, line, live_bytes, blocks in reading.sites:
             key = (self._files[number], line)
-            self._sites.setdefault(key, []).append((place, live_bytes))
+            changes = self._sites.setdefault(key, [])
+            grown = live_bytes - (changes[-1][1] if changes else 0)
+            if grown > 0:
+                self._latest.append((key, grown, blocks - self._blocks.get(key, 0)))
+            changes.append((place, live_bytes))
             self._blocks[key] = blocks
         for identity, before, now in reading.holders:
-            changes = self._holders.setdefault(identity, [])
-            if not changes or changes[-1][1] != before:
+            lengths = self._holders.setdefault(identity, [])
+            if not lengths or lengths[-1][1] != before:
                 # First seen, or another container at the address of one that is gone.
-                changes[:] = [(0, before)]
-            changes.append((place, now))
+                lengths[:] = [(0, before)]
+            lengths.append((place, now))
 
     def file_numbers(self) -> dict[str, int]:
         """The number that stands for each file when the worker is asked about it."""
         return {file: number for number, file in enumerate(self._files)}
 
-    def latest_changes(self) -> list[tuple[SiteKey, int]]:
-        """Lines whose live bytes the last reading found larger, with how much, largest first."""
-        place = len(self._readings) - 1
-        changes = []
-        for number, line, live_bytes, _ in self._readings[-1].sites:
-            key = (self._files[number], line)
-            history = [value for at, value in self._sites[key] if at < place]
-            grown = live_bytes - (history[-1] if history else 0)
-            if grown > 0:
-                changes.append((key, grown))
-        return sorted(changes, key=lambda change: (-change[1], change[0]))
+    def latest_changes(self) -> list[tuple[SiteKey, int, int]]:
+        """Lines whose live bytes the last reading found larger: how many bytes and blocks more; the most bytes first."""
+        return sorted(self._latest, key=lambda change: (-change[1], change[0]))
 
     def evidence(
         self, *, awaits_nothing: bool, told: Mapping[int, wire.HolderTold] | None = None, left_out: Collection[int] = ()

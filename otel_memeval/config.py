@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
+from otel_memeval.identity import Parent, parse_traceparent
 from otel_memeval.records import Git
 from otel_memeval.redact import secrets_in
 
@@ -21,34 +23,63 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     """Values of the environment that must not be reported."""
     git: Git | None = None
+    parent: Parent | None = None
+    """The span that ``TRACEPARENT`` names."""
 
 
 def from_process() -> Settings:
     """The settings of this process."""
     environment = dict(os.environ)
     folder = os.getcwd()
-    return Settings(environment=environment, folder=folder, secrets=secrets_in(environment), git=_git(folder))
+    return Settings(
+        environment=environment,
+        folder=folder,
+        secrets=secrets_in(environment),
+        git=_git(folder),
+        parent=parse_traceparent(environment.get("TRACEPARENT", "")),
+    )
+
+
+def spool_folder(environment: Mapping[str, str]) -> Path:
+    """Where undelivered telemetry waits: ``MEMEVAL_SPOOL``, else below the user's state folder.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/: a path there that is not absolute is ignored.
+    """
+    if environment.get("MEMEVAL_SPOOL"):
+        return Path(environment["MEMEVAL_SPOOL"])
+    state = environment.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):
+        local = environment.get("LOCALAPPDATA") if os.name == "nt" else None
+        state = local or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return Path(state, "otel-memeval", "spool")
+
+
+def git_remote(folder: str) -> str:
+    """The address of the checkout's remote ``origin``; empty if there is none."""
+    return _said(["git", "-C", folder, "config", "--get", "remote.origin.url"]) or ""
 
 
 def _git(folder: str) -> Git | None:
     """The checkout around ``folder``; None outside of one, or without git."""
-    try:
-        said = subprocess.run(
-            ["git", "--no-optional-locks", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=5,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    said = _said(
+        ["git", "--no-optional-locks", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    )
+    if said is None:
         return None
-    if said.returncode != 0:
-        return None
-    lines = said.stdout.splitlines()
+    lines = said.splitlines()
     heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch.") and " " in line[2:])
     commit = heads.get("branch.oid", "")
     if not commit or commit == "(initial)":
         return None
     return Git(commit=commit, branch=heads.get("branch.head", ""), dirty=any(not line.startswith("#") for line in lines))
+
+
+def _said(command: list[str]) -> str | None:
+    """What a program writes; None if it is not there, fails or hangs."""
+    try:
+        said = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=5, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return said.stdout.strip() if said.returncode == 0 else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from otel_memeval.places import Growing
 from otel_memeval.plan import Plan
-from otel_memeval.records import Iteration
+from otel_memeval.records import Baseline, Iteration, Result
 
 
 class Observer(Protocol):
@@ -14,14 +16,20 @@ class Observer(Protocol):
     def described(self, description: str, plan: Plan) -> None:
         """The scenario is set up, and says what it runs against."""
 
-    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
-        """An iteration is done, of ``total`` (warm-ups included); ``growing``: file, line, bytes more than before."""
+    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
+        """The scenario is set up, and the first reading taken. ``started_at``: of the run, RFC 3339."""
+
+    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
+        """An iteration is done, of ``total`` (warm-ups included); ``growing``: what is larger than before, largest first."""
 
     def extended(self, total: int, why: str) -> None:
         """The run goes on to ``total`` iterations because it is undecided."""
 
     def noted(self, what: str) -> None:
         """Something is done that is not measured."""
+
+    def judged(self, result: Result) -> None:
+        """The run is over; this is all of it."""
 
     def printed(self, output: str) -> None:
         """The end of what the scenario printed, once the run is over."""
@@ -33,7 +41,10 @@ class Silent:
     def described(self, description: str, plan: Plan) -> None:
         """Nothing."""
 
-    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
+    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
+        """Nothing."""
+
+    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
         """Nothing."""
 
     def extended(self, total: int, why: str) -> None:
@@ -44,3 +55,48 @@ class Silent:
 
     def printed(self, output: str) -> None:
         """Nothing."""
+
+    def judged(self, result: Result) -> None:
+        """Nothing."""
+
+
+class Several:
+    """Tells each of several observers."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def described(self, description: str, plan: Plan) -> None:
+        """To each."""
+        for one in self._observers:
+            one.described(description, plan)
+
+    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
+        """To each."""
+        for one in self._observers:
+            one.begun(run_id, started_at, baseline)
+
+    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
+        """To each."""
+        for one in self._observers:
+            one.iterated(iteration, growing, total)
+
+    def extended(self, total: int, why: str) -> None:
+        """To each."""
+        for one in self._observers:
+            one.extended(total, why)
+
+    def noted(self, what: str) -> None:
+        """To each."""
+        for one in self._observers:
+            one.noted(what)
+
+    def printed(self, output: str) -> None:
+        """To each."""
+        for one in self._observers:
+            one.printed(output)
+
+    def judged(self, result: Result) -> None:
+        """To each."""
+        for one in self._observers:
+            one.judged(result)

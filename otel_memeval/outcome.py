@@ -92,12 +92,14 @@ def verdict(
     )
 
 
-def exit_status(results: Sequence[Result], fail_on: Collection[str]) -> int:
-    """The status of a run of one or more evals: the scenario's failure first, then verdicts and limits."""
+def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelivered: bool = False) -> int:
+    """The status of a run of one or more evals: the scenario's failure first, then verdicts and limits, then what an
+    exporter could not deliver.
+    """
     if any(result.failure is not None and result.failure.type == "Interrupted" for result in results):
         return INTERRUPTED
     if any(result.verdict.state == "failed" for result in results):
         return SCENARIO_FAILED
     if any(result.verdict.state in fail_on or result.limits_exceeded for result in results):
         return VERDICT_FAILED
-    return PASSED
+    return NOT_DELIVERED if undelivered else PASSED

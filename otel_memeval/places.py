@@ -8,11 +8,13 @@ from pathlib import Path
 
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
-from otel_memeval.records import Place, Site
+from otel_memeval.records import Place, Record, Site
 from otel_memeval.source import function_at, signature
 
 _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]python3\.\d+t?)[/\\]")
 """Where packages and the standard library are installed, up to the last such folder in a path."""
+
+_MOST_NAMES = 4096
 
 
 def shown_path(file: str, folder: str) -> str:
@@ -29,6 +31,35 @@ def shown_path(file: str, folder: str) -> str:
         return relative
     installed = _INSTALLED.search(file)
     return file[installed.end() :] if installed else file
+
+
+class Growing(Record, frozen=True):
+    """A line that has more alive than after the reading before."""
+
+    file: str
+    """As people read it."""
+    line: int
+    grown_bytes: int
+    grown_blocks: int
+    source: str
+    """The file as the worker named it."""
+
+
+class Functions:
+    """Names of the functions that lines are in; each is looked up once."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._names: dict[tuple[str, int], str] = {}
+
+    def name(self, growing: Growing) -> str:
+        """The qualified name; empty where the source cannot be read."""
+        key = (growing.source, growing.line)
+        if key not in self._names:
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            self._names[key] = _place(key, self._folder)[0].function
+        return self._names[key]
 
 
 def site_record(site: GrowingSite, folder: str) -> Site:

@@ -60,6 +60,15 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=lambda one: (-len(one), one)))
 
 
+_HARMLESS_NAME = re.compile(r"gen_ai\.|llm\.token_count\.")
+"""Conventions whose tokens are counted, not kept secret."""
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether an attribute of this name carries what must not be shown: ``db.password``, ``...header.authorization``."""
+    return _SECRET_NAME.search(name) is not None and _HARMLESS_NAME.match(name) is None
+
+
 def _forms(secret: str) -> Iterator[str]:
     yield secret.strip()
     yield unquote(secret).strip()

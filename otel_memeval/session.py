@@ -22,9 +22,10 @@ from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
 from otel_memeval.explaining import Explainer
 from otel_memeval.holding import MOST_ASKED, Holding
+from otel_memeval.identity import trace_id
 from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
-from otel_memeval.places import shown_path, site_record
+from otel_memeval.places import Growing, shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Failure, Iteration, Result, Run, State
 from otel_memeval.redact import redact
@@ -158,6 +159,8 @@ class Session:
         self._description = one_line(ready.description, self._secrets)
         self._observer.described(self._description, self._plan)
         self._collector.ready(ready)
+        assert self._collector.baseline is not None
+        self._observer.begun(self.run_id, self._started_at.isoformat(), self._collector.baseline)
         total = eval_.iterations
         complete = self._iterate(worker, "warmup", eval_.warmup, total) and self._iterate(worker, "measured", total, total)
         judgement = self._judge()
@@ -213,8 +216,8 @@ class Session:
         growing = []
         if iteration.retained_bytes is not None:
             growing = [
-                (shown_path(file, self._folder), line, grown)
-                for (file, line), grown in self._collector.latest_changes()[: self._plan.top]
+                Growing(file=shown_path(file, self._folder), line=line, grown_bytes=grown, grown_blocks=blocks, source=file)
+                for (file, line), grown, blocks in self._collector.latest_changes()[: self._plan.top]
             ]
         self._observer.iterated(iteration, growing, self._plan.eval.warmup + measured)
 
@@ -275,7 +278,7 @@ class Session:
         iterations = self._collector.iterations
         all_sites = [site_record(site, self._folder) for site in self._attribution.sites(held)]
         holders = self._holding.records(judgement.holders, self._loaded.module)[: self._plan.top]
-        return Result(
+        result = Result(
             run=Run(
                 id=self.run_id,
                 started_at=self._started_at.isoformat(),
@@ -284,6 +287,7 @@ class Session:
                 python=hello.python,
                 platform=hello.platform,
                 description=self._description,
+                trace_id=trace_id(self.run_id, self._settings.parent),
                 git=self._settings.git,
                 packages=self._packages,
                 missing_channels=hello.missing_channels,
@@ -301,6 +305,8 @@ class Session:
             explanation=self._explainer.explanation(self._attribution) if self._options.explain else None,
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
+        self._observer.judged(result)
+        return result
 
 
 def measure(

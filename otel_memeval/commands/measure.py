@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -14,6 +14,8 @@ from otel_memeval.commands.options import Size, Verdicts
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
+    from otel_memeval.commands.exporting import Exporting
+    from otel_memeval.config import Settings
     from otel_memeval.plan import Options
     from otel_memeval.records import Result
 
@@ -25,12 +27,17 @@ that the module defines, else its function `run` (with `setup`, `teardown` and
 `describe`, if it has them).
 
 \b
-Commands: otel-memeval schema   prints the JSON Schema of the result.
+Commands: otel-memeval replay   sends the telemetry that was not delivered;
+          otel-memeval schema   prints the JSON Schema of the result.
+
+\b
+OTEL_EXPORTER_OTLP_ENDPOINT and the other standard variables say where spans,
+metrics and log records go. Nothing is sent where none is set.
 
 \b
 Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
-timed out); 130 interrupted. What was measured is reported in any case."""
+timed out); 4 measured, but telemetry was not delivered; 130 interrupted. What was measured is reported in any case."""
 
 
 @click.command(
@@ -57,6 +64,13 @@ timed out); 130 interrupted. What was measured is reported in any case."""
 )
 @click.option("--json", "json_path", metavar="PATH", help="Write the result; `-` is standard output, and nothing else is.")
 @click.option("--python", metavar="PATH", help="The interpreter that the scenario runs in.  [default: this one]")
+@click.option(
+    "--events",
+    type=click.Choice(["span", "log", "both"]),
+    default="span",
+    show_default=True,
+    help="Lines that grow are sent as events of spans, as log records, or both.",
+)
 @click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
 @click.option(
     "--no-deeper-look",
@@ -87,6 +101,7 @@ def measure_command(
     fail_on: tuple[str, ...],
     json_path: str | None,
     python: str | None,
+    events: Literal["span", "log", "both"],
     keep_going: bool,
     no_deeper_look: bool,
     explain: bool,
@@ -96,6 +111,8 @@ def measure_command(
     debug: bool,
 ) -> int:
     """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
+    from otel_memeval.commands.exporting import Exporting
+    from otel_memeval.config import from_process
     from otel_memeval.outcome import exit_status
     from otel_memeval.plan import Options
 
@@ -124,12 +141,15 @@ def measure_command(
     if json_path is not None and json_path != "-":
         _require_writable(json_path)
     results: list[Result] = []
+    settings = from_process()
+    exporting = Exporting(settings, events, fail_on)
+    shown = _Shown(quiet=quiet, debug=debug, on_stderr=json_path == "-")
     try:
-        _measure_all(targets, options, results, in_process=in_process, quiet=quiet, debug=debug, to_stdout=json_path == "-")
+        _measure_all(targets, options, settings, results, exporting, shown, in_process=in_process)
     finally:  # also when a later target cannot be loaded
         if json_path is not None and (results or sys.exc_info()[0] is None):
             _write_json(json_path, results)
-    return exit_status(results, fail_on)
+    return exit_status(results, fail_on, undelivered=exporting.undelivered)
 
 
 def _require_writable(path: str) -> None:
@@ -140,45 +160,59 @@ def _require_writable(path: str) -> None:
         raise UsageError(f"--json {path}: this is a folder", "name a file in it")
 
 
+class _Shown(NamedTuple):
+    """What a person wants to see."""
+
+    quiet: bool
+    debug: bool
+    on_stderr: bool
+    """Standard output is for the result."""
+
+
 def _measure_all(
     targets: tuple[str, ...],
     options: Options,
+    settings: Settings,
     results: list[Result],
+    exporting: Exporting,
+    shown: _Shown,
     *,
     in_process: bool,
-    quiet: bool,
-    debug: bool,
-    to_stdout: bool,
 ) -> None:
-    """Measure and report each target, into ``results`` as they come; an interruption ends the rest."""
-    from otel_memeval.config import from_process
-    from otel_memeval.exporters.console import Report, make_console, print_report, print_verdict
+    """Measure, report and export each target, into ``results`` as they come; an interruption ends the rest."""
+    from otel_memeval.exporters.console import Report, make_console, print_note, print_report, print_verdict
     from otel_memeval.exporters.progress import TerminalObserver
     from otel_memeval.in_process import measure_in_process
     from otel_memeval.observer import Observer
     from otel_memeval.session import measure
 
-    settings = from_process()
-    out, err = make_console(stderr=to_stdout), make_console(stderr=True)
+    out, err = make_console(stderr=shown.on_stderr), make_console(stderr=True)
 
     def report(result: Result) -> None:
         results.append(result)
-        if quiet:
+        if shown.quiet:
             print_verdict(out, result)
         else:
             print_report(out, result, Report())
 
     def observer_for(target: str) -> Observer:
-        return TerminalObserver(target, out, err, quiet=quiet, debug=debug)
+        return exporting.watching(TerminalObserver(target, out, err, quiet=shown.quiet, debug=shown.debug))
 
-    for target in targets:
-        if in_process:
-            report(measure_in_process(target, options, observer_for(target), settings))
-        else:
-            measure(target, options, observer_for, settings, report)
-        failure = results[-1].failure
-        if failure is not None and failure.type == "Interrupted":
-            break
+    try:
+        for target in targets:
+            if in_process:
+                report(measure_in_process(target, options, observer_for(target), settings))
+            else:
+                measure(target, options, observer_for, settings, report)
+            failure = results[-1].failure
+            if failure is not None and failure.type == "Interrupted":
+                break
+    finally:
+        exporting.close()
+        for line in exporting.lines:
+            print_note(err, line)
+        if exporting.hint and results and not shown.quiet:
+            print_note(err, exporting.hint)
 
 
 def _write_json(path: str, results: list[Result]) -> None:

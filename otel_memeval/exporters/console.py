@@ -83,6 +83,11 @@ def _print_line(console: Console, line: Text) -> None:
     console.print(line, soft_wrap=not console.is_terminal)
 
 
+def print_note(console: Console, text: str) -> None:
+    """One quiet line beside the report."""
+    _print_line(console, Text(visible(text), style="dim"))
+
+
 def print_verdict(console: Console, result: Result) -> None:
     """One line: the eval, its state, the sentence; then one for each limit that was passed."""
     state = result.verdict.state

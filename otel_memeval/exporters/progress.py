@@ -7,8 +7,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from otel_memeval.exporters.explained import shown
+from otel_memeval.places import Growing
 from otel_memeval.plan import Plan
-from otel_memeval.records import Iteration
+from otel_memeval.records import Baseline, Iteration, Result
 from otel_memeval.redact import visible
 from otel_memeval.units import format_bytes
 
@@ -48,7 +49,10 @@ class TerminalObserver:
             total = plan.eval.warmup + plan.eval.iterations
             self._task = self._progress.add_task("iteration", total=total, retained="")
 
-    def iterated(self, iteration: Iteration, growing: list[tuple[str, int, int]], total: int) -> None:
+    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
+        """Nothing: ``described`` has said it."""
+
+    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
         """Moves the bar; with ``--debug``, the lines that are larger than before this iteration."""
         if self._progress is not None:
             retained = f"{format_bytes(iteration.retained_bytes)} retained" if iteration.retained_bytes else ""
@@ -57,8 +61,9 @@ class TerminalObserver:
             what = "warm-up" if iteration.phase == "warmup" else "iteration"
             error = f": {visible(f'{iteration.error.type}: {iteration.error.message}')}" if iteration.error else ""
             self._err.print(Text(f"{what} {iteration.index}{error}"), soft_wrap=True)
-            for file, line, grown in growing:
-                self._err.print(Text(f"  {format_bytes(grown, signed=True):>11}  {shown(file)}:{line}"), soft_wrap=True)
+            for one in growing:
+                grown = format_bytes(one.grown_bytes, signed=True)
+                self._err.print(Text(f"  {grown:>11}  {shown(one.file)}:{one.line}"), soft_wrap=True)
 
     def extended(self, total: int, why: str) -> None:
         """Says that the run goes on."""
@@ -82,6 +87,9 @@ class TerminalObserver:
         self._err.print(Text(heading, style="dim"), soft_wrap=True)
         for line in shown:
             self._err.print(Text(f"  | {visible(line)}"), soft_wrap=True)
+
+    def judged(self, result: Result) -> None:
+        """Nothing: the report follows."""
 
     def close(self) -> None:
         """Takes the bar away."""

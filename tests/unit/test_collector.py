@@ -83,8 +83,8 @@ def test_the_latest_changes_are_what_grew_most(make_reading: MakeReading) -> Non
     """After each reading: lines that are larger than before it, largest first, and none that shrank."""
     collector = Collector(())
     collector.ready(ready(make_reading(files=["a.py"], sites=[(0, 1, 10, 1), (0, 2, 10, 1)])))
-    collector.iteration(done(1, make_reading(sites=[(0, 1, 15, 1), (0, 2, 5, 1), (0, 3, 7, 1)])))
-    assert collector.latest_changes() == [(("a.py", 3), 7), (("a.py", 1), 5)]
+    collector.iteration(done(1, make_reading(sites=[(0, 1, 15, 1), (0, 2, 5, 1), (0, 3, 7, 2)])))
+    assert collector.latest_changes() == [(("a.py", 3), 7, 2), (("a.py", 1), 5, 0)]
     collector.iteration(done(2, make_reading()))
     assert collector.latest_changes() == []
 

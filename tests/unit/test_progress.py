@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from otel_memeval.exporters.progress import TerminalObserver
+from otel_memeval.places import Growing
 from otel_memeval.plan import Plan
 from otel_memeval.records import Eval, Failure, Iteration, Limits
 
@@ -83,9 +84,13 @@ def test_the_bar_moves_on_a_terminal_only(make_iteration: MakeIteration) -> None
         assert not bar or err.endswith("\x1b[2K")  # the line is erased
 
 
+def grown(file: str, line: int, size: int) -> Growing:
+    return Growing(file=file, line=line, grown_bytes=size, grown_blocks=1, source=file)
+
+
 def test_debug_shows_growing_lines(make_iteration: MakeIteration) -> None:
     """With --debug, or the eval's debug_mode, every iteration tells its growing lines and its error, on stderr."""
-    growing = [("m.py", 3, 4096), ("n.py", 14, 10)]
+    growing = [grown("m.py", 3, 4096), grown("n.py", 14, 10)]
     expected = "iteration 2: ValueError: no\n    +4.00 KiB  m.py:3\n        +10 B  n.py:14\n"
     error = Failure(type="ValueError", message="no")
     for screen, plan in [(Screen(debug=True), planned()), (Screen(), planned(debug=True))]:
@@ -149,7 +154,7 @@ def test_nothing_of_the_scenarios_reaches_the_terminal_raw(text: str, is_termina
     screen.observer.described("", planned(text, progress=False))
     error = Failure(type=text, message=text)
     iteration = Iteration(index=1, phase="measured", started_at="", duration_seconds=0.0, status="error", error=error)
-    screen.observer.iterated(iteration, [(text, 1, 1)], 1)
+    screen.observer.iterated(iteration, [grown(text, 1, 1)], 1)
     screen.observer.extended(2, text)
     screen.observer.printed(text)
     for written in screen.texts():

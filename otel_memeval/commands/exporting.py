@@ -1,0 +1,59 @@
+"""What leaves a measuring command: opened when something is configured, closed with a word on what did not arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal
+
+from otel_memeval.config import Settings, spool_folder
+from otel_memeval.exporters.otlp.settings import OtlpSettings, read
+from otel_memeval.observer import Observer, Several
+from otel_memeval.outcome import PASSED, exit_status
+from otel_memeval.records import Result
+
+if TYPE_CHECKING:
+    from otel_memeval.exporters.otlp.exporter import OtlpExporter
+
+HINT = "nothing was sent; OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318 sends runs to a tracing backend"
+_DECIDING = (
+    "OTEL_EXPORTER_OTLP_",
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_LOGS_EXPORTER",
+)
+
+
+class Exporting:
+    """The exporters of one command. ``lines`` are for a person, after ``close``."""
+
+    def __init__(self, settings: Settings, events: Literal["span", "log", "both"], fail_on: Collection[str]) -> None:
+        otlp = read(settings.environment)
+        self._otlp = _open(settings, otlp, events, fail_on) if otlp.signals else None
+        self.lines = list(otlp.warnings)
+        self.undelivered = False
+        decided = any(value and name.startswith(_DECIDING) for name, value in settings.environment.items())
+        self.hint = "" if decided else HINT
+        """How to send something, where nobody has said anything about it."""
+
+    def watching(self, terminal: Observer) -> Observer:
+        """Who watches a run: the terminal, and what sends."""
+        return terminal if self._otlp is None else Several([terminal, self._otlp])
+
+    def close(self) -> None:
+        """Send what is left. Takes two seconds at most when nothing answers."""
+        if self._otlp is not None:
+            delivered = self._otlp.close()
+            self.lines.extend(delivered.lines)
+            self.undelivered = delivered.undelivered
+
+
+def _open(
+    settings: Settings, otlp: OtlpSettings, events: Literal["span", "log", "both"], fail_on: Collection[str]
+) -> OtlpExporter:
+    from otel_memeval.exporters.otlp.exporter import OtlpExporter
+
+    def passed(result: Result) -> bool:
+        return exit_status([result], fail_on) == PASSED
+
+    return OtlpExporter(settings, otlp, spool_folder(settings.environment), events, passed)

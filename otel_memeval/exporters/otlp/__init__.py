@@ -1,0 +1,1 @@
+"""Spans, metrics and logs over OTLP, so that nothing is lost: spool first, then the receiver's answer."""

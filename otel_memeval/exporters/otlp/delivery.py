@@ -1,0 +1,168 @@
+"""From single spans, metrics and records to delivered batches: gathered, written to the spool, sent, taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+from otel_memeval.exporters.otlp import spool as files
+from otel_memeval.exporters.otlp.locking import Locked
+from otel_memeval.exporters.otlp.messages import encode_line, wrap
+from otel_memeval.exporters.otlp.sender import Batch, Sender
+from otel_memeval.exporters.otlp.settings import OtlpSettings, shown_address
+from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.values import Json
+
+GRACE_SECONDS = 1.3
+"""How long the end of a run waits for a receiver that delivers nothing."""
+MOST_SECONDS = 10.0
+"""How long it waits for one that does."""
+_ITEMS: dict[Signal, str] = {"traces": "spans", "metrics": "metrics", "logs": "log records"}
+MOST_IN_MEMORY = 8
+"""Batches of a signal that wait although the spool has no room."""
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """How it went: one line for each thing that a person should know, and whether something did not arrive."""
+
+    lines: tuple[str, ...] = ()
+    undelivered: bool = False
+
+
+class Delivery:
+    """One process' way out. All methods but ``close`` take well under a millisecond."""
+
+    def __init__(self, settings: OtlpSettings, spool_root: Path, run_id: str) -> None:
+        self._settings = settings
+        self._root = spool_root
+        self._run_id = run_id
+        self._lock = threading.Lock()
+        self._gathered: dict[Signal, dict[tuple[bytes, bytes], list[msgspec.Raw]]] = {}
+        self._counts: dict[Signal, int] = {}
+        self._spool: files.RunSpool | None = None
+        self._spool_problem = ""
+        self._lost = 0
+        self._encoder = msgspec.json.Encoder()
+        self._senders = {
+            signal: Sender(signal, destination, self._settle) for signal, destination in settings.destinations.items()
+        }
+        self._stopped = threading.Event()
+        self._timer = threading.Thread(target=self._flush_in_time, name="otlp-flush", daemon=True)
+        self._timer.start()
+
+    @property
+    def failures(self) -> int:
+        """Requests so far that were no delivery."""
+        return sum(sender.state.failures for sender in self._senders.values())
+
+    def add(self, signal: Signal, item: Json, resource: bytes, scope: bytes) -> None:
+        """Take one span, metric or record, with its resource and scope as JSON."""
+        if signal not in self._settings.signals:
+            return
+        raw = msgspec.Raw(self._encoder.encode(item))
+        with self._lock:
+            self._gathered.setdefault(signal, {}).setdefault((resource, scope), []).append(raw)
+            self._counts[signal] = self._counts.get(signal, 0) + 1
+            full = self._counts[signal] >= self._settings.batch
+        if full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what was gathered."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, {}
+            counts, self._counts = self._counts, {}
+            for signal, groups in gathered.items():
+                line = encode_line(wrap(signal, groups))
+                if signal in self._settings.console:
+                    sys.stdout.write(line.decode("utf-8"))
+                    sys.stdout.flush()
+                if signal in self._senders:
+                    self._hand_on(signal, line, counts[signal])
+
+    def _hand_on(self, signal: Signal, line: bytes, count: int) -> None:
+        try:
+            if self._spool is None and not self._spool_problem:
+                self._spool = files.RunSpool(self._root, self._settings.spool_bytes, self._run_id)
+            if self._spool is not None:
+                self._senders[signal].put(Batch(count=count, path=self._spool.put(signal, line)))
+                return
+        except files.SpoolFull:
+            size = self._settings.spool_bytes
+            self._spool_problem = f"the spool {self._root} is full ({size} bytes); otel-memeval replay makes room"
+        except (OSError, Locked) as error:
+            self._spool_problem = f"the spool {self._root} cannot be written ({type(error).__name__}: {error})"
+        if len(self._senders[signal].waiting) < MOST_IN_MEMORY:
+            self._senders[signal].put(Batch(count=count, line=line))
+        else:
+            self._lost += count
+
+    def _settle(self, batch: Batch, done: bool) -> None:
+        """In a sender's thread: the batch was answered."""
+        if batch.path is None or self._spool is None:
+            return
+        with contextlib.suppress(OSError), self._lock:
+            if done:
+                self._spool.delivered(batch.path)
+            else:
+                files.set_aside(batch.path)
+
+    def _flush_in_time(self) -> None:
+        while not self._stopped.wait(max(self._settings.delay_seconds, 0.1)):
+            self.flush()
+
+    def close(self) -> Delivered:
+        """Send what is left, within the time that a run may take longer, and say what became of all."""
+        self._stopped.set()
+        self.flush()
+        start = time.monotonic()
+        senders = list(self._senders.values())
+        for sender in senders:
+            sender.begin_closing()
+        while not all(sender.join(0) for sender in senders):
+            now = time.monotonic()
+            latest = max([start, *(sender.state.last_delivery for sender in senders)])
+            if now - latest > GRACE_SECONDS or now - start > MOST_SECONDS:
+                break
+            time.sleep(0.005)
+        for sender in senders:
+            sender.cancel()
+        with self._lock:
+            if self._spool is not None:
+                self._spool.close()
+        return self._report()
+
+    def _report(self) -> Delivered:
+        lines = []
+        undelivered = bool(self._lost)
+        for signal, sender in self._senders.items():
+            state = sender.state
+            waiting = sender.waiting
+            address = shown_address(self._settings.destinations[signal].endpoint)
+            kept = sum(batch.count for batch in waiting if batch.path is not None)
+            lost = sum(batch.count for batch in waiting if batch.path is None)
+            self._lost += lost
+            if waiting:
+                undelivered = True
+                reason = state.reason or "no answer in time"
+                lines.append(f"{signal} were not delivered to {address}: {reason}")
+            if kept:
+                lines.append(f"{kept} {_ITEMS[signal]} wait in {self._root}; to send them: otel-memeval replay")
+            if state.rejected:
+                undelivered = True
+                kept_in = "" if self._spool is None else f"; the batches are kept in {self._spool.folder}"
+                lines.append(f"{address} rejected {state.rejected} {_ITEMS[signal]}: {state.reason}{kept_in}")
+            if state.unknown_signal:
+                variable = f"OTEL_{signal.upper()}_EXPORTER=none"
+                lines.append(f"{address} takes no {signal} ({state.reason}); {variable} says not to send them")
+        if self._spool_problem:
+            lines.append(self._spool_problem)
+        if self._lost:
+            undelivered = True
+            lines.append(f"{self._lost} spans, metrics or records are lost")
+        return Delivered(lines=tuple(lines), undelivered=undelivered)

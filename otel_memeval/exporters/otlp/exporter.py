@@ -1,0 +1,223 @@
+"""A run's iterations, as they come, and its verdict, out over OTLP. Watches one run after the other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from opentelemetry.context import Context
+from opentelemetry.trace import Span
+
+from otel_memeval import telemetry
+from otel_memeval.config import Settings
+from otel_memeval.exporters.otlp import describe
+from otel_memeval.exporters.otlp.delivery import Delivered, Delivery
+from otel_memeval.exporters.otlp.logs import event_record, verdict_record
+from otel_memeval.exporters.otlp.metrics import Accounts, Moment, gauges
+from otel_memeval.exporters.otlp.resource import resource_values, steady
+from otel_memeval.exporters.otlp.scenario import Sieve
+from otel_memeval.exporters.otlp.settings import OtlpSettings
+from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent
+from otel_memeval.exporters.otlp.values import Json, attributes
+from otel_memeval.identity import iteration_span_id, run_span_id, trace_id
+from otel_memeval.places import Functions, Growing
+from otel_memeval.plan import Plan
+from otel_memeval.records import Baseline, Iteration, Result
+from otel_memeval.redact import redact
+from otel_memeval.version import __version__
+
+Events = Literal["span", "log", "both"]
+
+
+class _Run(msgspec.Struct, kw_only=True):
+    """The run that is being told."""
+
+    id: str
+    trace_id: str
+    eval_name: str
+    start: int
+    span: Span
+    retained_bytes: int | None
+    """As the last reading found it."""
+    heard: int = 0
+    """Iterations."""
+    end: int = 0
+
+
+class OtlpExporter:
+    """The way out of one command; an observer of each of its runs. ``passed`` says whether a result passes.
+
+    Nothing is opened before the first run is under way: what is measured in this process does not see it.
+    """
+
+    def __init__(
+        self, settings: Settings, otlp: OtlpSettings, spool: Path, events: Events, passed: Callable[[Result], bool]
+    ) -> None:
+        self._settings = settings
+        self._otlp = otlp
+        self._spool = spool
+        self._events: Events = events
+        self._passed = passed
+        self._functions = Functions(settings.folder)
+        self._masked = lru_cache(maxsize=1024)(lambda text: redact(text, settings.secrets))
+        self._sieve = Sieve(settings.secrets, capture_content=otlp.capture_content)
+        self._parent: Context | None = None
+        self._delivery: Delivery | None = None
+        self._plan: Plan | None = None
+        self._run: _Run | None = None
+
+    def described(self, description: str, plan: Plan) -> None:  # noqa: ARG002 - as an Observer
+        """Takes the eval's name."""
+        self._plan = plan
+
+    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
+        """Starts the run's span."""
+        assert self._plan is not None
+        self._start(run_id, self._plan.eval.name, started_at, baseline)
+
+    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:  # noqa: ARG002
+        """One iteration, as a span."""
+        if self._run is not None:
+            self._iteration(self._run, iteration, growing)
+
+    def extended(self, total: int, why: str) -> None:
+        """Nothing: the spans tell."""
+
+    def noted(self, what: str) -> None:
+        """Nothing: what is not measured is not sent."""
+
+    def printed(self, output: str) -> None:
+        """Nothing: what a scenario prints is not sent."""
+
+    def scenario_spans(self, spans: Iterable[Mapping[str, object]]) -> None:
+        """Spans that the scenario finished, as OTLP-JSON, each with its own ``scope`` (name, version) and ``resource``
+        (attributes).
+
+        Prompts and completions are left out unless they may be sent; secrets are masked.
+        """
+        if self._run is None or not self._run.span.get_span_context().trace_flags.sampled:
+            return
+        for given in spans:
+            span = self._sieve.span(given)
+            if span is not None:
+                resource = self._sieve.resource(given.get("resource"))
+                scope = self._sieve.scope(given.get("scope"))
+                self._add("traces", span, resource or self._resource, scope or self._scope)
+
+    def judged(self, result: Result) -> None:
+        """The verdict: ends the run's span, and sends metrics and the log record."""
+        run = self._run or self._start(result.run.id, result.eval.name, result.run.started_at, result.baseline)
+        for iteration in result.iterations[run.heard :]:  # an interruption came before they were told
+            self._iteration(run, iteration, [])
+        passed = self._passed(result)
+        end = max(later(run.start, result.run.duration_seconds), run.end)
+        values = self._fit(describe.run_values(result, passed=passed))
+        evaluation = self._fit(describe.evaluation_values(result))
+        run.span.set_attributes(values)  # type: ignore[arg-type]
+        error = describe.run_error(result, passed=passed)
+        self._spans.end(
+            run.span, end, self._on_span([Event(telemetry.EVALUATION_EVENT, evaluation, end)]), self._error(error)
+        )
+        span_id = run_span_id(run.id)
+        common = self._fit(describe.common_values(run.id, run.eval_name))
+        if self._events != "span":
+            self._log(event_record(telemetry.EVALUATION_EVENT, end, run.trace_id, span_id, {**common, **evaluation}))
+        self._log(verdict_record(result, end, run.trace_id, span_id, {**common, **values}, passed=passed))
+        self._tell_metrics(result, end, passed=passed)
+        self._run = None
+
+    def close(self) -> Delivered:
+        """Send what is left, and say what became of it all; takes two seconds at most when nothing answers."""
+        return Delivered() if self._delivery is None else self._delivery.close()
+
+    def _open(self, run_id: str) -> None:
+        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # what matters is said by this tool
+        values = self._fit(resource_values(self._settings))
+        self._resource = msgspec.json.encode({"attributes": attributes(values)})
+        self._steady_resource = msgspec.json.encode({"attributes": attributes(steady(values))})
+        self._scope = msgspec.json.encode({"name": telemetry.SCOPE, "version": __version__})
+        self._spans = Spans(self._otlp, lambda span: self._add("traces", span, self._resource, self._scope))
+        self._accounts = Accounts(time.time_ns(), delta=self._otlp.delta)
+        tracestate = self._settings.environment.get("TRACESTATE", "")
+        self._parent = remote_parent(self._settings.parent, tracestate)
+        self._delivery = Delivery(self._otlp, self._spool, run_id)
+
+    def _start(self, run_id: str, eval_name: str, started_at: str, baseline: Baseline | None) -> _Run:
+        if self._delivery is None:
+            self._open(run_id)
+        trace = trace_id(run_id, self._settings.parent)
+        start = at(started_at, time.time_ns())
+        common = self._fit(describe.common_values(run_id, eval_name))
+        name = self._masked(telemetry.span_name(telemetry.RUN_SPAN, eval_name))
+        self._run = _Run(
+            id=run_id,
+            trace_id=trace,
+            eval_name=eval_name,
+            start=start,
+            span=self._spans.begin(name, trace, run_span_id(run_id), start, common, self._parent),
+            retained_bytes=None if baseline is None else baseline.retained_bytes,
+        )
+        return self._run
+
+    def _iteration(self, run: _Run, iteration: Iteration, growing: list[Growing]) -> None:
+        run.heard += 1
+        retained, before = iteration.retained_bytes, run.retained_bytes
+        grown = None if retained is None or before is None else retained - before
+        run.retained_bytes = before if retained is None else retained
+        start = max(at(iteration.started_at, run.end or run.start), run.start)
+        end = later(start, iteration.duration_seconds)
+        run.end = max(run.end, end)
+        span_id = iteration_span_id(run.id, iteration.phase, iteration.index)
+        common = self._fit(describe.common_values(run.id, run.eval_name))
+        values = self._fit(describe.iteration_values(iteration, grown))
+        name = self._masked(telemetry.span_name(telemetry.ITERATION_SPAN, run.eval_name))
+        span = self._spans.begin(name, run.trace_id, span_id, start, {**common, **values}, child_of(run.span))
+        sampled = span.get_span_context().trace_flags.sampled
+        # As many as a span holds: beyond that the SDK would drop the first, which are the largest.
+        events = [
+            Event(telemetry.GROWTH_EVENT, self._fit(describe.growth_values(one, rank, self._functions.name(one))), end)
+            for rank, one in enumerate(growing[: self._otlp.limits.events], 1)
+        ]
+        self._spans.end(span, end, self._on_span(events), self._error(describe.iteration_error(iteration)))
+        if self._events != "span":
+            for event in events:
+                self._log(event_record(event.name, end, run.trace_id, span_id, {**common, **event.values}))
+        exemplar = Moment(at=end, trace_id=run.trace_id, span_id=span_id) if sampled and self._otlp.exemplars else None
+        self._accounts.iteration(run.eval_name, iteration, exemplar)
+
+    def _tell_metrics(self, result: Result, now: int, *, passed: bool) -> None:
+        assert self._delivery is not None
+        self._accounts.count(telemetry.RUNS_TOTAL, {"eval": result.eval.name, "state": result.verdict.state})
+        self._accounts.export_failures("otlp", self._delivery.failures)
+        for metric in [*gauges(result, now, passed=passed), *self._accounts.tell(now)]:
+            self._add("metrics", metric, self._steady_resource, self._scope)
+
+    def _on_span(self, events: list[Event]) -> list[Event]:
+        return [] if self._events == "log" else events
+
+    def _log(self, record: Json) -> None:
+        self._add("logs", record, self._resource, self._scope)
+
+    def _add(self, signal: Signal, item: Json, resource: bytes, scope: bytes) -> None:
+        assert self._delivery is not None
+        self._delivery.add(signal, item, resource, scope)
+
+    def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Attributes without secrets."""
+        return {
+            name: self._masked(value)
+            if isinstance(value, str)
+            else [self._masked(str(one)) for one in value]
+            if isinstance(value, (list, tuple))
+            else value
+            for name, value in values.items()
+        }
+
+    def _error(self, error: describe.Error | None) -> describe.Error | None:
+        return None if error is None else (self._masked(error[0]), self._masked(error[1]))

@@ -1,0 +1,292 @@
+"""What the ``OTEL_*`` variables ask for, read as the specification says. Pure.
+
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/. A value that cannot be used is as good as none: the default
+holds, and one line says so. An empty variable is not set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from otel_memeval.exporters.otlp.signals import SIGNALS, Signal
+from otel_memeval.redact import redact
+
+Protocol = Literal["grpc", "http/protobuf"]
+Compression = Literal["none", "gzip", "deflate"]
+
+_PORTS: dict[Protocol, str] = {"grpc": "http://localhost:4317", "http/protobuf": "http://localhost:4318"}
+DEFAULT_TIMEOUT_SECONDS = 10.0
+DEFAULT_SPOOL_BYTES = 64 << 20
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one signal goes. ``endpoint``: a whole URL over HTTP, ``host:port`` over gRPC."""
+
+    protocol: Protocol
+    endpoint: str
+    own_endpoint: bool = False
+    """The endpoint was named for this signal, and not for all."""
+    insecure: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    compression: Compression = "none"
+    certificate: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a span may hold; None: no limit."""
+
+    attributes: int = 128
+    event_attributes: int = 128
+    link_attributes: int = 128
+    events: int = 128
+    links: int = 128
+    value_length: int | None = None
+
+
+class OtlpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the variables decide. A signal that goes nowhere is not in ``destinations``."""
+
+    destinations: dict[Signal, Destination] = {}
+    console: frozenset[Signal] = frozenset()
+    sampler: str = "parentbased_always_on"
+    sampler_argument: float = 1.0
+    limits: Limits = Limits()
+    batch: int = 512
+    delay_seconds: float = 5.0
+    delta: bool = False
+    """Metrics as changes since the last time, rather than since the beginning."""
+    exemplars: bool = True
+    capture_content: bool = False
+    """Prompts and completions may be sent."""
+    spool_bytes: int = DEFAULT_SPOOL_BYTES
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def signals(self) -> frozenset[Signal]:
+        """Signals that are made."""
+        return frozenset(self.destinations) | self.console
+
+
+class _Reader:
+    """The variables, one at a time, and what was wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.warnings: list[str] = []
+
+    def text(self, *names: str) -> tuple[str, str]:
+        """The first of the variables that is set, with its name."""
+        for name in names:
+            value = self._environment.get(name, "").strip()
+            if value:
+                return name, value
+        return names[-1], ""
+
+    def warn(self, name: str, value: str, why: str) -> None:
+        shown = redact(value, ())[:80]
+        self.warnings.append(f"{name}={shown}: {why}")
+
+    def number(self, name: str, default: int, least: int = 0) -> int:
+        _, value = self.text(name)
+        if not value:
+            return default
+        if value.isascii() and value.isdigit() and int(value[:18]) >= least:
+            return int(value[:18])
+        self.warn(name, value, f"not a whole number of {least} or more; {default} is used")
+        return default
+
+    def choice(self, names: tuple[str, ...], allowed: Mapping[str, str], default: str) -> str:
+        name, value = self.text(*names)
+        if not value:
+            return default
+        if value.lower() in allowed:
+            return allowed[value.lower()]
+        self.warn(name, value, f"not one of {', '.join(allowed)}; {default} is used")
+        return default
+
+    def true(self, *names: str) -> bool:
+        name, value = self.text(*names)
+        if value.lower() not in ("", "true", "false"):
+            self.warn(name, value, "neither true nor false; false is used")
+        return value.lower() == "true"
+
+
+def read(environment: Mapping[str, str]) -> OtlpSettings:
+    """The settings; with ``destinations`` and ``console`` empty where nothing is configured, or the SDK is disabled."""
+    reader = _Reader(environment)
+    if reader.true("OTEL_SDK_DISABLED"):
+        return OtlpSettings(warnings=tuple(reader.warnings))
+    destinations: dict[Signal, Destination] = {}
+    console = set()
+    for signal in SIGNALS:
+        exporters = _exporters(reader, signal)
+        if "console" in exporters:
+            console.add(signal)
+        if "otlp" in exporters:
+            found = _destination(reader, signal)
+            if found is not None:
+                destinations[signal] = found
+    if not destinations and not console:
+        return OtlpSettings(warnings=tuple(reader.warnings))
+    sampler, argument = _sampler(reader)
+    return OtlpSettings(
+        destinations=destinations,
+        console=frozenset(console),
+        sampler=sampler,
+        sampler_argument=argument,
+        limits=_limits(reader),
+        batch=reader.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, least=1),
+        delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
+        delta=_choice_of_temporality(reader),
+        exemplars=_exemplars(reader),
+        capture_content=_capture(reader),
+        spool_bytes=reader.number("MEMEVAL_SPOOL_BYTES", DEFAULT_SPOOL_BYTES),
+        warnings=tuple(reader.warnings),
+    )
+
+
+def _exporters(reader: _Reader, signal: Signal) -> set[str]:
+    """``otlp``, ``console``, both or none. Without a variable: OTLP if an endpoint is named that this signal goes to."""
+    name, value = reader.text(f"OTEL_{signal.upper()}_EXPORTER")
+    if not value:
+        _, endpoint = reader.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        return {"otlp"} if endpoint else set()
+    named = {part.strip().lower() for part in value.split(",") if part.strip()}
+    unknown = named - {"otlp", "console", "none"}
+    if unknown:
+        reader.warn(name, value, "this tool has otlp, console and none; the others are left out")
+    return named - {"none"}
+
+
+def _destination(reader: _Reader, signal: Signal) -> Destination | None:
+    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_"
+
+    def names(end: str) -> tuple[str, str]:
+        return own + end, f"OTEL_EXPORTER_OTLP_{end}"
+
+    protocols = {"grpc": "grpc", "http/protobuf": "http/protobuf"}
+    protocol: Protocol = (
+        "grpc" if reader.choice(names("PROTOCOL"), protocols, "http/protobuf") == "grpc" else "http/protobuf"
+    )
+    compressions = {"none": "none", "gzip": "gzip", **({} if protocol == "grpc" else {"deflate": "deflate"})}
+    compression = reader.choice(names("COMPRESSION"), compressions, "none")
+    name, endpoint = reader.text(*names("ENDPOINT"))
+    url = _url(endpoint or _PORTS[protocol], protocol)
+    if url is None:
+        reader.warn(name, endpoint, f"not an address; {signal} are not sent. Write http://HOST:PORT")
+        return None
+    insecure = False
+    if protocol == "grpc":
+        insecure = url.startswith("http:") or ("://" not in url and reader.true(*names("INSECURE")))
+        url = urlsplit(url).netloc.rpartition("@")[2] if url.startswith("http") else url
+    elif not name.startswith(own):
+        url = f"{url.rstrip('/')}/v1/{signal}"
+    return Destination(
+        protocol=protocol,
+        endpoint=url,
+        own_endpoint=name.startswith(own) and bool(endpoint),
+        insecure=insecure,
+        headers=_headers(reader, *names("HEADERS")),
+        timeout_seconds=_timeout(reader, *names("TIMEOUT")),
+        compression="gzip" if compression == "gzip" else "deflate" if compression == "deflate" else "none",
+        certificate=reader.text(*names("CERTIFICATE"))[1],
+        client_certificate=reader.text(*names("CLIENT_CERTIFICATE"))[1],
+        client_key=reader.text(*names("CLIENT_KEY"))[1],
+    )
+
+
+def _url(endpoint: str, protocol: Protocol) -> str | None:
+    """The address if it is one; over gRPC a bare ``host:port``, or another scheme of gRPC's (``unix:``), is too."""
+    try:
+        parts = urlsplit(endpoint)
+        if parts.scheme in ("http", "https"):
+            return endpoint if parts.hostname and (parts.port is None or parts.port) else None
+    except ValueError:
+        return None
+    return endpoint if protocol == "grpc" and not re.search(r"\s", endpoint) else None
+
+
+def _timeout(reader: _Reader, own: str, common: str) -> float:
+    """Seconds; the variable is in milliseconds."""
+    name, value = reader.text(own, common)
+    return reader.number(name, int(DEFAULT_TIMEOUT_SECONDS * 1000), least=1) / 1000 if value else DEFAULT_TIMEOUT_SECONDS
+
+
+def _headers(reader: _Reader, own: str, common: str) -> tuple[tuple[str, str], ...]:
+    """``key=value,key=value``, percent-encoded as in W3C Baggage."""
+    headers: dict[str, str] = {}
+    name, value = reader.text(own, common)
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        key, equals, content = part.partition("=")
+        key, content = unquote(key).strip().lower(), unquote(content).strip()
+        if not equals or not _HEADER_NAME.fullmatch(key) or not content.isascii() or not content.isprintable():
+            # Not a word of it is shown: it may be a key.
+            reader.warnings.append(f"{name}: a part of it is not key=value (percent-encoded) and is left out")
+            continue
+        headers[key] = content
+    return tuple(headers.items())
+
+
+def _sampler(reader: _Reader) -> tuple[str, float]:
+    known = ("always_on", "always_off", "traceidratio")
+    names = {name: name for base in known for name in (base, f"parentbased_{base}")}
+    sampler = reader.choice(("OTEL_TRACES_SAMPLER",), names, "parentbased_always_on")
+    name, value = reader.text("OTEL_TRACES_SAMPLER_ARG")
+    if not value or not sampler.endswith("traceidratio"):
+        return sampler, 1.0
+    try:
+        argument = float(value)
+    except ValueError:
+        argument = -1.0
+    if 0 <= argument <= 1:
+        return sampler, argument
+    reader.warn(name, value, "not a number from 0 to 1; 1 is used")
+    return sampler, 1.0
+
+
+def _limits(reader: _Reader) -> Limits:
+    everywhere = reader.number("OTEL_ATTRIBUTE_COUNT_LIMIT", 128)
+    lengths = [
+        reader.number(name, -1) for name in ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
+    ]
+    return Limits(
+        attributes=reader.number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", everywhere),
+        event_attributes=reader.number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", everywhere),
+        link_attributes=reader.number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", everywhere),
+        events=reader.number("OTEL_SPAN_EVENT_COUNT_LIMIT", 128),
+        links=reader.number("OTEL_SPAN_LINK_COUNT_LIMIT", 128),
+        value_length=next((length for length in lengths if length >= 0), None),
+    )
+
+
+def _choice_of_temporality(reader: _Reader) -> bool:
+    names = {"cumulative": "cumulative", "delta": "delta", "lowmemory": "delta"}
+    chosen = reader.choice(("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",), names, "cumulative")
+    return chosen == "delta"
+
+
+def _exemplars(reader: _Reader) -> bool:
+    names = {"trace_based": "trace_based", "always_on": "trace_based", "always_off": "always_off"}
+    return reader.choice(("OTEL_METRICS_EXEMPLAR_FILTER",), names, "trace_based") != "always_off"
+
+
+def _capture(reader: _Reader) -> bool:
+    _, value = reader.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+    return value.lower() in ("true", "1", "span_only", "event_only", "span_and_event")
+
+
+def shown_address(endpoint: str) -> str:
+    """The endpoint as it may be shown: no user, no password, no query."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+    host = parts.netloc.rpartition("@")[2]
+    return redact(f"{parts.scheme}://{host}{parts.path}" if parts.scheme else host, ())

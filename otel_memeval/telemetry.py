@@ -1,0 +1,154 @@
+"""Every name that leaves this tool as telemetry: spans, attributes, events, metrics. Pure; all exporters read it here.
+
+Names that OpenTelemetry's semantic conventions have are used; for a traced heap there are none, so those are ``memeval.*``.
+Bytes are integers in bytes. Renaming one is a new version of what other programs hold on to.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SCOPE = "otel_memeval"
+RUN_SPAN = "memeval.run"
+ITERATION_SPAN = "memeval.iteration"
+GROWTH_EVENT = "memeval.growth"
+EVALUATION_EVENT = "gen_ai.evaluation.result"
+VERDICT_EVENT = "memeval.verdict"
+
+RUN_ID = "memeval.run.id"
+TARGET = "memeval.target"
+PHASE = "memeval.iteration.phase"
+INDEX = "memeval.iteration.index"
+TRACED_CURRENT = "memeval.tracemalloc.current"
+TRACED_PEAK = "memeval.tracemalloc.peak"
+RETAINED = "memeval.retained"
+RETAINED_GROWTH = "memeval.retained.growth"
+RETAINED_BLOCKS = "memeval.retained.blocks"
+RSS = "memeval.rss"
+USS = "memeval.uss"
+NATIVE_HEAP = "memeval.native_heap"
+CPU_SECONDS = "memeval.cpu.time"
+GROWTH_BYTES = "memeval.growth.bytes"
+GROWTH_BLOCKS = "memeval.growth.blocks"
+GROWTH_RANK = "memeval.growth.rank"
+VERDICT = "memeval.verdict"
+VERDICT_SUMMARY = "memeval.verdict.summary"
+RETAINED_PER_ITERATION = "memeval.growth.retained_per_iteration"
+PEAK_PER_ITERATION = "memeval.growth.peak_per_iteration"
+NATIVE_PER_ITERATION = "memeval.growth.native_per_iteration"
+ITERATIONS = "memeval.iterations"
+WARMUPS = "memeval.warmups"
+LIMITS_EXCEEDED = "memeval.limits_exceeded"
+
+SUITE_NAME = "test.suite.name"
+SUITE_STATUS = "test.suite.run.status"
+CASE_NAME = "test.case.name"
+CASE_STATUS = "test.case.result.status"
+ERROR_TYPE = "error.type"
+FILE = "code.file.path"
+LINE = "code.line.number"
+FUNCTION = "code.function.name"
+EVALUATION_NAME = "gen_ai.evaluation.name"
+EVALUATION_VALUE = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """One attribute: on which spans, events or records it stands, its type, its unit (UCUM) and what it says."""
+
+    name: str
+    on: Literal["every", "iteration", "growth", "run", "evaluation"]
+    type: Literal["string", "string[]", "int", "double"]
+    unit: str
+    help: str
+
+
+ATTRIBUTES = (
+    Attribute(RUN_ID, "every", "string", "", "Id of the run, 32 hexadecimal digits."),
+    Attribute(SUITE_NAME, "every", "string", "", "Name of the eval."),
+    Attribute(CASE_NAME, "iteration", "string", "", "Phase and index of the iteration."),
+    Attribute(CASE_STATUS, "iteration", "string", "", "pass or fail."),
+    Attribute(INDEX, "iteration", "int", "", "From 1, in each phase."),
+    Attribute(PHASE, "iteration", "string", "", "warmup or measured."),
+    Attribute(TRACED_CURRENT, "iteration", "int", "By", "What tracemalloc says is alive, the tool's own included."),
+    Attribute(TRACED_PEAK, "iteration", "int", "By", "The most that was alive at once, above what was when it began."),
+    Attribute(RETAINED, "iteration", "int", "By", "Traced and alive after a full collection, the tool's own left out."),
+    Attribute(RETAINED_GROWTH, "iteration", "int", "By", "Retained, against the reading before."),
+    Attribute(RETAINED_BLOCKS, "iteration", "int", "{block}", "Blocks of the retained bytes."),
+    Attribute(RSS, "iteration", "int", "By", "Resident memory of the worker."),
+    Attribute(USS, "iteration", "int", "By", "Memory that is the worker's alone."),
+    Attribute(NATIVE_HEAP, "iteration", "int", "By", "The C heap, less what Python's traced blocks take of it."),
+    Attribute(CPU_SECONDS, "iteration", "double", "s", "Processor time of the iteration."),
+    Attribute(ERROR_TYPE, "iteration", "string", "", "Type of the error that ended the iteration, or the run."),
+    Attribute(FILE, "growth", "string", "", "Source file of a line that grew."),
+    Attribute(LINE, "growth", "int", "", "Its line number."),
+    Attribute(FUNCTION, "growth", "string", "", "Its function, qualified."),
+    Attribute(GROWTH_BYTES, "growth", "int", "By", "Live bytes more than after the reading before."),
+    Attribute(GROWTH_BLOCKS, "growth", "int", "{block}", "Live blocks more than after the reading before."),
+    Attribute(GROWTH_RANK, "growth", "int", "", "1 is the line that grew most in this iteration."),
+    Attribute(TARGET, "run", "string", "", "What was measured, as on the command line."),
+    Attribute(SUITE_STATUS, "run", "string", "", "success or failure."),
+    Attribute(VERDICT, "run", "string", "", "The state of the verdict."),
+    Attribute(VERDICT_SUMMARY, "run", "string", "", "The verdict in one sentence."),
+    Attribute(RETAINED_PER_ITERATION, "run", "double", "By", "Growth of retained memory an iteration."),
+    Attribute(PEAK_PER_ITERATION, "run", "double", "By", "Growth of the peak an iteration."),
+    Attribute(NATIVE_PER_ITERATION, "run", "double", "By", "Growth of the C heap an iteration."),
+    Attribute(ITERATIONS, "run", "int", "{iteration}", "Measured iterations."),
+    Attribute(WARMUPS, "run", "int", "{iteration}", "Iterations before those."),
+    Attribute(LIMITS_EXCEEDED, "run", "string[]", "", "One sentence for each limit that was passed."),
+    Attribute(EVALUATION_NAME, "evaluation", "string", "", "What was evaluated: memory growth."),
+    Attribute(EVALUATION_VALUE, "evaluation", "double", "By", "Growth of retained memory an iteration."),
+    Attribute(EVALUATION_LABEL, "evaluation", "string", "", "The state of the verdict."),
+    Attribute(EVALUATION_EXPLANATION, "evaluation", "string", "", "The verdict in one sentence."),
+)
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One metric: its name as Prometheus shows it, kind, unit (UCUM), labels and what it says."""
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram"]
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+
+
+RETAINED_BYTES = Metric("memeval_retained_bytes", "gauge", "By", ("eval",), "Retained memory after the last iteration.")
+PEAK_BYTES = Metric("memeval_peak_bytes", "gauge", "By", ("eval",), "Peak of the last iteration above its beginning.")
+RSS_BYTES = Metric("memeval_rss_bytes", "gauge", "By", ("eval",), "Resident memory of the worker after the last iteration.")
+GROWTH = Metric("memeval_growth_bytes_per_iteration", "gauge", "By", ("eval", "kind"), "Growth, by channel.")
+SITE_GROWTH = Metric(
+    "memeval_site_growth_bytes_per_iteration",
+    "gauge",
+    "By",
+    ("eval", "file", "line", "function"),
+    "Growth of the lines that grow most.",
+)
+VERDICT_STATE = Metric("memeval_verdict", "gauge", "", ("eval", "state"), "1 for the state of the last verdict, else 0.")
+LAST_RUN = Metric("memeval_last_run_timestamp_seconds", "gauge", "s", ("eval",), "When the last run ended.")
+LAST_SUCCESS = Metric(
+    "memeval_last_success_timestamp_seconds", "gauge", "s", ("eval",), "When the last run that passed ended."
+)
+LAST_RUN_SUCCESS = Metric("memeval_last_run_success", "gauge", "", ("eval",), "1 if the last run passed, else 0.")
+LAST_RUN_DURATION = Metric("memeval_last_run_duration_seconds", "gauge", "s", ("eval",), "How long the last run took.")
+BUILD_INFO = Metric("memeval_build_info", "gauge", "", ("version", "python"), "Always 1.")
+ITERATION_DURATION = Metric("memeval_iteration_duration_seconds", "histogram", "s", ("eval",), "Measured iterations.")
+ITERATIONS_TOTAL = Metric("memeval_iterations_total", "counter", "", ("eval", "status"), "Measured iterations.")
+RUNS_TOTAL = Metric("memeval_runs_total", "counter", "", ("eval", "state"), "Runs, by verdict.")
+EXPORT_FAILURES = Metric("memeval_export_failures_total", "counter", "", ("exporter",), "Batches that were not delivered.")
+
+METRICS = (
+    RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, GROWTH, SITE_GROWTH, VERDICT_STATE, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
+    LAST_RUN_DURATION, BUILD_INFO, ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, EXPORT_FAILURES,
+)  # fmt: skip
+
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Upper limits in seconds: from a function to an agent that works for minutes."""
+
+
+def span_name(kind: str, eval_name: str) -> str:
+    """``memeval.run {eval}``; the bare kind for an eval without a name."""
+    return f"{kind} {eval_name}".rstrip()
