@@ -37,7 +37,8 @@ metrics and log records go. Nothing is sent where none is set.
 \b
 Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
-timed out); 4 measured, but telemetry was not delivered; 130 interrupted. What was measured is reported in any case."""
+timed out); 4 measured and judged, but telemetry was not delivered; 130
+interrupted. What was measured is reported in any case."""
 
 
 @click.command(

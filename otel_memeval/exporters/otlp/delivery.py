@@ -18,8 +18,10 @@ from otel_memeval.exporters.otlp.settings import OtlpSettings, shown_address
 from otel_memeval.exporters.otlp.signals import Signal
 from otel_memeval.exporters.otlp.values import Json
 
-GRACE_SECONDS = 1.3
+GRACE_SECONDS = 1.6
 """How long the end of a run waits for a receiver that delivers nothing."""
+FIRST_FLUSH_SECONDS = 0.5
+"""Soon: a receiver that is slow to wake up does so while the run goes on, and not at its end."""
 MOST_SECONDS = 10.0
 """How long it waits for one that does."""
 _ITEMS: dict[Signal, str] = {"traces": "spans", "metrics": "metrics", "logs": "log records"}
@@ -113,8 +115,11 @@ class Delivery:
                 files.set_aside(batch.path)
 
     def _flush_in_time(self) -> None:
-        while not self._stopped.wait(max(self._settings.delay_seconds, 0.1)):
+        delay = max(self._settings.delay_seconds, 0.1)
+        wait = min(FIRST_FLUSH_SECONDS, delay)
+        while not self._stopped.wait(wait):
             self.flush()
+            wait = delay
 
     def close(self) -> Delivered:
         """Send what is left, within the time that a run may take longer, and say what became of all."""
