@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import msgspec
+
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
 from otel_memeval.records import Baseline, Failure, Iteration, Phase
@@ -22,6 +24,16 @@ def failure_record(told: wire.FailureTold, secrets: tuple[str, ...]) -> Failure:
     return Failure(type=shortened(visible(told.type), _LONGEST_MESSAGE), message=one_line(told.message, secrets))
 
 
+class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is kept of a reading for each iteration; the rest has gone into the series."""
+
+    retained_bytes: int
+    peak_bytes: int
+    traced_current_bytes: int
+    uss_bytes: int | None
+    native_heap_bytes: int | None
+
+
 class Collector:
     """All of one run. Places count readings: 0 is the one after set-up, then one an iteration, warm-ups included."""
 
@@ -31,7 +43,7 @@ class Collector:
         self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
         self._blocks: dict[SiteKey, int] = {}
         self._holders: dict[int, list[tuple[int, int]]] = {}
-        self._readings: list[wire.Reading] = []
+        self._readings: list[Levels] = []
         self._work: list[Work] = []
         self.iterations: list[Iteration] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
@@ -106,7 +118,15 @@ class Collector:
 
     def _read(self, reading: wire.Reading) -> None:
         place = len(self._readings)
-        self._readings.append(reading)
+        self._readings.append(
+            Levels(
+                retained_bytes=reading.retained_bytes,
+                peak_bytes=reading.peak_bytes,
+                traced_current_bytes=reading.traced_current_bytes,
+                uss_bytes=reading.uss_bytes,
+                native_heap_bytes=reading.native_heap_bytes,
+            )
+        )
         self._files.extend(reading.files)
         self._latest = []
         for number, line, live_bytes, blocks in reading.sites:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 import msgspec
@@ -52,3 +53,17 @@ def of_code(name: str) -> Kind:
     if name in SPOILED_CODES:
         return "rejected"
     return "unknown-signal" if name in NO_SUCH_SIGNAL_CODES else "refused"
+
+
+def retry_after_seconds(value: str | None, now: float) -> float | None:
+    """Seconds that ``Retry-After`` asks for, as a number or as a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        return min(max(float(int(value.strip())), 0.0), 86_400.0)
+    except ValueError:
+        pass
+    try:
+        return min(max(parsedate_to_datetime(value).timestamp() - now, 0.0), 86_400.0)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -144,20 +144,16 @@ class Delivery:
 
     def _report(self) -> Delivered:
         lines = []
-        undelivered = bool(self._lost)
+        missing: dict[tuple[str, str], list[str]] = {}
+        undelivered = False
         for signal, sender in self._senders.items():
             state = sender.state
             waiting = sender.waiting
             address = shown_address(self._settings.destinations[signal].endpoint)
-            kept = sum(batch.count for batch in waiting if batch.path is not None)
-            lost = sum(batch.count for batch in waiting if batch.path is None)
-            self._lost += lost
+            self._lost += sum(batch.count for batch in waiting if batch.path is None)
             if waiting:
-                undelivered = True
-                reason = state.reason or "no answer in time"
-                lines.append(f"{signal} were not delivered to {address}: {reason}")
-            if kept:
-                lines.append(f"{kept} {_ITEMS[signal]} wait in {self._root}; to send them: otel-memeval replay")
+                kept = sum(batch.count for batch in waiting)
+                missing.setdefault((address, state.reason or "no answer in time"), []).append(f"{kept} {_ITEMS[signal]}")
             if state.rejected:
                 undelivered = True
                 kept_in = "" if self._spool is None else f"; the batches are kept in {self._spool.folder}"
@@ -165,9 +161,13 @@ class Delivery:
             if state.unknown_signal:
                 variable = f"OTEL_{signal.upper()}_EXPORTER=none"
                 lines.append(f"{address} takes no {signal} ({state.reason}); {variable} says not to send them")
+        for (address, reason), parts in missing.items():
+            lines.append(f"not delivered to {address}: {', '.join(parts)} ({reason})")
         if self._spool_problem:
             lines.append(self._spool_problem)
         if self._lost:
-            undelivered = True
-            lines.append(f"{self._lost} spans, metrics or records are lost")
-        return Delivered(lines=tuple(lines), undelivered=undelivered)
+            lines.append(f"{self._lost} of them are lost")
+        waiting_batches = files.undelivered(self._root)
+        if waiting_batches:
+            lines.append(f"{waiting_batches} batches wait in {self._root}; otel-memeval replay sends them")
+        return Delivered(lines=tuple(lines), undelivered=undelivered or bool(missing) or bool(self._lost))

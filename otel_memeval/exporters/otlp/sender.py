@@ -89,6 +89,8 @@ class Sender:
                 self._transport.close()
 
     def _work(self) -> None:
+        with contextlib.suppress(OSError):  # told when something is sent
+            self._transport = connect(self._signal, self._destination)  # imports: now, and not in the middle of the run
         wait = FIRST_WAIT_SECONDS
         while (batch := self._next()) is not None:
             answer = self._send(batch)

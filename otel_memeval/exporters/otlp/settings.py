@@ -61,7 +61,7 @@ class OtlpSettings(msgspec.Struct, frozen=True, kw_only=True):
     sampler: str = "parentbased_always_on"
     sampler_argument: float = 1.0
     limits: Limits = Limits()
-    batch: int = 512
+    batch: int = 128
     delay_seconds: float = 5.0
     delta: bool = False
     """Metrics as changes since the last time, rather than since the beginning."""
@@ -145,7 +145,7 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
         sampler=sampler,
         sampler_argument=argument,
         limits=_limits(reader),
-        batch=reader.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, least=1),
+        batch=reader.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 128, least=1),
         delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
         delta=_choice_of_temporality(reader),
         exemplars=_exemplars(reader),
@@ -286,7 +286,7 @@ def _capture(reader: _Reader) -> bool:
 
 
 def shown_address(endpoint: str) -> str:
-    """The endpoint as it may be shown: no user, no password, no query."""
+    """Scheme, host and port of an endpoint: no user, no password, no query, and no path, which may hold a key as well."""
     parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
     host = parts.netloc.rpartition("@")[2]
-    return redact(f"{parts.scheme}://{host}{parts.path}" if parts.scheme else host, ())
+    return f"{parts.scheme}://{host}" if parts.scheme else host

@@ -1,0 +1,85 @@
+"""A worker that measures nothing: it tells made-up iterations as fast as they are heard."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+from otel_memeval import wire
+from otel_memeval.supervisor import Ended
+
+
+class MadeUpWorker:
+    """As many iterations as the session asks for; ``sites`` lines grow in each, by 100 bytes and one block."""
+
+    def __init__(self, sites: int) -> None:
+        self._sites = sites
+        self._iterations = 0
+        self._told = 0
+        self._answers: list[dict[str, object]] = []
+        self._say(
+            "hello",
+            wire=wire.WIRE_VERSION,
+            python="3.11",
+            implementation="cpython",
+            platform="made up",
+            executable="python",
+            missing_channels=[],
+        )
+        hello = self.receive(None)
+        assert isinstance(hello, wire.Hello)
+        self.hello = hello
+
+    def _say(self, kind: str, **message: object) -> None:
+        self._answers.append({"kind": kind, **message})
+
+    def send(self, command: str) -> None:
+        """Answer as a worker would."""
+        word, _, rest = command.partition(" ")
+        if word == "load":
+            self._say("loaded", module="made_up", names=["made up"], name="made up", awaits_nothing=False, fields={})
+        elif word == "set_up":
+            files = [f"made_up_{number}.py" for number in range(self._sites)]
+            self._say("ready", description="", noop_peak_bytes=0, reading=self._reading(0, files))
+        elif word == "iterate":
+            self._iterations = int(rest.split()[2])
+        else:
+            self._say("holders", holders=[])
+            self._say("finished", failure=None, packages={})
+
+    def _reading(self, index: int, files: list[str]) -> dict[str, object]:
+        live = 1000 + 100 * index
+        return {
+            "retained_bytes": live * self._sites,
+            "retained_blocks": index * self._sites,
+            "peak_bytes": 5000,
+            "traced_current_bytes": live * self._sites + 50_000,
+            "rss_bytes": 50_000_000,
+            "uss_bytes": 40_000_000,
+            "native_heap_bytes": 3_000_000,
+            "files": files,
+            "sites": [(number, 10, live, index) for number in range(self._sites)],
+            "holders": [],
+        }
+
+    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:  # noqa: ARG002 - as a Worker
+        """The next message, decoded as one from a pipe is."""
+        if not self._answers and self._told < self._iterations:
+            self._told += 1
+            self._say(
+                "iteration",
+                index=self._told,
+                phase="measured",
+                started_at=datetime.now(timezone.utc).isoformat(),
+                duration_seconds=1e-6,
+                cpu_seconds=1e-6,
+                waits=1,
+                suspended=True,
+                failure=None,
+                reading=self._reading(self._told, []),
+            )
+            if self._told == self._iterations:
+                self._say("paused")
+        if not self._answers:
+            raise Ended("Crash", "nothing was asked")
+        return wire.decode(json.dumps(self._answers.pop(0)).encode())
