@@ -112,6 +112,7 @@ class OtlpExporter:
 
     def judged(self, result: Result) -> None:
         """The verdict: ends the run's span, and sends metrics and the log record."""
+        result = self._without_secrets(result)
         run = self._run or self._start(result.run.id, result.eval.name, result.run.started_at, result.baseline)
         for iteration in result.iterations[run.heard :]:  # an interruption came before they were told
             self._iteration(run, iteration, [])
@@ -151,10 +152,11 @@ class OtlpExporter:
     def _start(self, run_id: str, eval_name: str, started_at: str, baseline: Baseline | None) -> _Run:
         if self._delivery is None:
             self._open(run_id)
+        eval_name = self._masked(eval_name)
         trace = trace_id(run_id, self._settings.parent)
         start = at(started_at, time.time_ns())
         common = self._fit(describe.common_values(run_id, eval_name))
-        name = self._masked(telemetry.span_name(telemetry.RUN_SPAN, eval_name))
+        name = telemetry.span_name(telemetry.RUN_SPAN, eval_name)
         self._run = _Run(
             id=run_id,
             trace_id=trace,
@@ -176,7 +178,7 @@ class OtlpExporter:
         span_id = iteration_span_id(run.id, iteration.phase, iteration.index)
         common = self._fit(describe.common_values(run.id, run.eval_name))
         values = self._fit(describe.iteration_values(iteration, grown))
-        name = self._masked(telemetry.span_name(telemetry.ITERATION_SPAN, run.eval_name))
+        name = telemetry.span_name(telemetry.ITERATION_SPAN, run.eval_name)
         span = self._spans.begin(name, run.trace_id, span_id, start, {**common, **values}, child_of(run.span))
         sampled = span.get_span_context().trace_flags.sampled
         # As many as a span holds: beyond that the SDK would drop the first, which are the largest.
@@ -207,6 +209,17 @@ class OtlpExporter:
     def _add(self, signal: Signal, item: Json, resource: bytes, scope: bytes) -> None:
         assert self._delivery is not None
         self._delivery.add(signal, item, resource, scope)
+
+    def _without_secrets(self, result: Result) -> Result:
+        """The names and sentences of a result, masked: they are labels and bodies as well."""
+        replace = msgspec.structs.replace
+        masked = self._masked
+        return replace(
+            result,
+            eval=replace(result.eval, name=masked(result.eval.name)),
+            verdict=replace(result.verdict, summary=masked(result.verdict.summary)),
+            sites=[replace(one, file=masked(one.file), function=masked(one.function)) for one in result.sites],
+        )
 
     def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
         """Attributes without secrets."""

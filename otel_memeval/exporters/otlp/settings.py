@@ -84,6 +84,11 @@ class _Reader:
         self._environment = environment
         self.warnings: list[str] = []
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Each once: a common variable is read for every signal."""
+        return tuple(dict.fromkeys(self.warnings))
+
     def text(self, *names: str) -> tuple[str, str]:
         """The first of the variables that is set, with its name."""
         for name in names:
@@ -125,7 +130,7 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
     """The settings; with ``destinations`` and ``console`` empty where nothing is configured, or the SDK is disabled."""
     reader = _Reader(environment)
     if reader.true("OTEL_SDK_DISABLED"):
-        return OtlpSettings(warnings=tuple(reader.warnings))
+        return OtlpSettings(warnings=reader.told)
     destinations: dict[Signal, Destination] = {}
     console = set()
     for signal in SIGNALS:
@@ -137,7 +142,7 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
             if found is not None:
                 destinations[signal] = found
     if not destinations and not console:
-        return OtlpSettings(warnings=tuple(reader.warnings))
+        return OtlpSettings(warnings=reader.told)
     sampler, argument = _sampler(reader)
     return OtlpSettings(
         destinations=destinations,
@@ -151,7 +156,7 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
         exemplars=_exemplars(reader),
         capture_content=_capture(reader),
         spool_bytes=reader.number("MEMEVAL_SPOOL_BYTES", DEFAULT_SPOOL_BYTES),
-        warnings=tuple(reader.warnings),
+        warnings=reader.told,
     )
 
 
