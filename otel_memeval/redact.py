@@ -55,6 +55,11 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     for name, value in environment.items():
         if _SECRET_NAME.search(name):
             found.update(_forms(value))
+        if name.endswith("_HEADERS"):  # key=value,key=value as OpenTelemetry has them
+            for part in value.split(","):
+                content = part.partition("=")[2]
+                found.update(_forms(content))
+                found.update(_forms(unquote(content).rpartition(" ")[2]))  # without "Bearer"
         for match in _PASSWORD_IN_URL.finditer(value):
             found.update(_forms(match.group(2)))
     return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=lambda one: (-len(one), one)))

@@ -10,6 +10,7 @@ from otel_memeval.exporters.otlp.settings import OtlpSettings, read
 from otel_memeval.observer import Observer, Several
 from otel_memeval.outcome import PASSED, exit_status
 from otel_memeval.records import Result
+from otel_memeval.redact import redact
 
 if TYPE_CHECKING:
     from otel_memeval.exporters.otlp.exporter import OtlpExporter
@@ -30,6 +31,7 @@ class Exporting:
     def __init__(self, settings: Settings, events: Literal["span", "log", "both"], fail_on: Collection[str]) -> None:
         otlp = read(settings.environment)
         self._otlp = _open(settings, otlp, events, fail_on) if otlp.signals else None
+        self._secrets = settings.secrets
         self.lines = list(otlp.warnings)
         self.undelivered = False
         decided = any(value and name.startswith(_DECIDING) for name, value in settings.environment.items())
@@ -44,7 +46,7 @@ class Exporting:
         """Send what is left. Takes two seconds at most when nothing answers."""
         if self._otlp is not None:
             delivered = self._otlp.close()
-            self.lines.extend(delivered.lines)
+            self.lines.extend(redact(line, self._secrets) for line in delivered.lines)
             self.undelivered = delivered.undelivered
 
 

@@ -48,18 +48,24 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
     from otel_memeval.config import from_process, spool_folder
     from otel_memeval.exporters.otlp.replay import Replay
     from otel_memeval.exporters.otlp.settings import read
+    from otel_memeval.redact import redact, visible
 
-    environment = from_process().environment
+    surroundings = from_process()
+    environment = surroundings.environment
     settings = read(environment)
+
+    def tell(line: str) -> None:
+        click.echo(f"otel-memeval: {visible(redact(line, surroundings.secrets))}", err=True)
+
     for warning in settings.warnings:
-        click.echo(f"otel-memeval: {warning}", err=True)
+        tell(warning)
     if not settings.destinations:
         raise UsageError("there is nowhere to send to", "set OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318")
     missing = [file for file in files if not Path(file).is_file()]
     if missing:
         raise UsageError(f"{missing[0]}: there is no such file", "name OTLP-JSON files, or none for the spool")
     stop = threading.Event()
-    sending = Replay(settings, timeout, lambda line: click.echo(f"otel-memeval: {line}", err=True), stop)
+    sending = Replay(settings, timeout, tell, stop)
     with _stopped_by_signals(stop):
         try:
             if files:

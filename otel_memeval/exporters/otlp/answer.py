@@ -31,6 +31,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Without secrets."""
     retry_after_seconds: float | None = None
+    reached: bool = True
+    """Whether it was the receiver that answered."""
     rejected: int | None = None
     """How many items of the batch; None: all."""
 

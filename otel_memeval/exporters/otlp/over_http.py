@@ -55,7 +55,7 @@ class Http:
         ) as error:
             return Answer(kind="refused", reason=_reason(error))
         except Exception as error:  # noqa: BLE001 - whatever stands between here and there
-            return Answer(kind="later", reason=_reason(error))
+            return Answer(kind="later", reason=_reason(error), reached=False)
 
     def _answer(self, response: requests.Response, body: bytes) -> Answer:
         kind = of_status(response.status_code)

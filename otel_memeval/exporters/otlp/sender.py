@@ -103,11 +103,11 @@ class Sender:
             self.state.failures += 1
             self.state.reason = answer.reason
             asked = answer.retry_after_seconds
-            # A refusal stays one while this run goes on; at its end nobody waits without having been asked to.
-            if answer.kind == "refused" or (self._closing and asked is None):
+            # A refusal stays one while this run goes on; at its end nobody waits for a receiver that is not there.
+            if answer.kind == "refused" or (self._closing and not answer.reached):
                 return
-            self._pause(wait if asked is None else asked, asked=asked is not None)
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            self._pause(wait if asked is None else asked, keep=asked is not None or self._closing)
+            wait = FIRST_WAIT_SECONDS if self._closing else min(2 * wait, LONGEST_WAIT_SECONDS)
 
     def _next(self) -> Batch | None:
         """The first of what waits; None when nothing does and nothing more will come."""
@@ -116,11 +116,11 @@ class Sender:
                 self._changed.wait()
             return self._waiting[0] if self._waiting else None
 
-    def _pause(self, seconds: float, *, asked: bool) -> None:
-        """Wait before the next attempt; the run's end shortens what the receiver has not asked for."""
+    def _pause(self, seconds: float, *, keep: bool) -> None:
+        """Wait before the next attempt; unless it is to be kept, the run's end shortens the wait."""
         end = time.monotonic() + seconds
         with self._changed:
-            while (left := end - time.monotonic()) > 0 and (asked or not self._closing):
+            while (left := end - time.monotonic()) > 0 and (keep or not self._closing):
                 self._changed.wait(left)
 
     def _send(self, batch: Batch) -> Answer:
