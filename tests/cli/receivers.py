@@ -39,7 +39,9 @@ class Receiver(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, *answers: Answer, always: Answer | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *answers: Answer, always: Answer | None = None, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.answers = list(answers)
         self.always = always or Answer()

@@ -68,11 +68,9 @@ def replay(tool: Tool, endpoint: str, spool: Path, *options: str, **more: str) -
 
 
 def test_what_is_taken_is_taken_once_and_nothing_waits(tool: Tool, receiver: MakeReceiver, spool: Path) -> None:
-    """All spans, metrics and the verdict's record; headers and compression as the variables say; the result has the trace."""
+    """Spans, metrics and the verdict's record; headers and compression as the variables say; the result has the trace."""
     there = receiver()
-    done = export(
-        tool, there.url, spool, OTEL_EXPORTER_OTLP_HEADERS="x-key=abc", OTEL_EXPORTER_OTLP_COMPRESSION="gzip"
-    )
+    done = export(tool, there.url, spool, OTEL_EXPORTER_OTLP_HEADERS="x-key=abc", OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
     assert done.status == 0
     assert set(there.times_taken.values()) == {1}
     assert len(there.spans) == SPANS

@@ -182,9 +182,19 @@ def test_any_span_of_a_scenarios_is_valid_or_left_out(
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"{}", b"[]", b"1", b"{", b'{"resourceSpans": 1}', b'{"resourceSpans": [{"scopeSpans": [{"spans": [1]}]}]}',
-             b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}', b"\xff"],
-)  # fmt: skip
+    "line",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"1",
+        b"{",
+        b"\xff",
+        b'{"resourceSpans": 1}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [1]}]}]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}',
+    ],
+)
 def test_what_is_no_message_is_said_to_be_none(line: bytes) -> None:
     """A line of another kind, or broken: one error that names it."""
     with pytest.raises(Unreadable, match="no OTLP message"):

@@ -57,7 +57,12 @@ class Grpc:
         for key, value in trailing:
             if key == "google.rpc.retryinfo-bin":
                 wait = _retry_info_seconds(value)
-        return Answer(kind=of_code(name), reason=f"{name}: {error.details()}"[:200], retry_after_seconds=wait, reached=name != "UNAVAILABLE")
+        return Answer(
+            kind=of_code(name),
+            reason=f"{name}: {error.details()}"[:200],
+            retry_after_seconds=wait,
+            reached=name != "UNAVAILABLE",
+        )
 
     def close(self) -> None:
         """Cancel what is under way."""

@@ -25,10 +25,10 @@ class Http:
         self._signal = signal
         self._destination = destination
         self._session = requests.Session()
-        self._session.verify = destination.certificate or True
-        if destination.client_certificate:
-            key = destination.client_key
-            self._session.cert = (destination.client_certificate, key) if key else destination.client_certificate
+        self._verify: bool | str = destination.certificate or True
+        self._client: str | tuple[str, str] | None = destination.client_certificate or None
+        if destination.client_certificate and destination.client_key:
+            self._client = (destination.client_certificate, destination.client_key)
         self._session.headers.update(
             {"content-type": "application/x-protobuf", "user-agent": USER_AGENT, **dict(destination.headers)}
         )
@@ -43,8 +43,16 @@ class Http:
         elif self._destination.compression == "deflate":
             body = zlib.compress(body)
         try:
+            # Said with each request: of a session, requests lets REQUESTS_CA_BUNDLE and .netrc go before what it was told.
             with self._session.post(
-                self._destination.endpoint, data=body, timeout=timeout_seconds, allow_redirects=False, stream=True
+                self._destination.endpoint,
+                data=body,
+                timeout=timeout_seconds,
+                allow_redirects=False,
+                stream=True,
+                verify=self._verify,
+                cert=self._client,
+                auth=self._auth,
             ) as response:
                 answer = response.raw.read(_LARGEST_ANSWER_BYTES, decode_content=True)
                 return self._answer(response, answer)
@@ -56,6 +64,13 @@ class Http:
             return Answer(kind="refused", reason=_reason(error))
         except Exception as error:  # noqa: BLE001 - whatever stands between here and there
             return Answer(kind="later", reason=_reason(error), reached=False)
+
+    def _auth(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """User and password of the endpoint's address; what the headers say goes before."""
+        user, password = requests.utils.get_auth_from_url(self._destination.endpoint)
+        if user and "authorization" not in dict(self._destination.headers):
+            requests.auth.HTTPBasicAuth(user, password)(request)
+        return request
 
     def _answer(self, response: requests.Response, body: bytes) -> Answer:
         kind = of_status(response.status_code)
