@@ -62,7 +62,7 @@ def child(iterations: int, scenario: str) -> None:
     exporting = Exporting(settings, "span", ())
     memory = Memory()
     begun_bytes = memory.now()
-    options = Options(iterations=iterations, warmup=0)
+    options = Options(iterations=iterations, warmup=0, deeper_look=False)
     session = Session(scenario or "made_up", "", options, exporting.watching(memory), settings)
     cpu_seconds = time.process_time()
     result = session.run() if scenario else session.replay(MadeUpWorker(SITES))

@@ -43,8 +43,9 @@ class MadeUpWorker:
             self._say("ready", description="", noop_peak_bytes=0, reading=self._reading(0, files))
         elif word == "iterate":
             self._iterations = int(rest.split()[2])
-        else:
+        elif word == "describe":
             self._say("holders", holders=[])
+        else:
             self._say("finished", failure=None, packages={})
 
     def _reading(self, index: int, files: list[str]) -> dict[str, object]:

@@ -39,7 +39,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in range(2):
         settings = Settings(environment=environment, folder=str(folder.parent))
         exporting = Exporting(settings, "span", ())
-        options = Options(iterations=SPANS - 1, warmup=0)
+        options = Options(iterations=SPANS - 1, warmup=0, deeper_look=False)
         session = Session("made up", "", options, exporting.watching(Silent()), settings)
         session.replay(MadeUpWorker(1))
         exporting.close()

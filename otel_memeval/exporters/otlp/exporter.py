@@ -32,6 +32,8 @@ from otel_memeval.records import Baseline, Iteration, Result
 from otel_memeval.redact import redact
 from otel_memeval.version import __version__
 
+MOST_EARLY = 1000
+
 Events = Literal["span", "log", "both"]
 
 
@@ -71,6 +73,8 @@ class OtlpExporter:
         self._delivery: Delivery | None = None
         self._plan: Plan | None = None
         self._run: _Run | None = None
+        self._early: list[Mapping[str, object]] = []
+        """The scenario's spans from before its set-up was over."""
 
     def described(self, description: str, plan: Plan) -> None:  # noqa: ARG002 - as an Observer
         """Takes the eval's name."""
@@ -101,14 +105,18 @@ class OtlpExporter:
 
         Prompts and completions are left out unless they may be sent; secrets are masked.
         """
-        if self._run is None or not self._run.span.get_span_context().trace_flags.sampled:
-            return
         for given in spans:
-            span = self._sieve.span(given)
-            if span is not None:
-                resource = self._sieve.resource(given.get("resource"))
-                scope = self._sieve.scope(given.get("scope"))
-                self._add("traces", span, resource or self._resource, scope or self._scope)
+            if self._run is not None:
+                self._scenario_span(self._run, given)
+            elif len(self._early) < MOST_EARLY:
+                self._early.append(given)
+
+    def _scenario_span(self, run: _Run, given: Mapping[str, object]) -> None:
+        span = self._sieve.span(given)
+        if span is not None and run.span.get_span_context().trace_flags.sampled:
+            resource = self._sieve.resource(given.get("resource"))
+            scope = self._sieve.scope(given.get("scope"))
+            self._add("traces", span, resource or self._resource, scope or self._scope)
 
     def judged(self, result: Result) -> None:
         """The verdict: ends the run's span, and sends metrics and the log record."""
@@ -165,6 +173,8 @@ class OtlpExporter:
             span=self._spans.begin(name, trace, run_span_id(run_id), start, common, self._parent),
             retained_bytes=None if baseline is None else baseline.retained_bytes,
         )
+        early, self._early = self._early, []
+        self.scenario_spans(early)
         return self._run
 
     def _iteration(self, run: _Run, iteration: Iteration, growing: list[Growing]) -> None:
