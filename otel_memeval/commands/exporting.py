@@ -26,7 +26,7 @@ _DECIDING = (
 
 
 class Exporting:
-    """The exporters of one command. ``lines`` are for a person, after ``close``."""
+    """The exporters of one command. ``lines`` and ``notes`` are for a person, after ``close``."""
 
     def __init__(self, settings: Settings, events: Literal["span", "log", "both"], fail_on: Collection[str]) -> None:
         otlp = read(settings.environment)
@@ -35,8 +35,8 @@ class Exporting:
         self.lines = list(otlp.warnings)
         self.undelivered = False
         decided = any(value and name.startswith(_DECIDING) for name, value in settings.environment.items())
-        self.hint = "" if decided else HINT
-        """How to send something, where nobody has said anything about it."""
+        self.notes: list[str] = [] if decided else [HINT]
+        """What need not be said to whoever wants to hear little."""
 
     def watching(self, terminal: Observer) -> Observer:
         """Who watches a run: the terminal, and what sends."""
@@ -47,6 +47,7 @@ class Exporting:
         if self._otlp is not None:
             delivered = self._otlp.close()
             self.lines.extend(redact(line, self._secrets) for line in delivered.lines)
+            self.notes.extend(delivered.notes)
             self.undelivered = delivered.undelivered
 
 

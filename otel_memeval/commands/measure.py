@@ -210,10 +210,8 @@ def _measure_all(
                 break
     finally:
         exporting.close()
-        for line in exporting.lines:
+        for line in [*exporting.lines, *(() if shown.quiet or not results else exporting.notes)]:
             print_note(err, line)
-        if exporting.hint and results and not shown.quiet:
-            print_note(err, exporting.hint)
 
 
 def _write_json(path: str, results: list[Result]) -> None:

@@ -33,6 +33,8 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """How it went: one line for each thing that a person should know, and whether something did not arrive."""
 
     lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is no fault, and worth a word."""
     undelivered: bool = False
 
 
@@ -144,6 +146,7 @@ class Delivery:
 
     def _report(self) -> Delivered:
         lines = []
+        notes = []
         missing: dict[tuple[str, str], list[str]] = {}
         undelivered = False
         for signal, sender in self._senders.items():
@@ -160,7 +163,7 @@ class Delivery:
                 lines.append(f"{address} rejected {state.rejected} {_ITEMS[signal]}: {state.reason}{kept_in}")
             if state.unknown_signal:
                 variable = f"OTEL_{signal.upper()}_EXPORTER=none"
-                lines.append(f"{address} takes no {signal} ({state.reason}); {variable} says not to send them")
+                notes.append(f"{address} takes no {signal} ({state.reason}); {variable} says not to send them")
         for (address, reason), parts in missing.items():
             lines.append(f"not delivered to {address}: {', '.join(parts)} ({reason})")
         if self._spool_problem:
@@ -170,4 +173,5 @@ class Delivery:
         waiting_batches = files.undelivered(self._root)
         if waiting_batches:
             lines.append(f"{waiting_batches} batches wait in {self._root}; otel-memeval replay sends them")
-        return Delivered(lines=tuple(lines), undelivered=undelivered or bool(missing) or bool(self._lost))
+        failed = undelivered or bool(missing) or bool(self._lost)
+        return Delivered(lines=tuple(lines), notes=tuple(notes), undelivered=failed)

@@ -1,0 +1,185 @@
+"""A run in Phoenix, as its own API gives it back.
+
+    python3 -m venv ELSEWHERE && ELSEWHERE/bin/pip install arize-phoenix
+    python -m benchmarks.phoenix --phoenix ELSEWHERE/bin/phoenix [--target scenarios.leaky_team]
+
+Phoenix takes 450 MB and half a minute to start, so it is no part of the tests. A leaking scenario is measured over HTTP and
+over gRPC; another run finds no receiver and is replayed. Ids, parents, times, attributes and events of every span must be
+those of the result. Status 1 if one is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.receiver import free_port
+from otel_memeval.identity import iteration_span_id, run_span_id
+from otel_memeval.records import Iteration, Result, from_json
+
+SCENARIO = "KEPT = []\nasync def run():\n    KEPT.append(bytearray(50_000))\n"
+PARENT = "0af7651916cd43dd8448eb211c80319c"
+
+
+@contextlib.contextmanager
+def phoenix(program: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """A server of its own; its addresses for HTTP and gRPC."""
+    http, grpc = free_port(), free_port()
+    env = {
+        **os.environ,
+        "PHOENIX_WORKING_DIR": str(folder),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(http),
+        "PHOENIX_GRPC_PORT": str(grpc),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+    }
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([program, "serve"], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{http}"
+        deadline = time.monotonic() + 180
+        while True:
+            with contextlib.suppress(OSError):
+                get(f"{url}/v1/projects")
+                break
+            if server.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"Phoenix did not start:\n{(folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.5)
+        yield url, f"http://127.0.0.1:{grpc}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def get(url: str) -> dict[str, Any]:
+    """What the API answers."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - a server of our own
+        read: dict[str, Any] = json.load(answer)
+    return read
+
+
+def spans(url: str, trace_id: str, number: int) -> dict[str, dict[str, Any]]:
+    """The spans of a trace by id, once there are that many."""
+    deadline = time.monotonic() + 20
+    while True:
+        listed = get(f"{url}/v1/projects/default/spans?limit=1000")["data"]
+        found = {one["context"]["span_id"]: one for one in listed if one["context"]["trace_id"] == trace_id}
+        if len(found) >= number or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def run(command: list[str], env: Mapping[str, str]) -> int:
+    """The command line, as a user has it."""
+    return subprocess.run([sys.executable, "-m", "otel_memeval", *command], env=env, check=False).returncode
+
+
+def measure(folder: Path, target: str, env: Mapping[str, str], status: int) -> Result:
+    """One run; its result."""
+    path = folder / "result.json"
+    counts = ["--iterations", "5", "--warmup", "1", "--fail-on", "never", "-q"]
+    said = run([target, *counts, "--json", str(path)], env)
+    if said != status:
+        sys.exit(f"status {said}, not {status}")
+    return from_json(path.read_bytes())[0]
+
+
+def differences(result: Result, seen: Mapping[str, dict[str, Any]], parent: str | None) -> list[str]:
+    """Everything in which the trace is not the result."""
+    run_id = result.run.id
+    run_span = run_span_id(run_id)
+    wrong = [f"no span {run_span}"] if run_span not in seen else []
+    for one in result.iterations:
+        span = seen.get(iteration_span_id(run_id, one.phase, one.index))
+        wrong += [f"no span of {one.phase} {one.index}"] if span is None else iteration_differences(one, span, run_span)
+    if run_span in seen:
+        root = seen[run_span]
+        said = root["attributes"]
+        pairs = [
+            ("parent", root["parent_id"], parent),
+            ("verdict", said["memeval.verdict"], result.verdict.state),
+            ("summary", said["memeval.verdict.summary"], result.verdict.summary),
+            ("event", [event["name"] for event in root["events"]], ["gen_ai.evaluation.result"]),
+            ("label", root["events"][0]["attributes"]["gen_ai.evaluation.score.label"], result.verdict.state),
+        ]
+        wrong += [f"run: {name} is {is_!r}, not {should!r}" for name, is_, should in pairs if is_ != should]
+    return wrong
+
+
+def iteration_differences(one: Iteration, span: dict[str, Any], run_span: str) -> list[str]:
+    """Everything in which a span is not its iteration."""
+    start = datetime.fromisoformat(one.started_at)
+    said = span["attributes"]
+    pairs = [
+        ("parent", span["parent_id"], run_span),
+        ("start", datetime.fromisoformat(span["start_time"]), start),
+        ("index", said["memeval.iteration.index"], one.index),
+        ("phase", said["memeval.iteration.phase"], one.phase),
+        ("retained", said["memeval.retained"], one.retained_bytes),
+        ("peak", said["memeval.tracemalloc.peak"], one.peak_bytes),
+        ("rss", said["memeval.rss"], one.rss_bytes),
+        ("events", {event["name"] for event in span["events"]} - {"memeval.growth"}, set()),
+    ]
+    wrong = [f"{one.phase} {one.index}: {name} is {is_!r}, not {should!r}" for name, is_, should in pairs if is_ != should]
+    end = start + timedelta(seconds=one.duration_seconds)
+    if abs(datetime.fromisoformat(span["end_time"]) - end) > timedelta(microseconds=2):
+        wrong.append(f"{one.phase} {one.index}: ends at {span['end_time']}")
+    ranks = [event["attributes"]["memeval.growth.rank"] for event in span["events"]]
+    grown = [event["attributes"]["memeval.growth.bytes"] for event in span["events"]]
+    if ranks != list(range(1, len(ranks) + 1)) or grown != sorted(grown, reverse=True):
+        wrong.append(f"{one.phase} {one.index}: growth is not in order: {ranks}, {grown}")
+    return wrong
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="A run in Phoenix, as its API gives it back.")
+    parser.add_argument("--phoenix", default="phoenix", help="the program")
+    parser.add_argument("--target", default="", help="what is measured; default a small leak")
+    arguments = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "scenario.py").write_text(SCENARIO)
+        target = arguments.target or str(folder / "scenario.py")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "TRACEPARENT"))}
+        base = {**kept, "MEMEVAL_SPOOL": str(folder / "spool")}
+        with phoenix(arguments.phoenix, folder) as (http, grpc):
+            over_http = {**base, "OTEL_EXPORTER_OTLP_ENDPOINT": http}
+            over_grpc = {**base, "OTEL_EXPORTER_OTLP_ENDPOINT": grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+            away = {**base, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+            # Its first answers take seconds, which a run does not wait: they are not what is looked at here.
+            for env in (over_http, over_grpc):
+                run([str(folder / "scenario.py"), "--iterations", "1", "--fail-on", "never", "-q"], env)
+                run(["replay", "-q"], over_http)
+            inside = {**over_http, "TRACEPARENT": f"00-{PARENT}-b7ad6b7169203331-01"}
+            for what, env, status, parent in (
+                ("over HTTP", over_http, 0, None),
+                ("over gRPC", over_grpc, 0, None),
+                ("within a CI system's trace", inside, 0, "b7ad6b7169203331"),
+                ("replayed", away, 4, None),
+            ):
+                result = measure(folder, target, env, status)
+                if status:
+                    failed |= run(["replay"], over_http) != 0
+                assert result.run.trace_id is not None
+                seen = spans(http, result.run.trace_id, 1 + len(result.iterations))
+                wrong = differences(result, seen, parent)
+                failed |= bool(wrong)
+                print(f"{what}: {len(seen)} spans, {'as the result' if not wrong else '; '.join(wrong)}")
+    sys.exit(int(failed))
+
+
+if __name__ == "__main__":
+    main()
