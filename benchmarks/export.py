@@ -59,7 +59,7 @@ def child(iterations: int, scenario: str) -> None:
     from otel_memeval.session import Session
 
     settings = from_process()
-    exporting = Exporting(settings, "span", ())
+    exporting = Exporting(settings, "span", (), sys.stderr)
     memory = Memory()
     begun_bytes = memory.now()
     options = Options(iterations=iterations, warmup=0, deeper_look=False)

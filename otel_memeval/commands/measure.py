@@ -143,7 +143,7 @@ def measure_command(
         _require_writable(json_path)
     results: list[Result] = []
     settings = from_process()
-    exporting = Exporting(settings, events, fail_on)
+    exporting = Exporting(settings, events, fail_on, sys.stderr if json_path == "-" else sys.stdout)
     shown = _Shown(quiet=quiet, debug=debug, on_stderr=json_path == "-")
     try:
         _measure_all(targets, options, settings, results, exporting, shown, in_process=in_process)

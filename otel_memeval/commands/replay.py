@@ -46,18 +46,19 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
     With FILE: send these OTLP-JSON files instead, and leave them as they are.
     """
     from otel_memeval.config import from_process, spool_folder
+    from otel_memeval.exporters.otlp.declared import effective
     from otel_memeval.exporters.otlp.replay import Replay
     from otel_memeval.exporters.otlp.settings import read
     from otel_memeval.redact import redact, visible
 
     surroundings = from_process()
-    environment = surroundings.environment
+    environment, warnings = effective(surroundings.environment)
     settings = read(environment)
 
     def tell(line: str) -> None:
         click.echo(f"otel-memeval: {visible(redact(line, surroundings.secrets))}", err=True)
 
-    for warning in settings.warnings:
+    for warning in (*warnings, *settings.warnings):
         tell(warning)
     if not settings.destinations:
         raise UsageError("there is nowhere to send to", "set OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318")

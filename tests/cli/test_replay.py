@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for _ in range(2):
         settings = Settings(environment=environment, folder=str(folder.parent))
-        exporting = Exporting(settings, "span", ())
+        exporting = Exporting(settings, "span", (), sys.stderr)
         options = Options(iterations=SPANS - 1, warmup=0, deeper_look=False)
         session = Session("made up", "", options, exporting.watching(Silent()), settings)
         session.replay(MadeUpWorker(1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 from pathlib import Path
@@ -29,21 +28,19 @@ class Exported:
         self, *, events: Events = "span", passed: bool = True, own: OtlpSettings | None = None, settings: Settings = SETTINGS
     ) -> None:
         everything = msgspec.structs.replace(own or OtlpSettings(), console=frozenset(SIGNALS), delay_seconds=60.0)
-        self.exporter = OtlpExporter(settings, everything, Path(), events, lambda _: passed)
         self._out = io.StringIO()
+        self.exporter = OtlpExporter(settings, everything, Path(), events, lambda _: passed, self._out)
 
     def begin(self, retained_bytes: int = 0) -> None:
-        """A run is under way; its eval's name is empty."""
-        with contextlib.redirect_stdout(self._out):
-            self.exporter._start(RUN, "An eval", "2026-01-01T00:00:00+00:00", Baseline(retained_bytes=retained_bytes))
+        """A run is under way; its eval has a name."""
+        self.exporter._start(RUN, "An eval", "2026-01-01T00:00:00+00:00", Baseline(retained_bytes=retained_bytes))
 
     def tell(self, result: Result, *iterations: tuple[Iteration, list[Growing]]) -> None:
         """Iterations, the verdict, the end."""
-        with contextlib.redirect_stdout(self._out):
-            for iteration, growing in iterations:
-                self.exporter.iterated(iteration, growing, 1)
-            self.exporter.judged(result)
-            self.exporter.close()
+        for iteration, growing in iterations:
+            self.exporter.iterated(iteration, growing, 1)
+        self.exporter.judged(result)
+        self.exporter.close()
 
     @property
     def lines(self) -> list[bytes]:

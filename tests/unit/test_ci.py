@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.ci import attributes, repository
@@ -86,6 +86,7 @@ def test_a_remote_is_written_as_a_browser_would_open_it(remote: str, url: str | 
     assert repository(remote).get("vcs.repository.url.full") == url
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_remote_is_read(remote: str) -> None:
     """No address is an error, and none shows what stands before an @."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,8 +171,7 @@ def test_counters_count_on_or_begin_anew(make_result: MakeResult) -> None:
     """Cumulative, a second run adds to the first; delta, it stands alone."""
     for delta, counts in ((False, ["5", "10"]), (True, ["5", "5"])):
         exported = Exported(own=OtlpSettings(delta=delta))
-        with contextlib.redirect_stdout(exported._out):
-            exported.exporter.judged(ours(make_result()))
+        exported.exporter.judged(ours(make_result()))
         exported.tell(ours(make_result()))
         counted = [one["sum"] for one in exported.items("metrics") if one["name"] == "memeval_iterations_total"]
         assert [one["dataPoints"][0]["asInt"] for one in counted] == counts

@@ -80,6 +80,7 @@ JSON_VALUE = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, JSON_VALUE, max_size=5))
 def test_any_values_become_attributes(values: dict[str, object]) -> None:
     """Also nested ones: protobuf reads them, and no key is empty."""
@@ -98,6 +99,7 @@ ATTRIBUTES = st.lists(
 EVENT = st.fixed_dictionaries({"name": TEXT, "timeUnixNano": TEXT | HUGE.map(str), "attributes": ATTRIBUTES})
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(SPAN_KEYS), JSON_VALUE),
     st.fixed_dictionaries({}, optional={"attributes": ATTRIBUTES, "events": st.lists(EVENT, max_size=2)}),

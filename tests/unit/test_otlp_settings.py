@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.exporters.otlp.settings import Destination, OtlpSettings, read, shown_address
@@ -198,6 +198,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=30)))
 def test_no_value_is_an_error(environment: dict[str, str]) -> None:
     """Whatever the variables hold, settings come out."""

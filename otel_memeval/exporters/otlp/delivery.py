@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -41,8 +41,9 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 class Delivery:
     """One process' way out. All methods but ``close`` take well under a millisecond."""
 
-    def __init__(self, settings: OtlpSettings, spool_root: Path, run_id: str) -> None:
+    def __init__(self, settings: OtlpSettings, spool_root: Path, run_id: str, console: TextIO) -> None:
         self._settings = settings
+        self._console = console
         self._root = spool_root
         self._run_id = run_id
         self._lock = threading.Lock()
@@ -84,8 +85,9 @@ class Delivery:
             for signal, groups in gathered.items():
                 line = encode_line(wrap(signal, groups))
                 if signal in self._settings.console:
-                    sys.stdout.write(line.decode("utf-8"))
-                    sys.stdout.flush()
+                    with contextlib.suppress(OSError, ValueError):  # nobody reads it any longer
+                        self._console.write(line.decode("utf-8"))
+                        self._console.flush()
                 if signal in self._senders:
                     self._hand_on(signal, line, counts[signal])
 

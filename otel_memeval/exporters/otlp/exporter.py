@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import msgspec
 from opentelemetry.context import Context
@@ -53,14 +53,22 @@ class _Run(msgspec.Struct, kw_only=True):
 
 
 class OtlpExporter:
-    """The way out of one command; an observer of each of its runs. ``passed`` says whether a result passes.
+    """The way out of one command; an observer of each of its runs. ``passed`` says whether a result passes;
+    ``console`` is where the console exporter writes.
 
     Nothing is opened before the first run is under way: what is measured in this process does not see it.
     """
 
     def __init__(
-        self, settings: Settings, otlp: OtlpSettings, spool: Path, events: Events, passed: Callable[[Result], bool]
+        self,
+        settings: Settings,
+        otlp: OtlpSettings,
+        spool: Path,
+        events: Events,
+        passed: Callable[[Result], bool],
+        console: TextIO,
     ) -> None:
+        self._console = console
         self._settings = settings
         self._otlp = otlp
         self._spool = spool
@@ -155,7 +163,7 @@ class OtlpExporter:
         self._accounts = Accounts(time.time_ns(), delta=self._otlp.delta)
         tracestate = self._settings.environment.get("TRACESTATE", "")
         self._parent = remote_parent(self._settings.parent, tracestate)
-        self._delivery = Delivery(self._otlp, self._spool, run_id)
+        self._delivery = Delivery(self._otlp, self._spool, run_id, self._console)
 
     def _start(self, run_id: str, eval_name: str, started_at: str, baseline: Baseline | None) -> _Run:
         if self._delivery is None:

@@ -9,8 +9,9 @@ import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.util.types import AnyValue
 
 from otel_memeval import ci
@@ -54,8 +55,18 @@ def resource_values(settings: Settings) -> dict[str, AnyValue]:
         "process.runtime.version": platform.python_version(),
         **found,
     }
-    named = OTELResourceDetector().detect().attributes
-    return dict(Resource.create({**values, **named}).attributes)
+    return dict(Resource.create({**values, **named(settings.environment)}).attributes)
+
+
+def named(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the variables say of the resource: ``key=value,key=value``, percent-encoded; what is none is left out."""
+    found = {}
+    for part in environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, equals, value = part.partition("=")
+        if equals and key.strip():
+            found[unquote(key.strip())] = unquote(value.strip())
+    service = environment.get("OTEL_SERVICE_NAME", "").strip()
+    return {**found, "service.name": service} if service else found
 
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i386": "x86", "i686": "x86"}

@@ -62,7 +62,7 @@ class OtlpSettings(msgspec.Struct, frozen=True, kw_only=True):
     sampler_argument: float = 1.0
     limits: Limits = Limits()
     batch: int = 128
-    delay_seconds: float = 5.0
+    delay_seconds: float = 1.0
     delta: bool = False
     """Metrics as changes since the last time, rather than since the beginning."""
     exemplars: bool = True
@@ -151,7 +151,7 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
         sampler_argument=argument,
         limits=_limits(reader),
         batch=reader.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 128, least=1),
-        delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
+        delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
         delta=_choice_of_temporality(reader),
         exemplars=_exemplars(reader),
         capture_content=_capture(reader),

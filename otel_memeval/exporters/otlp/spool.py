@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from otel_memeval.exporters.otlp.locking import Locked, lock
+from otel_memeval.exporters.otlp.locking import Lock, Locked, lock
 
 SUFFIX = ".jsonl"
 REJECTED = ".rejected"
@@ -41,11 +41,19 @@ class RunSpool:
         self._most_bytes = most_bytes
         self._number = 0
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.folder = root / f"{time.time_ns():020d}-{run_id[:8]}"
-        self.folder.mkdir(mode=0o700)
-        self._lock = lock(self.folder / _LOCK)
+        self.folder, self._lock = self._own_folder(root, run_id)
         self._others_bytes = size_bytes(root)
         self._own_bytes = 0
+
+    @staticmethod
+    def _own_folder(root: Path, run_id: str) -> tuple[Path, Lock]:
+        while True:
+            folder = root / f"{time.time_ns():020d}-{run_id[:8]}"
+            folder.mkdir(mode=0o700)
+            try:
+                return folder, lock(folder / _LOCK)
+            except (Locked, FileNotFoundError):  # a replay looked into it at this moment, and took it away as empty
+                continue
 
     def put(self, signal: str, line: bytes) -> Path:
         """Write one batch. Raises ``SpoolFull``, and ``OSError`` where the disk is."""
