@@ -37,7 +37,16 @@ class MadeUpWorker:
         """Answer as a worker would."""
         word, _, rest = command.partition(" ")
         if word == "load":
-            self._say("loaded", module="made_up", names=["made up"], name="made up", awaits_nothing=False, fields={})
+            self._say(
+                "loaded",
+                module="made_up",
+                names=["made up"],
+                name="made up",
+                file="",
+                library_folder="",
+                awaits_nothing=False,
+                fields={},
+            )
         elif word == "set_up":
             files = [f"made_up_{number}.py" for number in range(self._sites)]
             self._say("ready", description="", noop_peak_bytes=0, reading=self._reading(0, files))
