@@ -75,7 +75,8 @@ def goes_on(
         return _even(window, rises)
     if _pace(window, rises[0] - 1) < (KEPT_PACE_OUTSIDE if smoothed else KEPT_PACE):
         return gathers == "appended" and _appended(window, rises, calls_before)
-    if count == steps or (max(gaps) == 1 and count >= max(FEWEST_LATE_RISES + smoothed, steps / 2)):
+    to_the_end = max(gaps) == 1 and (smoothed or rises[-1] == steps)
+    if to_the_end and (count == steps or count >= max(FEWEST_LATE_RISES + smoothed, steps / 2)):
         return True
     if smoothed:
         if fell:
