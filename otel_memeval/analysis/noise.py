@@ -19,6 +19,9 @@ CHANCE_INDEPENDENT = 1e-6
 CHANCE_LATER = 0.01
 """The same for the later half alone: what rose and then levelled off is as significant as a leak."""
 
+CHANCE_LATER_WALK = 1e-3
+"""The same of the later half's mean step, which what levels off slowly has above 0 as well."""
+
 CHANCE_WALK = 0.1
 """The same for a level that wanders, where nothing looks like one."""
 
@@ -52,7 +55,7 @@ def noisy_growth(
     drawn = mann_kendall_chance(values, inflated) <= limit and mann_kendall_chance(later, inflated) <= CHANCE_LATER
     drawn = drawn and walk_chance(values) <= (CHANCE if alike > INDEPENDENT else CHANCE_WALK)
     # Steps of a mean of two resemble each other: their sum is twice as spread as they are.
-    walked = walk_chance(values, 1 + smoothed) <= CHANCE and walk_chance(later, 1 + smoothed) <= CHANCE_LATER
+    walked = walk_chance(values, 1 + smoothed) <= CHANCE and walk_chance(later, 1 + smoothed) <= CHANCE_LATER_WALK
     if not drawn and not walked:
         return None
     growth = theil_sen(values)
