@@ -96,7 +96,12 @@ class _Recorder(Session):
 
     def evidence(self) -> Evidence:
         """All series so far."""
-        return self._collector.evidence(awaits_nothing=self._loaded.awaits_nothing, told=self._holding.told)
+        return self._collector.evidence(
+            awaits_nothing=self._loaded.awaits_nothing,
+            told=self._holding.told,
+            limits=self._holding.limits,
+            rings=self._holding.rings,
+        )
 
     def told(self, key: int) -> tuple[str, str]:
         """Path and type of a container."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, Ring, SiteKey, Work, series
 from otel_memeval.records import Baseline, Failure, Iteration, Phase
 from otel_memeval.redact import redact, shortened, visible
 
 _LONGEST_MESSAGE = 300
+_MOST_RISEN = 500
 
 
 def one_line(text: str, secrets: tuple[str, ...]) -> str:
@@ -152,18 +153,33 @@ class Collector:
         """Lines whose live bytes the last reading found larger: how many bytes and blocks more; the most bytes first."""
         return sorted(self._latest, key=lambda change: (-change[1], change[0]))
 
+    def risen(self) -> list[tuple[int, int]]:
+        """Lines with more live bytes than at the start, by the number of their file, those that rose most first."""
+        number = self.file_numbers()
+        grown = {key: changes[-1][1] - (changes[0][1] if changes[0][0] == 0 else 0) for key, changes in self._sites.items()}
+        rising = sorted((key for key in grown if grown[key] > 0), key=lambda key: -grown[key])
+        return [(number[file], line) for file, line in rising[:_MOST_RISEN]]
+
     def evidence(
-        self, *, awaits_nothing: bool, told: Mapping[int, wire.HolderTold] | None = None, left_out: Collection[int] = ()
+        self,
+        *,
+        awaits_nothing: bool,
+        told: Mapping[int, wire.HolderTold] | None = None,
+        limits: Mapping[int, str] | None = None,
+        rings: Sequence[Ring] = (),
+        left_out: Collection[int] = (),
     ) -> Evidence:
         """The series of the measured iterations, the reading before them first.
 
-        ``told``: what the worker said of containers, by id. ``left_out``: ids of those that turned out to hold nothing.
+        ``told``: what the worker said of containers, by id; ``limits``: what bounds them, in words. ``rings``: lists that
+        take in without becoming longer. ``left_out``: ids of those that turned out to hold nothing.
         """
         readings = len(self._readings)
         warmups = min(self.warmups, max(readings - 1, 0))
         levels = self._readings[warmups:]
         measured = levels[1:]
         told = told or {}
+        limits = limits or {}
         return Evidence(
             warmup=warmups,
             failed=sum(1 for one in self.iterations if one.status == "error" and one.phase == "measured"),
@@ -178,20 +194,29 @@ class Collector:
             sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
             holders=tuple(
-                _holder_series(key, series(changes, readings)[warmups:], told.get(key))
+                _holder_series(key, series(changes, readings)[warmups:], told.get(key), limits.get(key, ""))
                 for key, changes in self._holders.items()
                 if key not in left_out
             ),
+            rings=tuple(rings),
             work=tuple(self._work[warmups:]),
             noop_peak_bytes=self._noop_peak_bytes,
             awaits_nothing=awaits_nothing,
         )
 
 
-def _holder_series(key: int, lengths: tuple[int, ...], told: wire.HolderTold | None) -> HolderSeries:
+def _holder_series(key: int, lengths: tuple[int, ...], told: wire.HolderTold | None, limit: str) -> HolderSeries:
     if told is None:
         return HolderSeries(id=key, lengths=lengths)
-    return HolderSeries(id=key, lengths=lengths, bound=told.bound, type=told.type, only_misses=told.hits == 0)
+    return HolderSeries(
+        id=key,
+        lengths=lengths,
+        bound=told.bound,
+        limit=limit,
+        bookkeeping=told.bookkeeping,
+        type=told.type,
+        only_misses=told.hits == 0,
+    )
 
 
 def _phase(text: str) -> Phase:

@@ -9,9 +9,11 @@ import msgspec
 
 from otel_memeval import wire
 from otel_memeval.analysis.contents import Contents, divided, sites_of_items
-from otel_memeval.analysis.evidence import Evidence
+from otel_memeval.analysis.evidence import Evidence, Ring
 from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
 from otel_memeval.analysis.judge import Judgement
+from otel_memeval.collector import one_line
+from otel_memeval.places import shown_path
 from otel_memeval.records import Holder
 
 MOST_ASKED = 50
@@ -31,19 +33,37 @@ class Worker(Protocol):
 class Holding:
     """What the worker has told of the growing containers."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._secrets = secrets
+        self.rings: list[Ring] = []
         self.told: dict[int, wire.HolderTold] = {}
         """By id."""
         self.left_out: set[int] = set()
         """Ids of those that hold nothing of their own: gone by now, or the inside of a weak collection."""
 
-    def ask(self, worker: Worker, asked: Sequence[int], timeout_seconds: float) -> None:
-        """Ask where these are, by their ids. Raises ``Ended`` when the worker does not answer."""
-        worker.send(wire.describe_command(list(asked)))
+    @property
+    def limits(self) -> dict[int, str]:
+        """What bounds each, in words: ``len(SESSIONS) >= MAX_SESSIONS at app.py:31``; empty where nothing does."""
+        return {key: self._limit(told) for key, told in self.told.items()}
+
+    def _limit(self, told: wire.HolderTold) -> str:
+        limit = one_line(told.limit, self._secrets)
+        return f"{limit} at {shown_path(told.limit_file, self._folder)}:{told.limit_line}" if told.limit_file else limit
+
+    def ask(self, worker: Worker, asked: Sequence[int], grown: list[tuple[int, int]], timeout_seconds: float) -> None:
+        """Ask where these are, by their ids, and what bounds them; ``grown``: lines that rose (number of the file, line).
+        Raises ``Ended`` when the worker does not answer.
+        """
+        worker.send(wire.describe_command(list(asked), grown))
         message = worker.receive(timeout_seconds)
         assert isinstance(message, wire.Holders)
-        self.told = {told.id: told for told in message.holders}
+        self.told = {told.id: told for told in (*message.holders, *message.filling)}
         self.left_out = set(asked) - set(self.told)
+        self.rings = [
+            Ring(id=told.id, length=told.length, bound=told.bound, limit=self._limit(told), lines=frozenset(told.lines))
+            for told in message.filling
+        ]
 
     def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[Contents]:
         """The scenario's own first, then what a module leads to, then the rest; within each, endless ones and then most
@@ -56,7 +76,7 @@ class Holding:
             return (
                 not path.startswith(f"{module}."),
                 not path,
-                one.holder.bound is not None,
+                one.holder.bounded,
                 -(one.bytes_per_iteration or 0.0),
             )
 
@@ -65,7 +85,7 @@ class Holding:
     def _contents(self, holder: GrowingHolder) -> Contents:
         told = self.told[holder.id]
         return Contents(
-            holder=msgspec.structs.replace(holder, bound=told.bound),
+            holder=msgspec.structs.replace(holder, bound=told.bound, limit=self._limit(told)),
             items_seen=told.items_seen,
             items={(file, line): (live_bytes, blocks) for file, line, live_bytes, blocks in told.items},
             storage=told.storage,
@@ -80,6 +100,7 @@ class Holding:
                 length=self.told[one.holder.id].length,
                 items_per_iteration=one.holder.items_per_iteration,
                 bound=one.holder.bound,
+                bound_from=one.holder.limit,
                 bytes_per_iteration=one.bytes_per_iteration,
             )
             for one in self._in_order(holders, module)

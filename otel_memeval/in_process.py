@@ -127,11 +127,14 @@ class _InProcess:
         self.plan = plan(loaded, self._options)
         self._options = msgspec.structs.replace(self._options, iterations=self.plan.eval.iterations)
 
-    def holders(self) -> list[int]:
-        """The containers that the last reading found longer."""
+    def describe(self) -> None:
+        """Ask about the containers that the last reading found longer, with the lines that it found changed."""
         reading = self._kept.newest("iteration").get("reading")
-        changes = reading.get("holders", []) if isinstance(reading, dict) else []
-        return [key for key, before, now in changes if now > before][:_MOST_HOLDERS]
+        changes = reading if isinstance(reading, dict) else {}
+        longer = [key for key, before, now in changes.get("holders", []) if now > before]
+        self.host.describe(
+            longer[:_MOST_HOLDERS], [(number, line) for number, line, size, _ in changes.get("sites", []) if size]
+        )
 
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Judge what was told."""
@@ -148,13 +151,11 @@ def _blocking(run: _InProcess, keep_going: bool) -> None:
     try:
         run.host.prepare(loop)
         run.host.start_tracing()
-        holders: list[int] = []
         if run.host.set_up(loop):
             for phase, count in run.phases():
                 if count and not run.host.iterate(loop, phase, 1, count, keep_going):
                     break
-            holders = run.holders()
-        run.host.describe(holders)
+        run.describe()
         run.host.finish(loop)
     finally:
         tracemalloc.stop()
@@ -187,13 +188,11 @@ async def arun_in_process(evaluation: PerformanceEval) -> Result:
     await run.host.aprepare()
     run.host.start_tracing()
     try:
-        holders: list[int] = []
         if await run.host.aset_up():
             for phase, count in run.phases():
                 if count and not await run.host.aiterate(phase, 1, count, keep_going=False):
                     break
-            holders = run.holders()
-        run.host.describe(holders)
+        run.describe()
         await run.host.afinish()
     finally:
         tracemalloc.stop()

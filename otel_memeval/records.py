@@ -162,9 +162,11 @@ class Holder(Record, frozen=True):
     length: int
     items_per_iteration: float
     bound: int | None = None
-    """The length that it will not exceed, if it says one."""
+    """The length that it will not exceed, where one is known."""
     bytes_per_iteration: float | None = None
     """An estimate: items an iteration times what its newest items take each; None where those cannot be told."""
+    bound_from: str = ""
+    """What bounds it: an attribute, or the code that compares, with its place. With no ``bound``: in another measure."""
 
 
 class Verdict(Record, frozen=True):

@@ -68,7 +68,7 @@ class Session:
         self._failure: Failure | None = None
         self._description = ""
         self._packages: dict[str, str] = {}
-        self._holding = Holding()
+        self._holding = Holding(settings.folder, settings.secrets)
         self._attribution: Attribution
         self._explainer: Explainer
         self._loaded: wire.Loaded
@@ -223,7 +223,11 @@ class Session:
 
     def _evidence(self) -> Evidence:
         return self._collector.evidence(
-            awaits_nothing=self._loaded.awaits_nothing, told=self._holding.told, left_out=self._holding.left_out
+            awaits_nothing=self._loaded.awaits_nothing,
+            told=self._holding.told,
+            limits=self._holding.limits,
+            rings=self._holding.rings,
+            left_out=self._holding.left_out,
         )
 
     def _judge(self) -> Judgement:
@@ -232,7 +236,7 @@ class Session:
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
         asked = [holder.id for holder in judgement.holders[:MOST_ASKED]]
         asked.extend(judgement.open_holders[:MOST_ASKED])
-        self._holding.ask(worker, asked, self._options.timeout_seconds)
+        self._holding.ask(worker, asked, self._collector.risen(), self._options.timeout_seconds)
         if not self._look(worker):
             return
         worker.send(wire.FINISH_COMMAND)

@@ -154,17 +154,33 @@ class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     length: int
     bound: int | None
-    items_seen: int
-    items: list[tuple[str, int, int, int]]
-    storage: tuple[str, int] | None
+    items_seen: int = 0
+    items: list[tuple[str, int, int, int]] = []
+    storage: tuple[str, int] | None = None
     hits: int | None = None
     """How often an ``lru_cache`` found what it was asked for; None for other containers."""
+    limit: str = ""
+    """What bounds it, where something does; ``bound`` is None if that is not counted in items."""
+    limit_file: str = ""
+    limit_line: int = 0
+    bookkeeping: bool = False
+    """Weak references only: no other memory hangs on it."""
+
+
+class FillingTold(HolderTold, frozen=True, kw_only=True):
+    """A list that ends and that takes in without becoming longer; ``length`` counts what is not None.
+
+    ``lines``: files and lines of what is in there, of those that were said to have grown.
+    """
+
+    lines: list[tuple[str, int]]
 
 
 class Holders(Message, frozen=True, tag="holders"):
     """The containers that were asked about and still live."""
 
     holders: list[HolderTold]
+    filling: list[FillingTold] = []
 
 
 class Looked(Message, frozen=True, tag="looked"):
@@ -284,9 +300,9 @@ def iterate_command(phase: str, first: int, count: int, *, keep_going: bool) -> 
     return f"iterate {phase} {first} {count} {int(keep_going)}"
 
 
-def describe_command(holders: list[int]) -> str:
-    """Say where these containers are."""
-    return " ".join(["describe", *map(str, holders)])
+def describe_command(holders: list[int], grown: list[tuple[int, int]]) -> str:
+    """Say where these containers are, and what bounds them; ``grown``: lines that rose (number of the file, line)."""
+    return " ".join(["describe", *map(str, holders), *(f"{number}:{line}" for number, line in grown)])
 
 
 def look_command(frames: int, count: int, sites: list[tuple[int, int]], *, explain: bool) -> str:

@@ -39,8 +39,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 def divided(sites: Sequence[GrowingSite], contents: Sequence[Contents]) -> tuple[GrowingSite, ...]:
     """The growing sites, those that fill bounded containers told apart from those that leak."""
-    bounded = [one for one in contents if one.holder.bound is not None]
-    endless = [one for one in contents if one.holder.bound is None]
+    bounded = [one for one in contents if one.holder.bounded]
+    endless = [one for one in contents if not one.holder.bounded]
     return tuple(
         msgspec.structs.replace(site, bounded=True)
         if sum(one.bytes_of(site.key) for one in bounded) > MOST_OF_IT * site.bytes_per_iteration
@@ -67,7 +67,7 @@ def sites_of_items(contents: Sequence[Contents], evidence: Evidence) -> tuple[Gr
     shows, because the same line makes noise, or because only references are kept.
     """
     for one in contents:
-        if one.holder.bound is not None:
+        if one.holder.bounded:
             continue
         lines = {line: one.bytes_of(line) for line in one.items}
         if not lines and one.storage is not None:

@@ -31,6 +31,21 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     """Its type's name, once the worker has told it."""
     only_misses: bool = False
     """An ``lru_cache`` that never found what it was asked for."""
+    limit: str = ""
+    """What bounds it, in words; empty if nothing does. ``bound`` may be None: some limits are not counted in items."""
+    bookkeeping: bool = False
+    """Weak references only: no other memory hangs on it."""
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True):
+    """A list that ends and takes in what lines allocate without becoming longer, as it was at the end."""
+
+    id: int
+    length: int
+    bound: int | None
+    limit: str
+    lines: frozenset[SiteKey]
+    """Where what it holds was allocated."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +67,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     blocks: dict[SiteKey, int]
     """Live blocks at the end."""
     holders: tuple[HolderSeries, ...]
+    rings: tuple[Ring, ...] = ()
     work: tuple[Work, ...]
     noop_peak_bytes: int = 0
     """The peak of an iteration that does nothing, in the same interpreter."""

@@ -45,6 +45,13 @@ APPENDED_TYPES = ("list", "deque")
 """Containers that gain an item with each event, whatever it is."""
 
 
+MOST_ITERATIONS_TO_FILL = 1_000_000
+"""A bound that is further away than this many iterations is none."""
+
+MOST_BYTES_TO_FILL = 1 << 36
+"""Nor is one that would take more memory than this (64 GiB); the same on every machine, so that a verdict is."""
+
+
 class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
     """A line that goes on growing."""
 
@@ -65,6 +72,22 @@ class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):
     length: int
     items_per_iteration: float
     bound: int | None
+    limit: str = ""
+    """What bounds it, in words."""
+    bookkeeping: bool = False
+    """Weak references only: no other memory hangs on it."""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anything bounds it, however far away."""
+        return self.bound is not None or bool(self.limit)
+
+    def ends(self, bytes_per_iteration: float) -> bool:
+        """Whether it is bounded, and near enough: with what the run keeps in all, the machine would still be there."""
+        if self.bound is None:
+            return bool(self.limit)
+        iterations = (self.bound - self.length) / self.items_per_iteration
+        return iterations <= MOST_ITERATIONS_TO_FILL and iterations * bytes_per_iteration <= MOST_BYTES_TO_FILL
 
 
 class Trends(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +129,7 @@ def trends_of_run(evidence: Evidence) -> Trends:
         process=_process_trend(evidence),
         sites=sites,
         open_sites=open_sites,
-        holders=holders,
+        holders=holders or _rings(evidence, sites),
         filling=filling,
         filled=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in _places_of_rises(evidence, filling),
         open_holders=open_holders,
@@ -232,10 +255,12 @@ def _holder_trends(
             length=holder.lengths[-1] if holder.lengths else 0,
             items_per_iteration=trend.growth.bytes_per_iteration,
             bound=holder.bound,
+            limit=holder.limit,
+            bookkeeping=holder.bookkeeping,
         )
         if trend.shape == "growing":
             growing.append(told)
-        elif trend.shape == "undecided" and holder.bound is not None:
+        elif trend.shape == "undecided" and told.bounded:
             filling.append(told)
         elif trend.shape == "undecided" and not holder.type:
             untold.append(holder.id)
@@ -248,3 +273,18 @@ def _gathers(holder: HolderSeries) -> Gathers:
         return ""
     appended = holder.type in APPENDED_TYPES or holder.only_misses
     return "appended" if appended else "keyed"
+
+
+def _rings(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[GrowingHolder, ...]:
+    """The lists that end and hold what all growing lines allocate; none if a line's objects are in no such list."""
+    lines = {site.key for site in sites}
+    inside = [one for one in evidence.rings if lines & one.lines]
+    if not lines or not lines <= frozenset[SiteKey]().union(*(one.lines for one in inside)):
+        return ()
+    iterations = len(evidence.peak) + evidence.warmup
+    return tuple(
+        GrowingHolder(
+            id=one.id, length=one.length, items_per_iteration=one.length / iterations, bound=one.bound, limit=one.limit
+        )
+        for one in inside
+    )

@@ -89,11 +89,14 @@ def judge(evidence: Evidence) -> Judgement:
         return judgement("failed", f"{evidence.failed} iterations raised an error")
     if iterations == 0:
         return judgement("failed", "no iteration was measured")
-    unbounded = [holder for holder in series.holders if holder.bound is None]
+    unbounded = [holder for holder in series.holders if not holder.ends(series.kept)]
     if series.sites and series.net >= MOVED * series.kept and _total_agrees(series, evidence):
+        beside = _outside_reasons(series)
+        if series.holders and not unbounded and beside and all(holder.bookkeeping for holder in series.holders):
+            return judgement("native-leak", *beside)
         if series.holders and not unbounded:
             return judgement("bounded", *(_bounded_reason(holder) for holder in series.holders))
-        return judgement("leaking", _leak_reason(series, iterations), *_outside_reasons(series))
+        return judgement("leaking", _leak_reason(series, iterations), *_too_far(series), *_outside_reasons(series))
     if unbounded and iterations >= FEWEST_FOR_HOLDERS and series.retained.growth.bytes_per_iteration > 0:
         return judgement("leaking", _holder_reason(unbounded[0], iterations), *_outside_reasons(series))
     outside = _outside_reasons(series)
@@ -190,7 +193,10 @@ def _idle_reason(evidence: Evidence) -> str:
 
 
 def _bounded_reason(holder: GrowingHolder) -> str:
-    return f"what grows goes into a container of {holder.length} items that will hold at most {holder.bound}"
+    into = f"what grows goes into a container of {holder.length} items"
+    if holder.bound is None:
+        return f"{into} that is kept within bounds: {holder.limit}"
+    return f"{into} that will hold at most {holder.bound}{f': {holder.limit}' if holder.limit else ''}"
 
 
 def _unexplained(series: Trends) -> list[str]:
@@ -225,6 +231,11 @@ def _leak_reason(series: Trends, iterations: int) -> str:
     lines = "one line" if len(series.sites) == 1 else f"{len(series.sites)} lines"
     together = f"together {format_bytes(series.kept, signed=True)} an iteration"
     return f"the live memory of {lines} rose to the end of {iterations} iterations and was never given back, {together}"
+
+
+def _too_far(series: Trends) -> list[str]:
+    far = [holder for holder in series.holders if holder.bound is not None and not holder.ends(series.kept)]
+    return [f"a bound of {holder.bound} items, at {holder.length} now, is too far away to be one" for holder in far[:1]]
 
 
 def _holder_reason(holder: GrowingHolder, iterations: int) -> str:

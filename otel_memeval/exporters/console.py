@@ -166,6 +166,8 @@ def _print_growth(console: Console, result: Result) -> None:
         table.add_column("held by", overflow="fold", header_style="dim")
         for holder in result.holders:
             bound = f", at most {holder.bound}" if holder.bound is not None else ""
+            if holder.bound_from:
+                bound += f"{', bounded' if holder.bound is None else ''}: {shown(holder.bound_from)}"
             path = shown(holder.path) or "(no module leads to it)"
             held_by = Text(f"{path} ({shown(holder.type)}{bound})")
             table.add_row(items(holder.items_per_iteration), str(holder.length), held_by)

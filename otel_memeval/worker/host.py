@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from types import ModuleType
 
@@ -21,7 +21,7 @@ from .iterate import Failure, Outcome
 from .looking import Looking, failure_message
 from .packages import packages_in_use
 from .process import ProcessReader
-from .reading import Message, Reader, describe_holders
+from .reading import Message, Reader, describe_filling, describe_holders
 
 WIRE_VERSION = 2
 """Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
@@ -132,9 +132,15 @@ class Host:
         """As ``iterate``, inside the running loop."""
         return await self._iterate(Running(), phase, first, count, keep_going)
 
-    def describe(self, holders: list[int]) -> None:
-        """Say where these containers are, as far as they still live."""
-        self._send({"kind": "holders", "holders": describe_holders(holders, self._module_name, self._is_own)})
+    def describe(self, holders: list[int], grown: Sequence[tuple[int, int]] = ()) -> None:
+        """Say where these containers are, as far as they still live, and what bounds them.
+
+        ``grown``: the lines whose live memory rose (number of the file, line).
+        """
+        lines = self._reader.sites_numbered(list(grown))
+        told = describe_holders(holders, self._module_name, self._is_own, lines)
+        filling = describe_filling(self._reader.blocks_at(lines), self._module_name)
+        self._send({"kind": "holders", "holders": told, "filling": filling})
 
     def look(
         self, loop: asyncio.AbstractEventLoop, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]

@@ -162,6 +162,11 @@ class Found:
         self.owner = owner
 
     @property
+    def links(self) -> list[Step]:
+        """The text and the object of each step, the object itself the last."""
+        return self._steps
+
+    @property
     def path(self) -> str:
         """All steps as one text."""
         return "".join(label for label, _ in self._steps)

@@ -73,7 +73,10 @@ def _serve(host: Host, commands: Iterator[str]) -> None:
             phase, first, count, keep_going = rest.split()
             host.iterate(loop, phase, int(first), int(count), keep_going == "1")
         elif do == "describe":
-            host.describe([int(holder) for holder in rest.split()])
+            words = rest.split()
+            pairs = [word.split(":") for word in words if ":" in word]
+            holders = [int(word) for word in words if ":" not in word]
+            host.describe(holders, [(int(number), int(line)) for number, line in pairs])
         elif do == "look":
             frames, count, explain, *sites = rest.split()
             pairs = [site.split(":") for site in sites]

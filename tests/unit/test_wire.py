@@ -138,8 +138,8 @@ def test_commands_are_lines_of_plain_words() -> None:
     assert "\n" not in load
     assert json.loads(load.removeprefix("load ")) == {"source": "a b.py\n", "name": "name"}
     assert wire.iterate_command("measured", 6, 5, keep_going=True) == "iterate measured 6 5 1"
-    assert wire.describe_command([1, 2]) == "describe 1 2"
-    assert wire.describe_command([]) == "describe"
+    assert wire.describe_command([1, 2], [(0, 7)]) == "describe 1 2 0:7"
+    assert wire.describe_command([], []) == "describe"
     assert wire.look_command(12, 4, [(0, 7), (3, 10)], explain=False) == "look 12 4 0 0:7 3:10"
     assert wire.look_command(12, 4, [], explain=True) == "look 12 4 1"
     assert wire.record_command(10, "a b", peak=True) == 'record 10 1 "a b"'
