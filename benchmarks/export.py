@@ -147,16 +147,18 @@ def report(folder: Path, iterations: int, protocol: str, *, worker: bool) -> Non
         receiver.stop()
     run_id = str(told["run"])
     expected = {run_span_id(run_id), *(iteration_span_id(run_id, "measured", one) for one in range(1, iterations + 1))}
-    print(f"{iterations} iterations, {protocol}; the receiver was killed after {killed_at} spans, and away for 2 s")
-    print(f"spans given exactly once: {sum(given[one] == 1 for one in expected)} of {len(expected)}")
-    print(f"missing: {sum(not given[one] for one in expected)}; twice: {sum(given[one] > 1 for one in expected)}")
-    print(f"unknown: {len(set(given) - expected)}; batches left to replay: {waiting}; replay's status: {replay.returncode}")
+    print(f"{iterations} iterations, {protocol}; the receiver was killed after {killed_at} spans, and away for 2 s:\n")
+    print(f"- spans given exactly once: {sum(given[one] == 1 for one in expected)} of {len(expected)}")
+    print(f"- missing: {sum(not given[one] for one in expected)}; twice: {sum(given[one] > 1 for one in expected)}")
+    print(
+        f"- unknown: {len(set(given) - expected)}; batches left to replay: {waiting}; replay's status: {replay.returncode}"
+    )
     added = (told["cpu_seconds"] - without["cpu_seconds"]) / iterations
-    print(f"processor time added by export: {added * 1000:.3f} ms an iteration, all threads")
+    print(f"- processor time added by export: {added * 1000:.3f} ms an iteration, all threads")
     growth, base = told["growth_bytes"] / 2**20, without["growth_bytes"] / 2**20
-    print(f"memory from iteration 100 to the end: +{growth:.1f} MiB, without export +{base:.1f} MiB")
-    print(f"memory in all: +{told['all_bytes'] / 2**20:.1f} MiB, without export +{without['all_bytes'] / 2**20:.1f} MiB")
-    print(f"at its end the run waited {told['closing_seconds']:.2f} s")
+    print(f"- memory from iteration 100 to the end: +{growth:.1f} MiB, without export +{base:.1f} MiB")
+    print(f"- memory in all: +{told['all_bytes'] / 2**20:.1f} MiB, without export +{without['all_bytes'] / 2**20:.1f} MiB")
+    print(f"- at its end the run waited {told['closing_seconds']:.2f} s")
 
 
 if __name__ == "__main__":

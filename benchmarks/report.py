@@ -98,6 +98,7 @@ def main() -> None:
         ("detection", "Iterations that leaks need", ""),
         ("reading", "The price of a reading", READING),
         ("cost", "What measuring costs", ""),
+        ("export", "What exporting costs, and that nothing is lost", ""),
     ):
         if (FOLDER / f"{name}.txt").exists():
             parts.append(plain(title, FOLDER / f"{name}.txt", remark))
