@@ -28,7 +28,12 @@ class Grpc:
     def __init__(self, signal: Signal, destination: Destination) -> None:
         self._signal = signal
         compression = grpc.Compression.Gzip if destination.compression == "gzip" else grpc.Compression.NoCompression
-        options = [("grpc.primary_user_agent", USER_AGENT)]
+        # A channel's own patience grows to two minutes; this tool has its own, and a receiver may be back any moment.
+        options = [
+            ("grpc.primary_user_agent", USER_AGENT),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 500),
+        ]
         if destination.insecure:
             self._channel = grpc.insecure_channel(destination.endpoint, options=options, compression=compression)
         else:
