@@ -6,14 +6,17 @@ Used by the worker process, which sends messages down a pipe, and by the calling
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import platform
 import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from . import iterate, target
 from .calling import Blocking, Caller, Running, drive
@@ -22,6 +25,9 @@ from .looking import Looking, failure_message
 from .packages import packages_in_use
 from .process import ProcessReader
 from .reading import Message, Reader, describe_filling, describe_holders
+
+if TYPE_CHECKING:
+    from .tracing import SendLines, Tracing
 
 WIRE_VERSION = 2
 """Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
@@ -45,6 +51,8 @@ class Host:
         self._module_name = ""
         self._eval: target.Eval | None = None
         self._ready = False
+        self._tracing: Tracing | None = None
+        self._send_lines: SendLines | None = None
 
     def hello(self) -> None:
         """Say which interpreter this is."""
@@ -60,11 +68,23 @@ class Host:
             }
         )
 
+    def trace(self, run_id: str, trace_id: str, wanted: str, send_lines: SendLines) -> None:
+        """Take the scenario's own spans from here on, before ``load``. ``wanted``: as in ``wire.trace_command``.
+
+        ``send_lines`` is called after a reading, with the messages of all spans that have ended since the last.
+        """
+        from .tracing import Tracing
+
+        self._tracing = Tracing(run_id, trace_id, wanted)
+        self._send_lines = send_lines
+
     def load(self, source: str, name: str) -> bool:
         """Import the module and find the eval. False, with a message sent, when that cannot be done."""
         try:
             module: ModuleType = target.load_module(source)
             names = [name] if name else target.names_of(module)
+            if self._tracing is not None:
+                self._tracing.install()
             self.use(target.eval_named(module, names[0]), module.__name__, names)
         except target.TargetProblem as problem:
             self._send({"kind": "unusable", "problem": str(problem), "failure": None})
@@ -99,6 +119,8 @@ class Host:
             _CACHED.cache_info()  # as the reading of every such cache does
         for _ in range(30):
             loop.run_until_complete(iterate.run_what_is_ready())
+        if self._tracing is not None:
+            self._tracing.prime(_CALLS_BEFORE_CACHED or 30)
         loop.run_until_complete(self.aprepare())
         iterate.call(_nothing, loop)
 
@@ -151,13 +173,20 @@ class Host:
         after this.
         """
         numbered = self._reader.sites_numbered(sites)
-        drive(self._looking(loop).look(frames, count, explain, numbered, self._module_name))
+        self._unmeasured(self._looking(loop).look(frames, count, explain, numbered, self._module_name))
 
     def record(self, loop: asyncio.AbstractEventLoop, count: int, peak: bool, path: str) -> None:
         """``count`` further iterations under memray, which writes to ``path``: whose stacks, C frames included, left memory
         behind, or had it alive at the ``peak``.
         """
-        drive(self._looking(loop).record(count, peak, path))
+        self._unmeasured(self._looking(loop).record(count, peak, path))
+
+    def _unmeasured(self, steps: Coroutine[object, object, bool | None]) -> None:
+        """Iterations that are not measured belong to the run; their spans are forgotten."""
+        with self._in_span(_RUN):
+            drive(steps)
+        if self._tracing is not None:
+            self._tracing.forget()
 
     def _looking(self, loop: asyncio.AbstractEventLoop) -> Looking:
         return Looking(Blocking(loop), self._loaded().func, self._send, self._is_own)
@@ -179,28 +208,37 @@ class Host:
         loaded = self._loaded()
         noop_peak_bytes = await _noop_peak_bytes(caller, loaded.func)
         if loaded.setup is not None:
-            failure = (await caller.call(loaded.setup)).failure
+            with self._in_span(_RUN):
+                failure = (await caller.call(loaded.setup)).failure
             if failure is not None:
+                self._send_spans()
                 self._send({"kind": "set_up_failed", "stage": "setup", "failure": failure_message(failure)})
                 return False
         description = ""
         if loaded.describe is not None:
-            outcome = await caller.call(loaded.describe)
+            with self._in_span(_RUN):
+                outcome = await caller.call(loaded.describe)
             if outcome.failure is not None:
                 self._send({"kind": "set_up_failed", "stage": "describe", "failure": failure_message(outcome.failure)})
                 return False
             description = str(outcome.value)
         self._ready = True
         await caller.run_what_is_ready()
-        self._send(
-            {
-                "kind": "ready",
-                "description": description,
-                "noop_peak_bytes": noop_peak_bytes,
-                "reading": self._reader.read_first(),
-            }
-        )
+        reading = self._reader.read_first()
+        self._send_spans()
+        self._send({"kind": "ready", "description": description, "noop_peak_bytes": noop_peak_bytes, "reading": reading})
         return True
+
+    def _in_span(self, name: str) -> AbstractContextManager[None]:
+        """Inside, the span of this name is the current one for the scenario."""
+        return _UNTRACED if self._tracing is None else self._tracing.around(name)
+
+    def _send_spans(self) -> None:
+        """The scenario's spans, after the reading and before what is told of it: they belong to what is told next."""
+        if self._tracing is not None and self._send_lines is not None:
+            dropped = self._tracing.send(self._send_lines)
+            if dropped:
+                self._send({"kind": "spans_dropped", "count": dropped})
 
     async def _iterate(self, caller: Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
         complete = await self._iterations(caller, phase, first, count, keep_going)
@@ -210,13 +248,16 @@ class Host:
     async def _iterations(self, caller: Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
         func = self._loaded().func
         for index in range(first, first + count):
-            outcome = await caller.call(func)
+            with self._in_span(f"{phase}/{index}"):
+                outcome = await caller.call(func)
             outcome.value = None
             await caller.run_what_is_ready()
             if not self._reader.still_tracing():
+                self._send_spans()
                 self._send({"kind": "untraced", "index": index, "phase": phase, **_told(outcome)})
                 return False
             reading = self._reader.read(outcome.peak_bytes)
+            self._send_spans()
             self._send({"kind": "iteration", "index": index, "phase": phase, "reading": reading, **_told(outcome)})
             if outcome.failure is not None and not keep_going:
                 return False
@@ -227,9 +268,11 @@ class Host:
         teardown = self._loaded().teardown
         failure = None
         if teardown is not None and self._ready:
-            failure = (await caller.call(teardown)).failure
+            with self._in_span(_RUN):
+                failure = (await caller.call(teardown)).failure
         if tracemalloc.is_tracing():
             tracemalloc.stop()
+        self._send_spans()
         self._send(
             {
                 "kind": "finished",
@@ -253,6 +296,10 @@ async def _noop_peak_bytes(caller: Caller, func: Callable[[], object]) -> int:
     await caller.call(nothing)  # the first call allocates what later ones have
     return (await caller.call(nothing)).peak_bytes
 
+
+_UNTRACED = contextlib.nullcontext()
+_RUN = "run"
+"""The span that set-up and tear-down are in (``otel_memeval.identity``)."""
 
 _CACHED = functools.lru_cache(maxsize=1)(_nothing)
 

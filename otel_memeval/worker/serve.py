@@ -34,9 +34,10 @@ def serve(commands: int, messages: int) -> None:
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
     process = os.getpid()
     try:
-        host = Host(_sender(messages), lambda file: file.startswith(folder))
+        write = _writer(messages)
+        host = Host(_sender(write), lambda file: file.startswith(folder))
         _lend_public_api(os.path.dirname(folder.rstrip(os.sep)))
-        _serve(host, _lines(commands))
+        _serve(host, _lines(commands), write)
     except (Fork, BrokenPipeError):
         os._exit(0)
     except (MemoryError, SystemError):  # the second is what some C code makes of the first
@@ -52,13 +53,16 @@ def serve(commands: int, messages: int) -> None:
     os._exit(0)
 
 
-def _serve(host: Host, commands: Iterator[str]) -> None:
+def _serve(host: Host, commands: Iterator[str], write: Callable[[memoryview[int]], None]) -> None:
     host.hello()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     for command in commands:
         do, _, rest = command.partition(" ")
-        if do == "load":
+        if do == "trace":
+            run_id, trace_id, wanted = rest.split(" ")
+            host.trace(run_id, trace_id, wanted, write)
+        elif do == "load":
             target = json.loads(rest)
             if not host.load(target["source"], target["name"]):
                 return
@@ -102,20 +106,28 @@ def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(loop.shutdown_asyncgens())
 
 
-def _sender(messages: int) -> Callable[[Message], None]:
-    """Writes one message a line, and forgets it. Raises ``BrokenPipeError`` when the pipe is gone.
+def _writer(messages: int) -> Callable[[memoryview[int]], None]:
+    """Writes whole lines. Raises ``BrokenPipeError`` when the pipe is gone.
 
     A scenario that closes descriptors may have opened a file of its own under the pipe's number: it stays untouched.
     """
-    encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
     pipe = _identity(messages)
 
-    def send(message: Message) -> None:
-        line = memoryview(encoder.encode(message).encode("ascii") + b"\n")
+    def write(lines: memoryview[int]) -> None:
         if _identity(messages) != pipe:
             raise BrokenPipeError
-        while line:
-            line = line[os.write(messages, line) :]
+        while lines:
+            lines = lines[os.write(messages, lines) :]
+
+    return write
+
+
+def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[Message], None]:
+    """Writes one message a line, and forgets it. Raises as ``write``."""
+    encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+    def send(message: Message) -> None:
+        write(memoryview(encoder.encode(message).encode("ascii") + b"\n"))
 
     return send
 
