@@ -30,7 +30,7 @@ from benchmarks.running import ROOT
 
 WARMUP = 3
 TARGET = "scenarios.team"
-OURS: dict[str, list[str]] = {"ours": []}
+OURS: dict[str, list[str]] = {"ours": [], "ours-traced": ["--trace-scenario"]}
 """This tool's rows, each with the options that it adds to the command."""
 
 WAYS = ("untraced", "tracemalloc-1", "tracemalloc-25", *OURS, "agno", "memray")

@@ -8,7 +8,7 @@ import msgspec
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, Ring, SiteKey, Work, series
-from otel_memeval.records import Baseline, Failure, Iteration, Phase
+from otel_memeval.records import Baseline, Failure, GenAi, Iteration, Phase
 from otel_memeval.redact import redact, shortened, visible
 
 _LONGEST_MESSAGE = 300
@@ -46,6 +46,7 @@ class Collector:
         self._holders: dict[int, list[tuple[int, int]]] = {}
         self._readings: list[Levels] = []
         self._work: list[Work] = []
+        self._input_tokens: list[int | None] = []
         self.iterations: list[Iteration] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
         self._noop_peak_bytes = 0
@@ -73,8 +74,8 @@ class Collector:
         )
         self._read(reading)
 
-    def iteration(self, done: wire.IterationDone) -> Iteration:
-        """One iteration, done; its record."""
+    def iteration(self, done: wire.IterationDone, gen_ai: GenAi | None = None) -> Iteration:
+        """One iteration, done; its record. ``gen_ai``: what its spans sum up to, if it was traced."""
         self._read(done.reading)
         self._work.append(
             Work(
@@ -100,7 +101,9 @@ class Collector:
             uss_bytes=reading.uss_bytes,
             native_heap_bytes=reading.native_heap_bytes,
             cpu_seconds=done.cpu_seconds,
+            gen_ai=gen_ai,
         )
+        self._input_tokens.append(None if gen_ai is None else gen_ai.input_tokens)
         self.iterations.append(record)
         return record
 
@@ -200,6 +203,7 @@ class Collector:
             ),
             rings=tuple(rings),
             work=tuple(self._work[warmups:]),
+            input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,
             awaits_nothing=awaits_nothing,
         )

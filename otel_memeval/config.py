@@ -12,6 +12,10 @@ import msgspec
 from otel_memeval.identity import Parent, parse_traceparent
 from otel_memeval.records import Git
 from otel_memeval.redact import secrets_in
+from otel_memeval.wire import Contents
+
+_CONTENTS: Mapping[str, Contents] = {"true": "both", "span_only": "spans", "event_only": "events", "span_and_event": "both"}
+"""``true`` is the older form; anything else means no contents."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,19 +28,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Values of the environment that must not be reported."""
     git: Git | None = None
     parent: Parent | None = None
-    """The span that ``TRACEPARENT`` names."""
+    """The span that a run is a child of (``TRACEPARENT``)."""
+    contents: Contents = "none"
+    """Which of the scenario's spans and events may hold prompts and completions."""
+    sdk_disabled: bool = False
+    """``OTEL_SDK_DISABLED``: OpenTelemetry makes no spans, neither the scenario's nor ours."""
 
 
 def from_process() -> Settings:
     """The settings of this process."""
     environment = dict(os.environ)
     folder = os.getcwd()
+    contents = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
     return Settings(
         environment=environment,
         folder=folder,
         secrets=secrets_in(environment),
         git=_git(folder),
         parent=parse_traceparent(environment.get("TRACEPARENT", "")),
+        contents=_CONTENTS.get(contents, "none"),
+        sdk_disabled=environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
     )
 
 

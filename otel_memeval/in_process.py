@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import tracemalloc
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.observer import Observer, Silent
 from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Result, to_json
+from otel_memeval.scenario_spans import ScenarioSpans
 from otel_memeval.session import Session
 from otel_memeval.supervisor import Ended
 from otel_memeval.targets import split_target
@@ -67,7 +69,7 @@ class _Repeating:
     """A worker that is over: says again what was said."""
 
     def __init__(self, messages: list[Message]) -> None:
-        said = [wire.from_plain(message) for message in messages]
+        said = [one for message in messages for one in _decoded(message)]
         hello = said.pop(0)
         assert isinstance(hello, wire.Hello)
         self.hello = hello
@@ -84,6 +86,13 @@ class _Repeating:
         return message
 
 
+def _decoded(message: Message) -> list[wire.AnyMessage]:
+    lines = message.get("lines")
+    if isinstance(lines, bytes):  # of spans
+        return [wire.decode(line) for line in lines.splitlines()]
+    return [wire.from_plain(message)]
+
+
 class _InProcess:
     """One run in the calling process, in steps that a sync and an async caller take alike."""
 
@@ -98,6 +107,7 @@ class _InProcess:
         self.host = Host(self._keep, lambda file: file.startswith(_OWN_FOLDER))
         self.host.hello()
         self.plan: Plan
+        self._run_id = uuid.uuid4().hex
 
     def _keep(self, message: Message) -> None:
         """Keep a message, less the C heap: what is kept here, and the tool around it, would show there as well."""
@@ -107,6 +117,11 @@ class _InProcess:
         if message["kind"] == "hello":
             message["missing_channels"] = ["C heap (in the calling process it is the tool's as well)"]
         self._kept.add(message)
+
+    def trace(self, spans: ScenarioSpans) -> None:
+        """Take the scenario's spans; they are kept until the end, as all messages are."""
+        _, run_id, trace_id, wanted = spans.command(self._run_id).split(" ")
+        self.host.trace(run_id, trace_id, wanted, lambda lines: self._kept.add({"kind": "spans", "lines": bytes(lines)}))
 
     def load(self, source: str, name: str) -> None:
         """Import the target, as the worker would."""
@@ -139,6 +154,7 @@ class _InProcess:
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Judge what was told."""
         session = Session(source, name, self._options, observer, settings)
+        session.run_id = self._run_id
         return session.replay(_Repeating(self._kept.in_order()))
 
     def phases(self) -> list[tuple[str, int]]:
@@ -204,6 +220,9 @@ def measure_in_process(target_text: str, options: Options, observer: Observer, s
     source, name = split_target(target_text)
     sys.path.insert(0, settings.folder)  # as in the worker
     run = _InProcess(options)
+    spans = ScenarioSpans(options, settings, observer.scenario_spans)
+    if spans.wanted:
+        run.trace(spans)
     run.load(source, name)
     _blocking(run, options.keep_going)
     return run.result(source, name, observer, settings)

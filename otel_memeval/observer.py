@@ -8,6 +8,7 @@ from typing import Protocol
 from otel_memeval.places import Growing
 from otel_memeval.plan import Plan
 from otel_memeval.records import Baseline, Iteration, Result
+from otel_memeval.spans import Json
 
 
 class Observer(Protocol):
@@ -21,6 +22,12 @@ class Observer(Protocol):
 
     def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
         """An iteration is done, of ``total`` (warm-ups included); ``growing``: what is larger than before, largest first."""
+
+    def scenario_spans(self, spans: Sequence[Json]) -> None:
+        """Spans of the scenario's that have ended, as OTLP's JSON, each with its ``scope``; secrets are masked.
+
+        They come before the ``iterated`` of the iteration in which they ended.
+        """
 
     def extended(self, total: int, why: str) -> None:
         """The run goes on to ``total`` iterations because it is undecided."""
@@ -45,6 +52,9 @@ class Silent:
         """Nothing."""
 
     def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
+        """Nothing."""
+
+    def scenario_spans(self, spans: Sequence[Json]) -> None:
         """Nothing."""
 
     def extended(self, total: int, why: str) -> None:
@@ -80,6 +90,11 @@ class Several:
         """To each."""
         for one in self._observers:
             one.iterated(iteration, growing, total)
+
+    def scenario_spans(self, spans: Sequence[Json]) -> None:
+        """To each."""
+        for one in self._observers:
+            one.scenario_spans(spans)
 
     def extended(self, total: int, why: str) -> None:
         """To each."""

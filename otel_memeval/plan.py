@@ -42,6 +42,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """After a verdict of growth, run a few iterations more to tell types, references and stacks of what grew."""
     show_output: bool = False
     """Show what the scenario prints as it comes."""
+    trace_scenario: bool = False
+    """Take the scenario's own OpenTelemetry spans."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

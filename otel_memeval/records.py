@@ -36,6 +36,18 @@ class Failure(Record, frozen=True):
     message: str
 
 
+class GenAi(Record, frozen=True):
+    """What an iteration asked of models and tools, summed over the scenario's spans that ended in it."""
+
+    model_calls: int
+    tool_calls: int
+    input_tokens: int
+    output_tokens: int
+    spans: int
+    spans_dropped: int = 0
+    """Spans that were too many to be kept: the sums are without them."""
+
+
 class Iteration(Record, frozen=True):
     """One call of the scenario's function, and the reading after it. Bytes in bytes; None: not to be had here."""
 
@@ -59,6 +71,8 @@ class Iteration(Record, frozen=True):
     native_heap_bytes: int | None = None
     """The C heap, less tracemalloc's tables and less what Python's traced blocks take of it."""
     cpu_seconds: float | None = None
+    gen_ai: GenAi | None = None
+    """None unless the scenario was traced."""
 
 
 class Growth(Record, frozen=True):

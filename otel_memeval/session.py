@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -29,8 +28,10 @@ from otel_memeval.places import Growing, shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Failure, Iteration, Result, Run, State
 from otel_memeval.redact import redact
-from otel_memeval.supervisor import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
+from otel_memeval.scenario_spans import ScenarioSpans
+from otel_memeval.supervisor import Ended, WorkerProcess, WorkerSettings
 from otel_memeval.targets import split_target
+from otel_memeval.unusable import unusable
 
 EXPLAINED: tuple[State, ...] = ("leaking", "bounded", "native-leak", "creeping")
 """Verdicts that ``--explain`` has something to say about."""
@@ -63,6 +64,7 @@ class Session:
         self._secrets = settings.secrets
         self._folder = settings.folder
         self._collector = Collector(settings.secrets)
+        self._spans = ScenarioSpans(options, settings, observer.scenario_spans)
         self._started_at = datetime.now(timezone.utc)
         self._start = time.monotonic()
         self._failure: Failure | None = None
@@ -114,13 +116,15 @@ class Session:
         return self._result(worker.hello)
 
     def _load(self, worker: Worker) -> None:
+        if self._spans.wanted:
+            worker.send(self._spans.command(self.run_id))
         worker.send(wire.load_command(self._target, self._name))
         try:
             loaded = worker.receive(self._options.timeout_seconds)
         except Ended as ended:
             raise TargetError(f"importing {self._target} ended the process: {ended}") from None
         if isinstance(loaded, wire.Unusable):
-            raise self._unusable(loaded)
+            raise unusable(loaded, self._secrets, self._folder)
         if not isinstance(loaded, wire.Loaded):
             raise MemevalError(f"the worker answered {type(loaded).__name__} to load", "reinstall otel-memeval")
         self._loaded = loaded
@@ -129,28 +133,11 @@ class Session:
         self._plan = plan(loaded, self._options)
         self.names = loaded.names
 
-    def _unusable(self, told: wire.Unusable) -> TargetError:
-        if told.failure is None:
-            return TargetError(one_line(told.problem, self._secrets))
-        # Where it was raised: the innermost frame that is neither the worker's nor the import system's.
-        frames = [
-            frame
-            for frame in told.failure.frames
-            if not frame[0].startswith((str(WORKER_FOLDER), "<frozen importlib")) and "importlib" not in Path(frame[0]).parts
-        ]
-        file, line, _ = frames[-1] if frames else told.failure.frames[-1]
-        message = one_line(told.failure.message, self._secrets)
-        where = f"{shown_path(file, self._folder)}:{line}"
-        return TargetError(
-            f"{told.problem}: {told.failure.type}: {message} (at {where})",
-            f"run it alone to see: python {where.rpartition(':')[0]}",
-        )
-
     def _measure(self, worker: Worker) -> None:
-        timeout = self._options.timeout_seconds
         eval_ = self._plan.eval
         worker.send(wire.SET_UP_COMMAND)
-        ready = worker.receive(timeout)
+        ready = self._hear(worker)
+        self._spans.ended()
         if isinstance(ready, wire.SetUpFailed):
             failure = failure_record(ready.failure, self._secrets)
             self._failure = Failure(type=failure.type, message=f"{ready.stage} failed: {failure.message}")
@@ -171,6 +158,12 @@ class Session:
             judgement = self._judge()
         self._finish(worker, judgement)
 
+    def _hear(self, worker: Worker) -> wire.AnyMessage:
+        """The next message that is not about a span of the scenario's."""
+        while self._spans.heard(message := worker.receive(self._options.timeout_seconds)):
+            pass
+        return message
+
     def _iterate(self, worker: Worker, phase: str, count: int, measured: int) -> bool:
         """``count`` more iterations; whether all were done. Stops at a failure unless told to keep going."""
         if count <= 0:
@@ -183,14 +176,14 @@ class Session:
             started_at = datetime.now(timezone.utc).isoformat()
             start = time.monotonic()
             try:
-                message = worker.receive(self._options.timeout_seconds)
+                message = self._hear(worker)
             except Ended as ended:
                 error = Failure(type=ended.type, message=str(ended))
                 self._iterated(self._collector.unread(phase, index, started_at, time.monotonic() - start, error), measured)
                 raise
             if isinstance(message, wire.IterationDone):
                 failed = failed or message.failure is not None
-                self._iterated(self._collector.iteration(message), measured)
+                self._iterated(self._collector.iteration(message, self._spans.ended()), measured)
             elif isinstance(message, wire.Untraced):
                 untraced = True
                 error = Failure(
@@ -209,8 +202,10 @@ class Session:
         """Iterations that were done and told, and not heard before the interruption."""
         with contextlib.suppress(WorkerError):
             for message in worker.said_already():
+                if self._spans.heard(message):
+                    continue
                 if isinstance(message, wire.IterationDone) and self._collector.baseline is not None:
-                    self._collector.iteration(message)
+                    self._collector.iteration(message, self._spans.ended())
 
     def _iterated(self, iteration: Iteration, measured: int) -> None:
         growing = []
@@ -241,12 +236,13 @@ class Session:
             return
         worker.send(wire.FINISH_COMMAND)
         while True:
-            message = worker.receive(self._options.timeout_seconds)
+            message = self._hear(worker)
             if isinstance(message, wire.Finished):
                 self._packages = message.packages
                 if message.failure is not None:
                     failure = failure_record(message.failure, self._secrets)
                     self._failure = Failure(type=failure.type, message=f"teardown failed: {failure.message}")
+                self._spans.ended()
                 return
 
     def _look(self, worker: Worker) -> bool:

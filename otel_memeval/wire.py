@@ -8,12 +8,17 @@ The worker is standard library only and writes plain dictionaries; here they are
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import msgspec
 
 from otel_memeval.errors import WorkerError
+from otel_memeval.spans import Scope, Span
 
 WIRE_VERSION = 2
+
+Contents = Literal["none", "spans", "events", "both"]
+"""Where what was said to and by a model may stand."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -113,6 +118,19 @@ class Ready(Message, frozen=True, tag="ready"):
     description: str
     noop_peak_bytes: int
     reading: Reading
+
+
+class SpanTold(Message, frozen=True, tag="span"):
+    """A span of the scenario's that has ended; it comes before the message about what it ended in."""
+
+    span: Span
+    scope: Scope
+
+
+class SpansDropped(Message, frozen=True, tag="spans_dropped"):
+    """So many spans were too many to be kept."""
+
+    count: int
 
 
 class Called(Message, frozen=True):
@@ -247,6 +265,8 @@ AnyMessage = (
     | Loaded
     | SetUpFailed
     | Ready
+    | SpanTold
+    | SpansDropped
     | IterationDone
     | Untraced
     | Paused
@@ -285,6 +305,14 @@ def _without_surrogates(line: bytes) -> bytes:
 def from_plain(message: dict[str, object]) -> AnyMessage:
     """As ``decode``, for a message that never left the process."""
     return decode(json.dumps(message).encode("ascii"))
+
+
+def trace_command(run_id: str, trace_id: str, *, sampled: bool, contents: Contents) -> str:
+    """Before ``load``: send the scenario's spans, as children of this run's."""
+    wanted = ["sampled"] if sampled else []
+    wanted += ["span-contents"] if contents in ("spans", "both") else []
+    wanted += ["event-contents"] if contents in ("events", "both") else []
+    return f"trace {run_id} {trace_id} {','.join(wanted) or '-'}"
 
 
 def load_command(source: str, name: str) -> str:

@@ -69,6 +69,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     holders: tuple[HolderSeries, ...]
     rings: tuple[Ring, ...] = ()
     work: tuple[Work, ...]
+    input_tokens: tuple[int, ...] = ()
+    """What models were given, as ``peak``; empty where the scenario was not traced."""
     noop_peak_bytes: int = 0
     """The peak of an iteration that does nothing, in the same interpreter."""
     awaits_nothing: bool = False

@@ -20,6 +20,7 @@ from otel_memeval.analysis.growth import (
 )
 from otel_memeval.analysis.noise import typical_step
 from otel_memeval.analysis.rises import LEFT
+from otel_memeval.analysis.tokens import context_reasons
 from otel_memeval.analysis.trend import FEWEST_STEPS
 from otel_memeval.records import Channels, Growth, State
 from otel_memeval.units import format_bytes
@@ -110,6 +111,7 @@ def judge(evidence: Evidence) -> Judgement:
             "creeping",
             f"the peak rose to the end, by {_per_iteration(series.peak.growth)}; "
             f"retained memory did not ({series.retained.shape})",
+            *context_reasons(evidence),
         )
     return _without_growth(series, evidence, judgement)
 

@@ -73,6 +73,7 @@ interrupted. What was measured is reported in any case."""
     help="Lines that grow are sent as events of spans, as log records, or both.",
 )
 @click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
+@click.option("--trace-scenario", is_flag=True, help="Take the scenario's own OpenTelemetry spans.")
 @click.option(
     "--no-deeper-look",
     is_flag=True,
@@ -104,6 +105,7 @@ def measure_command(
     python: str | None,
     events: Literal["span", "log", "both"],
     keep_going: bool,
+    trace_scenario: bool,
     no_deeper_look: bool,
     explain: bool,
     in_process: bool,
@@ -130,6 +132,7 @@ def measure_command(
         deeper_look=not no_deeper_look,
         explain=explain,
         show_output=verbose,
+        trace_scenario=trace_scenario,
     )
     try:
         os.getcwd()

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from otel_memeval.analysis.phrase import items
 from otel_memeval.exporters.explained import place_in_words, print_explanation, shown
+from otel_memeval.exporters.spans_line import spans_line
 from otel_memeval.records import Iteration, Result, State, Statistics
 from otel_memeval.redact import visible
 from otel_memeval.units import format_bytes, format_seconds
@@ -69,6 +70,9 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
         _print_growth(console, result)
         if result.explanation is not None:
             print_explanation(console, result.explanation)
+    spans = spans_line(result.iterations)
+    if spans:
+        _print_line(console, Text(spans, style="dim"))
     for missing in result.run.missing_channels:
         _print_line(console, Text(f"not measured here: {visible(missing)}", style="dim"))
     print_verdict(console, result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -11,6 +13,7 @@ from otel_memeval.places import Growing
 from otel_memeval.plan import Plan
 from otel_memeval.records import Baseline, Iteration, Result
 from otel_memeval.redact import visible
+from otel_memeval.spans import Json
 from otel_memeval.units import format_bytes
 
 _SHOWN_LINES = 20
@@ -64,6 +67,9 @@ class TerminalObserver:
             for one in growing:
                 grown = format_bytes(one.grown_bytes, signed=True)
                 self._err.print(Text(f"  {grown:>11}  {shown(one.file)}:{one.line}"), soft_wrap=True)
+
+    def scenario_spans(self, spans: Sequence[Json]) -> None:
+        """Not for a terminal."""
 
     def extended(self, total: int, why: str) -> None:
         """Says that the run goes on."""

@@ -1,0 +1,60 @@
+"""The scenario's spans on their way through: masked, summed up an iteration, handed on. Nothing of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from otel_memeval import wire
+from otel_memeval.config import Settings
+from otel_memeval.genai import Sums
+from otel_memeval.identity import trace_id
+from otel_memeval.plan import Options
+from otel_memeval.records import GenAi
+from otel_memeval.spans import Json, Masker, as_json
+
+MOST_AT_ONCE = 512
+"""Spans that are handed on together; an iteration with more hands them on in parts."""
+
+
+class ScenarioSpans:
+    """Takes what the worker tells of spans; ``hand_on`` gets them in the order in which they ended."""
+
+    def __init__(self, options: Options, settings: Settings, hand_on: Callable[[list[Json]], None]) -> None:
+        self.wanted = options.trace_scenario and not settings.sdk_disabled
+        """Whether the scenario's spans are to be taken at all."""
+        self._settings = settings
+        self._masker = Masker(settings.secrets)
+        self._hand_on = hand_on
+        self._waiting: list[Json] = []
+        self._sums = Sums()
+
+    def command(self, run_id: str) -> str:
+        """What a worker has to know of a run to take the scenario's spans; the first thing that it is told."""
+        parent = self._settings.parent
+        sampled = parent is None or parent.sampled
+        return wire.trace_command(run_id, trace_id(run_id, parent), sampled=sampled, contents=self._settings.contents)
+
+    def heard(self, message: wire.AnyMessage) -> bool:
+        """Take a message, if it is about spans."""
+        if isinstance(message, wire.SpanTold):
+            self._sums.add(message.span)
+            self._waiting.append(as_json(self._masker.span(message.span), message.scope))
+            if len(self._waiting) >= MOST_AT_ONCE:
+                self._flush()
+            return True
+        if isinstance(message, wire.SpansDropped):
+            self._sums.dropped(message.count)
+            return True
+        return False
+
+    def ended(self) -> GenAi | None:
+        """An iteration, set-up or tear-down is over: hand on what is left; the sums of it all, if they were wanted."""
+        self._flush()
+        total = self._sums.total()
+        self._sums = Sums()
+        return total if self.wanted else None
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._hand_on(self._waiting)
+            self._waiting = []
