@@ -58,3 +58,35 @@ def test_without_git_there_is_no_checkout(monkeypatch: pytest.MonkeyPatch, tmp_p
     """A machine without git measures all the same."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert from_process().git is None
+
+
+@pytest.mark.parametrize(
+    ("value", "contents"),
+    [
+        ("true", "both"), ("True", "both"), (" SPAN_ONLY ", "spans"), ("EVENT_ONLY", "events"), ("span_and_event", "both"),
+        ("NO_CONTENT", "none"), ("false", "none"), ("", "none"), ("1", "none"), ("yes please", "none"),
+    ],
+)  # fmt: skip
+def test_contents_are_wanted_only_when_the_variable_says_so(
+    monkeypatch: pytest.MonkeyPatch, value: str, contents: str
+) -> None:
+    """The values that OpenTelemetry defines, the older boolean among them; anything else means none."""
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value)
+    assert from_process().contents == contents
+    monkeypatch.delenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+    assert from_process().contents == "none"
+
+
+def test_parent_and_switch_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``TRACEPARENT`` names the parent; ``OTEL_SDK_DISABLED`` is a boolean as the specification has it."""
+    monkeypatch.setenv("TRACEPARENT", f"00-{'a' * 32}-{'b' * 16}-00")
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "TRUE")
+    settings = from_process()
+    assert settings.parent is not None
+    assert (settings.parent.trace_id, settings.parent.span_id, settings.parent.sampled) == ("a" * 32, "b" * 16, False)
+    assert settings.sdk_disabled
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "1")
+    monkeypatch.delenv("TRACEPARENT")
+    settings = from_process()
+    assert settings.parent is None
+    assert not settings.sdk_disabled

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_memeval.identity import Parent, iteration_span_id, parse_traceparent, run_span_id, trace_id
+from otel_memeval.worker import tracing
 
 RUN = "0af7651916cd43dd8448eb211c80319c"
 PARENT = Parent(trace_id=RUN, span_id="b7ad6b7169203331", sampled=True)
@@ -47,3 +48,6 @@ def test_every_span_of_a_run_has_an_id_of_its_own_that_never_changes(run: object
     assert len(set(ids)) == 3
     assert all(len(one) == 16 and int(one, 16) for one in ids)
     assert iteration_span_id(run_id, "measured", index) == ids[2]
+    # The worker, which cannot import this module, works out the same.
+    in_worker = [tracing.span_id(run_id, name) for name in (tracing.RUN, f"warmup/{index}", f"measured/{index}")]
+    assert in_worker == ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from otel_memeval import wire
 from otel_memeval.errors import WorkerError
-from otel_memeval.worker import host, looking
+from otel_memeval.worker import host, looking, spans
 
 KINDS = {kind.__struct_config__.tag: kind for kind in get_args(wire.AnyMessage)}
 
@@ -33,7 +34,7 @@ def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> 
                 if isinstance(key, ast.Constant) and key.value == "kind":
                     assert isinstance(value, ast.Constant)
                     sent.add(value.value)
-    assert sent == set(KINDS)
+    assert sent | set(re.findall(r'"kind":"([a-z_]+)"', inspect.getsource(spans))) == set(KINDS)
 
 
 SAYING = """
@@ -48,6 +49,16 @@ one = host.Host(lambda message: print(json.dumps(message)), lambda file: "/worke
 one.hello()
 if source and not one.load(source, ""):
     sys.exit()
+lines = lambda view: print(bytes(view).decode(), end="")
+if name == "spans":
+    one.trace("a" * 32, "b" * 32, "sampled", lines)
+    one._tracing.install()
+    from opentelemetry import trace
+    tracer = trace.get_tracer("t", "1")
+def spans():
+    tracer.start_span("a span").end()
+def huge():
+    tracer.start_span("x" * (9 << 20)).end()
 hooks = {key: globals()[hook] for key, hook in (pair.split("=") for pair in sys.argv[3:])}
 one.use(target.Eval("an eval", tracemalloc.clear_traces if name == "clear" else globals()[name], **hooks), "__main__", ["e"])
 loop = asyncio.new_event_loop()
@@ -84,7 +95,10 @@ def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) ->
     assert unset["SetUpFailed"].stage == "setup"
     unusable = said_by_a_host(run_python, "nothing", "no_such_module_anywhere")
     untraced = said_by_a_host(run_python, "clear", "")
-    assert {*said, *failed, *unset, *unusable, *untraced} == {kind.__name__ for kind in KINDS.values()}
+    traced = said_by_a_host(run_python, "spans", "", "setup=huge")
+    assert traced["SpanTold"].span.name == "a span"
+    assert traced["SpansDropped"].count == 1
+    assert {*said, *failed, *unset, *unusable, *untraced, *traced} == {kind.__name__ for kind in KINDS.values()}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +152,10 @@ def test_commands_are_lines_of_plain_words() -> None:
     assert "\n" not in load
     assert json.loads(load.removeprefix("load ")) == {"source": "a b.py\n", "name": "name"}
     assert wire.iterate_command("measured", 6, 5, keep_going=True) == "iterate measured 6 5 1"
+    assert wire.trace_command("r", "t", sampled=False, contents="none") == "trace r t -"
+    assert wire.trace_command("r", "t", sampled=True, contents="spans") == "trace r t sampled,span-contents"
+    assert wire.trace_command("r", "t", sampled=True, contents="events") == "trace r t sampled,event-contents"
+    assert wire.trace_command("r", "t", sampled=False, contents="both") == "trace r t span-contents,event-contents"
     assert wire.describe_command([1, 2], [(0, 7)]) == "describe 1 2 0:7"
     assert wire.describe_command([], []) == "describe"
     assert wire.look_command(12, 4, [(0, 7), (3, 10)], explain=False) == "look 12 4 0 0:7 3:10"

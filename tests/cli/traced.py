@@ -1,0 +1,77 @@
+"""Measures a scenario in a real worker and takes its spans, as an exporter would."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from otel_memeval.config import Settings
+from otel_memeval.identity import Parent, iteration_span_id, run_span_id
+from otel_memeval.observer import Silent
+from otel_memeval.plan import Options
+from otel_memeval.records import Result
+from otel_memeval.session import measure
+from otel_memeval.spans import Json, Span
+from otel_memeval.wire import Contents
+
+
+class Watching(Silent):
+    """Keeps the spans that it is told, in groups as they came."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[Span]] = []
+
+    def scenario_spans(self, spans: Sequence[Json]) -> None:
+        """Keep them."""
+        self.groups.append([msgspec.convert(span, Span) for span in spans])
+
+    @property
+    def spans(self) -> list[Span]:
+        """All, in order."""
+        return [span for group in self.groups for span in group]
+
+
+class Traced:
+    """A run, and its spans by name and parent."""
+
+    def __init__(self, result: Result, watching: Watching) -> None:
+        self.result = result
+        self.groups = watching.groups
+        self.spans = watching.spans
+        names = {run_span_id(result.run.id): "run"}
+        for one in result.iterations:
+            names[iteration_span_id(result.run.id, one.phase, one.index)] = f"{one.phase} {one.index}"
+        names.update({span.span_id: span.name for span in self.spans})
+        self.tree = [(span.name, names.get(span.parent_span_id, span.parent_span_id)) for span in self.spans]
+
+    @property
+    def errors(self) -> list[str]:
+        """What iterations raised."""
+        return [f"{one.error.type}: {one.error.message}" for one in self.result.iterations if one.error]
+
+
+def trace(
+    folder: Path,
+    source: str,
+    iterations: int = 2,
+    *,
+    parent: Parent | None = None,
+    contents: Contents = "none",
+    secrets: tuple[str, ...] = (),
+    environment: dict[str, str] | None = None,
+    keep_going: bool = False,
+) -> Traced:
+    """Measure ``source`` in a worker, without warm-ups, and take its spans."""
+    path = folder / "traced.py"
+    path.write_text(source, encoding="utf-8")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON"))}
+    all_of_it = {**inherited, **(environment or {})}
+    settings = Settings(environment=all_of_it, folder=str(folder), parent=parent, contents=contents, secrets=secrets)
+    options = Options(iterations=iterations, warmup=0, trace_scenario=True, timeout_seconds=60, keep_going=keep_going)
+    watching = Watching()
+    results: list[Result] = []
+    measure(str(path), options, lambda _: watching, settings, results.append)
+    return Traced(results[0], watching)

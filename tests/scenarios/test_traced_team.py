@@ -1,0 +1,64 @@
+"""The team's own spans, as ``--trace-scenario`` takes them out of a worker."""
+
+from __future__ import annotations
+
+import os
+
+from psycopg.conninfo import make_conninfo
+
+from otel_memeval.config import Settings
+from otel_memeval.identity import iteration_span_id
+from otel_memeval.plan import Options
+from otel_memeval.records import Result
+from otel_memeval.session import measure
+from tests.cli.traced import Traced, Watching
+
+SECRET = "s3cr3t-of-the-test"
+
+
+def traced_team(target: str, iterations: int, model_url: str, dsn: str) -> Traced:
+    """Measure the team against the shared services, named in its environment with secrets."""
+    named = {"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": model_url, "DATABASE_URL": make_conninfo(dsn, password=SECRET)}
+    settings = Settings(environment={**os.environ, **named}, folder=os.getcwd(), secrets=(SECRET,))
+    options = Options(iterations=iterations, trace_scenario=True, timeout_seconds=60)
+    watching = Watching()
+    results: list[Result] = []
+    measure(target, options, lambda _: watching, settings, results.append)
+    return Traced(results[0], watching)
+
+
+def test_leader_member_tools_and_model_calls_are_under_each_iteration(model_url: str, dsn: str) -> None:
+    """The tree of every iteration: leader, delegation, member, its tool, and the model calls of each with their tokens."""
+    traced = traced_team("scenarios.team", 3, model_url, dsn)
+    assert traced.result.verdict.state != "failed", traced.result.verdict
+    for one in traced.result.iterations:
+        root = iteration_span_id(traced.result.run.id, one.phase, one.index)
+        children: dict[str, list[str]] = {}
+        ids = {}
+        for span in traced.spans:
+            children.setdefault(span.parent_span_id, []).append(span.name)
+            ids[span.parent_span_id, span.name] = span.span_id
+        assert children[root] == ["invoke_agent Weather Team"]
+        leader = ids[root, "invoke_agent Weather Team"]
+        assert "chat gpt-5.2" in children[leader]
+        delegation = ids[leader, "execute_tool delegate_task_to_member"]
+        assert children[delegation] == ["invoke_agent Weather Agent"]
+        member = ids[delegation, "invoke_agent Weather Agent"]
+        assert {"chat gpt-5.2", "execute_tool get_weather"} <= set(children[member])
+        assert one.gen_ai is not None
+        assert one.gen_ai.model_calls == 8
+        assert one.gen_ai.tool_calls >= 2
+        assert one.gen_ai.input_tokens > one.gen_ai.output_tokens > 0
+    kinds = {span.name.split()[0]: span.kind for span in traced.spans}
+    assert kinds == {"invoke_agent": 1, "execute_tool": 1, "chat": 3}
+    assert {span.trace_id for span in traced.spans} == {traced.result.run.id}
+    assert SECRET not in str(traced.spans)
+    assert "What weather" not in str(traced.spans)
+
+
+def test_the_leaky_teams_line_comes_first_when_it_is_traced_too(model_url: str, dsn: str) -> None:
+    """Spans do not get in the way of the leak: the same verdict, the same first line, the same holder."""
+    result = traced_team("scenarios.leaky_team", 6, model_url, dsn).result
+    assert result.verdict.state == "leaking"
+    assert (result.sites[0].file, result.sites[0].line) == ("scenarios/leaky_team.py", 36)
+    assert result.holders[0].path == "scenarios.leaky_team.SESSIONS"
