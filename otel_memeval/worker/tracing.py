@@ -169,7 +169,11 @@ class Tracing:
             self._before, self._current = self._current, identity
         self._since_ns = time.time_ns()
         span_context = self._trace.SpanContext(self._trace_id, int(identity, 16), True, self._flags)
-        return Around(self._context, self._trace.set_span_in_context(self._trace.NonRecordingSpan(span_context)))
+        if isinstance(span_context, tuple):
+            span_context = tuple.__new__(type(span_context), span_context)  # made in this file: see below
+        context = self._trace.set_span_in_context(self._trace.NonRecordingSpan(span_context))
+        # A span that is kept has the first as its parent, a task has the second: neither is the scenario's growth.
+        return Around(self._context, type(context)(context) if isinstance(context, dict) else context)
 
     def send(self, send_lines: SendLines) -> int:
         """Send the spans that have ended since the last time; how many had to be dropped."""
