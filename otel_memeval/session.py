@@ -137,7 +137,6 @@ class Session:
         eval_ = self._plan.eval
         worker.send(wire.SET_UP_COMMAND)
         ready = self._hear(worker)
-        self._spans.ended()
         if isinstance(ready, wire.SetUpFailed):
             failure = failure_record(ready.failure, self._secrets)
             self._failure = Failure(type=failure.type, message=f"{ready.stage} failed: {failure.message}")
@@ -148,6 +147,7 @@ class Session:
         self._collector.ready(ready)
         assert self._collector.baseline is not None
         self._observer.begun(self.run_id, self._started_at.isoformat(), self._collector.baseline)
+        self._spans.ended()
         total = eval_.iterations
         complete = self._iterate(worker, "warmup", eval_.warmup, total) and self._iterate(worker, "measured", total, total)
         judgement = self._judge()
