@@ -30,6 +30,10 @@ RSS = "memeval.rss"
 USS = "memeval.uss"
 NATIVE_HEAP = "memeval.native_heap"
 CPU_SECONDS = "memeval.cpu.time"
+MODEL_CALLS = "memeval.gen_ai.model_calls"
+TOOL_CALLS = "memeval.gen_ai.tool_calls"
+INPUT_TOKENS = "memeval.gen_ai.input_tokens"
+OUTPUT_TOKENS = "memeval.gen_ai.output_tokens"
 GROWTH_BYTES = "memeval.growth.bytes"
 GROWTH_BLOCKS = "memeval.growth.blocks"
 GROWTH_RANK = "memeval.growth.rank"
@@ -82,6 +86,10 @@ ATTRIBUTES = (
     Attribute(USS, "iteration", "int", "By", "Memory that is the worker's alone."),
     Attribute(NATIVE_HEAP, "iteration", "int", "By", "The C heap, less what Python's traced blocks take of it."),
     Attribute(CPU_SECONDS, "iteration", "double", "s", "Processor time of the iteration."),
+    Attribute(MODEL_CALLS, "iteration", "int", "{call}", "Calls of models, with --trace-scenario."),
+    Attribute(TOOL_CALLS, "iteration", "int", "{call}", "Calls of tools, with --trace-scenario."),
+    Attribute(INPUT_TOKENS, "iteration", "int", "{token}", "Tokens that models were given, with --trace-scenario."),
+    Attribute(OUTPUT_TOKENS, "iteration", "int", "{token}", "Tokens that models answered, with --trace-scenario."),
     Attribute(ERROR_TYPE, "iteration", "string", "", "Type of the error that ended the iteration, or the run."),
     Attribute(FILE, "growth", "string", "", "Source file of a line that grew."),
     Attribute(LINE, "growth", "int", "", "Its line number."),

@@ -21,6 +21,7 @@ def common_values(run_id: str, eval_name: str) -> Values:
 
 def iteration_values(iteration: Iteration, retained_growth_bytes: int | None) -> Values:
     """An iteration and the reading after it."""
+    calls = iteration.gen_ai
     return {
         name.INDEX: iteration.index,
         name.PHASE: iteration.phase,
@@ -35,6 +36,10 @@ def iteration_values(iteration: Iteration, retained_growth_bytes: int | None) ->
         name.USS: iteration.uss_bytes,
         name.NATIVE_HEAP: iteration.native_heap_bytes,
         name.CPU_SECONDS: iteration.cpu_seconds,
+        name.MODEL_CALLS: None if calls is None else calls.model_calls,
+        name.TOOL_CALLS: None if calls is None else calls.tool_calls,
+        name.INPUT_TOKENS: None if calls is None else calls.input_tokens,
+        name.OUTPUT_TOKENS: None if calls is None else calls.output_tokens,
     }
 
 
