@@ -5,7 +5,8 @@
 
 Phoenix takes 450 MB and half a minute to start, so it is no part of the tests. A leaking scenario is measured over HTTP and
 over gRPC; another run finds no receiver and is replayed. Ids, parents, times, attributes and events of every span must be
-those of the result. Status 1 if one is not.
+those of the result. Last, `scenarios.team --trace-scenario`: leader, member, tools and models must be below every iteration.
+Status 1 if something is not as it must be.
 """
 
 from __future__ import annotations
@@ -85,11 +86,11 @@ def run(command: list[str], env: Mapping[str, str]) -> int:
     return subprocess.run([sys.executable, "-m", "otel_memeval", *command], env=env, check=False).returncode
 
 
-def measure(folder: Path, target: str, env: Mapping[str, str], status: int) -> Result:
+def measure(folder: Path, target: str, env: Mapping[str, str], status: int, *options: str) -> Result:
     """One run; its result."""
     path = folder / "result.json"
     counts = ["--iterations", "5", "--warmup", "1", "--fail-on", "never", "-q"]
-    said = run([target, *counts, "--json", str(path)], env)
+    said = run([target, *options, *counts, "--json", str(path)], env)
     if said != status:
         sys.exit(f"status {said}, not {status}")
     return from_json(path.read_bytes())[0]
@@ -142,6 +143,24 @@ def iteration_differences(one: Iteration, span: dict[str, Any], run_span: str) -
     return wrong
 
 
+def missing_below(result: Result, seen: Mapping[str, dict[str, Any]]) -> list[str]:
+    """What a traced iteration of the team lacks below it: leader, member, tool and model calls."""
+    wrong = []
+    for one in result.iterations:
+        iteration = iteration_span_id(result.run.id, one.phase, one.index)
+        below = []
+        for span in seen.values():
+            above = span["parent_id"]
+            while above in seen and above != iteration:
+                above = seen[above]["parent_id"]
+            if above == iteration:
+                below.append(span["name"])
+        kinds = ("invoke_agent Weather Team", "invoke_agent Weather Agent", "execute_tool ", "chat ")
+        lacking = [kind for kind in kinds if not any(name.startswith(kind) for name in below)]
+        wrong += [f"{one.phase} {one.index}: no {kind}" for kind in lacking]
+    return wrong
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="A run in Phoenix, as its API gives it back.")
@@ -178,6 +197,13 @@ def main() -> None:
                 wrong = differences(result, seen, parent)
                 failed |= bool(wrong)
                 print(f"{what}: {len(seen)} spans, {'as the result' if not wrong else '; '.join(wrong)}")
+            result = measure(folder, "scenarios.team", over_http, 0, "--trace-scenario")
+            assert result.run.trace_id is not None
+            own = sum(one.gen_ai.spans for one in result.iterations if one.gen_ai is not None)
+            seen = spans(http, result.run.trace_id, 1 + len(result.iterations) + own)
+            wrong = differences(result, seen, None) + missing_below(result, seen)
+            failed |= bool(wrong)
+            print(f"the team, traced: {len(seen)} spans, {'as they must be' if not wrong else '; '.join(wrong)}")
     sys.exit(int(failed))
 
 

@@ -33,6 +33,7 @@ CPU_SECONDS = "memeval.cpu.time"
 MODEL_CALLS = "memeval.gen_ai.model_calls"
 TOOL_CALLS = "memeval.gen_ai.tool_calls"
 INPUT_TOKENS = "memeval.gen_ai.input_tokens"
+"""Not ``gen_ai.usage.*``: a backend that adds those up would count the scenario's own spans twice."""
 OUTPUT_TOKENS = "memeval.gen_ai.output_tokens"
 GROWTH_BYTES = "memeval.growth.bytes"
 GROWTH_BLOCKS = "memeval.growth.blocks"
@@ -127,6 +128,10 @@ class Metric(msgspec.Struct, frozen=True):
 RETAINED_BYTES = Metric("memeval_retained_bytes", "gauge", "By", ("eval",), "Retained memory after the last iteration.")
 PEAK_BYTES = Metric("memeval_peak_bytes", "gauge", "By", ("eval",), "Peak of the last iteration above its beginning.")
 RSS_BYTES = Metric("memeval_rss_bytes", "gauge", "By", ("eval",), "Resident memory of the worker after the last iteration.")
+ITERATION_MODEL_CALLS = Metric("memeval_model_calls", "gauge", "", ("eval",), "Model calls of the last iteration.")
+ITERATION_TOOL_CALLS = Metric("memeval_tool_calls", "gauge", "", ("eval",), "Tool calls of the last iteration.")
+ITERATION_INPUT_TOKENS = Metric("memeval_input_tokens", "gauge", "", ("eval",), "Tokens to models, last iteration.")
+ITERATION_OUTPUT_TOKENS = Metric("memeval_output_tokens", "gauge", "", ("eval",), "Tokens from models, last iteration.")
 GROWTH = Metric("memeval_growth_bytes_per_iteration", "gauge", "By", ("eval", "kind"), "Growth, by channel.")
 SITE_GROWTH = Metric(
     "memeval_site_growth_bytes_per_iteration",
@@ -148,8 +153,12 @@ ITERATIONS_TOTAL = Metric("memeval_iterations_total", "counter", "", ("eval", "s
 RUNS_TOTAL = Metric("memeval_runs_total", "counter", "", ("eval", "state"), "Runs, by verdict.")
 EXPORT_FAILURES = Metric("memeval_export_failures_total", "counter", "", ("exporter",), "Batches that were not delivered.")
 
+GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TOKENS, ITERATION_OUTPUT_TOKENS)
+"""Of a traced scenario only."""
+
 METRICS = (
-    RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, GROWTH, SITE_GROWTH, VERDICT_STATE, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
+    RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
+    GROWTH, SITE_GROWTH, VERDICT_STATE, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
     LAST_RUN_DURATION, BUILD_INFO, ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, EXPORT_FAILURES,
 )  # fmt: skip
 

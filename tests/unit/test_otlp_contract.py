@@ -14,7 +14,7 @@ from otel_memeval.exporters.otlp.exporter import Events
 from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
 from otel_memeval.identity import Parent, iteration_span_id, run_span_id
 from otel_memeval.places import Growing
-from otel_memeval.records import STATES, Failure, Iteration, Result
+from otel_memeval.records import STATES, Failure, GenAi, Iteration, Result
 from tests.unit.otlp_console import RUN, Exported, ours, plain
 
 MakeIteration = Callable[..., Iteration]
@@ -146,10 +146,15 @@ def test_the_sampler_decides_for_the_whole_run(ratio: float, spans: int, make_re
     assert bool(exemplars) == bool(spans)
 
 
-def test_metrics_have_the_contracts_names(make_result: MakeResult) -> None:
-    """Every metric of a run, with its labels; one state of the verdict is 1."""
+def test_metrics_have_the_contracts_names(make_iteration: MakeIteration, make_result: MakeResult) -> None:
+    """Every metric of a run, with its labels; one state of the verdict is 1; sums of models and tools if it was traced."""
     exported = Exported(passed=False)
-    exported.tell(ours(make_result()))
+    sums = GenAi(model_calls=2, tool_calls=1, input_tokens=300, output_tokens=40, spans=5)
+    traced = [msgspec.structs.replace(make_iteration(index), gen_ai=sums) for index in range(1, 6)]
+    exported.tell(ours(make_result(iterations=traced)))
+    said = plain(exported.spans()[iteration_span_id(RUN, "measured", 5)]["attributes"])
+    assert (said["memeval.gen_ai.model_calls"], said["memeval.gen_ai.tool_calls"]) == ("2", "1")
+    assert (said["memeval.gen_ai.input_tokens"], said["memeval.gen_ai.output_tokens"]) == ("300", "40")
     metrics = {one["name"]: one for one in exported.items("metrics")}
     never = {"memeval_last_success_timestamp_seconds"}  # the run did not pass
     assert set(metrics) == {metric.name for metric in telemetry.METRICS} - never
@@ -165,6 +170,15 @@ def test_metrics_have_the_contracts_names(make_result: MakeResult) -> None:
     assert (histogram["count"], histogram["sum"]) == ("5", 2.5)
     exemplar = histogram["exemplars"][0]
     assert exemplar["spanId"] == iteration_span_id(RUN, "measured", 5)
+
+
+def test_an_untraced_run_has_no_sums(make_result: MakeResult) -> None:
+    """Neither as attributes nor as gauges: nothing was counted, which is not the same as none."""
+    exported = Exported()
+    exported.tell(ours(make_result()))
+    names = {one["name"] for one in exported.items("metrics")}
+    assert names.isdisjoint(metric.name for metric in telemetry.GENAI_METRICS)
+    assert b"model_calls" not in b"".join(exported.lines)
 
 
 def test_counters_count_on_or_begin_anew(make_result: MakeResult) -> None:

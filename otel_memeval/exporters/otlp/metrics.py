@@ -151,6 +151,11 @@ def gauges(result: Result, now: int, *, passed: bool) -> list[Json]:
         gauge(telemetry.RETAINED_BYTES, [(eval_, last.retained_bytes)])
         gauge(telemetry.PEAK_BYTES, [(eval_, last.peak_bytes)])
         gauge(telemetry.RSS_BYTES, [(eval_, last.rss_bytes)])
+    traced = [one.gen_ai for one in result.iterations if one.gen_ai is not None]
+    if traced:
+        sums = (traced[-1].model_calls, traced[-1].tool_calls, traced[-1].input_tokens, traced[-1].output_tokens)
+        for metric, total in zip(telemetry.GENAI_METRICS, sums):
+            gauge(metric, [(eval_, total)])
     gauge(telemetry.GROWTH, [({**eval_, "kind": kind}, slope) for kind, slope in channels(result.growth).items()])
     sites = {(site.file, str(site.line), site.function): site.bytes_per_iteration for site in result.sites}
     gauge(
