@@ -8,7 +8,7 @@ import tracemalloc
 import types
 from _tracemalloc import _get_object_traceback, _get_traces
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from gc import get_referents
 from itertools import compress, islice
 from typing import cast
@@ -150,15 +150,15 @@ def storage_bytes(container: object) -> int:
     return base.__sizeof__(container) - base.__basicsize__ if base is not None else 0
 
 
-def lines_of_storage(containers: Iterable[object], is_own: Callable[[str], bool]) -> dict[int, Site]:
-    """For each container, by its ``id()``, the line that last made room in it: where exactly one line has a block of
-    that size.
+def lines_of_storage(containers: Iterable[object], grown: Collection[Site]) -> dict[int, Site]:
+    """For each container, by its ``id()``, the line that last made room in it: where exactly one of the ``grown`` lines has
+    a block of that size.
     """
     sizes = {id(container): storage_bytes(container) for container in containers}
     wanted = set(sizes.values()) - {0}
     lines: dict[int, set[Site]] = {}
     if wanted:
         for trace in _get_traces():
-            if trace[1] in wanted and not is_own(trace[2][0][0]):
+            if trace[1] in wanted and trace[2][0] in grown:
                 lines.setdefault(trace[1], set()).add(trace[2][0])
     return {key: next(iter(lines[size])) for key, size in sizes.items() if len(lines.get(size, ())) == 1}

@@ -152,7 +152,7 @@ def describe_holders(
     alive = find_by_id(set(wanted))
     reached = reach(set(alive), scenario_module)
     contents = {key: sites_of(obj, is_own) for key, obj in alive.items()}
-    storage = lines_of_storage([obj for key, obj in alive.items() if not contents[key][1]], is_own)
+    storage = lines_of_storage([obj for key, obj in alive.items() if not contents[key][1]], grown)
     bounds = Bounds(reached.values(), grown)
     told: list[Message] = []
     for key, obj in alive.items():

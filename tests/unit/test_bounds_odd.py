@@ -125,7 +125,7 @@ class Counting:
 
     def __init__(self, maxsize: int, currsize: int) -> None:
         self.maxsize, self.currsize = maxsize, currsize
-        self.data = dict.fromkeys(range(10), "")
+        self.data: dict[int, object] = {key: [] for key in range(10)}  # plain values are not seen in a large process
 
     def grow(self, size: int) -> None:
         while self.currsize + size > self.maxsize:

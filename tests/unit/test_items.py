@@ -137,9 +137,11 @@ def test_the_line_that_makes_room_is_found_by_its_size() -> None:
         held.append(None)
         table[number % 1501] = None
         numbers.add(number % 1502)
-    lines = lines_of_storage([held, table, numbers, deque([1])], nobodys)
+    grown = {(__file__, line) for line in range(1, 500)}
+    lines = lines_of_storage([held, table, numbers, deque([1])], grown)
     assert [lines[id(one)][0] for one in (held, table)] == [__file__] * 2
     assert lines[id(table)][1] == lines[id(held)][1] + 1
+    assert lines_of_storage([held], grown - {lines[id(held)]}) == {}
     again = [None] * (held.__sizeof__() // 8 - 5)
     assert again.__sizeof__() == held.__sizeof__()
-    assert id(held) not in lines_of_storage([held], nobodys)
+    assert id(held) not in lines_of_storage([held], grown)
