@@ -58,11 +58,13 @@ class Holding:
         worker.send(wire.describe_command(list(asked), grown))
         message = worker.receive(timeout_seconds)
         assert isinstance(message, wire.Holders)
-        self.told = {told.id: told for told in (*message.holders, *message.filling)}
+        grows = {told.id for told in message.holders}
+        filling = [told for told in message.filling if told.id not in grows]
+        self.told = {told.id: told for told in (*message.holders, *filling)}
         self.left_out = set(asked) - set(self.told)
         self.rings = [
             Ring(id=told.id, length=told.length, bound=told.bound, limit=self._limit(told), lines=frozenset(told.lines))
-            for told in message.filling
+            for told in filling
         ]
 
     def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[Contents]:

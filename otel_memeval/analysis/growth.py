@@ -31,7 +31,7 @@ DRIFT = 1e-5
 JITTERS = 1.0
 """Growth outside of the traced heap is believed from this many times its usual jitter on."""
 
-PROCESS_FLOOR_BYTES = 49_152
+PROCESS_FLOOR_BYTES = 32_768
 """The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
 come to some ten kilobytes an iteration for a long while."""
 

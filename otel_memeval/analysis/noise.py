@@ -32,6 +32,9 @@ INDEPENDENT = 0.2
 """Up to this resemblance of neighbours, values that are made anew are taken for independent, and others for no walk: it is
 within the error of its estimate from twenty values."""
 
+INFLATED_AT_LEAST = 1.25
+"""What is taken for the ``inflation`` of such values: twenty of them hide a resemblance of 0.2, for which it may be 1.5."""
+
 KEPT_PACE = 0.5
 """The last third has to rise by at least this part of what the middle third rose by."""
 
@@ -50,7 +53,7 @@ def noisy_growth(
     later = values[count // 2 :]
     alike = resemblance(values)
     independent = redrawn and alike <= INDEPENDENT
-    inflated = 1.0 if independent else _inflation(alike, count)
+    inflated = INFLATED_AT_LEAST if independent else _inflation(alike, count)
     limit = CHANCE_INDEPENDENT if independent else CHANCE
     drawn = mann_kendall_chance(values, inflated) <= limit and mann_kendall_chance(later, inflated) <= CHANCE_LATER
     drawn = drawn and walk_chance(values) <= (CHANCE if alike > INDEPENDENT else CHANCE_WALK)

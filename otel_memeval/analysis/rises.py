@@ -32,6 +32,11 @@ peaks that rise by the same each time."""
 KEPT_PACE_OUTSIDE = 0.6
 """The same outside of the traced heap, where pages that are used for the first time become fewer and fewer."""
 
+FADED = 2.0
+UNEVEN = 0.2
+"""Outside of the traced heap, growth that was faster than this at first has fallen off; its steps are uneven if they differ
+from their mean by this part of it, on average."""
+
 OFF_THE_LINE = 0.2
 """How far a block may be off a straight line, as a part of its growth."""
 
@@ -75,6 +80,8 @@ def goes_on(
         return _even(window, rises)
     if _pace(window, rises[0] - 1) < (KEPT_PACE_OUTSIDE if smoothed else KEPT_PACE):
         return gathers == "appended" and _appended(window, rises, calls_before)
+    if smoothed and _fades(window):
+        return False
     to_the_end = max(gaps) == 1 and (smoothed or rises[-1] == steps)
     if to_the_end and (count == steps or count >= max(FEWEST_LATE_RISES + smoothed, steps / 2)):
         return True
@@ -90,6 +97,19 @@ def goes_on(
     if gathers == "appended":
         return _appended(window, rises, calls_before)
     return chance.keyed(rises, steps, calls_before) <= CHANCE
+
+
+def _fades(window: Sequence[float]) -> bool:
+    """Whether the first third rose far faster than the last, in which steps are uneven: what becomes less and less by
+    chance does so; a leak behind a warm-up has even steps once that is over.
+    """
+    third = (len(window) - 1) // 3
+    if third < 2:
+        return False
+    late = [after - before for before, after in pairwise(window[-third - 1 :])]
+    mean = sum(late) / third
+    uneven = sum(abs(step - mean) for step in late) / third
+    return window[third] - window[0] > FADED * mean * third and uneven > UNEVEN * mean
 
 
 def _unsmoothed(rises: Sequence[int]) -> list[int]:

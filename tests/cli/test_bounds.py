@@ -84,3 +84,15 @@ def test_what_does_not_end_is_a_leak(tool: Tool, case: str) -> None:
     """A limit that nothing acts on, one that is out of reach, and a ring beside or inside of what leaks."""
     done = tool.measure(HEAD + LEAKING[case], "--iterations", "20", "--warmup", "3")
     assert (done.status, done.result.verdict.state) == (1, "leaking")
+
+
+def test_bookkeeping_that_ends_does_not_hide_a_native_leak(tool: Tool) -> None:
+    """Rows of a database in memory are in the C heap; beside them sqlite3's list of cursors fills up to its own bound."""
+    source = (
+        'DB = sqlite3.connect(":memory:")\nDB.execute("create table t (a)")\n'
+        "def run():\n    for _ in range(5):\n        DB.execute('insert into t values (?)', ('b' * 900,))\n    DB.commit()\n"
+    )
+    result = tool.measure(HEAD + source, "--iterations", "20", "--warmup", "3").result
+    assert result.verdict.state == "native-leak", result.verdict
+    assert result.growth.native is not None
+    assert 4_500 < result.growth.native.bytes_per_iteration < 6_500
