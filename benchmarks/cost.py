@@ -29,9 +29,15 @@ from statistics import median
 from benchmarks.running import ROOT
 
 WARMUP = 3
-TARGET = "scenarios.team"
-OURS: dict[str, list[str]] = {"ours": [], "ours-traced": ["--trace-scenario"]}
-"""This tool's rows, each with the options that it adds to the command."""
+TEAM = "scenarios.team"
+LEAKY_TEAM = "scenarios.leaky_team"
+OURS: dict[str, list[str]] = {
+    "ours": [TEAM],
+    "ours-traced": [TEAM, "--trace-scenario"],
+    "leaky": [LEAKY_TEAM],
+    "leaky-explain": [LEAKY_TEAM, "--explain"],
+}
+"""This tool's rows, each with its target and options. Only what grows is explained, and after the iterations."""
 
 WAYS = ("untraced", "tracemalloc-1", "tracemalloc-25", *OURS, "agno", "memray")
 NEEDS = {"agno": "agno", "memray": "memray"}
@@ -96,10 +102,10 @@ async def _in_this_process(way: str, iterations: int) -> list[float]:
         await team.teardown()
 
 
-def _ours(options: list[str], iterations: int, python: str) -> list[float]:
+def _ours(arguments: list[str], iterations: int, python: str) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "otel_memeval", TARGET, "--iterations", str(iterations + 1)]
+        command = [sys.executable, "-m", "otel_memeval", *arguments, "--iterations", str(iterations + 1)]
         command += [
             "--warmup",
             str(WARMUP),
@@ -110,7 +116,6 @@ def _ours(options: list[str], iterations: int, python: str) -> list[float]:
             "never",
             "--python",
             python,
-            *options,
         ]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=900)
         measured = [one for one in json.loads(path.read_bytes())["runs"][0]["iterations"] if one["phase"] == "measured"]
