@@ -33,6 +33,7 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     traced_current_bytes: int
     uss_bytes: int | None
     native_heap_bytes: int | None
+    mapped_bytes: int | None
 
 
 class Collector:
@@ -129,6 +130,7 @@ class Collector:
                 traced_current_bytes=reading.traced_current_bytes,
                 uss_bytes=reading.uss_bytes,
                 native_heap_bytes=reading.native_heap_bytes,
+                mapped_bytes=reading.mapped_bytes,
             )
         )
         self._files.extend(reading.files)
@@ -194,6 +196,7 @@ class Collector:
                 for reading in levels
                 if reading.uss_bytes is not None
             ),
+            mapped=tuple(reading.mapped_bytes for reading in levels if reading.mapped_bytes is not None),
             sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
             holders=tuple(

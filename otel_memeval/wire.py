@@ -1,8 +1,7 @@
 """The messages between worker and parent, one JSON line each, as the parent reads them.
 
-The worker is standard library only and writes plain dictionaries; here they are checked on arrival. Version 1
-(``worker.host.WIRE_VERSION``): the first. Version 2: ``describe`` and ``look`` before ``finish``; messages ``looked`` and
-``stacks``; files in ``loaded``, items in ``holders``. Commands go the other way, one line of plain words each.
+The worker writes plain dictionaries; here they are checked on arrival. Commands go the other way, a line of plain words each.
+Version 2 (``worker.host.WIRE_VERSION``) has ``describe`` and ``look`` before ``finish``, and messages that answer them.
 """
 
 from __future__ import annotations
@@ -47,6 +46,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     rss_bytes: int | None
     uss_bytes: int | None
     native_heap_bytes: int | None
+    mapped_bytes: int | None = None
     files: list[str]
     sites: list[tuple[int, int, int, int]]
     holders: list[tuple[int, int, int]]

@@ -62,6 +62,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where the platform has no such channel."""
     process: tuple[int, ...]
     """Unique memory of the process, less what the traced heap and the C heap explain; empty where unknown."""
+    mapped: tuple[int, ...] = ()
+    """What is mapped and not malloc'ed, pymalloc's arenas included: exact to a page, used or not; empty where unknown."""
     sites: dict[SiteKey, tuple[int, ...]]
     """Only sites whose live bytes changed."""
     blocks: dict[SiteKey, int]

@@ -35,6 +35,12 @@ PROCESS_FLOOR_BYTES = 32_768
 """The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
 come to some ten kilobytes an iteration for a long while."""
 
+MAPPED_FLOOR_BYTES = 1024
+"""The same for what is mapped, which is counted exactly: a page every fourth iteration."""
+
+ARENA_BYTES = 1 << 20
+"""What Python's small-object allocator maps at a time since 3.10 (Objects/obmalloc.c: ``ARENA_BITS``)."""
+
 MOST_STEPS = 0.6
 """And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
 
@@ -160,7 +166,22 @@ def _outside(evidence: Evidence, channel: Sequence[int], floor: float) -> Trend:
     return trend_of(smooth, max(floor, JITTERS * jitter(smooth)), nature)
 
 
+def _without_arenas(values: Sequence[int]) -> list[int]:
+    """A mapped series without steps of whole arenas, which come and go as the traced heap has use for them."""
+    rest = [0] if values else []
+    for before, after in pairwise(values):
+        rest.append(rest[-1] + (after - before + ARENA_BYTES // 2) % ARENA_BYTES - ARENA_BYTES // 2)
+    return rest
+
+
 def _process_trend(evidence: Evidence) -> Trend:
+    """Of unique memory; of what is mapped where only that, which is exact, tells."""
+    used = _used_trend(evidence)
+    mapped = trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, _nature(evidence))
+    return mapped if mapped.shape == "growing" and used.shape != "growing" else used
+
+
+def _used_trend(evidence: Evidence) -> Trend:
     trend = _outside(evidence, evidence.process, PROCESS_FLOOR_BYTES)
     smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]

@@ -60,6 +60,8 @@ class ProcessReader:
         self._rollup = "/proc/self/smaps_rollup"
         if not os.access(self._rollup, os.R_OK):
             self._rollup = ""
+        self._statm = "/proc/self/statm" if os.access("/proc/self/statm", os.R_OK) else ""
+        self._page_bytes = os.sysconf("SC_PAGE_SIZE") if self._statm else 0
 
     def missing_channels(self) -> list[str]:
         """One line for each channel that cannot be read here."""
@@ -76,6 +78,22 @@ class ProcessReader:
             return None
         info = self._mallinfo2()
         return int(info.uordblks) + int(info.hblkhd) - tracemalloc.get_tracemalloc_memory()
+
+    def mapped_bytes(self) -> int | None:
+        """Private writable memory of the process that malloc did not map, exact to a page: what is mapped by other means, as
+        pymalloc's arenas, stacks of threads, and maps of the scenario's. Counted whether or not it was ever used.
+
+        proc(5): field ``data`` of ``statm`` is data and stack, in pages.
+        """
+        if self._mallinfo2 is None or not self._statm:
+            return None
+        descriptor = os.open(self._statm, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(descriptor, 256)
+        finally:
+            os.close(descriptor)
+        info = self._mallinfo2()
+        return int(text.split()[5]) * self._page_bytes - int(info.arena) - int(info.hblkhd)
 
     def rss_and_uss_bytes(self) -> tuple[int | None, int | None]:
         """Resident memory, and the part of it that is this process' alone."""

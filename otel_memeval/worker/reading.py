@@ -49,6 +49,7 @@ class Reader:
         """What a reading allocates once and keeps, before tracing starts."""
         self._process.c_heap_bytes()
         self._process.rss_and_uss_bytes()
+        self._process.mapped_bytes()
         self._lengths = read_lengths()
 
     def start(self) -> None:
@@ -84,6 +85,7 @@ class Reader:
                     break
             c_heap = self._process.c_heap_bytes()
             rss, uss = self._process.rss_and_uss_bytes()
+            mapped = self._process.mapped_bytes()
             current = tracemalloc.get_traced_memory()[0]
             heap = read_heap(self._is_own)
             lengths = read_lengths((self._sites, self._lengths, self._files, self.__dict__, heap.sites))
@@ -103,6 +105,7 @@ class Reader:
             "traced_current_bytes": current,
             "rss_bytes": rss,
             "uss_bytes": uss,
+            "mapped_bytes": mapped,
             "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,
             "files": new_files,
             "sites": site_rows,

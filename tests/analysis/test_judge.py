@@ -141,6 +141,23 @@ def test_mapped_memory_that_rises_alone_is_a_native_leak(step: int, state: str) 
     assert judge(evidence(process=levels(*[step] * 20))).state == state
 
 
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ((4096,) * 20, "native-leak"),
+        ((0, 0, 0, 4096) * 5, "native-leak"),
+        ((0,) * 20, "stable"),
+        ((0, 1 << 20) * 10, "stable"),
+        ((4096, 4096 + (1 << 20)) * 10, "native-leak"),
+        ((1 << 16, -(1 << 16)) * 10, "stable"),
+    ],
+    ids=["a page", "a page every fourth", "nothing", "whole arenas", "a page beside arenas", "mapped and unmapped"],
+)
+def test_mapped_pages_are_counted_exactly(steps: tuple[int, ...], state: str) -> None:
+    """One page an iteration that stays mapped is a native leak, used or not; arenas of Python's allocator are none."""
+    assert judge(evidence(mapped=levels(*steps, start=100_000_000))).state == state
+
+
 def idle_work(**changes: object) -> tuple[Work, ...]:
     """Iterations that did nothing, but for ``changes``."""
     nothing = Work(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)

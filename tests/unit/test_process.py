@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,30 @@ def test_the_c_heap_grows_by_what_is_malloced(size: int, count: int) -> None:
     assert freed is not None
     assert grown - start == pytest.approx(size * count, rel=0.01)
     assert freed - start == pytest.approx(0, abs=0.01 * size * count)
+
+
+_MAPS = """
+import ctypes, mmap, sys
+sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.process import ProcessReader
+reader = ProcessReader()
+reader.mapped_bytes()
+before = reader.mapped_bytes()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+held = [libc.malloc(size) for size in (100, 5_000, 1 << 20)]
+after_malloc = reader.mapped_bytes()
+maps = [mmap.mmap(-1, mmap.PAGESIZE * 3, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(4)]
+print(after_malloc - before, (reader.mapped_bytes() - after_malloc) / mmap.PAGESIZE)
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
+def test_maps_are_counted_to_the_page_and_what_is_malloced_is_not() -> None:
+    """Four maps of three pages, none of them used, are twelve pages; blocks of the C heap, mapped ones too, are nothing."""
+    root = str(Path(process.__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", _MAPS, root], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["0", "12.0"]
 
 
 def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
