@@ -132,25 +132,65 @@ ITERATION_MODEL_CALLS = Metric("memeval_model_calls", "gauge", "", ("eval",), "M
 ITERATION_TOOL_CALLS = Metric("memeval_tool_calls", "gauge", "", ("eval",), "Tool calls of the last iteration.")
 ITERATION_INPUT_TOKENS = Metric("memeval_input_tokens", "gauge", "", ("eval",), "Tokens to models, last iteration.")
 ITERATION_OUTPUT_TOKENS = Metric("memeval_output_tokens", "gauge", "", ("eval",), "Tokens from models, last iteration.")
-GROWTH = Metric("memeval_growth_bytes_per_iteration", "gauge", "By", ("eval", "kind"), "Growth, by channel.")
+GROWTH = Metric(
+    "memeval_growth_bytes_per_iteration",
+    "gauge",
+    "By",
+    ("eval", "kind"),
+    "Growth in the last run, by channel: retained, peak, native or process.",
+)
+GROWTH_LIMIT = Metric(
+    "memeval_growth_limit_bytes_per_iteration",
+    "gauge",
+    "By",
+    ("eval", "kind"),
+    "Growth that the user allows; absent where no limit is set.",
+)
 SITE_GROWTH = Metric(
     "memeval_site_growth_bytes_per_iteration",
     "gauge",
     "By",
     ("eval", "file", "line", "function"),
-    "Growth of the lines that grow most.",
+    "Growth of the lines that grow most in the last run.",
+)
+HOLDER_GROWTH = Metric(
+    "memeval_holder_growth_items_per_iteration",
+    "gauge",
+    "",
+    ("eval", "path", "type"),
+    "Growth of the containers that grow most in the last run.",
 )
 VERDICT_STATE = Metric("memeval_verdict", "gauge", "", ("eval", "state"), "1 for the state of the last verdict, else 0.")
+LAST_RUN_INFO = Metric(
+    "memeval_last_run_info",
+    "gauge",
+    "",
+    ("eval", "target", "revision", "site", "holder"),
+    "Always 1: what the last run measured, at which commit, the line that grew most and the container that holds it.",
+)
 LAST_RUN = Metric("memeval_last_run_timestamp_seconds", "gauge", "s", ("eval",), "When the last run ended.")
 LAST_SUCCESS = Metric(
     "memeval_last_success_timestamp_seconds", "gauge", "s", ("eval",), "When the last run that passed ended."
 )
 LAST_RUN_SUCCESS = Metric("memeval_last_run_success", "gauge", "", ("eval",), "1 if the last run passed, else 0.")
 LAST_RUN_DURATION = Metric("memeval_last_run_duration_seconds", "gauge", "s", ("eval",), "How long the last run took.")
-BUILD_INFO = Metric("memeval_build_info", "gauge", "", ("version", "python"), "Always 1.")
+EXPECTED_INTERVAL = Metric(
+    "memeval_expected_interval_seconds",
+    "gauge",
+    "s",
+    ("eval",),
+    "How often the eval is meant to run; absent where that is not known.",
+)
+BUILD_INFO = Metric(
+    "memeval_build_info", "gauge", "", ("version", "python"), "Always 1: this tool's version, the scenario's Python."
+)
+SPOOL_BYTES = Metric("memeval_spool_bytes", "gauge", "By", (), "Telemetry that waits to be delivered.")
 ITERATION_DURATION = Metric("memeval_iteration_duration_seconds", "histogram", "s", ("eval",), "Measured iterations.")
 ITERATIONS_TOTAL = Metric("memeval_iterations_total", "counter", "", ("eval", "status"), "Measured iterations.")
 RUNS_TOTAL = Metric("memeval_runs_total", "counter", "", ("eval", "state"), "Runs, by verdict.")
+RUNS_SKIPPED = Metric(
+    "memeval_runs_skipped_total", "counter", "", ("eval",), "Runs left out because the one before was not over in time."
+)
 EXPORT_FAILURES = Metric("memeval_export_failures_total", "counter", "", ("exporter",), "Batches that were not delivered.")
 
 GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TOKENS, ITERATION_OUTPUT_TOKENS)
@@ -158,12 +198,16 @@ GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TO
 
 METRICS = (
     RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
-    GROWTH, SITE_GROWTH, VERDICT_STATE, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
-    LAST_RUN_DURATION, BUILD_INFO, ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, EXPORT_FAILURES,
+    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, VERDICT_STATE, LAST_RUN_INFO, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
+    LAST_RUN_DURATION, EXPECTED_INTERVAL, BUILD_INFO, SPOOL_BYTES,
+    ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, RUNS_SKIPPED, EXPORT_FAILURES,
 )  # fmt: skip
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Upper limits in seconds: from a function to an agent that works for minutes."""
+"""Upper limits in seconds, over OTLP: from a function to an agent that works for minutes."""
+
+SCRAPED_DURATION_BUCKETS = (1.0, 10.0)
+"""The same for Prometheus, where each is a series of every eval."""
 
 
 def span_name(kind: str, eval_name: str) -> str:

@@ -1,6 +1,6 @@
 """The messages between worker and parent, one JSON line each, as the parent reads them.
 
-The worker writes plain dictionaries; here they are checked on arrival. Commands go the other way, a line of plain words each.
+The worker writes plain dictionaries, checked here on arrival. Commands go the other way, one line of plain words each.
 Version 2 (``worker.host.WIRE_VERSION``) has ``describe`` and ``look`` before ``finish``, and messages that answer them.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_memeval import telemetry as name
 from otel_memeval.places import Growing
-from otel_memeval.records import Channels, Growth, Iteration, Result
+from otel_memeval.records import Growth, Iteration, Result
 
 Values = dict[str, object]
 Error = tuple[str, str]
@@ -112,12 +112,6 @@ def evaluation_values(result: Result) -> Values:
         name.EVALUATION_LABEL: result.verdict.state,
         name.EVALUATION_EXPLANATION: result.verdict.summary,
     }
-
-
-def channels(growth: Channels) -> dict[str, float]:
-    """Growth by channel, in bytes per iteration, where it is known."""
-    slopes = {"retained": _slope(growth.retained), "peak": _slope(growth.peak), "native": _slope(growth.native)}
-    return {kind: slope for kind, slope in slopes.items() if slope is not None}
 
 
 def _slope(growth: Growth | None) -> float | None:

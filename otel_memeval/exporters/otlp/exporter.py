@@ -234,9 +234,11 @@ class OtlpExporter:
         masked = self._masked
         return replace(
             result,
+            run=replace(result.run, target=masked(result.run.target)),
             eval=replace(result.eval, name=masked(result.eval.name)),
             verdict=replace(result.verdict, summary=masked(result.verdict.summary)),
             sites=[replace(one, file=masked(one.file), function=masked(one.function)) for one in result.sites],
+            holders=[replace(one, path=masked(one.path), type=masked(one.type)) for one in result.holders],
         )
 
     def _fit(self, values: Mapping[str, object]) -> dict[str, object]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.describe import channels
 from otel_memeval.exporters.otlp.values import Json, attributes, double, nanoseconds
-from otel_memeval.records import STATES, Iteration, Result
+from otel_memeval.exporters.samples import Labels, samples
+from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import DURATION_BUCKETS, Metric
-from otel_memeval.version import __version__
 
 _DELTA, _CUMULATIVE = 1, 2
-Labels = tuple[tuple[str, str], ...]
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,45 +131,12 @@ def _metric(metric: Metric, kind: Literal["gauge", "sum", "histogram"], points: 
 
 def gauges(result: Result, now: int, *, passed: bool) -> list[Json]:
     """What a run that ended at ``now`` leaves to be seen."""
-    eval_ = {"eval": result.eval.name}
-    made: list[Json] = []
-
-    def gauge(metric: Metric, values: Iterable[tuple[Mapping[str, str], float | int | None]]) -> None:
-        points: list[Json] = [
-            {"attributes": attributes(labels), "timeUnixNano": nanoseconds(now), **_number(value)}
-            for labels, value in values
-            if value is not None
-        ]
-        if points:
-            made.append(_metric(metric, "gauge", points))
-
-    read = [one for one in result.iterations if one.retained_bytes is not None]
-    last = read[-1] if read else None
-    if last is not None:
-        gauge(telemetry.RETAINED_BYTES, [(eval_, last.retained_bytes)])
-        gauge(telemetry.PEAK_BYTES, [(eval_, last.peak_bytes)])
-        gauge(telemetry.RSS_BYTES, [(eval_, last.rss_bytes)])
-    traced = [one.gen_ai for one in result.iterations if one.gen_ai is not None]
-    if traced:
-        sums = (traced[-1].model_calls, traced[-1].tool_calls, traced[-1].input_tokens, traced[-1].output_tokens)
-        for metric, total in zip(telemetry.GENAI_METRICS, sums):
-            gauge(metric, [(eval_, total)])
-    gauge(telemetry.GROWTH, [({**eval_, "kind": kind}, slope) for kind, slope in channels(result.growth).items()])
-    sites = {(site.file, str(site.line), site.function): site.bytes_per_iteration for site in result.sites}
-    gauge(
-        telemetry.SITE_GROWTH,
-        [
-            ({**eval_, "file": file, "line": line, "function": function}, grown)
-            for (file, line, function), grown in sites.items()
-        ],
-    )
-    gauge(telemetry.VERDICT_STATE, [({**eval_, "state": state}, int(state == result.verdict.state)) for state in STATES])
-    gauge(telemetry.LAST_RUN, [(eval_, now / 1e9)])
-    gauge(telemetry.LAST_SUCCESS, [(eval_, now / 1e9 if passed else None)])
-    gauge(telemetry.LAST_RUN_SUCCESS, [(eval_, int(passed))])
-    gauge(telemetry.LAST_RUN_DURATION, [(eval_, result.run.duration_seconds)])
-    gauge(telemetry.BUILD_INFO, [({"version": __version__, "python": result.run.python}, 1)])
-    return made
+    points: dict[str, list[Json]] = {}
+    for one in samples(result, now / 1e9, passed=passed):
+        points.setdefault(one.metric, []).append(
+            {"attributes": attributes(dict(one.labels)), "timeUnixNano": nanoseconds(now), **_number(one.value)}
+        )
+    return [_metric(metric, "gauge", points[metric.name]) for metric in telemetry.METRICS if metric.name in points]
 
 
 def _number(value: float | int) -> Json:

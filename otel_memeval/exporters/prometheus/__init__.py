@@ -1,0 +1,1 @@
+"""Gauges for Prometheus: what a scrape, a push and a textfile hold."""
