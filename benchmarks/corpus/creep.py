@@ -35,6 +35,20 @@ def peak_by_60_kib() -> None:
     bytes(61_440 * _number())
 
 
+@creep(103_500, tolerance=0.1)
+def peak_of_blocks_for_malloc() -> None:
+    """A hundred more messages each time; what they leave free, the C heap keeps."""
+    messages = [bytes(1_000) for _ in range(100 * _number())]
+    messages.clear()
+
+
+@creep(None)
+def peak_of_small_blocks() -> None:
+    """A thousand more small objects each time; what they leave free, Python's own allocator keeps."""
+    tokens = [str(number) for number in range(1_000_000, 1_000_000 + 1_000 * _number())]
+    tokens.clear()
+
+
 @creep(None)
 def prompt_that_grows() -> None:
     """A prompt of all turns so far, encoded."""

@@ -41,6 +41,9 @@ MAPPED_FLOOR_BYTES = 1024
 ARENA_BYTES = 1 << 20
 """What Python's small-object allocator maps at a time since 3.10 (Objects/obmalloc.c: ``ARENA_BITS``)."""
 
+OF_THE_PEAK = 1.5
+"""A process that grows by less than so many times what the peak does keeps what was freed: pages go back late."""
+
 MOST_STEPS = 0.6
 """And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
 
@@ -126,13 +129,14 @@ def trends_of_run(evidence: Evidence) -> Trends:
         evidence, _places_of_rises(evidence, holders), _places_of_rises(evidence, filling)
     )
     kept_bytes = sum(site.bytes_per_iteration for site in sites)
+    peak = trend_of(
+        settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, _nature(evidence, noisy=True, gathers="redrawn")
+    )
     return Trends(
         retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _nature(evidence)),
-        peak=trend_of(
-            settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, _nature(evidence, noisy=True, gathers="redrawn")
-        ),
+        peak=peak,
         native=_outside(evidence, evidence.native, NATIVE_FLOOR_BYTES),
-        process=_process_trend(evidence),
+        process=_process_trend(evidence, peak),
         sites=sites,
         open_sites=open_sites,
         holders=holders or _rings(evidence, sites),
@@ -174,18 +178,20 @@ def _without_arenas(values: Sequence[int]) -> list[int]:
     return rest
 
 
-def _process_trend(evidence: Evidence) -> Trend:
+def _process_trend(evidence: Evidence, peak: Trend) -> Trend:
     """Of unique memory; of what is mapped where only that, which is exact, tells."""
-    used = _used_trend(evidence)
+    used = _used_trend(evidence, peak)
     mapped = trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, _nature(evidence))
     return mapped if mapped.shape == "growing" and used.shape != "growing" else used
 
 
-def _used_trend(evidence: Evidence) -> Trend:
+def _used_trend(evidence: Evidence, peak: Trend) -> Trend:
     trend = _outside(evidence, evidence.process, PROCESS_FLOOR_BYTES)
     smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
-    if trend.shape == "growing" and sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later):
+    comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later)
+    explained = OF_THE_PEAK * peak.growth.bytes_per_iteration if peak.shape == "growing" else 0.0
+    if trend.shape == "growing" and (comes_and_goes or trend.growth.bytes_per_iteration < explained):
         return Trend(shape="returning", growth=trend.growth)
     return trend
 

@@ -158,6 +158,13 @@ def test_mapped_pages_are_counted_exactly(steps: tuple[int, ...], state: str) ->
     assert judge(evidence(mapped=levels(*steps, start=100_000_000))).state == state
 
 
+@pytest.mark.parametrize(("step", "state"), [(110_000, "creeping"), (160_000, "native-leak")])
+def test_pages_that_a_climbing_peak_leaves_behind_are_no_native_leak(step: int, state: str) -> None:
+    """Allocators keep freed pages: a process that grows as its peak does creeps; one that grows far more leaks, too."""
+    climbing = levels(*[100_000] * 19, start=100_000)
+    assert judge(evidence(peak=climbing, process=levels(*[step] * 20))).state == state
+
+
 def idle_work(**changes: object) -> tuple[Work, ...]:
     """Iterations that did nothing, but for ``changes``."""
     nothing = Work(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)
