@@ -13,8 +13,11 @@ from otel_memeval.records import Growth
 CHANCE = 2e-5
 """How often noise alone may look like a trend."""
 
-CHANCE_INDEPENDENT = 1e-6
+CHANCE_INDEPENDENT = 7e-7
 """The same where values are taken for independent, on the little that twenty of them show."""
+
+CHANCE_REDRAWN_WALK = 1e-6
+"""How often a level that wanders may rise so far, of values that are made anew: a window of messages does not wander."""
 
 CHANCE_LATER = 0.01
 """The same for the later half alone: what rose and then levelled off is as significant as a leak."""
@@ -58,7 +61,8 @@ def noisy_growth(
     drawn = mann_kendall_chance(values, inflated) <= limit and mann_kendall_chance(later, inflated) <= CHANCE_LATER
     drawn = drawn and walk_chance(values) <= (CHANCE if alike > INDEPENDENT else CHANCE_WALK)
     # Steps of a mean of two resemble each other: their sum is twice as spread as they are.
-    walked = walk_chance(values, 1 + smoothed) <= CHANCE and walk_chance(later, 1 + smoothed) <= CHANCE_LATER_WALK
+    limit = CHANCE_REDRAWN_WALK if redrawn else CHANCE
+    walked = walk_chance(values, 1 + smoothed) <= limit and walk_chance(later, 1 + smoothed) <= CHANCE_LATER_WALK
     if not drawn and not walked:
         return None
     growth = theil_sen(values)
