@@ -1,0 +1,104 @@
+"""Programs of real servers: those installed, else Debian's packages unpacked into the user's cache, without root.
+
+Tests with these servers are never skipped: where a program can be had in neither way, they fail and say what to install.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+PACKAGES = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "prometheus-pushgateway")
+"""Fetched together, once a machine: about 40 MB."""
+
+NAMES = {
+    "prometheus": ("prometheus",),
+    "promtool": ("promtool",),
+    "pushgateway": ("prometheus-pushgateway", "pushgateway"),
+    "alertmanager": ("prometheus-alertmanager", "alertmanager"),
+    "amtool": ("amtool",),
+    "node_exporter": ("prometheus-node-exporter", "node_exporter"),
+}
+"""What a program is called: by Debian, and by those who make it."""
+
+_TEMPLATES = b"/usr/share/prometheus/alertmanager"
+"""Built into Debian's alertmanager and amtool: where they read templates that they do not start without."""
+
+
+@functools.cache
+def program(name: str) -> Path:
+    """Where the program ``name`` (of ``NAMES``) is. ``AssertionError`` if it is not installed and cannot be fetched."""
+    everywhere = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin"])
+    for called in NAMES[name]:
+        if found := shutil.which(called, path=everywhere):
+            return Path(found)
+    return _unpacked() / "usr" / "bin" / NAMES[name][0]
+
+
+def _unpacked() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")
+    key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    folder = Path(cache, "otel-memeval-tests", f"servers-{key}")
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second test process waits for the first
+            if not folder.is_dir():
+                with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                    _fetch(Path(temporary))
+                    (Path(temporary) / "unpacked").rename(folder)
+    return folder
+
+
+def _fetch(folder: Path) -> None:
+    """Download the packages and unpack them into ``folder/unpacked``."""
+    missing = [needed for needed in ("apt-get", "dpkg-deb") if shutil.which(needed) is None]
+    assert not missing, _failure(f"{missing[0]} is not here to fetch them with")
+    debs, state = folder / "debs", folder / "apt"
+    for needed in (debs, state / "lists" / "partial", state / "archives" / "partial"):
+        needed.mkdir(parents=True)
+    private = [f"Dir::State={state}", f"Dir::Cache={state}", "Dir::State::status=/var/lib/dpkg/status"]
+    private += ["Acquire::Languages=none"]
+    options = [part for option in private for part in ("-o", option)]
+    # The machine's own lists of packages may be missing or old, and cannot be brought up to date without root.
+    said = _run(debs, "apt-get", "-q", "download", *PACKAGES)
+    if len(list(debs.glob("*.deb"))) < len(PACKAGES):
+        said = _run(debs, "apt-get", "-q", *options, "update") + _run(debs, "apt-get", "-q", *options, "download", *PACKAGES)
+    found = sorted(debs.glob("*.deb"))
+    assert len(found) == len(PACKAGES), _failure(f"apt-get could not download them:\n{said[-2000:]}")
+    for package in found:
+        subprocess.run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], check=True)
+    for called in ("prometheus-alertmanager", "amtool"):
+        _look_beside_itself(folder / "unpacked" / "usr" / "bin" / called)
+
+
+def _look_beside_itself(path: Path) -> None:
+    """Have the program read its templates from the current folder's ``alertmanager``: a path of the same length."""
+    name = b"alertmanager"
+    here = b"." + b"/" * (len(_TEMPLATES) - 1 - len(name)) + name
+    path.write_bytes(path.read_bytes().replace(_TEMPLATES, here))
+
+
+def _run(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    return done.stdout + done.stderr
+
+
+def _failure(why: str) -> str:
+    return f"these tests need the programs of {', '.join(PACKAGES)} on PATH: {why}"
