@@ -8,6 +8,9 @@ from otel_memeval.errors import UsageError
 
 _BYTES = {"": 1, "b": 1, "kib": 1 << 10, "k": 1 << 10, "mib": 1 << 20, "m": 1 << 20, "gib": 1 << 30, "g": 1 << 30}
 _BYTES |= {"kb": 1000, "mb": 1000**2, "gb": 1000**3}
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_PART = r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]+)"
+_DURATION = re.compile(rf"\s*(?:\d{{1,9}}(?:\.\d{{1,9}})?|(?:{_PART}\s*)+)\s*", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(r"\s*(\d{1,18})(\.\d{1,18})?\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 
 
@@ -38,6 +41,18 @@ def format_bytes(count: float, *, signed: bool = False) -> str:
             break
     digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
     return f"{sign}{size:.{digits}f} {unit}"
+
+
+def parse_seconds(text: str | float) -> float:
+    """The number of seconds that ``"15m"``, ``"1h30m"``, ``"1.5 h"``, ``"250ms"`` or ``"90"`` says.
+
+    Units are ms, s, m, h, d and w, as in Prometheus. Raises ``UsageError`` for anything else, and for negative numbers.
+    """
+    written = str(text)
+    parts = [(number, unit.lower()) for number, unit in re.findall(_PART, written, re.IGNORECASE | re.ASCII)]
+    if _DURATION.fullmatch(written) is None or any(unit not in _SECONDS for _, unit in parts):
+        raise UsageError(f"{text!r} is not a duration", "write seconds (90) or units (15m, 1h30m, 250ms)")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts) if parts else float(written)
 
 
 def format_seconds(seconds: float) -> str:

@@ -25,6 +25,24 @@ class Size(click.ParamType["int"]):
             self.fail(str(error), param, ctx)
 
 
+class Duration(click.ParamType["float"]):
+    """``15m`` as a number of seconds, more than none."""
+
+    name = "DURATION"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; fails as a wrong use does."""
+        from otel_memeval.units import parse_seconds
+
+        try:
+            seconds = parse_seconds(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        if not seconds > 0:
+            self.fail(f"{value} is no time at all", param, ctx)
+        return seconds
+
+
 class Verdicts(click.ParamType["tuple[str, ...]"]):
     """``leaking,idle`` or ``never`` as a list of states."""
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.errors import UsageError
-from otel_memeval.units import format_bytes, format_seconds, parse_bytes
+from otel_memeval.units import format_bytes, format_seconds, parse_bytes, parse_seconds
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,34 @@ def test_sizes_change_unit_where_rounding_would(count: float, text: str) -> None
 def test_durations_change_unit_where_rounding_would(seconds: float, text: str) -> None:
     """On both sides of each limit, from microseconds to hours."""
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90.0),
+        (90, 90.0),
+        (1.5, 1.5),
+        ("0", 0.0),
+        ("250ms", 0.25),
+        ("15m", 900.0),
+        ("15 M", 900.0),
+        ("1.5h", 5400.0),
+        ("1h30m", 5400.0),
+        (" 1h 30m 5s ", 5405.0),
+        ("1d", 86_400.0),
+        ("2w", 1_209_600.0),
+    ],
+)
+def test_a_duration_is_read(text: str | float, seconds: float) -> None:
+    """Every unit means what it says, alone and added up; a number alone is seconds."""
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m", "-1", "-5m", "1e3", "1h-5m", "1h30", "1,5h", "1 month", "1y", "nan", "inf", "5mm", "١m", "1" * 400]
+)
+def test_what_is_not_a_duration_is_refused_with_a_remedy(text: str) -> None:
+    """Anything else, negative numbers and a number without its unit included, is wrong usage and says how to write it."""
+    with pytest.raises(UsageError, match="is not a duration; write seconds"):
+        parse_seconds(text)
