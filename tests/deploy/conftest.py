@@ -1,0 +1,85 @@
+"""A Prometheus with the shipped rules that holds gauges of real runs: pushed twice, scraped, and a week old."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from prometheus_client import start_http_server
+
+from otel_memeval.exporters.prometheus.board import Board
+from otel_memeval.exporters.prometheus.families import registry
+from otel_memeval.records import Result
+from tests.deploy.real_runs import measured, push
+from tests.deploy.shipped import config, hurried
+from tests.servers.prometheus import Prometheus, promtool
+from tests.servers.pushgateway import Pushgateway
+from tests.servers.server import Server
+
+DAY = 86400
+
+
+class Filled(NamedTuple):
+    """The Prometheus, the gateway that it scrapes, and the last runs by eval: clean, leaking, creeping, failing."""
+
+    prometheus: Prometheus
+    pushgateway: Pushgateway
+    runs: dict[str, Result]
+
+
+def past_week(folder: Path, clean: Result) -> None:
+    """Blocks of data: what the rules recorded while the eval that leaks today was clean, a run every six hours."""
+    assert clean.growth.retained is not None
+    assert clean.growth.peak is not None
+    measures = {"retained growth": clean.growth.retained, "peak growth": clean.growth.peak}
+    labels = 'job="memeval",eval="leaking"'
+    lines = []
+    begin = time.time() - 7 * DAY
+    for at in range(int(begin), int(begin) + 6 * DAY - 3600, 240):
+        lines += [
+            f'eval:memeval_compared_bytes:held{{{labels},measure="{measure}"}} {growth.bytes_per_iteration} {at}'
+            for measure, growth in measures.items()
+        ]
+        lines.append(f"eval:memeval_last_run_timestamp_seconds:decided{{{labels}}} {at - at % (DAY // 4)} {at}")
+    path = folder / "past.txt"
+    path.write_text("\n".join([*lines, "# EOF", ""]), encoding="utf-8")
+    done = promtool("tsdb", "create-blocks-from", "openmetrics", str(path), str(folder / "data"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Every alert on an eval that wants two runs has had two."""
+    folder = tmp_path_factory.mktemp("filled")
+    first = measured(folder, "--max-growth", "16KiB", "--max-peak-growth", "16KiB")
+    board = Board(mask=str)
+    server, _ = start_http_server(0, addr="127.0.0.1", registry=registry(board.snapshot))
+    try:
+        with Pushgateway(folder / "pushgateway") as gateway:
+            for result in first.values():
+                push(gateway, result)
+            board.told(first["clean"], time.time(), passed=True, interval_seconds=900)
+            board.skipped("clean")
+            board.exporting("otlp", 0)
+            board.spooled(0)
+            services: dict[str, Server | str] = {
+                "pushgateway": gateway,
+                "memeval": f"127.0.0.1:{server.server_port}",
+                "otel-collector": "127.0.0.1:9",  # nobody is there
+            }
+            (folder / "prometheus").mkdir()
+            past_week(folder / "prometheus", first["clean"])
+            with Prometheus(folder / "prometheus", config(hurried(folder / "rules"), services)) as prometheus:
+                prometheus.wait_for("eval:memeval_regression:bool == 1")
+                runs = measured(folder, "--max-growth", "16KiB", "--max-peak-growth", "16KiB")
+                for result in runs.values():
+                    push(gateway, result)
+                prometheus.wait_for('ALERTS{alertname="MemevalRegression", alertstate="firing"}')
+                prometheus.wait_for('ALERTS{alertname="MemevalEvalFailing", alertstate="firing"}')
+                yield Filled(prometheus, gateway, runs)
+    finally:
+        server.shutdown()
+        server.server_close()

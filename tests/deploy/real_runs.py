@@ -1,0 +1,74 @@
+"""Real runs of small scenarios, through the command line, and their gauges on the way to Prometheus."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+from prometheus_client import pushadd_to_gateway
+
+from otel_memeval.exporters.prometheus.families import Snapshot, registry
+from otel_memeval.exporters.prometheus.state import after
+from otel_memeval.outcome import FAIL_ON, PASSED, exit_status
+from otel_memeval.records import Result, from_json
+from tests.servers.pushgateway import Pushgateway
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+SCENARIO = textwrap.dedent(
+    '''
+    from otel_memeval import PerformanceEval
+
+    KEPT = []
+    MESSAGES = [0]
+
+
+    def clean():
+        return len([bytes(1000) for _ in range(100)])
+
+
+    def leaking():
+        KEPT.append(bytearray(64 * 1024))
+
+
+    def creeping():
+        """A context that becomes longer."""
+        MESSAGES[0] += 1
+        return len(bytearray(64 * 1024 * MESSAGES[0]))
+
+
+    def failing():
+        raise RuntimeError("no answer")
+
+
+    EVALS = {
+        "clean": PerformanceEval(func=clean, name="clean", num_iterations=8, warmup_runs=1),
+        "leaking": PerformanceEval(func=leaking, name="leaking", num_iterations=8, warmup_runs=1),
+        "creeping": PerformanceEval(func=creeping, name="creeping", num_iterations=8, warmup_runs=1),
+        "failing": PerformanceEval(func=failing, name="failing", num_iterations=2, warmup_runs=0),
+    }
+    clean_eval, leaking_eval, creeping_eval, failing_eval = EVALS.values()
+    '''
+)
+STATES = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "failing": "failed"}
+
+
+def measured(folder: Path, *options: str) -> dict[str, Result]:
+    """Runs of the four evals that have just ended, by name; ``options`` of the command line go to all."""
+    path = folder / "scenario.py"
+    path.write_text(SCENARIO, encoding="utf-8")
+    command = [sys.executable, "-m", "otel_memeval", path.name, "--json", "-", *options]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    runs = {one.eval.name: one for one in from_json(done.stdout.encode())}
+    assert {name: one.verdict.state for name, one in runs.items()} == STATES, done.stderr
+    return runs
+
+
+def push(gateway: Pushgateway, result: Result) -> None:
+    """A run that has ended now, to the gateway."""
+    state = after(None, result, time.time(), passed=exit_status([result], FAIL_ON) == PASSED, mask=str)
+    told = registry(lambda: Snapshot(evals=[state], spool_bytes=0, export_failures={"otlp": 0}))
+    pushadd_to_gateway(gateway.url, job="memeval", registry=told, grouping_key={"eval": state.eval})
