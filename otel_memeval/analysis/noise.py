@@ -13,8 +13,11 @@ from otel_memeval.records import Growth
 CHANCE = 2e-5
 """How often noise alone may look like a trend."""
 
-CHANCE_INDEPENDENT = 7e-7
-"""The same where values are taken for independent, on the little that twenty of them show."""
+STRAIGHT = 9.5
+STRAIGHT_THEN = 5.0
+STRAIGHT_LATER = 2.0
+"""How many standard errors above 0 a straight line through values that are taken for independent has to rise: through all,
+without the first third, in which a window of messages fills, and in the later half."""
 
 CHANCE_REDRAWN_WALK = 1e-6
 """How often a level that wanders may rise so far, of values that are made anew: a window of messages does not wander."""
@@ -31,12 +34,12 @@ CHANCE_WALK = 0.1
 FEWEST_VALUES = 12
 """Below this many values noise hides everything."""
 
-INDEPENDENT = 0.2
-"""Up to this resemblance of neighbours, values that are made anew are taken for independent, and others for no walk: it is
-within the error of its estimate from twenty values."""
+NO_WALK = 0.2
+"""Up to this resemblance of neighbours, values are taken for no walk: it is within the error of its estimate from twenty
+values."""
 
-INFLATED_AT_LEAST = 1.25
-"""What is taken for the ``inflation`` of such values: twenty of them hide a resemblance of 0.2, for which it may be 1.5."""
+INDEPENDENT = 0.3
+"""Up to this one, values that are made anew are taken for independent."""
 
 KEPT_PACE = 0.5
 """The last third has to rise by at least this part of what the middle third rose by."""
@@ -55,11 +58,13 @@ def noisy_growth(
         return None
     later = values[count // 2 :]
     alike = resemblance(values)
-    independent = redrawn and alike <= INDEPENDENT
-    inflated = INFLATED_AT_LEAST if independent else _inflation(alike, count)
-    limit = CHANCE_INDEPENDENT if independent else CHANCE
-    drawn = mann_kendall_chance(values, inflated) <= limit and mann_kendall_chance(later, inflated) <= CHANCE_LATER
-    drawn = drawn and walk_chance(values) <= (CHANCE if alike > INDEPENDENT else CHANCE_WALK)
+    if redrawn and alike <= INDEPENDENT:
+        straight = line_strength(values) >= STRAIGHT and line_strength(values[count // 3 :]) >= STRAIGHT_THEN
+        drawn = straight and line_strength(later) >= STRAIGHT_LATER
+    else:
+        inflated = _inflation(alike, count)
+        drawn = mann_kendall_chance(values, inflated) <= CHANCE and mann_kendall_chance(later, inflated) <= CHANCE_LATER
+        drawn = drawn and walk_chance(values) <= (CHANCE if alike > NO_WALK else CHANCE_WALK)
     # Steps of a mean of two resemble each other: their sum is twice as spread as they are.
     limit = CHANCE_REDRAWN_WALK if redrawn else CHANCE
     walked = walk_chance(values, 1 + smoothed) <= limit and walk_chance(later, 1 + smoothed) <= CHANCE_LATER_WALK
@@ -73,6 +78,18 @@ def noisy_growth(
     if middle <= low or high - middle < KEPT_PACE * (middle - low):
         return None
     return growth
+
+
+def line_strength(values: Sequence[float]) -> float:
+    """The slope of the least-squares line in standard errors of its own (Student's t, n - 2 degrees of freedom)."""
+    count = len(values)
+    middle, mean = (count - 1) / 2, sum(values) / count
+    spread = count * (count * count - 1) / 12
+    slope = sum((place - middle) * (value - mean) for place, value in enumerate(values)) / spread
+    off = sum((value - mean - slope * (place - middle)) ** 2 for place, value in enumerate(values))
+    if off <= 0 or count < 3:
+        return math.inf if slope > 0 else 0.0
+    return slope * math.sqrt(spread * (count - 2) / off)
 
 
 def mann_kendall_chance(values: Sequence[float], inflated: float | None = None) -> float:
