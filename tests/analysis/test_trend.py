@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.analysis.noise import mann_kendall_chance
+from otel_memeval.analysis.noise import line_strength, mann_kendall_chance
 from otel_memeval.analysis.trend import Nature, kept, longest_stay, trend_of
 
 FLOOR = 32
@@ -153,6 +153,32 @@ def test_growth_under_noise_is_found() -> None:
         for _ in range(300)
     )
     assert found >= 285
+
+
+@pytest.mark.parametrize(("climbs_for", "least", "most"), [(20, 270, 300), (7, 0, 0)])
+def test_a_peak_that_climbs_under_large_noise_is_found_and_one_that_stops_is_not(
+    climbs_for: int, least: int, most: int
+) -> None:
+    """10 KiB more each time under 64 KiB of noise: nine of ten series of 20 are found; none that stops after seven."""
+    chance = random.Random(9)
+    found = sum(
+        trend_of([10_240 * min(place, climbs_for) + chance.uniform(0, 65_536) for place in range(20)], 256, REDRAWN).shape
+        == "growing"
+        for _ in range(300)
+    )
+    assert least <= found <= most
+
+
+@given(
+    st.lists(st.integers(-1000, 1000), min_size=4, max_size=30), st.integers(-10_000, 10_000), st.sampled_from([2, 8, 64])
+)
+def test_the_strength_of_a_line_has_no_unit(values: list[int], shift: int, scale: int) -> None:
+    """Neither a shift nor a scale changes it, backwards it is the opposite; a straight line is infinitely strong."""
+    strength = line_strength(values)
+    assert line_strength([scale * value + shift for value in values]) == pytest.approx(strength, rel=1e-6, abs=1e-6)
+    if 0 < abs(strength) < float("inf"):
+        assert line_strength(values[::-1]) == pytest.approx(-strength, rel=1e-6)
+    assert line_strength([3 * place + shift for place in range(len(values))]) > 1e6
 
 
 def test_small_cache_that_fills_by_chance_is_rarely_growth() -> None:
