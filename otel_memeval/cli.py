@@ -11,12 +11,19 @@ from typing import NoReturn
 
 import click
 
+from otel_memeval.commands.forget import forget_command
 from otel_memeval.commands.measure import measure_command
+from otel_memeval.commands.metrics import metrics_command
 from otel_memeval.commands.replay import replay_command
 from otel_memeval.commands.schema import schema_command
 from otel_memeval.errors import MemevalError
 
-COMMANDS: dict[str, click.Command] = {"replay": replay_command, "schema": schema_command}
+COMMANDS: dict[str, click.Command] = {
+    "forget": forget_command,
+    "metrics": metrics_command,
+    "replay": replay_command,
+    "schema": schema_command,
+}
 """A first argument that is exactly one of these words is a command. A module of that name is still a target as
 ``./schema.py`` or ``schema:name``."""
 

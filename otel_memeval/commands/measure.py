@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import click
 
 from otel_memeval import __version__
-from otel_memeval.commands.options import Size, Verdicts
+from otel_memeval.commands.options import Duration, Size, Verdicts
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,11 +28,16 @@ that the module defines, else its function `run` (with `setup`, `teardown` and
 
 \b
 Commands: otel-memeval replay   sends the telemetry that was not delivered;
+          otel-memeval forget   deletes an eval's gauges from a Pushgateway;
+          otel-memeval metrics  prints the table of metrics;
           otel-memeval schema   prints the JSON Schema of the result.
 
 \b
 OTEL_EXPORTER_OTLP_ENDPOINT and the other standard variables say where spans,
 metrics and log records go. Nothing is sent where none is set.
+MEMEVAL_PUSHGATEWAY names a Pushgateway as --pushgateway does; its user,
+password and certificates: MEMEVAL_PUSHGATEWAY_USERNAME, _PASSWORD,
+_PASSWORD_FILE, _CA_FILE, _CLIENT_CERTIFICATE, _CLIENT_KEY.
 
 \b
 Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
@@ -72,6 +77,13 @@ interrupted. What was measured is reported in any case."""
     show_default=True,
     help="Lines that grow are sent as events of spans, as log records, or both.",
 )
+@click.option("--pushgateway", metavar="URL", help="Push gauges of each run to a Prometheus Pushgateway.")
+@click.option("--textfile", metavar="PATH", help="Write them to a file (.prom) of node_exporter's textfile collector.")
+@click.option(
+    "--expected-every",
+    type=Duration(),
+    help="How often this is meant to run, such as 24h: tells alerts when it is late.",
+)
 @click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
 @click.option("--trace-scenario", is_flag=True, help="Take the scenario's own OpenTelemetry spans.")
 @click.option(
@@ -104,6 +116,9 @@ def measure_command(
     json_path: str | None,
     python: str | None,
     events: Literal["span", "log", "both"],
+    pushgateway: str | None,
+    textfile: str | None,
+    expected_every: float | None,
     keep_going: bool,
     trace_scenario: bool,
     no_deeper_look: bool,
@@ -115,6 +130,7 @@ def measure_command(
 ) -> int:
     """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
     from otel_memeval.commands.exporting import Exporting
+    from otel_memeval.commands.gauge_options import read_gauges
     from otel_memeval.config import from_process
     from otel_memeval.outcome import exit_status
     from otel_memeval.plan import Options
@@ -146,7 +162,8 @@ def measure_command(
         _require_writable(json_path)
     results: list[Result] = []
     settings = from_process()
-    exporting = Exporting(settings, events, fail_on, sys.stderr if json_path == "-" else sys.stdout)
+    gauges = read_gauges(pushgateway, textfile, expected_every, settings.environment)
+    exporting = Exporting(settings, events, fail_on, sys.stderr if json_path == "-" else sys.stdout, gauges)
     shown = _Shown(quiet=quiet, debug=debug, on_stderr=json_path == "-")
     try:
         _measure_all(targets, options, settings, results, exporting, shown, in_process=in_process)

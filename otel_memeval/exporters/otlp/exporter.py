@@ -153,6 +153,11 @@ class OtlpExporter:
         """Send what is left, and say what became of it all; takes two seconds at most when nothing answers."""
         return Delivered() if self._delivery is None else self._delivery.close()
 
+    @property
+    def failures(self) -> int:
+        """Requests so far that were no delivery."""
+        return 0 if self._delivery is None else self._delivery.failures
+
     def _open(self, run_id: str) -> None:
         logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # what matters is said by this tool
         values = self._fit(resource_values(self._settings))

@@ -13,7 +13,7 @@ import msgspec
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.labels import label_value
-from otel_memeval.exporters.samples import Labels, Sample, samples
+from otel_memeval.exporters.samples import Labels, Sample, channels, samples
 from otel_memeval.identity import trace_id
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
@@ -25,6 +25,11 @@ LEAST_SITES = 5
 """However many the rest has."""
 
 MOST_HOLDERS = 3
+
+_OF_MEMORY = frozenset(
+    one.name for one in (telemetry.RETAINED_BYTES, telemetry.PEAK_BYTES, telemetry.RSS_BYTES, *telemetry.GENAI_METRICS)
+)
+"""What a run that failed too early to tell of growth does not know either: its last iteration is no good measure."""
 
 _FILLING = (telemetry.SITE_GROWTH.name, telemetry.HOLDER_GROWTH.name)
 
@@ -80,6 +85,9 @@ def after(
         msgspec.structs.replace(one, labels=tuple((label, label_value(mask(value))) for label, value in one.labels))
         for one in samples(result, ended_at_seconds, passed=passed, interval_seconds=interval_seconds)
     ]
+    failed = result.verdict.state == "failed"
+    if failed and not channels(result.growth):
+        told = [one for one in told if one.metric not in _OF_MEMORY]
     runs = {**before.runs, result.verdict.state: before.runs.get(result.verdict.state, 0) + 1}
     measured = [one for one in result.iterations if one.phase == "measured"]
     iterations = {"ok": 0, "error": 0, **before.iterations}
@@ -87,7 +95,7 @@ def after(
         iterations[one.status] += 1
     state = EvalState(
         eval=name,
-        gauges=_merged(before.gauges, told, failed=result.verdict.state == "failed"),
+        gauges=_merged(before.gauges, told, failed=failed),
         iterations=iterations,
         runs=runs,
         skipped=before.skipped,
