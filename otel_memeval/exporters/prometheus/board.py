@@ -15,9 +15,20 @@ from otel_memeval.records import Result
 class Board:
     """The state of each eval by its label, and what exporters count. Every method may be called from any thread."""
 
-    def __init__(self, mask: Callable[[str], str], states: Iterable[EvalState] = (), *, exemplars: bool = False) -> None:
-        """``mask`` takes secrets out of labels. ``states``: what an earlier process knew. ``exemplars``: spans are sent."""
+    def __init__(
+        self,
+        mask: Callable[[str], str],
+        states: Iterable[EvalState] = (),
+        *,
+        exemplars: bool = False,
+        most_series: int = state.MOST_SERIES,
+    ) -> None:
+        """``mask`` takes secrets out of labels. ``states``: what an earlier process knew. ``exemplars``: spans are sent.
+
+        ``most_series``: of one eval.
+        """
         self._mask = mask
+        self._most_series = most_series
         self._exemplars = exemplars
         self._states = {one.eval: one for one in states}
         self._failures: dict[str, int] = {}
@@ -37,6 +48,7 @@ class Board:
                 mask=self._mask,
                 interval_seconds=interval_seconds,
                 exemplars=self._exemplars,
+                most_series=self._most_series,
             )
             self._states[made.eval] = made
             return made

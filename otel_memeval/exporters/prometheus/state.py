@@ -19,10 +19,7 @@ from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
 
 MOST_SERIES = 40
-"""Of one eval. Lines and containers fill what the rest leaves, lines first."""
-
-LEAST_SITES = 5
-"""However many the rest has."""
+"""Of one eval. Lines and then containers fill what the rest leaves; ``memeval_last_run_info`` has the first of each."""
 
 MOST_HOLDERS = 3
 
@@ -31,7 +28,13 @@ _OF_MEMORY = frozenset(
 )
 """What a run that failed too early to tell of growth does not know either: its last iteration is no good measure."""
 
-_FILLING = (telemetry.SITE_GROWTH.name, telemetry.HOLDER_GROWTH.name)
+_FILLING = (
+    telemetry.RSS_BYTES.name,
+    *(one.name for one in telemetry.GENAI_METRICS),
+    telemetry.SITE_GROWTH.name,
+    telemetry.HOLDER_GROWTH.name,
+)
+"""What there is room for, in this order."""
 
 
 class Exemplar(msgspec.Struct, frozen=True):
@@ -73,6 +76,7 @@ def after(
     mask: Callable[[str], str],
     interval_seconds: float | None = None,
     exemplars: bool = False,
+    most_series: int = MOST_SERIES,
 ) -> EvalState:
     """The state once a run has ended; ``mask`` takes secrets out of labels.
 
@@ -101,7 +105,7 @@ def after(
         skipped=before.skipped,
         durations=_observed(before.durations, measured, result, ended_at_seconds, exemplars=exemplars),
     )
-    return msgspec.structs.replace(state, gauges=_within(state))
+    return msgspec.structs.replace(state, gauges=_within(state, most_series))
 
 
 def skipped(before: EvalState | None, eval_name: str) -> EvalState:
@@ -118,15 +122,19 @@ def _merged(before: Sequence[Sample], told: list[Sample], *, failed: bool) -> li
     ]
 
 
-def _within(state: EvalState) -> list[Sample]:
-    """The gauges, with as many lines and containers as there is room for."""
+def _within(state: EvalState, most: int) -> list[Sample]:
+    """The gauges, at most so many that the eval's series keep to ``most``."""
     distinct: dict[tuple[str, Labels], Sample] = {(one.metric, one.labels): one for one in state.gauges}
-    rest = [one for one in distinct.values() if one.metric not in _FILLING]
+    kept = [one for one in distinct.values() if one.metric not in _FILLING]
     counted = len(state.iterations) + len(state.runs) + bool(state.skipped) + len(state.durations.counts) + 2
-    room = MOST_SERIES - len(rest) - counted
-    sites = [one for one in distinct.values() if one.metric == telemetry.SITE_GROWTH.name][: max(room, LEAST_SITES)]
-    holders = [one for one in distinct.values() if one.metric == telemetry.HOLDER_GROWTH.name]
-    return [*rest, *sites, *holders[: max(0, min(MOST_HOLDERS, room - len(sites)))]]
+    room = most - len(kept) - counted
+    for metric in _FILLING:
+        series = [one for one in distinct.values() if one.metric == metric]
+        if metric == telemetry.HOLDER_GROWTH.name:
+            series = series[:MOST_HOLDERS]
+        kept += series[: max(room, 0)]
+        room -= len(series)
+    return kept
 
 
 def _observed(

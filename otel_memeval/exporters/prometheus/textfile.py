@@ -49,13 +49,13 @@ def write(path: Path, snapshot: Snapshot, failed: Collection[str]) -> None:
     """
     with _held(path.resolve().parent):
         new = list(families(snapshot))
-        told = {(family.name, _eval(sample)) for family in new for sample in family.samples}
+        told = {(family.name, _eval(family, sample)) for family in new for sample in family.samples}
         evals = {state.eval for state in snapshot.evals}
 
         def stays(family: Metric, sample: Sample) -> bool:
             if family.name in _OF_PROCESS:
                 return False
-            name = _eval(sample)
+            name = _eval(family, sample)
             if name not in evals:
                 return True
             lasting = family.name == telemetry.LAST_SUCCESS.name or name in failed
@@ -69,8 +69,8 @@ def forget(path: Path, is_meant: Callable[[str], bool]) -> list[str]:
     found: dict[str, None] = {}
 
     def stays(family: Metric, sample: Sample) -> bool:
-        name = sample.labels.get("eval")
-        if name is None or not family.name.startswith("memeval_") or not is_meant(name):
+        name = _eval(family, sample)
+        if name is None or not is_meant(name):
             return True
         found[name] = None
         return False
@@ -82,8 +82,9 @@ def forget(path: Path, is_meant: Callable[[str], bool]) -> list[str]:
     return list(found)
 
 
-def _eval(sample: Sample) -> str | None:
-    return sample.labels.get("eval")
+def _eval(family: Metric, sample: Sample) -> str | None:
+    """None for what is not this tool's."""
+    return sample.labels.get("eval") if family.name.startswith("memeval_") else None
 
 
 def _left(path: Path, stays: Callable[[Metric, Sample], bool]) -> list[Metric]:
