@@ -7,12 +7,12 @@ import click
 from otel_memeval.errors import UsageError
 
 _EPILOG = """\b
-User, password and certificates of the Pushgateway: MEMEVAL_PUSHGATEWAY_*, as in
-a run. Prometheus keeps what it has scraped.
+User, password and certificates of the Pushgateway: MEMEVAL_PUSHGATEWAY_*, as
+in a run. Prometheus keeps what it has scraped.
 
 \b
-Exit status: 0 nothing is left of them; 2 wrong usage; 4 something could not be
-deleted."""
+Exit status: 0 nothing is left of them; 2 wrong usage; 4 something could not
+be deleted."""
 
 
 @click.command(

@@ -28,7 +28,8 @@ class OneShotGauges(Silent):
         if options.gateway is not None:
             self._secrets += secrets_in({"PASSWORD": options.gateway.password})
         self._passed = passed
-        self._board = Board(lambda text: redact(text, self._secrets), most_series=MOST_SERIES - _ADDED_SERIES)
+        most = MOST_SERIES if options.gateway is None else MOST_SERIES - _ADDED_SERIES
+        self._board = Board(lambda text: redact(text, self._secrets), most_series=most)
         self._failed: dict[str, bool] = {}
         """By label: whether the last run measured little."""
         self._textfile_problem = ""

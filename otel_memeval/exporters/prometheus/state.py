@@ -6,6 +6,7 @@ outlives a restart.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,9 @@ MOST_SERIES = 40
 """Of one eval. Lines and then containers fill what the rest leaves; ``memeval_last_run_info`` has the first of each."""
 
 MOST_HOLDERS = 3
+
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+"""Exemplars have no room for anything else."""
 
 _OF_MEMORY = frozenset(
     one.name for one in (telemetry.RETAINED_BYTES, telemetry.PEAK_BYTES, telemetry.RSS_BYTES, *telemetry.GENAI_METRICS)
@@ -147,6 +151,6 @@ def _observed(
             place = bisect_left(SCRAPED_DURATION_BUCKETS, one.duration_seconds)
             counts[place] += 1
             total += one.duration_seconds
-            if exemplars:
+            if exemplars and _TRACE_ID.fullmatch(trace):
                 named[place] = Exemplar(trace, one.duration_seconds, ended_at_seconds)
     return Durations(tuple(counts), total, tuple(named))
