@@ -18,7 +18,20 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot, registry
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, after, skipped
-from otel_memeval.records import STATES, Channels, Eval, Failure, GenAi, Holder, Iteration, Limits, Result, Site, Verdict
+from otel_memeval.records import (
+    STATES,
+    Channels,
+    Eval,
+    Failure,
+    GenAi,
+    Growth,
+    Holder,
+    Iteration,
+    Limits,
+    Result,
+    Site,
+    Verdict,
+)
 from tests.servers.prometheus import promtool
 
 MakeResult = Callable[..., Result]
@@ -159,7 +172,8 @@ def failed(make_result: MakeResult, make_iteration: Callable[..., Iteration]) ->
     error = Failure(type="ValueError", message="x")
     verdict = Verdict(state="failed", summary="", reasons=[])
     iterations = [make_iteration(1, error=error)]
-    return make_result(verdict=verdict, growth=Channels(), sites=[], holders=[], failure=error, iterations=iterations)
+    growth = Channels(retained=Growth(bytes_per_iteration=7.0, ci_low=7.0, ci_high=7.0))
+    return make_result(verdict=verdict, growth=growth, sites=[SITE], holders=[], failure=error, iterations=iterations)
 
 
 def test_a_failed_run_leaves_the_last_good_values(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
@@ -183,6 +197,7 @@ def test_a_failed_first_run_tells_no_memory(make_result: MakeResult, make_iterat
     told = {one.metric for one in state.gauges}
     assert telemetry.VERDICT_STATE.name in told
     assert not told & {telemetry.RETAINED_BYTES.name, telemetry.PEAK_BYTES.name, telemetry.RSS_BYTES.name}
+    assert not told & {telemetry.GROWTH.name, telemetry.SITE_GROWTH.name}
 
 
 def test_a_clean_run_takes_lines_away(make_result: MakeResult) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.labels import label_value
-from otel_memeval.exporters.samples import Labels, Sample, channels, samples
+from otel_memeval.exporters.samples import Labels, Sample, samples
 from otel_memeval.identity import trace_id
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
@@ -27,10 +27,19 @@ MOST_HOLDERS = 3
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 """Exemplars have no room for anything else."""
 
-_OF_MEMORY = frozenset(
-    one.name for one in (telemetry.RETAINED_BYTES, telemetry.PEAK_BYTES, telemetry.RSS_BYTES, *telemetry.GENAI_METRICS)
+_MEASURED = frozenset(
+    one.name
+    for one in (
+        telemetry.RETAINED_BYTES,
+        telemetry.PEAK_BYTES,
+        telemetry.RSS_BYTES,
+        *telemetry.GENAI_METRICS,
+        telemetry.GROWTH,
+        telemetry.SITE_GROWTH,
+        telemetry.HOLDER_GROWTH,
+    )
 )
-"""What a run that failed too early to tell of growth does not know either: its last iteration is no good measure."""
+"""What a run that failed does not tell: it came to its end on the way, and that is no good measure of the eval."""
 
 _FILLING = (
     telemetry.RSS_BYTES.name,
@@ -84,7 +93,8 @@ def after(
 ) -> EvalState:
     """The state once a run has ended; ``mask`` takes secrets out of labels.
 
-    A failed run measures little: what it leaves open stays as the run before left it. The last success always stays.
+    A failed run (an interrupted one too) tells of itself, not of the eval's memory: that, and what else it leaves open,
+    stays as the run before left it. The last success always stays.
     ``exemplars``: the run's spans were sent, so its trace can be found.
     """
     name = label_value(mask(result.eval.name))
@@ -94,8 +104,8 @@ def after(
         for one in samples(result, ended_at_seconds, passed=passed, interval_seconds=interval_seconds)
     ]
     failed = result.verdict.state == "failed"
-    if failed and not channels(result.growth):
-        told = [one for one in told if one.metric not in _OF_MEMORY]
+    if failed:
+        told = [one for one in told if one.metric not in _MEASURED]
     runs = {**before.runs, result.verdict.state: before.runs.get(result.verdict.state, 0) + 1}
     measured = [one for one in result.iterations if one.phase == "measured"]
     iterations = {"ok": 0, "error": 0, **before.iterations}
