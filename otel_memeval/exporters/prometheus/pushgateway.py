@@ -27,7 +27,10 @@ from otel_memeval.exporters.prometheus.requesting import JOB, Answer, group_path
 from otel_memeval.exporters.prometheus.state import EvalState
 
 PATIENCE_SECONDS = 3.0
-"""For one request, and for all that is tried again at the end."""
+"""For one request."""
+
+MOST_SECONDS = 20.0
+"""At the end, for all that waits, of a gateway that does answer: with hundreds of groups each push takes it longer."""
 
 RETRY_SECONDS = 60.0
 """A gateway that did not answer is asked again so much later, or at the end."""
@@ -72,8 +75,8 @@ class PushgatewayExporter:
         return self._given_up + len(self._waiting)
 
     def close(self) -> str:
-        """Try once more what waits, for three seconds in all; a line for a person if something did not arrive."""
-        self._send_waiting(PATIENCE_SECONDS)
+        """Try once more what waits; a line for a person if something did not arrive."""
+        self._send_waiting(MOST_SECONDS)
         return f"{self._gateway.shown}: gauges were not pushed: {self._why}" if self.failures else ""
 
     def _push(self, method: str, labels: dict[str, str], snapshot: Snapshot) -> None:
@@ -85,14 +88,16 @@ class PushgatewayExporter:
             del self._waiting[0]
             self._given_up += 1
         if self._away_since is None or time.monotonic() - self._away_since >= RETRY_SECONDS:
-            self._send_waiting(PATIENCE_SECONDS)
+            self._send_waiting(2 * PATIENCE_SECONDS)
 
-    def _send_waiting(self, patience_seconds: float) -> None:
-        """In order, until nobody answers."""
-        deadline = time.monotonic() + patience_seconds
+    def _send_waiting(self, most_seconds: float) -> None:
+        """In order, until nobody answers one, or for so long in all."""
+        deadline = time.monotonic() + most_seconds
         while self._waiting:
-            left = deadline - time.monotonic()
-            answer = request(self._gateway, *self._waiting[0], left) if left > 0 else Answer("absent", self._why)
+            if time.monotonic() < deadline:
+                answer = request(self._gateway, *self._waiting[0], PATIENCE_SECONDS)
+            else:
+                answer = Answer("absent", "it answers too slowly")
             if answer.kind == "absent":
                 self._away_since = time.monotonic()
                 self._why = answer.reason
