@@ -9,12 +9,12 @@ from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.models import common, dashboard
 
-from deploy.grafana.promql import HOLD, count_of, held, latest, passing_revision, selector, verdict_code
+from deploy.grafana.promql import EVAL, HOLD, count_of, held, latest, passing_revision, selector, verdict_code, verdict_since
 from deploy.grafana.shared import (
     GREEN, GREY, LABELLED_EVAL, ORANGE, OVERVIEW_UID, PROMETHEUS, PURPLE, VERMILION, annotation, columns, eval_url, eval_variables,
     link, new_dashboard, properties, query, series, stat, states_mapping, table, transformation,
 )  # fmt: skip
-from deploy.grafana.runbook import RUNBOOK_URL
+from deploy.grafana.shipped_rules import RUNBOOK_URL
 from otel_memeval import telemetry
 
 RETAINED = 'kind="retained"'
@@ -60,7 +60,7 @@ def _counts() -> Stat:
 
 def _health() -> Stat:
     age = f"(time() - {held(telemetry.LAST_RUN)})"
-    overdue = f"count({age} > on (job, eval) 2 * {held(telemetry.EXPECTED_INTERVAL)}) or vector(0)"
+    overdue = f"count({age} > on ({EVAL}) 2 * {held(telemetry.EXPECTED_INTERVAL)}) or vector(0)"
     skipped = f"sum(increase({selector(telemetry.RUNS_SKIPPED.name)}[$__range])) or vector(0)"
     jobs = "{job=~`${job:regex}`}"
     failures = f"sum(increase({telemetry.EXPORT_FAILURES.name}{jobs}[$__range])) or vector(0)"
@@ -85,10 +85,11 @@ def _health() -> Stat:
 def _evals() -> Table:
     asked = {
         "verdict": verdict_code(),
-        "growth": latest_growth("retained"),
-        "peak": latest_growth("peak"),
+        "growth": latest(telemetry.GROWTH, matchers=RETAINED),
+        "peak": latest(telemetry.GROWTH, matchers='kind="peak"'),
         "info": latest(telemetry.LAST_RUN_INFO, "revision", "site", "holder"),
         "run": f"1000 * {held(telemetry.LAST_RUN)}",
+        "since": f"1000 * {verdict_since()}",
         "passed": f"1000 * {held(telemetry.LAST_SUCCESS)}",
     }
     panel = table(
@@ -103,8 +104,9 @@ def _evals() -> Table:
         panel = panel.with_target(query(ref, expr, instant=True, table=True))
     panel = panel.with_target(query("trend", held(telemetry.GROWTH, matchers=RETAINED), legend="{{eval}}"))
     names = {
-        "Value #verdict": "Verdict", "eval": "Eval", "Value #growth": "Growth", "Trend #trend": "Trend", "site": "Line",
-        "holder": "Holder", "Value #peak": "Peak growth", "Value #run": "Last run", "Value #passed": "Last passed",
+        "Value #verdict": "Verdict", "Value #since": "Since", "eval": "Eval", "Value #growth": "Growth", "Trend #trend": "Trend", "site": "Line",
+        "holder": "Holder", "Value #peak": "Peak growth", "Value #run": "Last run",
+        "Value #passed": "Last passed",
         "revision": "Revision", "job": "Job",
     }  # fmt: skip
     for step in (
@@ -122,7 +124,7 @@ def _evals() -> Table:
         .override_by_name("Growth", properties([("unit", "bytes"), ("decimals", 1), ("custom.width", 95)]))
         .override_by_name("Trend", properties([("unit", "bytes"), ("custom.cellOptions", spark), ("custom.width", 150)]))
         .override_by_name("Peak growth", properties([("unit", "bytes"), ("decimals", 1), ("custom.width", 105)]))
-        .override_by_regexp("Last run|Last passed", properties([("unit", "dateTimeFromNow"), ("custom.width", 125)]))
+        .override_by_regexp("Since|Last run|Last passed", properties([("unit", "dateTimeFromNow"), ("custom.width", 125)]))
         .override_by_name("Revision", properties([("custom.width", 135)]))
     )
 
@@ -132,14 +134,9 @@ def _verdict_cell() -> list[tuple[str, object]]:
     return [("mappings", states_mapping()), ("custom.cellOptions", cell), ("custom.width", 115)]
 
 
-def latest_growth(kind: str) -> str:
-    """Growth in bytes per iteration through one channel, in the last run."""
-    return f'sum by (job, eval) ({latest(telemetry.GROWTH, "kind")} and on (kind) label_replace(vector(0), "kind", "{kind}", "", ""))'
-
-
 def _growth() -> TimeSeries:
     growth = held(telemetry.GROWTH, matchers=RETAINED)
-    now = f"max by (job, eval) (last_over_time({selector(telemetry.GROWTH.name, RETAINED)}[{HOLD}] @ end()))"
+    now = f"max by ({EVAL}) (last_over_time({selector(telemetry.GROWTH.name, RETAINED)}[{HOLD}] @ end()))"
     return (
         series(
             "How fast do the evals grow?",
@@ -148,7 +145,7 @@ def _growth() -> TimeSeries:
             "bytes",
             width=12,
         )
-        .with_target(query("A", f"{growth} and on (job, eval) topk(10, {now})", legend="{{eval}}"))
+        .with_target(query("A", f"{growth} and on ({EVAL}) topk(10, {now})", legend="{{eval}}"))
         .override_by_regexp(".*", properties([link("This eval", LABELLED_EVAL)]))
     )
 
@@ -186,7 +183,7 @@ def _changes() -> Table:
         "passing": f"1000 * ({passing_revision()})",
     }
     # The two revisions are different columns, and one of them must not be a part of the key that rows are merged by.
-    asked["info"] = f"max by (job, eval, now) ({asked['info']})"
+    asked["info"] = f"max by ({EVAL}, now) ({asked['info']})"
     panel = table(
         "What changed within the time range?",
         "Each eval at the beginning of the time range and now: its verdict and growth; the revision that was measured last, and "

@@ -1,8 +1,9 @@
-"""PromQL of the dashboards, right for gauges that change once a run, scraped or pushed. Pure.
+"""PromQL of the dashboards, right for gauges that change once a run, scraped, pushed or sent. Pure.
 
 A gauge that an exporter serves, a Pushgateway holds or a textfile has is there at every scrape. One that was sent once over
-OTLP is gone after minutes: then its last value within ``HOLD`` counts. It counts for those evals only: a line that no longer
-grows must not linger for two days because it did so before.
+OTLP is gone after minutes: then its last value within ``HOLD`` counts. It counts for such a source only: a line that no longer
+grows must not linger for two days because it did so before. Where several sources tell of one eval, such as a pod and the one
+that replaced it, the newest run speaks for it. The alerting rules see it the same way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from otel_memeval.telemetry import Metric
 HOLD = "2d"
 """How long a value counts after it was last seen: an eval that runs once a day, and one run that was missed."""
 
+EVAL = "cluster, namespace, environment, job, eval"
+"""What one eval is. The first three are set by whoever lets environments share a Prometheus, and else are not there."""
+
+SOURCE = f"{EVAL}, instance"
+
 STATES_WORST_FIRST = (
     "leaking", "native-leak", "failed", "idle", "creeping", "inconclusive", "bounded", "settling", "stable",
 )  # fmt: skip
@@ -20,63 +26,66 @@ STATES_WORST_FIRST = (
 CODES = {state: code for code, state in enumerate(reversed(STATES_WORST_FIRST))}
 """Of a verdict's state, as panels need a number: the larger the worse."""
 
-_SELECTOR = "{job=~`${job:regex}`, eval=~`${eval:regex}`%s}"
+_CHOSEN = "{job=~`${job:regex}`, eval=~`${eval:regex}`%s}"
 # In backticks and by Grafana's regex format: a name may hold quotes, dots and slashes.
 
 
 def selector(metric: str, matchers: str = "") -> str:
     """The series of the chosen evals."""
-    return metric + _SELECTOR % (f", {matchers}" if matchers else "")
+    return metric + _CHOSEN % (f", {matchers}" if matchers else "")
 
 
 def held(metric: Metric, *labels: str, matchers: str = "", offset: str = "") -> str:
-    """The metric by job, eval and ``labels``, at each point in time."""
-    series, live = selector(metric.name, matchers), selector(telemetry.LAST_RUN.name)
-    by = ", ".join(("job", "eval", *labels))
-    at = f" offset {offset}" if offset else ""
-    return (
-        f"(max by ({by}) ({series}{at}) or "
-        f"(max by ({by}) (last_over_time({series}[{HOLD}]{at})) unless on (job, eval) {live}{at}))"
-    )
+    """The metric by eval and ``labels``, at each point in time."""
+    series, run, at = selector(metric.name, matchers), selector(telemetry.LAST_RUN.name), f" offset {offset}" if offset else ""
+    gone = f"last_over_time({series}[{HOLD}]{at}) unless on ({SOURCE}) {run}{at}"
+    return f"max by ({', '.join((EVAL, *labels))}) (({series}{at} or ({gone})) and on ({SOURCE}) {_newest(at)})"
 
 
-def latest(metric: Metric, *labels: str) -> str:
+def latest(metric: Metric, *labels: str, matchers: str = "") -> str:
     """As ``held``, now, and of the last run alone: also where an earlier one within ``HOLD`` had other labels.
 
-    Everything of a run has the time stamp of one scrape; the last run's is that of its own time.
+    Everything of a run is seen last at one moment: when the time of the run is.
     """
-    series, live = selector(metric.name), selector(telemetry.LAST_RUN.name)
-    by = ", ".join(("job", "eval", *labels))
-    seen = f"max_over_time(timestamp(%s)[{HOLD}:5m])"
-    return (
-        f"(max by ({by}) ({series}) or "
-        f"(max by ({by}) (last_over_time({series}[{HOLD}])) and on ({by}) "
-        f"(max by ({by}) ({seen % series}) == on (job, eval) group_left () max by (job, eval) ({seen % live})) "
-        f"unless on (job, eval) {live}))"
-    )
+    series, run, by = selector(metric.name, matchers), selector(telemetry.LAST_RUN.name), ", ".join((SOURCE, *labels))
+    seen = f"max_over_time(timestamp({series})[{HOLD}:5m])"
+    of_last_run = f"({seen} == on ({SOURCE}) group_left () max by ({SOURCE}) (max_over_time(timestamp({run})[{HOLD}:5m])))"
+    gone = f"last_over_time({series}[{HOLD}]) and on ({by}) {of_last_run} unless on ({SOURCE}) {run}"
+    return f"max by ({', '.join((EVAL, *labels))}) (({series} or ({gone})) and on ({SOURCE}) {_newest('')})"
+
+
+def _newest(at: str) -> str:
+    run = f"last_over_time({selector(telemetry.LAST_RUN.name)}[{HOLD}]{at})"
+    return f"({run} == on ({EVAL}) group_left () max by ({EVAL}) ({run}))"
 
 
 def verdict_code(offset: str = "") -> str:
-    """The verdict of each job and eval as its code."""
+    """The verdict of each eval as its code."""
     table = " or ".join(f'label_replace(vector({code}), "state", "{state}", "", "")' for state, code in CODES.items())
     states = held(telemetry.VERDICT_STATE, "state", offset=offset)
-    return f"max by (job, eval) (({states} == 1) * on (state) group_left () ({table}))"
+    return f"max by ({EVAL}) (({states} == 1) * on (state) group_left () ({table}))"
+
+
+def verdict_since() -> str:
+    """When each eval's verdict became what it is, in seconds since 1970; absent if it was so all through the time range."""
+    other = selector(telemetry.VERDICT_STATE.name)
+    before = f"max_over_time((timestamp({other}) and {other} == 0)[$__range:5m])"
+    return f"max by ({EVAL}) ({before} and on ({EVAL}, state) {held(telemetry.VERDICT_STATE, 'state')} == 1)"
 
 
 def count_of(*states: str) -> str:
     """How many evals have one of the states now."""
-    wanted = "|".join(states)
-    chosen = held(telemetry.VERDICT_STATE, matchers=f'state=~"{wanted}"')
+    chosen = held(telemetry.VERDICT_STATE, "state", matchers=f'state=~"{"|".join(states)}"')
     return f"count({chosen} == 1) or vector(0)"
 
 
 def passing_revision() -> str:
-    """The revision of the last run that passed within the time range, by job and eval; the value is when it was last seen."""
-    by = "job, eval, revision"
+    """The revision of the last run that passed within the time range, by eval; the value is when it was last seen."""
+    by = f"{EVAL}, revision"
     passed = f"{selector(telemetry.LAST_RUN_SUCCESS.name)} == 1"
-    seen = f"(timestamp({selector(telemetry.LAST_RUN_INFO.name)}) and on (job, eval) {passed})[$__range:5m]"
+    seen = f"(timestamp({selector(telemetry.LAST_RUN_INFO.name)}) and on ({SOURCE}) {passed})[$__range:5m]"
     newest = f"max by ({by}) (max_over_time({seen}))"
-    return f"{newest} == on (job, eval) group_left () max by (job, eval) ({newest})"
+    return f"{newest} == on ({EVAL}) group_left () max by ({EVAL}) ({newest})"
 
 
 def new_revision() -> str:
@@ -86,15 +95,12 @@ def new_revision() -> str:
 
 
 def mean_iteration_seconds() -> str:
-    """The mean duration of an iteration within an hour; of all that were counted where the counter did not move.
+    """The mean duration of an iteration within an hour; of all that were counted, where the counter did not move.
 
     The largest bucket counts all iterations, and its series carry the exemplars that a sum and a count have not.
     """
     name = telemetry.ITERATION_DURATION.name
-    total, buckets = selector(f"{name}_sum"), selector(f"{name}_bucket")
-    recent = f"max by (job, eval) (increase({buckets}[1h]))"
-    counted = f"max by (job, eval) (last_over_time({selector(name + '_count')}[{HOLD}]))"
-    return (
-        f"(max by (job, eval) (increase({total}[1h])) / ({recent} > 0)) or on (job, eval) "
-        f"(max by (job, eval) (last_over_time({total}[{HOLD}])) / {counted})"
-    )
+    total, count, buckets = selector(f"{name}_sum"), selector(f"{name}_count"), selector(f"{name}_bucket")
+    recent = f"max by ({EVAL}) (increase({total}[1h])) / (max by ({EVAL}) (increase({buckets}[1h])) > 0)"
+    ever = f"max by ({EVAL}) (last_over_time({total}[{HOLD}])) / max by ({EVAL}) (last_over_time({count}[{HOLD}]))"
+    return f"({recent}) or on ({EVAL}) ({ever})"

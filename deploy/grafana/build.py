@@ -1,0 +1,43 @@
+"""Writes the dashboards: ``python -m deploy.grafana.build``; with ``--check`` only says which file is stale, with status 1."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def files() -> dict[Path, str]:
+    """Every generated file, as it should be."""
+    with warnings.catch_warnings():
+        # The SDK would rather have dashboards in Grafana's second format, which is read by Grafana 13 only.
+        warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
+        from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+        from deploy.grafana.one_eval import one_eval
+        from deploy.grafana.overview import overview
+    made = {"overview": overview(), "eval": one_eval()}
+    return {
+        HERE / "dashboards" / f"memeval-{name}.json": JSONEncoder(indent=2, sort_keys=True).encode(one.build()) + "\n"
+        for name, one in made.items()
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status."""
+    stale = [path for path, text in files().items() if not path.exists() or path.read_text("utf-8") != text]
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"stale: {path.relative_to(HERE)}; run python -m deploy.grafana.build")
+        return int(bool(stale))
+    for path, text in files().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
