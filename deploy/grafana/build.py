@@ -1,4 +1,4 @@
-"""Writes the dashboards: ``python -m deploy.grafana.build``; with ``--check`` only says which file is stale, with status 1."""
+"""Writes the dashboards and Grafana's alert rules: ``python -m deploy.grafana.build``; with ``--check`` only says which file is stale, with status 1."""
 
 from __future__ import annotations
 
@@ -17,24 +17,30 @@ def files() -> dict[Path, str]:
         warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
         from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-        from deploy.grafana.one_eval import one_eval
+        from deploy.grafana.alerts import alert_rules
+        from deploy.grafana.one_eval import GROWTH_TITLE, one_eval
         from deploy.grafana.overview import overview
-    made = {"overview": overview(), "eval": one_eval()}
-    return {
-        HERE / "dashboards" / f"memeval-{name}.json": JSONEncoder(indent=2, sort_keys=True).encode(one.build()) + "\n"
+        from deploy.grafana.shared import numbered
+
+        made = {"overview": numbered(overview().build()), "eval": numbered(one_eval().build())}
+    growth = next(panel.id_val for panel in made["eval"].panels or [] if panel.title == GROWTH_TITLE)
+    texts = {
+        HERE / "dashboards" / f"memeval-{name}.json": JSONEncoder(indent=2, sort_keys=True).encode(one) + "\n"
         for name, one in made.items()
     }
+    return {**texts, HERE / "provisioning" / "alerting" / "memeval-grafana-alerts.yaml": alert_rules(growth or 0)}
 
 
 def main(arguments: list[str]) -> int:
     """The exit status."""
-    stale = [path for path, text in files().items() if not path.exists() or path.read_text("utf-8") != text]
+    made = files()
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
     if arguments == ["--check"]:
         for path in stale:
             print(f"stale: {path.relative_to(HERE)}; run python -m deploy.grafana.build")
         return int(bool(stale))
-    for path, text in files().items():
-        path.parent.mkdir(exist_ok=True)
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return 0
 

@@ -12,14 +12,26 @@ from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from deploy.grafana.promql import EVAL, held, latest, mean_iteration_seconds, new_revision, selector, verdict_code, verdict_since
+from deploy.grafana.promql import (
+    EVAL,
+    held,
+    latest,
+    mean_iteration_seconds,
+    new_revision,
+    selector,
+    verdict_code,
+    verdict_since,
+)
 from deploy.grafana.shared import (
-    BLACK, BLUE, EVAL_UID, GREEN, KIND_COLOURS, ORANGE, OVERVIEW_UID, PROMETHEUS, PURPLE, SKY, TEMPO, TEMPO_UID, VERMILION,
-    annotation, columns, eval_variables, fixed_colour, new_dashboard, properties, query, series, stat, states_mapping, table,
+    BLACK, BLUE, EVAL_UID, GREEN, KIND_COLOURS, ORANGE, OVERVIEW_UID, PROMETHEUS, PURPLE, SKY, TEMPO, TEMPO_UID,
+    annotation, columns, eval_variables, firing_alerts, fixed_colour, new_dashboard, properties, query, series, stat, states_mapping, table,
     transformation,
 )  # fmt: skip
-from deploy.grafana.shipped_rules import RUNBOOK_URL
+from deploy.grafana.shipped_rules import runbook_url
 from otel_memeval import telemetry
+
+GROWTH_TITLE = "Is growth within its limit?"
+
 
 def one_eval() -> build.Dashboard:
     """From the verdict down to single iterations."""
@@ -31,7 +43,7 @@ def one_eval() -> build.Dashboard:
     for variable in eval_variables(one_eval=True):
         made = made.with_variable(variable)
     traces = build.DatasourceVariable("tempo").label("Tempo").type("tempo")
-    made = made.with_variable(traces.current(dashboard.VariableOption(selected=True, text="Tempo", value=TEMPO_UID)))
+    made = made.with_variable(traces.current(dashboard.VariableOption(selected=True, text="memeval Tempo", value=TEMPO_UID)))
     for mark in _annotations():
         made = made.annotation(mark)
     for way in links():
@@ -53,22 +65,14 @@ def links() -> list[build.DashboardLink]:
     """To all evals, and to what to do."""
     back = build.DashboardLink("All evals").type(dashboard.DashboardLinkType.LINK).icon("dashboard").keep_time(True)
     runbook = build.DashboardLink("Runbook").type(dashboard.DashboardLinkType.LINK).icon("doc").target_blank(True)
-    return [back.url(f"/d/{OVERVIEW_UID}?${{datasource:queryparam}}&${{job:queryparam}}"), runbook.url(RUNBOOK_URL)]
+    return [back.url(f"/d/{OVERVIEW_UID}?${{datasource:queryparam}}&${{job:queryparam}}"), runbook.url(runbook_url())]
 
 
 def _annotations() -> list[build.AnnotationQuery]:
-    firing = selector("ALERTS", 'alertname=~"Memeval.*", alertstate="firing"')
-    return [
-        annotation(
-            "Alerts",
-            f"max by (alertname, severity, eval) ({firing})",
-            VERMILION,
-            title="{{alertname}}",
-            text="{{eval}} ({{severity}})",
-            tags="severity",
-        ),
-        annotation("Revisions", new_revision(), BLUE, title="{{revision}}", text="{{eval}} at another revision", tags=""),
-    ]
+    revisions = annotation(
+        "Revisions", new_revision(), BLUE, title="{{revision}}", text="{{eval}} at another revision", tags=""
+    )
+    return [firing_alerts(), revisions]
 
 
 def _verdict() -> Stat:
@@ -157,7 +161,7 @@ _HIDDEN = ("Time", "job", "eval", "cluster", "namespace", "environment")
 
 def _growth() -> TimeSeries:
     panel = series(
-        "Is growth within its limit?",
+        GROWTH_TITLE,
         "What one iteration needs more than the one before, run by run. Dashed: the limits that the eval sets itself "
         "(--max-growth, --max-peak-growth), where it does.",
         "bytes",
@@ -168,7 +172,9 @@ def _growth() -> TimeSeries:
     for kind, colour in KIND_COLOURS.items():
         panel = panel.override_by_name(kind, properties([fixed_colour(colour)]))
         dashed = ("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})
-        panel = panel.override_by_name(f"limit of {kind}", properties([fixed_colour(colour), dashed, ("custom.lineWidth", 1)]))
+        panel = panel.override_by_name(
+            f"limit of {kind}", properties([fixed_colour(colour), dashed, ("custom.lineWidth", 1)])
+        )
     return panel
 
 
@@ -182,7 +188,14 @@ def _last_run() -> Table:
     ).with_target(
         query("A", latest(telemetry.LAST_RUN_INFO, "target", "revision", "site", "holder"), instant=True, table=True)
     )
-    names = {"target": "Target", "revision": "Revision", "site": "Line", "holder": "Held by", "job": "Job", "environment": "Environment"}
+    names = {
+        "target": "Target",
+        "revision": "Revision",
+        "site": "Line",
+        "holder": "Held by",
+        "job": "Job",
+        "environment": "Environment",
+    }
     hidden = ("Time", "Value", "eval")
     panel = panel.with_transformation(columns(names, hidden=hidden))
     return panel.with_transformation(transformation("transpose", {"firstFieldName": "What", "restFieldsName": "Last run"}))
@@ -240,7 +253,9 @@ def _site_history() -> TimeSeries:
         "Growth of the lines that grew most in each run. A line's number changes when lines above it do.",
         "bytes",
         width=12,
-    ).with_target(query("A", held(telemetry.SITE_GROWTH, "file", "line", "function"), legend="{{file}}:{{line}} in {{function}}"))
+    ).with_target(
+        query("A", held(telemetry.SITE_GROWTH, "file", "line", "function"), legend="{{file}}:{{line}} in {{function}}")
+    )
 
 
 def _holder_history() -> TimeSeries:

@@ -11,10 +11,10 @@ from grafana_foundation_sdk.models import common, dashboard
 
 from deploy.grafana.promql import EVAL, HOLD, count_of, held, latest, passing_revision, selector, verdict_code, verdict_since
 from deploy.grafana.shared import (
-    GREEN, GREY, LABELLED_EVAL, ORANGE, OVERVIEW_UID, PROMETHEUS, PURPLE, VERMILION, annotation, columns, eval_url, eval_variables,
-    link, new_dashboard, properties, query, series, stat, states_mapping, table, transformation,
+    GREEN, GREY, LABELLED_EVAL, ORANGE, OVERVIEW_UID, PROMETHEUS, PURPLE, VERMILION, columns, eval_url, eval_variables,
+    firing_alerts, link, new_dashboard, properties, query, series, stat, states_mapping, table, transformation,
 )  # fmt: skip
-from deploy.grafana.shipped_rules import RUNBOOK_URL
+from deploy.grafana.shipped_rules import runbook_url
 from otel_memeval import telemetry
 
 RETAINED = 'kind="retained"'
@@ -29,8 +29,13 @@ def overview() -> build.Dashboard:
     )
     for variable in eval_variables(one_eval=False):
         made = made.with_variable(variable)
+    made = made.annotation(firing_alerts())
     made = made.link(
-        build.DashboardLink("Runbook").type(dashboard.DashboardLinkType.LINK).url(RUNBOOK_URL).icon("doc").target_blank(True)
+        build.DashboardLink("Runbook")
+        .type(dashboard.DashboardLinkType.LINK)
+        .url(runbook_url())
+        .icon("doc")
+        .target_blank(True)
     )
     for panel in (_counts(), _health(), _evals(), _growth(), _verdicts(), _changes()):
         made = made.with_panel(panel)
@@ -117,7 +122,12 @@ def _evals() -> Table:
     ):
         panel = panel.with_transformation(step)
     one_eval = link("This eval", eval_url("__data.fields.job", "__data.fields.eval"))
-    spark: dict[str, object] = {"type": "sparkline", "drawStyle": "line", "lineInterpolation": "stepAfter", "hideValue": True}
+    spark: dict[str, object] = {
+        "type": "sparkline",
+        "drawStyle": "line",
+        "lineInterpolation": "stepAfter",
+        "hideValue": True,
+    }
     return (
         panel.override_by_name("Verdict", properties(_verdict_cell()))
         .override_by_name("Eval", properties([("custom.width", 190), one_eval]))

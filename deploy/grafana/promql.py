@@ -37,7 +37,11 @@ def selector(metric: str, matchers: str = "") -> str:
 
 def held(metric: Metric, *labels: str, matchers: str = "", offset: str = "") -> str:
     """The metric by eval and ``labels``, at each point in time."""
-    series, run, at = selector(metric.name, matchers), selector(telemetry.LAST_RUN.name), f" offset {offset}" if offset else ""
+    series, run, at = (
+        selector(metric.name, matchers),
+        selector(telemetry.LAST_RUN.name),
+        f" offset {offset}" if offset else "",
+    )
     gone = f"last_over_time({series}[{HOLD}]{at}) unless on ({SOURCE}) {run}{at}"
     return f"max by ({', '.join((EVAL, *labels))}) (({series}{at} or ({gone})) and on ({SOURCE}) {_newest(at)})"
 

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
-from deploy.grafana.promql import CODES
+from deploy.grafana.promql import CODES, selector
 from otel_memeval import telemetry
 
 OVERVIEW_UID, EVAL_UID = "memeval-overview", "memeval-eval"
@@ -80,7 +80,9 @@ LABELLED_EVAL = eval_url("__field.labels.job", "__field.labels.eval")
 Format = Literal["series", "table"]
 
 
-def query(ref: str, expr: str, *, legend: str = "__auto", instant: bool = False, table: bool = False) -> prometheus.Dataquery:
+def query(
+    ref: str, expr: str, *, legend: str = "__auto", instant: bool = False, table: bool = False
+) -> prometheus.Dataquery:
     """A query; ``instant`` for the value now, ``table`` for labels as columns."""
     made = prometheus.Dataquery().ref_id(ref).expr(expr).legend_format(legend).datasource(PROMETHEUS)
     made = made.editor_mode(QueryEditorMode.CODE).format(PromQueryFormat.TABLE if table else PromQueryFormat.TIME_SERIES)
@@ -159,7 +161,7 @@ def eval_variables(*, one_eval: bool) -> list[build.DatasourceVariable | build.Q
     """What is chosen at the top: where the gauges are, of which job, which evals."""
     present = telemetry.LAST_RUN.name
     source = build.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
-    source = source.current(dashboard.VariableOption(selected=True, text="Prometheus", value=PROMETHEUS_UID))
+    source = source.current(dashboard.VariableOption(selected=True, text="memeval Prometheus", value=PROMETHEUS_UID))
     job = _label_values("job", "Job", present).multi(True).include_all(True).all_value(".*").current(_all(several=True))
     name = _label_values("eval", "Eval", present + "{job=~`${job:regex}`}")
     if one_eval:
@@ -170,7 +172,9 @@ def eval_variables(*, one_eval: bool) -> list[build.DatasourceVariable | build.Q
 
 
 def _all(*, several: bool) -> dashboard.VariableOption:
-    return dashboard.VariableOption(selected=True, text=["All"] if several else "All", value=["$__all"] if several else "$__all")
+    return dashboard.VariableOption(
+        selected=True, text=["All"] if several else "All", value=["$__all"] if several else "$__all"
+    )
 
 
 def _label_values(label: str, shown: str, series_selector: str) -> build.QueryVariable:
@@ -202,6 +206,15 @@ def new_dashboard(title: str, uid: str, description: str) -> build.Dashboard:
     )
 
 
+def numbered(made: dashboard.Dashboard) -> dashboard.Dashboard:
+    """With the ids that links and alerts name panels by: from 1 in their order, those within rows last."""
+    tops = made.panels or []
+    within = [panel for row in tops if isinstance(row, dashboard.RowPanel) for panel in row.panels]
+    for number, panel in enumerate([*tops, *within], 1):
+        panel.id_val = number
+    return made
+
+
 def annotation(name: str, expr: str, colour: str, *, title: str, text: str, tags: str) -> build.AnnotationQuery:
     """Marks on every graph, from a query whose series are there for as long as the mark is."""
     target = prometheus.Dataquery().ref_id("Anno").expr(expr).range().interval(STEP).datasource(PROMETHEUS)
@@ -215,4 +228,17 @@ def annotation(name: str, expr: str, colour: str, *, title: str, text: str, tags
         .title_format(title)
         .text_format(text)
         .tag_keys(tags)
+    )
+
+
+def firing_alerts() -> build.AnnotationQuery:
+    """Marks for as long as an alert of the shipped rules fires, of the chosen evals."""
+    firing = selector("ALERTS", 'alertname=~"Memeval.*", alertstate="firing"')
+    return annotation(
+        "Alerts",
+        f"max by (alertname, severity, eval) ({firing})",
+        VERMILION,
+        title="{{alertname}}",
+        text="{{eval}} ({{severity}})",
+        tags="severity",
     )

@@ -1,0 +1,120 @@
+"""Prometheus' alerting rules as Grafana-managed ones, for those without Alertmanager. Pure but for reading the rules.
+
+What Grafana itself makes of an imported Prometheus rule, this makes as well: a rule fires for each series that its expression
+gives, whatever its value, and it is over as soon as the series is gone. Recording rules stay with Prometheus.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import yaml
+from grafana_foundation_sdk.builders import alerting, expr, prometheus
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.alerting import RelativeTimeRange
+
+from deploy.grafana.shared import EVAL_UID, FOLDER, PROMETHEUS_UID
+from deploy.grafana.shipped_rules import groups, texts
+
+HEADER = """\
+# Generated from ../../../prometheus/rules/memeval-alerts.yaml by `python -m deploy.grafana.build`; do not edit.
+#
+# For those without Alertmanager. Either these or the alerts in Prometheus, or everything is told twice: so all of them are
+# paused as shipped. To have them, `sed -i 's/isPaused: true/isPaused: false/'` this file, and leave memeval-alerts.yaml out of
+# Prometheus' `rule_files`. memeval-recording.yaml has to stay there: these rules read what it records.
+"""
+
+
+def alert_rules(panel_id: int) -> str:
+    """The provisioning file; alerts lead to the panel of that id on the dashboard of the eval."""
+    made = [
+        {
+            "orgId": 1,
+            "name": name,
+            "folder": FOLDER,
+            "interval": "1m",
+            "rules": [_provisioned(_rule(name, rule), panel_id) for rule in rules],
+        }
+        for name, rules in groups()
+    ]
+    file = {"apiVersion": 1, "groups": made}
+    return HEADER + yaml.dump(file, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as it is."""
+
+
+def _as_it_is(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _as_it_is)
+
+
+def _rule(group: str, rule: dict[str, object]) -> alerting.Rule:
+    name = str(rule["alert"])
+    made = (
+        alerting.Rule(name)
+        .uid(_kebab(name))
+        .rule_group(group)
+        .folder_uid("memeval")
+        .org_id(1)
+        .condition("threshold")
+        .for_val(str(rule.get("for", "0s")))
+        .no_data_state("OK")
+        .exec_err_state("Error")
+        .missing_series_evals_to_resolve(1)
+        .is_paused(True)
+        .labels(texts(rule, "labels"))
+        .annotations({key: _in_grafana(text) for key, text in texts(rule, "annotations").items()})
+    )
+    if "keep_firing_for" in rule:
+        made = made.keep_firing_for(str(rule["keep_firing_for"]))
+    for asked in _queries(str(rule["expr"])):
+        made = made.with_query(asked)
+    return made
+
+
+def _queries(expression: str) -> list[alerting.Query]:
+    source = common.DataSourceRef(type_val="prometheus", uid=PROMETHEUS_UID)
+    server = common.DataSourceRef(type_val="__expr__", uid="__expr__")
+    asked = prometheus.Dataquery().ref_id("query").datasource(source).expr(expression.strip()).instant()
+    any_value = expr.TypeMath().ref_id("any_value").datasource(server)
+    any_value = any_value.expression("is_number($query) || is_nan($query) || is_inf($query)")
+    above = expr.ExprTypeThresholdConditions().evaluator(expr.ExprTypeThresholdConditionsEvaluator().type("gt").params([0]))
+    threshold = expr.TypeThreshold().ref_id("threshold").datasource(server).expression("any_value").conditions([above])
+    window = RelativeTimeRange(from_val=600, to=0)
+    return [
+        alerting.Query("query").datasource_uid(PROMETHEUS_UID).relative_time_range(window).model(asked),
+        alerting.Query("any_value").datasource_uid("__expr__").relative_time_range(window).model(any_value),
+        alerting.Query("threshold").datasource_uid("__expr__").relative_time_range(window).model(threshold),
+    ]
+
+
+def _provisioned(rule: alerting.Rule, panel_id: int) -> dict[str, object]:
+    """The rule as a provisioning file has it: the names of the API, but for these."""
+    encoded: dict[str, object] = json.loads(JSONEncoder().encode(rule.build()))
+    for name in ("folderUID", "orgID", "ruleGroup"):
+        del encoded[name]  # the group says so
+    if "keep_firing_for" in encoded:
+        encoded["keepFiringFor"] = encoded.pop("keep_firing_for")
+    encoded["missing_series_evals_to_resolve"] = encoded.pop("missingSeriesEvalsToResolve")
+    first = ("uid", "title", "isPaused", "labels", "annotations", "for")
+    ordered = {name: encoded[name] for name in first} | {
+        name: encoded[name] for name in sorted(encoded) if name not in first
+    }
+    return {**ordered, "dashboardUid": EVAL_UID, "panelId": panel_id}
+
+
+def _in_grafana(template: str) -> str:
+    """The same text there: ``$value`` is a sentence in Grafana, and some versions take a dollar for the environment's."""
+    text = re.sub(r"\$value\b", ".Values.query.Value", re.sub(r"\$labels\b", ".Labels", template))
+    assert "$" not in text, f"no way to say this in Grafana: {template}"
+    return text
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()

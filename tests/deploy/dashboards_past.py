@@ -1,0 +1,151 @@
+"""A Prometheus that holds a day and a half of gauges of real runs: measured once, told again and again at their times.
+
+| eval | its runs | how its gauges come |
+| --- | --- | --- |
+| ``Weather "agent" (v2.0)/it's`` | passes at revision A, leaks from revision B on | pushed, the lines as ``part="detail"`` |
+| ``Nightly`` | leaked, passes since | sent over OTLP: seen for five minutes after each run |
+| ``History`` | its peak creeps; traced, so with calls and tokens; with limits | scraped from a pod that another one replaced |
+| ``Broken`` | passed once, fails since | scraped |
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from otel_memeval import telemetry
+from otel_memeval.exporters.prometheus.families import Snapshot, families
+from otel_memeval.exporters.prometheus.state import EvalState, after
+from otel_memeval.exporters.samples import Labels
+from otel_memeval.records import Git, Limits, Result, from_json
+from tests.servers.prometheus import promtool
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HOURS = 36
+INTERVAL_SECONDS = 4 * 3600
+SCRAPE_SECONDS = 240
+WEATHER, NIGHTLY, HISTORY, BROKEN = 'Weather "agent" (v2.0)/it\'s', "Nightly", "History", "Broken"
+
+DETAIL = tuple(one.name for one in (telemetry.SITE_GROWTH, telemetry.HOLDER_GROWTH, *telemetry.GENAI_METRICS))
+"""What is pushed in a group of its own."""
+
+SCENARIO = textwrap.dedent(
+    '''
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from otel_memeval import PerformanceEval
+
+    trace.set_tracer_provider(TracerProvider())
+    TRACER = trace.get_tracer("agent")
+    SESSIONS = []
+    MESSAGES = [0]
+
+
+    def clean():
+        return len([bytes(1000) for _ in range(100)])
+
+
+    def leaking():
+        SESSIONS.append(bytearray(64 * 1024))
+
+
+    def creeping():
+        """A context that becomes longer."""
+        MESSAGES[0] += 1
+        with TRACER.start_as_current_span("chat m", kind=trace.SpanKind.CLIENT) as span:
+            span.set_attribute("gen_ai.operation.name", "chat")
+            span.set_attribute("gen_ai.provider.name", "openai")
+            span.set_attribute("gen_ai.usage.input_tokens", 100 * MESSAGES[0])
+            span.set_attribute("gen_ai.usage.output_tokens", 20)
+            return len(bytearray(64 * 1024 * MESSAGES[0]))
+
+
+    def failing():
+        raise RuntimeError("no answer")
+
+
+    clean_eval = PerformanceEval(func=clean, name="clean", num_iterations=8, warmup_runs=1)
+    leaking_eval = PerformanceEval(func=leaking, name="leaking", num_iterations=8, warmup_runs=1)
+    creeping_eval = PerformanceEval(func=creeping, name="creeping", num_iterations=8, warmup_runs=1)
+    failing_eval = PerformanceEval(func=failing, name="failing", num_iterations=2, warmup_runs=0)
+    '''
+)
+
+
+def measured(folder: Path) -> dict[str, Result]:
+    """Real runs of the four, by name."""
+    path = folder / "scenario.py"
+    path.write_text(SCENARIO, encoding="utf-8")
+    command = [sys.executable, "-m", "otel_memeval", str(path), "--trace-scenario", "--json", "-", "--max-iterations", "24"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    runs = {one.eval.name: one for one in from_json(done.stdout.encode())}
+    states = {name: one.verdict.state for name, one in runs.items()}
+    expected = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "failing": "failed"}
+    assert states == expected, done.stderr
+    return runs
+
+
+def told(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float, Labels, EvalState]]:
+    """What is scraped: when, with which labels of the scrape, and of which eval."""
+    begin = end_seconds - HOURS * 3600
+    starts = [begin + k * INTERVAL_SECONDS for k in range(HOURS * 3600 // INTERVAL_SECONDS)]
+    for name, job in ((WEATHER, "ci"), (NIGHTLY, "nightly"), (HISTORY, "memeval"), (BROKEN, "memeval")):
+        state: EvalState | None = None
+        for number, start in enumerate(starts):
+            later = number >= len(starts) // 2
+            measured_, passed = {
+                WEATHER: (runs["leaking" if later else "clean"], not later),
+                NIGHTLY: (runs["clean" if later else "leaking"], later),
+                HISTORY: (runs["creeping"], True),
+                BROKEN: (runs["failing" if number else "clean"], not number),
+            }[name]
+            result = replace(
+                measured_,
+                eval=replace(
+                    measured_.eval, name=name, limits=Limits(16 * 1024, 32 * 1024) if name == HISTORY else Limits()
+                ),
+                run=replace(measured_.run, git=Git(commit=("b" if later else "a") * 40, branch="main", dirty=False)),
+            )
+            before = None if name in {WEATHER, NIGHTLY} else state
+            state = after(before, result, start, passed=passed, mask=str, interval_seconds=INTERVAL_SECONDS)
+            shown_until = start + 300 if name == NIGHTLY else start + INTERVAL_SECONDS
+            pod = (("instance", "pod-b:9464" if later else "pod-a:9464"),) if job == "memeval" else ()
+            for step in range(-(-INTERVAL_SECONDS // SCRAPE_SECONDS)):
+                at = start + step * SCRAPE_SECONDS
+                if at < min(shown_until, end_seconds):
+                    yield at, (("job", job), *pod), state
+        if name != NIGHTLY and state is not None:
+            yield end_seconds, (("job", job), *pod), state
+
+
+def openmetrics(runs: dict[str, Result], end_seconds: float) -> str:
+    """All of it as text, in the order of time."""
+    lines: list[str] = []
+    for at, scraped, state in sorted(told(runs, end_seconds), key=lambda one: one[0]):
+        snapshot = Snapshot(evals=[state], spool_bytes=0, export_failures={"otlp": 0})
+        for family in families(snapshot):
+            for sample in family.samples:
+                alone = family.name in DETAIL and dict(scraped)["job"] == "ci"
+                labels = {**sample.labels, **dict(scraped), **({"part": "detail"} if alone else {})}
+                text = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+                lines.append(f"{sample.name}{{{text}}} {sample.value} {at}")
+    return "\n".join([*dict.fromkeys(lines), "# EOF", ""])
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def fill(folder: Path, end_seconds: float) -> None:
+    """Prometheus' data in ``folder/data``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "past.txt"
+    path.write_text(openmetrics(measured(folder), end_seconds), encoding="utf-8")
+    done = promtool("tsdb", "create-blocks-from", "openmetrics", str(path), str(folder / "data"))
+    assert done.returncode == 0, done.stdout + done.stderr
