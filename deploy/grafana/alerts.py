@@ -1,6 +1,6 @@
 """Prometheus' alerting rules as Grafana-managed ones, for those without Alertmanager. Pure but for reading the rules.
 
-What Grafana itself makes of an imported Prometheus rule, this makes as well: a rule fires for each series that its expression
+What Grafana itself makes of an imported Prometheus rule, this makes as well: a rule fires for each series that its query
 gives, whatever its value, and it is over as soon as the series is gone. Recording rules stay with Prometheus.
 """
 
@@ -22,8 +22,8 @@ HEADER = """\
 # Generated from ../../../prometheus/rules/memeval-alerts.yaml by `python -m deploy.grafana.build`; do not edit.
 #
 # For those without Alertmanager. Either these or the alerts in Prometheus, or everything is told twice: so all of them are
-# paused as shipped. To have them, `sed -i 's/isPaused: true/isPaused: false/'` this file, and leave memeval-alerts.yaml out of
-# Prometheus' `rule_files`. memeval-recording.yaml has to stay there: these rules read what it records.
+# paused as shipped. To have them, `sed -i 's/isPaused: true/isPaused: false/'` this file, and leave memeval-alerts.yaml out
+# of Prometheus' `rule_files`. memeval-recording.yaml has to stay there: these rules read what it records.
 """
 
 
@@ -44,7 +44,10 @@ def alert_rules(panel_id: int) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as it is."""
+    """Writes a text of several lines as it is, and lists as yamllint wants them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)
 
 
 def _as_it_is(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -1,8 +1,10 @@
-"""Writes the dashboards and Grafana's alert rules: ``python -m deploy.grafana.build``; with ``--check`` only says which file is stale, with status 1."""
+"""Writes the dashboards and Grafana's alert rules: ``python -m deploy.grafana.build``.
+
+With ``--check`` it only says which file is stale, with status 1.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from pathlib import Path

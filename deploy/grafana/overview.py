@@ -11,8 +11,27 @@ from grafana_foundation_sdk.models import common, dashboard
 
 from deploy.grafana.promql import EVAL, HOLD, count_of, held, latest, passing_revision, selector, verdict_code, verdict_since
 from deploy.grafana.shared import (
-    GREEN, GREY, LABELLED_EVAL, ORANGE, OVERVIEW_UID, PROMETHEUS, PURPLE, VERMILION, columns, eval_url, eval_variables,
-    firing_alerts, link, new_dashboard, properties, query, series, stat, states_mapping, table, transformation,
+    GREEN,
+    GREY,
+    LABELLED_EVAL,
+    ORANGE,
+    OVERVIEW_UID,
+    PROMETHEUS,
+    PURPLE,
+    VERMILION,
+    columns,
+    eval_url,
+    eval_variables,
+    firing_alerts,
+    link,
+    new_dashboard,
+    properties,
+    query,
+    series,
+    stat,
+    states_mapping,
+    table,
+    transformation,
 )  # fmt: skip
 from deploy.grafana.shipped_rules import runbook_url
 from otel_memeval import telemetry
@@ -25,7 +44,8 @@ def overview() -> build.Dashboard:
     made = new_dashboard(
         "Memory evals: overview",
         OVERVIEW_UID,
-        "Which agent keeps memory or needs more of it with every turn, since when, on which line, who holds it, what changed.",
+        "Which agent keeps memory or needs more of it with every turn, since when, on which line, who holds it, and what "
+        "changed.",
     )
     for variable in eval_variables(one_eval=False):
         made = made.with_variable(variable)
@@ -52,7 +72,8 @@ def _counts() -> Stat:
     }
     panel = stat(
         "How many evals are in trouble?",
-        "Evals by the verdict of their last run. Undecided: too few iterations to tell. No growth: stable, settling or bounded.",
+        "Evals by the verdict of their last run. Undecided: too few iterations to tell. No growth: stable, settling or "
+        "bounded.",
         "none",
         width=14,
     ).color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
@@ -72,9 +93,9 @@ def _health() -> Stat:
     waiting = f"sum(last_over_time({telemetry.SPOOL_BYTES.name}{jobs}[{HOLD}])) or vector(0)"
     panel = stat(
         "Is the measuring itself in order?",
-        "Overdue: evals that did not run for two of their intervals. Left out: runs within the time range that were not started "
-        "because the one before was not over. Undelivered: batches of telemetry within the time range. Waiting: telemetry that "
-        "is kept to be sent again with `otel-memeval replay`.",
+        "Overdue: evals that did not run for two of their intervals. Left out: runs within the time range that were not "
+        "started because the one before was not over. Undelivered: batches of telemetry within the time range. Waiting: "
+        "telemetry that is kept to be sent again with `otel-memeval replay`.",
         "none",
         width=10,
     ).color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
@@ -99,8 +120,9 @@ def _evals() -> Table:
     }
     panel = table(
         "Which eval keeps memory, and where?",
-        "Every eval, the worst verdict first. Growth is what one iteration keeps more than the one before. Line is what grew "
-        "most in the last run, holder the container that keeps it. Last passed is when it was last in order.",
+        "Every eval, the worst verdict first; since when it was not another (no value: before the time range). Growth is "
+        "what one iteration keeps more than the one before. Line is what grew most in the last run, holder the container "
+        "that keeps it. Last passed is when it was last in order.",
         "none",
         width=24,
         height=12,
@@ -109,10 +131,9 @@ def _evals() -> Table:
         panel = panel.with_target(query(ref, expr, instant=True, table=True))
     panel = panel.with_target(query("trend", held(telemetry.GROWTH, matchers=RETAINED), legend="{{eval}}"))
     names = {
-        "Value #verdict": "Verdict", "Value #since": "Since", "eval": "Eval", "Value #growth": "Growth", "Trend #trend": "Trend", "site": "Line",
-        "holder": "Holder", "Value #peak": "Peak growth", "Value #run": "Last run",
-        "Value #passed": "Last passed",
-        "revision": "Revision", "job": "Job",
+        "Value #verdict": "Verdict", "Value #since": "Since", "eval": "Eval", "Value #growth": "Growth",
+        "Trend #trend": "Trend", "site": "Line", "holder": "Holder", "Value #peak": "Peak growth",
+        "Value #run": "Last run", "Value #passed": "Last passed", "revision": "Revision", "job": "Job",
     }  # fmt: skip
     for step in (
         transformation("timeSeriesTable", {"trend": {"stat": "lastNotNull"}}, only_query="trend"),
@@ -150,8 +171,8 @@ def _growth() -> TimeSeries:
     return (
         series(
             "How fast do the evals grow?",
-            "Retained memory that an iteration keeps more than the one before: the ten evals that grow most at the end of the "
-            "time range.",
+            "Retained memory that an iteration keeps more than the one before: the ten evals that grow most at the end of "
+            "the time range.",
             "bytes",
             width=12,
         )
@@ -196,8 +217,8 @@ def _changes() -> Table:
     asked["info"] = f"max by ({EVAL}, now) ({asked['info']})"
     panel = table(
         "What changed within the time range?",
-        "Each eval at the beginning of the time range and now: its verdict and growth; the revision that was measured last, and "
-        "the last one that passed. What broke it lies between the two.",
+        "Each eval at the beginning of the time range and now: its verdict and growth; the revision that was measured last, "
+        "and the last one that passed. What broke it lies between the two.",
         "none",
         width=24,
         height=9,

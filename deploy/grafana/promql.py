@@ -1,9 +1,9 @@
 """PromQL of the dashboards, right for gauges that change once a run, scraped, pushed or sent. Pure.
 
 A gauge that an exporter serves, a Pushgateway holds or a textfile has is there at every scrape. One that was sent once over
-OTLP is gone after minutes: then its last value within ``HOLD`` counts. It counts for such a source only: a line that no longer
-grows must not linger for two days because it did so before. Where several sources tell of one eval, such as a pod and the one
-that replaced it, the newest run speaks for it. The alerting rules see it the same way.
+OTLP is gone after minutes: then its last value within ``HOLD`` counts. It counts for such a source only: a line that no
+longer grows must not linger for two days because it did so before. Where several sources tell of one eval, such as a pod and
+the one that replaced it, the newest run speaks for it. The alerting rules see it the same way.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import prometheus
@@ -76,8 +75,6 @@ def eval_url(job: str, name: str) -> str:
 
 
 LABELLED_EVAL = eval_url("__field.labels.job", "__field.labels.eval")
-
-Format = Literal["series", "table"]
 
 
 def query(
@@ -162,19 +159,17 @@ def eval_variables(*, one_eval: bool) -> list[build.DatasourceVariable | build.Q
     present = telemetry.LAST_RUN.name
     source = build.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
     source = source.current(dashboard.VariableOption(selected=True, text="memeval Prometheus", value=PROMETHEUS_UID))
-    job = _label_values("job", "Job", present).multi(True).include_all(True).all_value(".*").current(_all(several=True))
+    job = _label_values("job", "Job", present).multi(True).include_all(True).all_value(".*").current(_all())
     name = _label_values("eval", "Eval", present + "{job=~`${job:regex}`}")
     if one_eval:
         name = name.multi(False).include_all(False)
     else:
-        name = name.multi(True).include_all(True).all_value(".*").current(_all(several=True))
+        name = name.multi(True).include_all(True).all_value(".*").current(_all())
     return [source, job, name]
 
 
-def _all(*, several: bool) -> dashboard.VariableOption:
-    return dashboard.VariableOption(
-        selected=True, text=["All"] if several else "All", value=["$__all"] if several else "$__all"
-    )
+def _all() -> dashboard.VariableOption:
+    return dashboard.VariableOption(selected=True, text=["All"], value=["$__all"])
 
 
 def _label_values(label: str, shown: str, series_selector: str) -> build.QueryVariable:

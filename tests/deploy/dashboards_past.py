@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | ``Weather "agent" (v2.0)/it's`` | passes at revision A, leaks from revision B on | pushed, the lines as ``part="detail"`` |
 | ``Nightly`` | leaked, passes since | sent over OTLP: seen for five minutes after each run |
-| ``History`` | its peak creeps; traced, so with calls and tokens; with limits | scraped from a pod that another one replaced |
+| ``History`` | its peak creeps; traced: has calls and tokens; has limits | scraped from a pod that another replaced |
 | ``Broken`` | passed once, fails since | scraped |
 """
 

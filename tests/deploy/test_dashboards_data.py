@@ -6,12 +6,11 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.deploy.dashboards_past import BROKEN, HISTORY, INTERVAL_SECONDS, NIGHTLY, ROOT, WEATHER, fill
+from tests.deploy.dashboards_past import BROKEN, HISTORY, NIGHTLY, ROOT, WEATHER, fill
 from tests.servers.prometheus import Prometheus
 
 DASHBOARDS = ROOT / "deploy" / "grafana" / "dashboards"
