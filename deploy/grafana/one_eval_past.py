@@ -34,6 +34,7 @@ from otel_memeval import telemetry
 
 
 def memory() -> TimeSeries:
+    """Retained memory and peak."""
     panel = series(
         "How much stays, and how much is needed at once?",
         "After the last iteration of each run: retained memory, traced and alive after a full collection; and the peak of "
@@ -48,6 +49,7 @@ def memory() -> TimeSeries:
 
 
 def process() -> TimeSeries:
+    """Resident memory."""
     return (
         series(
             "How large is the process?",
@@ -61,6 +63,7 @@ def process() -> TimeSeries:
 
 
 def verdicts() -> StateTimeline:
+    """The verdict, over time."""
     return (
         StateTimeline()
         .title("Verdict history")
@@ -80,6 +83,7 @@ def verdicts() -> StateTimeline:
 
 
 def site_history() -> TimeSeries:
+    """Growth by line."""
     return series(
         "Since when does which line grow?",
         "Growth of the lines that grew most in each run. A line's number changes when lines above it do.",
@@ -91,6 +95,7 @@ def site_history() -> TimeSeries:
 
 
 def holder_history() -> TimeSeries:
+    """Growth by container."""
     return series(
         "Since when does which container grow?",
         "Items that containers gained in an iteration, run by run.",
@@ -100,6 +105,7 @@ def holder_history() -> TimeSeries:
 
 
 def durations() -> TimeSeries:
+    """Durations, with exemplars that lead to traces."""
     return (
         series(
             "How long do runs and iterations take?",
@@ -116,6 +122,7 @@ def durations() -> TimeSeries:
 
 
 def outcomes() -> TimeSeries:
+    """Passed or not; iterations that failed."""
     panel = series(
         "Do runs pass, and do iterations fail?",
         "1 while the last run passed, else 0; and how many iterations ended in an error, of all that were counted.",
@@ -132,6 +139,7 @@ def outcomes() -> TimeSeries:
 
 
 def calls() -> TimeSeries:
+    """Calls of models and tools."""
     panel = series(
         "How many calls does an iteration make?",
         "Calls of models and of tools in the last iteration of each run.",
@@ -146,6 +154,7 @@ def calls() -> TimeSeries:
 
 
 def tokens() -> TimeSeries:
+    """Tokens in and out."""
     panel = series(
         "How many tokens does an iteration take?",
         "Tokens to and from models in the last iteration of each run. A peak that climbs with the tokens in is a context "
@@ -161,12 +170,14 @@ def tokens() -> TimeSeries:
 
 
 def runs() -> Table:
+    """Traced runs."""
     selected = (telemetry.VERDICT, telemetry.RETAINED_PER_ITERATION, telemetry.PEAK_PER_ITERATION, telemetry.VERDICT_SUMMARY)
     text = f"{{ {_of_eval(telemetry.RUN_SPAN)} }} | select({', '.join('span.' + one for one in selected)})"
     return _spans("Which runs were traced?", "One span a run, with its verdict. Each leads to its trace.", text)
 
 
 def iterations() -> Table:
+    """Traced iterations, one row each."""
     selected = (
         telemetry.INDEX, telemetry.PHASE, telemetry.RETAINED, telemetry.RETAINED_GROWTH, telemetry.TRACED_PEAK,
         telemetry.RSS,
