@@ -190,7 +190,7 @@ def _growth() -> TimeSeries:
         width=15,
     )
     panel = panel.with_target(query("growth", held(telemetry.GROWTH, "kind"), legend="{{kind}}"))
-    panel = panel.with_target(query("limit", held(telemetry.GROWTH_LIMIT, "kind"), legend="limit of {{kind}}"))
+    panel = panel.with_target(query("limit", latest(telemetry.GROWTH_LIMIT, "kind"), legend="limit of {{kind}}"))
     for kind, colour in KIND_COLOURS.items():
         panel = panel.override_by_name(kind, properties([fixed_colour(colour)]))
         dashed = ("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})
@@ -201,23 +201,21 @@ def _growth() -> TimeSeries:
 
 
 def _last_run() -> Table:
+    told = latest(telemetry.LAST_RUN_INFO, "target", "revision", "site", "holder")
+    names = {"shown": "", "target": "Target", "revision": "Revision", "site": "Line", "holder": "Held by"}
+    names |= {"job": "Job", "environment": "Environment"}
     panel = table(
         "What did the last run measure?",
         "The target and the revision that was checked out, the line that grew most and the container that holds it.",
         "none",
         width=9,
         height=9,
-    ).with_target(
-        query("A", latest(telemetry.LAST_RUN_INFO, "target", "revision", "site", "holder"), instant=True, table=True)
-    )
-    names = {
-        "target": "Target",
-        "revision": "Revision",
-        "site": "Line",
-        "holder": "Held by",
-        "job": "Job",
-        "environment": "Environment",
-    }
-    hidden = ("Time", "Value", "eval")
-    panel = panel.with_transformation(columns(names, hidden=hidden))
-    return panel.with_transformation(transformation("transpose", {"firstFieldName": "What", "restFieldsName": "Last run"}))
+    ).with_target(query("A", f'label_replace({told}, "shown", "Last run", "", "")', instant=True, table=True))
+    for step in (
+        columns(names, hidden=("Time", "Value", "eval")),
+        transformation(
+            "transpose", {"firstFieldName": "What", "restFieldsName": ""}
+        ),  # the first column becomes the heading
+    ):
+        panel = panel.with_transformation(step)
+    return panel

@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.tempo import SearchTableType
 
 from deploy.grafana.promql import (
     held,
+    latest,
     mean_iteration_seconds,
     verdict_code,
 )
@@ -90,7 +91,7 @@ def site_history() -> TimeSeries:
         "bytes",
         width=12,
     ).with_target(
-        query("A", held(telemetry.SITE_GROWTH, "file", "line", "function"), legend="{{file}}:{{line}} in {{function}}")
+        query("A", latest(telemetry.SITE_GROWTH, "file", "line", "function"), legend="{{file}}:{{line}} in {{function}}")
     )
 
 
@@ -101,7 +102,7 @@ def holder_history() -> TimeSeries:
         "Items that containers gained in an iteration, run by run.",
         "none",
         width=12,
-    ).with_target(query("A", held(telemetry.HOLDER_GROWTH, "path", "type"), legend="{{path}} ({{type}})"))
+    ).with_target(query("A", latest(telemetry.HOLDER_GROWTH, "path", "type"), legend="{{path}} ({{type}})"))
 
 
 def durations() -> TimeSeries:
@@ -125,7 +126,7 @@ def outcomes() -> TimeSeries:
     """Passed or not; iterations that failed."""
     panel = series(
         "Do runs pass, and do iterations fail?",
-        "1 while the last run passed, else 0; and how many iterations ended in an error, of all that were counted.",
+        "Passed is 1 while the last run passed, else 0. Beside it, how many iterations that were counted ended in an error.",
         "none",
         width=12,
     )

@@ -47,7 +47,7 @@ def held(metric: Metric, *labels: str, matchers: str = "", offset: str = "") -> 
 
 
 def latest(metric: Metric, *labels: str, matchers: str = "") -> str:
-    """As ``held``, now, and of the last run alone: also where an earlier one within ``HOLD`` had other labels.
+    """As ``held``, and of the last run alone: also where an earlier one within ``HOLD`` had other labels. It costs more.
 
     Everything of a run is seen last at one moment: when the time of the run is.
     """

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.deploy.dashboards_past import BROKEN, HISTORY, NIGHTLY, ROOT, WEATHER, fill
+from tests.deploy.dashboards_past import BROKEN, HISTORY, INTERVAL_SECONDS, NIGHTLY, SCENARIO, WEATHER, fill
+from tests.deploy.grafana_files import Asked, dashboard, filled_in, queries
+from tests.deploy.shipped import RULES
 from tests.servers.prometheus import Prometheus
 
-DASHBOARDS = ROOT / "deploy" / "grafana" / "dashboards"
-RULES = ROOT / "deploy" / "prometheus" / "rules"
 EVALS = (WEATHER, NIGHTLY, HISTORY, BROKEN)
 RANGE_SECONDS = 24 * 3600
+MAIN, CHANGES = "Which eval keeps memory, and where?", "What changed within the time range?"
 
-
-class Asked(NamedTuple):
-    """One query of a dashboard: where it stands, its text, whether it is of now."""
-
-    where: str
-    expr: str
-    instant: bool
+Found = list[dict[str, Any]]
 
 
 class Past(NamedTuple):
@@ -33,66 +27,120 @@ class Past(NamedTuple):
     prometheus: Prometheus
     now: float
 
+    def answer(self, asked: Asked, name: str = ".*") -> Found:
+        """The series that the query gives, over the last day or now."""
+        text = filled_in(asked.expr, name, RANGE_SECONDS)
+        if asked.instant:
+            found = self.prometheus.api("query", query=text, time=str(self.now))
+        else:
+            times = {"start": str(self.now - RANGE_SECONDS), "end": str(self.now), "step": "300"}
+            found = self.prometheus.api("query_range", query=text, **times)
+        series: Found = found["result"]
+        return series
+
+    def told(self, board: str, panel: str, ref: str, name: str = ".*") -> Found:
+        """The answer to one query of a panel."""
+        (asked,) = (one for one in queries(board) if one.where == f"{panel} [{ref}]")
+        return self.answer(asked, name)
+
+    def by_eval(self, panel: str, ref: str) -> dict[str, float]:
+        """The column of a table on the overview."""
+        return {one["metric"]["eval"]: float(one["value"][1]) for one in self.told("overview", panel, ref)}
+
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     folder = tmp_path_factory.mktemp("past")
     fill(folder, time.time())
-    config = json.dumps({"global": {"evaluation_interval": "1s"}, "rule_files": [f"{RULES}/*.yaml"]})
+    config = json.dumps({"global": {"evaluation_interval": "1s"}, "rule_files": [str(path) for path in RULES]})
     with Prometheus(folder, config) as prometheus:
         prometheus.wait_for('ALERTS{alertstate="firing", alertname="MemevalRetainedGrowth"}')
         yield Past(prometheus, time.time())
 
 
-def dashboard(name: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads((DASHBOARDS / f"memeval-{name}.json").read_text(encoding="utf-8"))
-    return made
-
-
-def panels(name: str) -> list[dict[str, Any]]:
-    """All panels, those in rows too, without the rows."""
-    return [one for top in dashboard(name)["panels"] for one in ([top] if top["type"] != "row" else top["panels"])]
-
-
-def queries(name: str) -> list[Asked]:
-    """Those to Prometheus: of panels and annotations."""
-    of_panels = [
-        Asked(f"{panel['title']} [{target['refId']}]", target["expr"], target["instant"])
-        for panel in panels(name)
-        for target in panel["targets"]
-        if "expr" in target
-    ]
-    marks = dashboard(name)["annotations"].get("list", [])
-    return of_panels + [Asked(one["name"], one["target"]["expr"], False) for one in marks]
-
-
-def filled_in(expr: str, name: str) -> str:
-    """As Grafana fills it in: all jobs, and one eval (or all of them, by ``.*``)."""
-    chosen = ".*" if name == ".*" else re.sub(r"[\\^$*+?.()|\[\]{}/]", r"\\\g<0>", name)
-    text = expr.replace("${job:regex}", ".*").replace("${eval:regex}", chosen).replace("$__range", f"{RANGE_SECONDS}s")
-    assert "$" not in text.replace('"$1"', ""), text
-    return text
-
-
-def answer(past: Past, asked: Asked, name: str = ".*") -> list[dict[str, Any]]:
-    """The series that the query gives, over the last day or now."""
-    text = filled_in(asked.expr, name)
-    if asked.instant:
-        found = past.prometheus.api("query", query=text, time=str(past.now))
-    else:
-        times = {"start": str(past.now - RANGE_SECONDS), "end": str(past.now), "step": "300"}
-        found = past.prometheus.api("query_range", query=text, **times)
-    series: list[dict[str, Any]] = found["result"]
-    return series
-
-
 @pytest.mark.parametrize("asked", queries("overview"), ids=lambda one: one.where)
 def test_every_query_of_the_overview_returns_data(past: Past, asked: Asked) -> None:
-    """Right PromQL, and no empty panel with all kinds of evals."""
-    assert answer(past, asked)
+    """Right PromQL, and no empty panel where there are all kinds of evals."""
+    found = past.answer(asked)
+    assert found
+    assert len({json.dumps(one["metric"], sort_keys=True) for one in found}) == len(found)
 
 
 @pytest.mark.parametrize("asked", queries("eval"), ids=lambda one: one.where)
 def test_every_query_of_an_eval_returns_data(past: Past, asked: Asked) -> None:
-    """Right PromQL for each eval, whatever its name, and data for one of them at least."""
-    assert [name for name in EVALS if answer(past, asked, name)]
+    """Right PromQL for each eval, whatever characters its name has, and data for one of them at least."""
+    assert [name for name in EVALS if past.answer(asked, name)]
+
+
+def test_variables_offer_what_is_there(past: Past) -> None:
+    """All jobs and all evals of the last week, also one that was sent over OTLP and is gone."""
+    for name, values in (("job", ["ci", "memeval", "nightly"]), ("eval", sorted(EVALS))):
+        for board in ("overview", "eval"):
+            (variable,) = (one for one in dashboard(board)["templating"]["list"] if one["name"] == name)
+            series, _, label = variable["query"]["query"].removeprefix("label_values(").removesuffix(")").rpartition(", ")
+            match = {"match[]": filled_in(series, ".*", RANGE_SECONDS), "start": str(past.now - RANGE_SECONDS)}
+            assert past.prometheus.api(f"label/{label}/values", **match) == values
+
+
+def test_the_overview_says_which_eval_leaks_since_when_and_where(past: Past) -> None:
+    """The worst first; the line and the container of the last run; since the first run that leaked, four runs ago."""
+    codes = past.by_eval(MAIN, "verdict")
+    assert sorted(codes, key=lambda name: -codes[name]) == [WEATHER, BROKEN, HISTORY, NIGHTLY]
+    growth, peak = past.by_eval(MAIN, "growth"), past.by_eval(MAIN, "peak")
+    assert 64 * 1024 < growth[WEATHER] < 68 * 1024
+    assert [growth[NIGHTLY], growth[HISTORY]] == [0, 0]
+    assert peak[HISTORY] > 60 * 1024
+    assert past.by_eval(MAIN, "passed").keys() == set(EVALS)
+    hours = (past.now - past.by_eval(MAIN, "since")[WEATHER] / 1000) / 3600
+    assert 20 <= hours < 20.25  # a scrape and a step of the query before
+    info = {one["metric"]["eval"]: one["metric"] for one in past.told("overview", MAIN, "info")}
+    number = SCENARIO.splitlines().index("    SESSIONS.append(bytearray(64 * 1024))") + 1
+    assert info[WEATHER]["site"].endswith(f"scenario.py:{number}")
+    assert info[WEATHER]["holder"] == "scenario.SESSIONS"
+
+
+def test_the_overview_says_what_changed(past: Past) -> None:
+    """Growth and verdict then and now, the last revision that passed, the one that is measured."""
+    change = past.by_eval(CHANGES, "change")
+    assert change[WEATHER] == -change[NIGHTLY] > 64 * 1024
+    assert past.by_eval(CHANGES, "then")[WEATHER] == past.by_eval(CHANGES, "now")[NIGHTLY] == 0
+    passing = {one["metric"]["eval"]: one["metric"]["revision"] for one in past.told("overview", CHANGES, "passing")}
+    assert passing == {WEATHER: "a" * 12, NIGHTLY: "b" * 12, HISTORY: "b" * 12}
+    assert {one["metric"]["now"] for one in past.told("overview", CHANGES, "info")} == {"b" * 12}
+
+
+def test_what_no_longer_grows_does_not_linger(past: Past) -> None:
+    """The eval that was mended shows no line and no container, though it was sent over OTLP and no series is there now."""
+    assert past.prometheus.query('memeval_last_run_info{eval="Nightly"}', past.now) == []
+    for panel in ("Which lines grow?", "Which containers grow?"):
+        assert past.told("eval", panel, "A", NIGHTLY) == []
+        assert len(past.told("eval", panel, "A", WEATHER)) == 1
+    (line,) = past.told("eval", "Since when does which line grow?", "A", NIGHTLY)
+    assert max(at for at, _ in line["values"]) < past.now - 5 * INTERVAL_SECONDS + 600  # when it was mended
+
+
+def test_an_eval_that_moved_to_another_pod_is_one_line(past: Past) -> None:
+    """No gap, no second series and no higher value from the pod that is gone."""
+    (line,) = past.told("eval", "How much stays, and how much is needed at once?", "B", HISTORY)
+    assert len(line["values"]) == RANGE_SECONDS // 300 + 1
+    pods = past.prometheus.query(
+        'count(count by (instance) (last_over_time(memeval_peak_bytes{eval="History"}[2d])))', past.now
+    )
+    assert [one.value for one in pods] == [2]
+
+
+def test_annotations_mark_alerts_and_revisions(past: Past) -> None:
+    """The alert that fires now, from the shipped rules; the revision from which on it leaks, when it began."""
+    alerts, revisions = (one for one in queries("eval") if one.where in {"Alerts", "Revisions"})
+    assert {one["metric"]["alertname"] for one in past.answer(alerts, WEATHER)} == {"MemevalRetainedGrowth"}
+    (mark,) = past.answer(revisions, WEATHER)
+    assert mark["metric"]["revision"] == "b" * 12
+    assert 19.9 * 3600 < past.now - mark["values"][0][0] <= 20.1 * 3600
+
+
+def test_durations_ask_for_exemplars_where_they_are(past: Past) -> None:
+    """Of the series with buckets, in a form that Prometheus can look exemplars up by."""
+    asked = next(one for one in queries("eval") if one.where == "How long do runs and iterations take? [iteration]")
+    assert "_bucket" in asked.expr
+    text = filled_in(asked.expr, WEATHER, RANGE_SECONDS)
+    assert past.prometheus.query_exemplars(text, past.now - RANGE_SECONDS, past.now) == []  # backfilled data have none
