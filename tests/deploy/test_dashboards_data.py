@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.deploy.conftest import Filled
 from tests.deploy.dashboards_past import BROKEN, HISTORY, INTERVAL_SECONDS, NIGHTLY, SCENARIO, WEATHER, fill
 from tests.deploy.grafana_files import Asked, dashboard, filled_in, queries
 from tests.deploy.shipped import RULES
@@ -144,3 +145,17 @@ def test_durations_ask_for_exemplars_where_they_are(past: Past) -> None:
     assert "_bucket" in asked.expr
     text = filled_in(asked.expr, WEATHER, RANGE_SECONDS)
     assert past.prometheus.query_exemplars(text, past.now - RANGE_SECONDS, past.now) == []  # backfilled data have none
+
+
+def test_the_overview_tells_of_runs_that_were_pushed_a_moment_ago(filled: Filled) -> None:
+    """Through a real Pushgateway, of processes that have ended: the same large table."""
+    live = Past(filled.prometheus, time.time())
+    codes = live.by_eval(MAIN, "verdict")
+    assert sorted(codes, key=lambda name: -codes[name]) == ["leaking", "failing", "creeping", "clean"]
+    growth = live.by_eval(MAIN, "growth")
+    retained = {name: run.growth.retained for name, run in filled.runs.items()}
+    assert growth == {name: one.bytes_per_iteration for name, one in retained.items() if one is not None and name in growth}
+    assert growth["leaking"] > 64 * 1024
+    (info,) = (one["metric"] for one in live.told("overview", MAIN, "info") if one["metric"]["eval"] == "leaking")
+    site, holder = filled.runs["leaking"].sites[0], filled.runs["leaking"].holders[0]
+    assert (info["site"], info["holder"]) == (f"{site.file}:{site.line}", holder.path)
