@@ -9,7 +9,17 @@ from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.models import common, dashboard
 
-from deploy.grafana.promql import EVAL, HOLD, count_of, held, latest, passing_revision, selector, verdict_code, verdict_since
+from deploy.grafana.promql import (
+    EVAL,
+    HOLD,
+    count_of,
+    held,
+    latest,
+    passing_revision,
+    recorded_since,
+    selector,
+    verdict_code,
+)
 from deploy.grafana.shared import (
     GREEN,
     GREY,
@@ -37,6 +47,9 @@ from deploy.grafana.shipped_rules import runbook_url
 from otel_memeval import telemetry
 
 RETAINED = 'kind="retained"'
+
+MOST_POINTS = 300
+"""Over time, of hundreds of evals: a point every half hour of a week."""
 
 
 def overview() -> build.Dashboard:
@@ -111,25 +124,27 @@ def _health() -> Stat:
 def _evals() -> Table:
     asked = {
         "verdict": verdict_code(),
-        "growth": latest(telemetry.GROWTH, matchers=RETAINED),
-        "peak": latest(telemetry.GROWTH, matchers='kind="peak"'),
+        "growth": held(telemetry.GROWTH, matchers=RETAINED),
+        "peak": held(telemetry.GROWTH, matchers='kind="peak"'),
         "info": latest(telemetry.LAST_RUN_INFO, "revision", "site", "holder"),
         "run": f"1000 * {held(telemetry.LAST_RUN)}",
-        "since": f"1000 * {verdict_since()}",
+        "since": f"1000 * {recorded_since()}",
         "passed": f"1000 * {held(telemetry.LAST_SUCCESS)}",
     }
     panel = table(
         "Which eval keeps memory, and where?",
-        "Every eval, the worst verdict first; since when it was not another (no value: before the time range). Growth is "
-        "what one iteration keeps more than the one before. Line is what grew most in the last run, holder the container "
-        "that keeps it. Last passed is when it was last in order.",
+        "Every eval, the worst verdict first; since when it is that (from the recording rules; no value without them). "
+        "Growth is what one iteration keeps more than the one before. Line is what grew most in the last run, holder the "
+        "container that keeps it. Last passed is when it was last in order.",
         "none",
         width=24,
         height=12,
     )
     for ref, expr in asked.items():
         panel = panel.with_target(query(ref, expr, instant=True, table=True))
-    panel = panel.with_target(query("trend", held(telemetry.GROWTH, matchers=RETAINED), legend="{{eval}}"))
+    panel = panel.with_target(query("trend", held(telemetry.GROWTH, matchers=RETAINED), legend="{{eval}}")).max_data_points(
+        100
+    )
     names = {
         "Value #verdict": "Verdict", "Value #since": "Since", "eval": "Eval", "Value #growth": "Growth",
         "Trend #trend": "Trend", "site": "Line", "holder": "Holder", "Value #peak": "Peak growth",
@@ -176,6 +191,7 @@ def _growth() -> TimeSeries:
             "bytes",
             width=12,
         )
+        .max_data_points(MOST_POINTS)
         .with_target(query("A", f"{growth} and on ({EVAL}) topk(10, {now})", legend="{{eval}}"))
         .override_by_regexp(".*", properties([link("This eval", LABELLED_EVAL)]))
     )
@@ -197,6 +213,7 @@ def _verdicts() -> StateTimeline:
         .line_width(0)
         .row_height(0.8)
         .per_page(15)
+        .max_data_points(MOST_POINTS)
         .with_target(query("A", verdict_code(), legend="{{eval}}"))
         .override_by_regexp(".*", properties([link("This eval", LABELLED_EVAL)]))
     )

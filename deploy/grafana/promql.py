@@ -71,10 +71,18 @@ def verdict_code(offset: str = "") -> str:
 
 
 def verdict_since() -> str:
-    """When each eval's verdict became what it is, in seconds since 1970; absent if it was so all through the time range."""
+    """When the verdict became what it is, in seconds since 1970; absent if it was so all through the time range.
+
+    For one eval: it looks at every state at every five minutes.
+    """
     other = selector(telemetry.VERDICT_STATE.name)
     before = f"max_over_time((timestamp({other}) and {other} == 0)[$__range:5m])"
     return f"max by ({EVAL}) ({before} and on ({EVAL}, state) {held(telemetry.VERDICT_STATE, 'state')} == 1)"
+
+
+def recorded_since() -> str:
+    """The same as the shipped recording rules have it, for all evals; absent without those rules."""
+    return f"max by ({EVAL}) ({selector('eval:memeval_verdict:since_timestamp_seconds')} > 0)"
 
 
 def count_of(*states: str) -> str:
@@ -88,8 +96,7 @@ def passing_revision() -> str:
     by = f"{EVAL}, revision"
     passed = f"{selector(telemetry.LAST_RUN_SUCCESS.name)} == 1"
     seen = f"(timestamp({selector(telemetry.LAST_RUN_INFO.name)}) and on ({SOURCE}) {passed})[$__range:5m]"
-    newest = f"max by ({by}) (max_over_time({seen}))"
-    return f"{newest} == on ({EVAL}) group_left () max by ({EVAL}) ({newest})"
+    return f"topk by ({EVAL}) (1, max by ({by}) (max_over_time({seen})))"
 
 
 def new_revision() -> str:

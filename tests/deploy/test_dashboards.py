@@ -14,7 +14,7 @@ import pytest
 from otel_memeval import telemetry
 from otel_memeval.records import STATES
 from tests.deploy.grafana_files import DASHBOARDS, GRAFANA, dashboard, panels, provisioned, queries
-from tests.deploy.shipped import DEPLOY, metrics_in
+from tests.deploy.shipped import DEPLOY, metrics_in, rules
 
 ROOT = DEPLOY.parent
 UNITS = {"none", "bytes", "s", "dateTimeFromNow", "dateTimeAsLocal"}
@@ -93,8 +93,8 @@ def test_panels_lie_side_by_side(name: str) -> None:
 
 
 def test_every_metric_is_one_of_the_table(name: str) -> None:
-    """What a query names is in ``telemetry.METRICS``, or is Prometheus' own series of alerts."""
-    known = {one.name for one in telemetry.METRICS}
+    """What a query names is in ``telemetry.METRICS``, recorded by a shipped rule, or Prometheus' own series of alerts."""
+    known = {one.name for one in telemetry.METRICS} | {one.name for one in rules("record")}
     buckets = {f"{telemetry.ITERATION_DURATION.name}_{part}" for part in ("sum", "count", "bucket")}
     for asked in queries(name):
         named = metrics_in(re.sub(r"`[^`]*`", "``", asked.expr))
