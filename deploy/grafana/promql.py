@@ -52,8 +52,8 @@ def latest(metric: Metric, *labels: str, matchers: str = "") -> str:
     Everything of a run is seen last at one moment: when the time of the run is.
     """
     series, run, by = selector(metric.name, matchers), selector(telemetry.LAST_RUN.name), ", ".join((SOURCE, *labels))
-    seen = f"max_over_time(timestamp({series})[{HOLD}:5m])"
-    of_last_run = f"({seen} == on ({SOURCE}) group_left () max by ({SOURCE}) (max_over_time(timestamp({run})[{HOLD}:5m])))"
+    seen = "max_over_time((0 * %s + time())[" + HOLD + ":5m])"  # not timestamp(), which is slow within a subquery
+    of_last_run = f"({seen % series} == on ({SOURCE}) group_left () max by ({SOURCE}) ({seen % run}))"
     gone = f"last_over_time({series}[{HOLD}]) and on ({by}) {of_last_run} unless on ({SOURCE}) {run}"
     return f"max by ({', '.join((EVAL, *labels))}) (({series} or ({gone})) and on ({SOURCE}) {_newest('')})"
 
@@ -76,7 +76,7 @@ def verdict_since() -> str:
     For one eval: it looks at every state at every five minutes.
     """
     other = selector(telemetry.VERDICT_STATE.name)
-    before = f"max_over_time((timestamp({other}) and {other} == 0)[$__range:5m])"
+    before = f"max_over_time((({other} == 0) + time())[$__range:5m])"
     return f"max by ({EVAL}) ({before} and on ({EVAL}, state) {held(telemetry.VERDICT_STATE, 'state')} == 1)"
 
 
@@ -95,7 +95,7 @@ def passing_revision() -> str:
     """The revision of the last run that passed within the time range, by eval; the value is when it was last seen."""
     by = f"{EVAL}, revision"
     passed = f"{selector(telemetry.LAST_RUN_SUCCESS.name)} == 1"
-    seen = f"(timestamp({selector(telemetry.LAST_RUN_INFO.name)}) and on ({SOURCE}) {passed})[$__range:5m]"
+    seen = f"(0 * {selector(telemetry.LAST_RUN_INFO.name)} + time() and on ({SOURCE}) {passed})[$__range:5m]"
     return f"topk by ({EVAL}) (1, max by ({by}) (max_over_time({seen})))"
 
 
