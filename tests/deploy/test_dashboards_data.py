@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from prometheus_client import start_http_server
 
+from otel_memeval.exporters.prometheus.families import Snapshot, registry
+from otel_memeval.exporters.prometheus.state import Durations, EvalState, Exemplar
 from tests.deploy.conftest import Filled
 from tests.deploy.dashboards_past import BROKEN, HISTORY, INTERVAL_SECONDS, NIGHTLY, SCENARIO, WEATHER, fill
 from tests.deploy.grafana_files import Asked, dashboard, filled_in, queries
@@ -141,12 +145,26 @@ def test_annotations_mark_alerts_and_revisions(past: Past) -> None:
     assert 19.9 * 3600 < past.now - mark["values"][0][0] <= 20.1 * 3600
 
 
-def test_durations_ask_for_exemplars_where_they_are(past: Past) -> None:
-    """Of the series with buckets, in a form that Prometheus can look exemplars up by."""
-    asked = next(one for one in queries("eval") if one.where == "How long do runs and iterations take? [iteration]")
-    assert "_bucket" in asked.expr
+def test_points_of_durations_lead_to_traces(tmp_path: Path) -> None:
+    """The query's own text finds the exemplars of all buckets, in a Prometheus that scraped them."""
+    now, ids = time.time(), [digit * 32 for digit in "abc"]
+    seen = tuple(Exemplar(trace, seconds, now) for trace, seconds in zip(ids, (0.5, 5.0, 50.0), strict=True))
+    state = EvalState(eval=WEATHER, durations=Durations((1, 1, 1), 55.5, seen))
+    server, _ = start_http_server(0, addr="127.0.0.1", registry=registry(lambda: Snapshot(evals=[state])))
+    scraped = {"job_name": "memeval", "static_configs": [{"targets": [f"127.0.0.1:{server.server_port}"]}]}
+    config = json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]})
+    (asked,) = (one for one in queries("eval") if one.where == "How long do runs and iterations take? [iteration]")
     text = filled_in(asked.expr, WEATHER, RANGE_SECONDS)
-    assert past.prometheus.query_exemplars(text, past.now - RANGE_SECONDS, past.now) == []  # backfilled data have none
+    try:
+        with Prometheus(tmp_path, config, "--enable-feature=exemplar-storage") as prometheus:
+            prometheus.wait_for("memeval_iteration_duration_seconds_bucket")
+            found = prometheus.query_exemplars(text, now - 60, now + 60)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert {(one["labels"]["trace_id"], float(one["value"])) for series in found for one in series["exemplars"]} == {
+        (one.trace_id, one.seconds) for one in seen
+    }
 
 
 def test_the_overview_tells_of_runs_that_were_pushed_a_moment_ago(filled: Filled) -> None:
