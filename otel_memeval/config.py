@@ -52,17 +52,20 @@ def from_process() -> Settings:
 
 
 def spool_folder(environment: Mapping[str, str]) -> Path:
-    """Where undelivered telemetry waits: ``MEMEVAL_SPOOL``, else below the user's state folder.
+    """Where undelivered telemetry waits: ``MEMEVAL_SPOOL``, else below the user's state folder."""
+    return Path(environment["MEMEVAL_SPOOL"]) if environment.get("MEMEVAL_SPOOL") else state_folder(environment) / "spool"
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Where this tool keeps what it knows, below the user's state folder.
 
     https://specifications.freedesktop.org/basedir-spec/latest/: a path there that is not absolute is ignored.
     """
-    if environment.get("MEMEVAL_SPOOL"):
-        return Path(environment["MEMEVAL_SPOOL"])
     state = environment.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):
         local = environment.get("LOCALAPPDATA") if os.name == "nt" else None
         state = local or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return Path(state, "otel-memeval", "spool")
+    return Path(state, "otel-memeval")
 
 
 def git_remote(folder: str) -> str:

@@ -72,30 +72,40 @@ def _limit(name: str, option: int | None, field: int | str | None) -> int | None
         raise UsageError(f"{name}: {error.what}", error.remedy) from None
 
 
+def check(options: Options) -> None:
+    """Raises ``UsageError`` for options that make no run of any eval."""
+    for name, value, least in (
+        ("--iterations", options.iterations, 1),
+        ("--max-iterations", options.max_iterations, 1),
+        ("--warmup", options.warmup, 0),
+        ("--top", options.top, 0),
+    ):
+        if value is not None:
+            _at_least(name, value, least)
+    if not options.timeout_seconds > 0:  # not a number is not more than 0 either
+        raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
+
+
 def plan(loaded: wire.Loaded, options: Options) -> Plan:
     """Put the eval's fields and the caller's options together. Raises ``UsageError`` for numbers that make no run."""
+    check(options)
     fields = loaded.fields
     own = fields.num_iterations if fields.num_iterations is not None else DEFAULT_ITERATIONS
     own_warmup = fields.warmup_runs or 0 if fields.num_iterations is not None else DEFAULT_WARMUP
     name = f"eval {loaded.name!r}"
     if options.iterations is not None:
-        iterations = most = _at_least("--iterations", options.iterations, 1)
+        iterations = most = options.iterations
     else:
         iterations = _at_least(f"num_iterations of {name}", own, 1)
         asked = options.max_iterations if options.max_iterations is not None else fields.max_iterations
         most = max(4 * iterations, FEWEST_MAX_ITERATIONS) if asked is None else max(iterations, asked)
         if asked is not None:
-            _at_least("--max-iterations" if options.max_iterations is not None else f"max_iterations of {name}", asked, 1)
-    if options.warmup is not None:
-        warmup = _at_least("--warmup", options.warmup, 0)
-    else:
-        warmup = _at_least(f"warmup_runs of {name}", own_warmup, 0)
+            _at_least(f"max_iterations of {name}", asked, 1)
+    warmup = options.warmup if options.warmup is not None else _at_least(f"warmup_runs of {name}", own_warmup, 0)
     if options.top is not None:
-        top = _at_least("--top", options.top, 0)
+        top = options.top
     else:
         top = _at_least(f"top_n_memory_allocations of {name}", fields.top_n_memory_allocations, 0)
-    if not options.timeout_seconds > 0:  # not a number is not more than 0 either
-        raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
     return Plan(
         eval=Eval(
             name=loaded.name,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from otel_memeval.commands.gauge_options import GaugeOptions
 from otel_memeval.exporters.prometheus import textfile
 from otel_memeval.exporters.prometheus.board import Board
+from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.pushgateway import PushgatewayExporter
 from otel_memeval.exporters.prometheus.state import MOST_SERIES
 from otel_memeval.observer import Silent
@@ -21,15 +22,25 @@ _ADDED_SERIES = 4
 class OneShotGauges(Silent):
     """An observer that tells each run's gauges. Each way out is on its own: what one cannot do does not touch the other."""
 
-    def __init__(self, options: GaugeOptions, secrets: tuple[str, ...], passed: Callable[[Result], bool]) -> None:
-        """``passed`` says whether a result passes."""
+    def __init__(
+        self,
+        options: GaugeOptions,
+        secrets: tuple[str, ...],
+        passed: Callable[[Result], bool],
+        before: Snapshot | None = None,
+    ) -> None:
+        """``passed`` says whether a result passes. ``before``: what was told of earlier runs; counters go on from there."""
+        before = before or Snapshot(evals=())
         self._options = options
         self._secrets = secrets
         if options.gateway is not None:
             self._secrets += secrets_in({"PASSWORD": options.gateway.password})
         self._passed = passed
         most = MOST_SERIES if options.gateway is None else MOST_SERIES - _ADDED_SERIES
-        self._board = Board(lambda text: redact(text, self._secrets), most_series=most)
+        self._board = Board(lambda text: redact(text, self._secrets), before.evals, most_series=most)
+        self._failures_before = before.export_failures
+        for exporter, number in before.export_failures.items():
+            self._board.exporting(exporter, number)
         self._failed: dict[str, bool] = {}
         """By label: whether the last run measured little."""
         self._textfile_problem = ""
@@ -50,6 +61,13 @@ class OneShotGauges(Silent):
         if self._pushgateway is not None:
             self._pushgateway.told(state, failed=failed)
         self._write()
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Pushes and writes that failed so far."""
+        counted = self._board.snapshot().export_failures
+        before = self._failures_before
+        return {name: counted[name] - before.get(name, 0) for name in ("pushgateway", "textfile") if name in counted}
 
     def close(self, otlp_failures: int | None, spool_bytes: int | None) -> list[str]:
         """Tell what exporters counted, now that all is over; a line for a person for each that failed.

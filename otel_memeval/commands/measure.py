@@ -11,6 +11,7 @@ import click
 
 from otel_memeval import __version__
 from otel_memeval.commands.options import Duration, Size, Verdicts
+from otel_memeval.commands.standing import Asked, check_usage, stand, standing_options
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ interrupted. What was measured is reported in any case."""
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--iterations", type=int, metavar="N", help="Exactly N measured iterations.")
 @click.option("--warmup", type=int, metavar="N", help="Iterations before those; recorded, not judged.")
 @click.option(
@@ -98,6 +99,7 @@ interrupted. What was measured is reported in any case."""
     help="After a verdict of growth, a few more iterations tell types, references and stacks of what grew; with memray in "
     "the scenario's interpreter, C frames too.",
 )
+@standing_options
 @click.option("--in-process", is_flag=True, help="No worker process, for a debugger.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the scenario prints as it comes.")
 @click.option("-q", "--quiet", is_flag=True, help="The verdict only.")
@@ -123,6 +125,11 @@ def measure_command(
     trace_scenario: bool,
     no_deeper_look: bool,
     explain: bool,
+    every: float | None,
+    serve: str | None,
+    web_config: str | None,
+    state: str | None,
+    targets_file: str | None,
     in_process: bool,
     verbose: bool,
     quiet: bool,
@@ -135,6 +142,8 @@ def measure_command(
     from otel_memeval.outcome import exit_status
     from otel_memeval.plan import Options
 
+    standing = Asked(every_seconds=every, serve=serve, web_config=web_config, state=state, targets_file=targets_file)
+    check_usage(standing, targets, json_path, in_process=in_process)
     options = Options(
         iterations=iterations,
         warmup=warmup,
@@ -160,9 +169,11 @@ def measure_command(
         raise UsageError(f"--timeout is {timeout:g}", "it must be more than 0 seconds")
     if json_path is not None and json_path != "-":
         _require_writable(json_path)
-    results: list[Result] = []
     settings = from_process()
-    gauges = read_gauges(pushgateway, textfile, expected_every, settings.environment)
+    gauges = read_gauges(pushgateway, textfile, every or expected_every, settings.environment)
+    if every is not None:
+        return stand(standing, targets, options, events, fail_on, json_path, gauges)
+    results: list[Result] = []
     exporting = Exporting(settings, events, fail_on, sys.stderr if json_path == "-" else sys.stdout, gauges)
     shown = _Shown(quiet=quiet, debug=debug, on_stderr=json_path == "-")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +23,8 @@ GRACE_SECONDS = 1.6
 """How long the end of a run waits for a receiver that delivers nothing."""
 FIRST_FLUSH_SECONDS = 0.5
 """Soon: a receiver that is slow to wake up does so while the run goes on, and not at its end."""
+HURRIED_SECONDS = 0.4
+"""The same, when somebody waits for this process to end: what is not delivered stays in the spool."""
 MOST_SECONDS = 10.0
 """How long it waits for one that does."""
 _ITEMS: dict[Signal, str] = {"traces": "spans", "metrics": "metrics", "logs": "log records"}
@@ -125,8 +128,10 @@ class Delivery:
             self.flush()
             wait = delay
 
-    def close(self) -> Delivered:
-        """Send what is left, within the time that a run may take longer, and say what became of all."""
+    def close(self, hurried: Callable[[], bool] = lambda: False) -> Delivered:
+        """Send what is left, within the time that a run may take longer, and say what became of all. ``hurried`` is asked
+        again and again.
+        """
         self._stopped.set()
         self.flush()
         start = time.monotonic()
@@ -136,7 +141,7 @@ class Delivery:
         while not all(sender.join(0) for sender in senders):
             now = time.monotonic()
             latest = max([start, *(sender.state.last_delivery for sender in senders)])
-            if now - latest > GRACE_SECONDS or now - start > MOST_SECONDS:
+            if now - latest > GRACE_SECONDS or now - start > (HURRIED_SECONDS if hurried() else MOST_SECONDS):
                 break
             time.sleep(0.005)
         for sender in senders:

@@ -37,6 +37,13 @@ MOST_EARLY = 1000
 Events = Literal["span", "log", "both"]
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes on from one exporter to the next in a process that stays: counters, and how often it measures."""
+
+    accounts: Accounts
+    interval_seconds: float
+
+
 class _Run(msgspec.Struct, kw_only=True):
     """The run that is being told."""
 
@@ -54,7 +61,7 @@ class _Run(msgspec.Struct, kw_only=True):
 
 class OtlpExporter:
     """The way out of one command; an observer of each of its runs. ``passed`` says whether a result passes;
-    ``console`` is where the console exporter writes.
+    ``console`` is where the console exporter writes; ``standing``: this is one of many in the same process.
 
     Nothing is opened before the first run is under way: what is measured in this process does not see it.
     """
@@ -67,8 +74,10 @@ class OtlpExporter:
         events: Events,
         passed: Callable[[Result], bool],
         console: TextIO,
+        standing: Standing | None = None,
     ) -> None:
         self._console = console
+        self._standing = standing
         self._settings = settings
         self._otlp = otlp
         self._spool = spool
@@ -79,6 +88,7 @@ class OtlpExporter:
         self._sieve = Sieve(settings.secrets, capture_content=otlp.capture_content)
         self._parent: Context | None = None
         self._delivery: Delivery | None = None
+        self._failures_counted = 0
         self._plan: Plan | None = None
         self._run: _Run | None = None
         self._early: list[Mapping[str, object]] = []
@@ -149,9 +159,15 @@ class OtlpExporter:
         self._tell_metrics(result, end, passed=passed)
         self._run = None
 
-    def close(self) -> Delivered:
-        """Send what is left, and say what became of it all; takes two seconds at most when nothing answers."""
-        return Delivered() if self._delivery is None else self._delivery.close()
+    def close(self, hurried: Callable[[], bool] = lambda: False) -> Delivered:
+        """Send what is left, and say what became of it all; takes two seconds at most when nothing answers, and half of one
+        once it is ``hurried``.
+        """
+        if self._delivery is None:
+            return Delivered()
+        delivered = self._delivery.close(hurried)
+        self._count_failures()
+        return delivered
 
     @property
     def failures(self) -> int:
@@ -159,13 +175,15 @@ class OtlpExporter:
         return 0 if self._delivery is None else self._delivery.failures
 
     def _open(self, run_id: str) -> None:
-        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # what matters is said by this tool
+        logger = logging.getLogger("opentelemetry")
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())  # what matters is said by this tool
         values = self._fit(resource_values(self._settings))
         self._resource = msgspec.json.encode({"attributes": attributes(values)})
         self._steady_resource = msgspec.json.encode({"attributes": attributes(steady(values))})
         self._scope = msgspec.json.encode({"name": telemetry.SCOPE, "version": __version__})
         self._spans = Spans(self._otlp, lambda span: self._add("traces", span, self._resource, self._scope))
-        self._accounts = Accounts(time.time_ns(), delta=self._otlp.delta)
+        self._accounts = self._standing.accounts if self._standing else Accounts(time.time_ns(), delta=self._otlp.delta)
         tracestate = self._settings.environment.get("TRACESTATE", "")
         self._parent = remote_parent(self._settings.parent, tracestate)
         self._delivery = Delivery(self._otlp, self._spool, run_id, self._console)
@@ -219,9 +237,14 @@ class OtlpExporter:
     def _tell_metrics(self, result: Result, now: int, *, passed: bool) -> None:
         assert self._delivery is not None
         self._accounts.count(telemetry.RUNS_TOTAL, {"eval": result.eval.name, "state": result.verdict.state})
-        self._accounts.export_failures("otlp", self._delivery.failures)
-        for metric in [*gauges(result, now, passed=passed), *self._accounts.tell(now)]:
+        self._count_failures()
+        interval = self._standing.interval_seconds if self._standing else None
+        for metric in [*gauges(result, now, passed=passed, interval_seconds=interval), *self._accounts.tell(now)]:
             self._add("metrics", metric, self._steady_resource, self._scope)
+
+    def _count_failures(self) -> None:
+        new, self._failures_counted = self.failures - self._failures_counted, self.failures
+        self._accounts.count(telemetry.EXPORT_FAILURES, {"exporter": "otlp"}, new)
 
     def _on_span(self, events: list[Event]) -> list[Event]:
         return [] if self._events == "log" else events

@@ -50,7 +50,6 @@ class Accounts:
         self._delta = delta
         self._counters: dict[str, dict[Labels, int]] = {}
         self._durations: dict[str, _Histogram] = {}
-        self._export_failures = 0
 
     def iteration(self, eval_name: str, iteration: Iteration, moment: Moment | None) -> None:
         """Count one iteration; ``moment`` makes it an exemplar."""
@@ -65,14 +64,6 @@ class Accounts:
         counts = self._counters.setdefault(metric.name, {})
         key = tuple(sorted(labels.items()))
         counts[key] = counts.get(key, 0) + number
-
-    def export_failures(self, exporter: str, number: int) -> None:
-        """Requests since the beginning that were no delivery."""
-        labels = (("exporter", exporter),)
-        new = number - self._export_failures
-        self._export_failures = number
-        counts = self._counters.setdefault(telemetry.EXPORT_FAILURES.name, {})
-        counts[labels] = counts.get(labels, 0) + new
 
     def tell(self, now: int) -> list[Json]:
         """All counters and histograms as they are at ``now``."""
@@ -129,10 +120,10 @@ def _metric(metric: Metric, kind: Literal["gauge", "sum", "histogram"], points: 
     }
 
 
-def gauges(result: Result, now: int, *, passed: bool) -> list[Json]:
-    """What a run that ended at ``now`` leaves to be seen."""
+def gauges(result: Result, now: int, *, passed: bool, interval_seconds: float | None = None) -> list[Json]:
+    """What a run that ended at ``now`` leaves to be seen; ``interval_seconds``: how often it is meant to run."""
     points: dict[str, list[Json]] = {}
-    for one in samples(result, now / 1e9, passed=passed):
+    for one in samples(result, now / 1e9, passed=passed, interval_seconds=interval_seconds):
         points.setdefault(one.metric, []).append(
             {"attributes": attributes(dict(one.labels)), "timeUnixNano": nanoseconds(now), **_number(one.value)}
         )

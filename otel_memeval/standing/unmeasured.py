@@ -1,0 +1,26 @@
+"""A run that could not begin, as a result: a target that cannot be loaded is a failed run of a standing exporter. Pure."""
+
+from __future__ import annotations
+
+from otel_memeval.errors import MemevalError
+from otel_memeval.records import Channels, Eval, Failure, Limits, Result, Run, Summary, Verdict
+
+
+def unmeasured(
+    name: str, target: str, error: MemevalError, *, run_id: str, started_at: str, duration_seconds: float, python: str
+) -> Result:
+    """The result of an eval of which nothing was measured. ``name``: the eval's, or what it is known by."""
+    sentence = str(error)
+    return Result(
+        run=Run(
+            id=run_id, started_at=started_at, duration_seconds=duration_seconds, target=target, python=python, platform=""
+        ),
+        eval=Eval(name=name, iterations=0, warmup=0, limits=Limits()),
+        iterations=[],
+        growth=Channels(),
+        sites=[],
+        holders=[],
+        verdict=Verdict(state="failed", summary=sentence, reasons=[sentence]),
+        statistics=Summary(),
+        failure=Failure(type=type(error).__name__, message=sentence),
+    )
