@@ -131,7 +131,7 @@ def stand(
         told: Told
         if asked.serve is not None:
             gate = Gate(asked.web_config, tell)
-            server = Server(parse_address(asked.serve), gate, pages(lambda: told))
+            server = Server(parse_address(asked.serve), gate, pages(lambda: told), tell)
             closing.callback(server.stop)
         path = default_path(state_folder(settings.environment), settings.folder, targets, asked.targets_file)
         state_file = StateFile(Path(asked.state) if asked.state is not None else path, tell)

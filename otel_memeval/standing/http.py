@@ -91,6 +91,7 @@ class Server(ThreadingMixIn, TCPServer):
         address: Address,
         gate: Gate,
         pages: Mapping[str, Page],
+        tell: Callable[[str], None],
         *,
         step_seconds: float = STEP_SECONDS,
         request_seconds: float = REQUEST_SECONDS,
@@ -98,11 +99,13 @@ class Server(ThreadingMixIn, TCPServer):
         """Raises ``UsageError`` where nobody can listen."""
         self.gate = gate
         self.pages = pages
+        self._tell = tell
         self.step_seconds = step_seconds
         self._request_seconds = request_seconds
         self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._deadlines: dict[socket.socket, float] = {}
         self._thread: threading.Thread | None = None
+        self._stopping = False
         shown = f"--serve {address.host}:{address.port}"
         try:
             self.address_family, _, _, _, found = socket.getaddrinfo(
@@ -136,6 +139,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     def stop(self) -> None:
         """Listen no longer. What is being answered is not waited for."""
+        self._stopping = True
         if self._thread is not None:
             self.shutdown()
             self._thread.join()
@@ -148,6 +152,10 @@ class Server(ThreadingMixIn, TCPServer):
         self._deadlines[request] = time.monotonic() + self._request_seconds
         while not self._slots.acquire(timeout=_CHECK_SECONDS):
             self.service_actions()
+            if self._stopping:
+                self._deadlines.pop(request)
+                self.shutdown_request(request)
+                return
         try:
             super().process_request(request, client_address)
         except RuntimeError:  # no thread to be had
@@ -169,7 +177,7 @@ class Server(ThreadingMixIn, TCPServer):
             self.finish_request(connection, client_address)
         except Exception as error:  # noqa: BLE001 - nothing that a client does ends the server
             if not isinstance(error, (OSError, ValueError)):  # it went away, was too slow, or was cut off in the middle
-                print(f"otel-memeval: a request failed: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+                self._tell(f"a request failed: {type(error).__name__}: {error}")
         finally:
             self._over(connection)
             self.shutdown_request(connection)
@@ -258,6 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {}
         if code == HTTPStatus.NOT_IMPLEMENTED and getattr(self, "command", None):  # there is no do_POST
             code, headers = HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"}
+        self.request_version = self.protocol_version  # else a request that cannot be read gets no status line
         status = HTTPStatus(code)
         self._send(status, Answer(self.error_content_type, f"{status.value} {status.phrase}\n".encode(), headers))
 

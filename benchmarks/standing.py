@@ -1,0 +1,202 @@
+"""Whether the standing exporter could run for months: thousands of runs, half of them failing, and what they leave behind.
+
+    python -m benchmarks.standing [--runs 3000]
+
+One exporter with OTLP on, a real receiver, a state file and a scraper measures ten targets again and again: five that pass,
+and one each that raises, ends its process, is killed by a signal, hangs, and cannot be loaded. Another process reads its
+unique memory (USS), its open files, its threads and its children, and parses every scrape. After the first 100 runs all of
+that must stay: USS within 5 MiB, no open file more, no zombie. Exit status 1 if it does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as classic
+
+from benchmarks.receiver import Receiver
+
+ALLOWED_BYTES = 5 << 20
+SETTLING_RUNS = 100
+SAMPLES = 12
+
+FINE = """
+def run():
+    return sorted(range(2000))
+"""
+FAILING = {
+    "raises": "def run():\n    raise ValueError('as always')\n",
+    "exits": "import os\ndef run():\n    os._exit(3)\n",
+    "crashes": "import os, signal\ndef run():\n    os.kill(os.getpid(), signal.SIGSEGV)\n",
+    "hangs": "import time\ndef run():\n    time.sleep(60)\n",
+    "unloadable": "import no_such_module\n",
+}
+
+
+class Sample:
+    """What the exporter takes at one moment; ``children`` are dead and not collected."""
+
+    def __init__(self, process: psutil.Process, runs: int) -> None:
+        self.runs = runs
+        self.uss_bytes = int(process.memory_full_info().uss)
+        self.files = process.num_fds()
+        self.threads = process.num_threads()
+        self.zombies = 0
+        for child in process.children():
+            try:
+                self.zombies += child.status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                continue
+
+    def line(self) -> str:
+        """For a person."""
+        uss = f"{self.uss_bytes / 2**20:.2f} MiB"
+        return f"{self.runs:>6}  {uss:>10}  {self.files:>5}  {self.threads:>7}  {self.zombies:>7}"
+
+
+class Scraper:
+    """Asks for both formats in turn, and has every answer parsed."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.scrapes = 0
+        self.seconds: list[float] = []
+
+    def runs(self) -> dict[str, float]:
+        """Runs so far by state, after one scrape. Raises ``ValueError`` for an answer that is not well-formed."""
+        newer = self.scrapes % 2 == 0
+        accept = "application/openmetrics-text; version=1.0.0" if newer else "text/plain; version=0.0.4"
+        request = urllib.request.Request(f"{self._url}/metrics", headers={"Accept": accept})  # noqa: S310 - its own
+        start = time.perf_counter()
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            text = answer.read().decode()
+        self.seconds.append(time.perf_counter() - start)
+        self.scrapes += 1
+        states: dict[str, float] = {}
+        for family in openmetrics(text) if newer else classic(text):  # type: ignore[no-untyped-call]
+            for sample in family.samples:
+                if sample.name == "memeval_runs_total":
+                    states[sample.labels["state"]] = states.get(sample.labels["state"], 0) + sample.value
+        return states
+
+
+def write_targets(folder: Path) -> list[str]:
+    """Five that pass, five that fail."""
+    for number in range(5):
+        (folder / f"fine_{number}.py").write_text(FINE, encoding="utf-8")
+    for name, source in FAILING.items():
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+    return [
+        name for pair in zip((f"fine_{number}.py" for number in range(5)), (f"{one}.py" for one in FAILING)) for name in pair
+    ]
+
+
+def start(folder: Path, endpoint: str, targets: list[str]) -> tuple[subprocess.Popen[bytes], str, Path]:
+    """The exporter, its address and its log."""
+    log = folder / "log"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "MEMEVAL_"))}
+    environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "MEMEVAL_SPOOL": str(folder / "spool")}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
+    options = ["--every", "1s", "--serve", "0", "--state", str(folder / "state.json"), "--iterations", "2", "--warmup", "0"]
+    options += ["--timeout", "1.5", "--fail-on", "failed"]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "otel_memeval", *targets, *options],
+            cwd=folder,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    deadline = time.monotonic() + 30
+    while not (found := re.search(rb"serving (\S+)/metrics", log.read_bytes())):
+        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+        time.sleep(0.05)
+    return process, found[1].decode(), log
+
+
+def watch(process: psutil.Process, scraper: Scraper, runs: int) -> tuple[list[Sample], dict[str, float]]:
+    """Samples from run 100 on, until there are so many runs."""
+    samples: list[Sample] = []
+    due = float(SETTLING_RUNS)
+    while True:
+        states = scraper.runs()
+        done = int(sum(states.values()))
+        if done >= due or done >= runs:
+            samples.append(Sample(process, done))
+            print(samples[-1].line(), flush=True)
+            due += (runs - SETTLING_RUNS) / SAMPLES
+        if done >= runs:
+            return samples, states
+        time.sleep(0.5)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description="What thousands of runs leave behind in a standing exporter.")
+    parser.add_argument("--runs", type=int, default=3000)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        receiver = Receiver(folder / "receiver.log")
+        receiver.start()
+        begun = time.monotonic()
+        process, url, log = start(folder, receiver.http, write_targets(folder))
+        try:
+            scraper = Scraper(url)
+            print(f"{'runs':>6}  {'USS':>10}  {'files':>5}  {'threads':>7}  {'zombies':>7}")
+            samples, states = watch(psutil.Process(process.pid), scraper, runs)
+            process.send_signal(signal.SIGTERM)
+            ending = time.monotonic()
+            status = process.wait(30)
+            ended_seconds = time.monotonic() - ending
+        finally:
+            process.kill()
+            process.wait()
+            receiver.stop()
+        tracebacks = log.read_text(encoding="utf-8", errors="replace").count("Traceback")
+        undelivered = len(list((folder / "spool").glob("*/*.jsonl")))
+    return report(samples, states, scraper, status, ended_seconds, time.monotonic() - begun, tracebacks, undelivered)
+
+
+def report(
+    samples: list[Sample],
+    states: dict[str, float],
+    scraper: Scraper,
+    status: int,
+    ended_seconds: float,
+    seconds: float,
+    tracebacks: int,
+    undelivered: int,
+) -> int:
+    """What was seen, and whether it is what it should be."""
+    grown = samples[-1].uss_bytes - samples[0].uss_bytes
+    done = sum(states.values())
+    # A run that is under way has files of its own: the least of both halves is what stays.
+    half = len(samples) // 2 or 1
+    files = min(one.files for one in samples[half:]) - min(one.files for one in samples[:half])
+    zombies = max(one.zombies for one in samples)
+    slowest = statistics.quantiles(scraper.seconds, n=20)[-1]
+    print(f"\n{done:.0f} runs in {seconds:.0f} s: " + ", ".join(f"{value:.0f} {state}" for state, value in states.items()))
+    print(f"- unique memory from run {samples[0].runs} to run {samples[-1].runs}: {grown / 2**20:+.2f} MiB")
+    print(f"- open files more than in the first half: {files}; zombies, at most: {zombies}; tracebacks: {tracebacks}")
+    print(f"- scrapes: {scraper.scrapes}, all well-formed; 95% within {slowest * 1000:.1f} ms")
+    print(f"- batches left in the spool: {undelivered}; ended {ended_seconds:.2f} s after SIGTERM with status {status}")
+    failing = states.get("failed", 0) / done
+    good = grown < ALLOWED_BYTES and files <= 0 and not zombies and not tracebacks and not status and 0.4 < failing < 0.6
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
