@@ -60,7 +60,7 @@ def test_both_formats_are_negotiated_and_kept() -> None:
     assert older.content_type.startswith("text/plain; version=0.0.4")
     assert b'# {trace_id="' in newer.data
     assert b"trace_id" not in older.data
-    assert {one.name for one in classic(older.data.decode())} >= {"memeval_retained_bytes", "memeval_runs"}  # type: ignore[no-untyped-call]
+    assert {one.name for one in classic(older.data.decode())} >= {"memeval_retained_bytes", "memeval_runs"}
     assert list(openmetrics(newer.data.decode()))  # type: ignore[no-untyped-call]
     assert gzip.decompress(rendering.body("", compressed=True).data) == older.data
     states.append(msgspec.structs.replace(STATE, eval="b", gauges=[]))
@@ -138,8 +138,8 @@ def test_the_page_shows_any_name_and_runs_nothing(name: str, state: str, passed:
     read = _Tags()
     read.feed(page(view, 0.0).decode())
     assert set(read.tags) <= {
-        "html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span", "strong", "time",
-        "a",
+        "html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span", "strong",
+        "time", "a",
     }  # fmt: skip
     assert read.attributes <= {"lang", "charset", "name", "content", "scope", "class", "datetime", "href"}
     assert "<script>alert(1)</script>" in read.text

@@ -156,7 +156,9 @@ class OtlpExporter:
         if self._events != "span":
             self._log(event_record(telemetry.EVALUATION_EVENT, end, run.trace_id, span_id, {**common, **evaluation}))
         self._log(verdict_record(result, end, run.trace_id, span_id, {**common, **values}, passed=passed))
-        self._tell_metrics(result, end, passed=passed)
+        interrupted = result.failure is not None and result.failure.type == "Interrupted"
+        if not (interrupted and self._standing):  # who ends a service says nothing of its evals
+            self._tell_metrics(result, end, passed=passed)
         self._run = None
 
     def close(self, hurried: Callable[[], bool] = lambda: False) -> Delivered:
