@@ -29,9 +29,12 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct):
+    """One format."""
+
     encoder: Encoder
-    compressed: bool
-    data: bytes
+    plain: bytes
+    zipped: bytes = b""
+    """Empty until somebody takes it so."""
     asked: bool = True
     """Since it was last rendered."""
 
@@ -41,37 +44,43 @@ class Rendering:
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._registry = registry(snapshot)
-        self._kept: dict[tuple[str, bool], _Kept] = {}
+        self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def body(self, accept: str, *, compressed: bool) -> Body:
         """The answer to a client that accepts these formats."""
         encoder, content_type = negotiated(accept)
-        kept = self._kept.get((content_type, compressed))
-        if kept is None:
+        kept = self._kept.get(content_type)
+        if kept is None or (compressed and not kept.zipped):
             with self._lock:  # together: the first scrapes of ten clients are one rendering
-                kept = self._kept.get((content_type, compressed))
-                if kept is None:
-                    kept = _Kept(encoder, compressed, self._render(encoder, compressed=compressed))
-                    if len(self._kept) < MOST_FORMATS:
-                        self._kept[content_type, compressed] = kept
+                kept = self._first(encoder, content_type, compressed=compressed)
         kept.asked = True
-        return Body(content_type, kept.data)
+        return Body(content_type, kept.zipped if compressed else kept.plain)
+
+    def _first(self, encoder: Encoder, content_type: str, *, compressed: bool) -> _Kept:
+        kept = self._kept.get(content_type)
+        if kept is None:
+            kept = _Kept(encoder, encoder(self._registry))
+            if len(self._kept) < MOST_FORMATS:
+                self._kept[content_type] = kept
+        if compressed and not kept.zipped:
+            kept.zipped = _compressed(kept.plain)
+        return kept
 
     def refresh(self) -> None:
         """Something has changed. What nobody has asked for since the last change is forgotten."""
         with self._lock:
-            for key, kept in list(self._kept.items()):
+            for content_type, kept in list(self._kept.items()):
                 if kept.asked:
-                    self._kept[key] = _Kept(
-                        kept.encoder, kept.compressed, self._render(kept.encoder, compressed=kept.compressed), asked=False
-                    )
+                    plain = kept.encoder(self._registry)
+                    zipped = _compressed(plain) if kept.zipped else b""
+                    self._kept[content_type] = _Kept(kept.encoder, plain, zipped, asked=False)
                 else:
-                    del self._kept[key]
+                    del self._kept[content_type]
 
-    def _render(self, encoder: Encoder, *, compressed: bool) -> bytes:
-        data = encoder(self._registry)
-        return gzip.compress(data, _LEVEL, mtime=0) if compressed else data
+
+def _compressed(data: bytes) -> bytes:
+    return gzip.compress(data, _LEVEL, mtime=0)
 
 
 def negotiated(accept: str) -> tuple[Encoder, str]:

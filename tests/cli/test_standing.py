@@ -49,6 +49,22 @@ def test_the_first_answer_comes_before_the_first_run_is_over_and_it_ends_at_once
     assert not saved.get("evals")
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2])
+def test_it_ends_at_any_moment_of_a_beginning_run(together: Together, seconds: float) -> None:
+    """While the worker is started, imports, is set up: nothing of it is left, and no run has failed."""
+
+    def ended(tool: Tool, seconds: float) -> Done:
+        tool.write("fine.py", FINE)
+        with standing(tool, "fine.py", "--every", "1h", serve=False) as exporter:
+            exporter.wait_for_line("1 target every")
+            time.sleep(seconds)
+            exporter.end()
+        return Done(0, exporter.log, "", 0)
+
+    cases = {str(one): partial(ended, seconds=one) for one in (0.0, 0.05, 0.1, 0.2)}
+    assert "failed" not in together("ending", str(seconds), cases).stdout
+
+
 def test_ctrl_c_ends_it_between_two_runs(tool: Tool) -> None:
     """As SIGTERM does; without --serve it measures all the same."""
     tool.write("fine.py", FINE)
@@ -111,6 +127,8 @@ def test_what_was_known_comes_back_after_a_restart(tool: Tool) -> None:
         assert "nothing is known" not in exporter.log
         exporter.end()
     (tool.folder.parent / "state.json").write_text("half of")
+    begun = tool.event("begun again")
+    tool.write("fine.py", waiting(begun))
     with standing(tool, "fine.py", "--every", "1h") as exporter:
         exporter.wait_for_line("state.json: damaged")
         tool.wait_for(begun)
@@ -267,16 +285,16 @@ def test_nothing_is_left_in_the_process_after_some_rounds(tool: Tool) -> None:
         process = psutil.Process(exporter.process.pid)
         exporter.wait_for_line("none.py: ", times=2)
         before = least_files(exporter.process.pid)
-        exporter.wait_for_line("none.py: ", times=8)
+        exporter.wait_for_line("none.py: ", times=5)
         assert least_files(exporter.process.pid) <= before
         assert all(child.status() != psutil.STATUS_ZOMBIE for child in process.children())
         exporter.end()
 
 
 def least_files(process: int) -> int:
-    """Open files, the least of a second: those of a run that is under way come and go."""
+    """Open files, the least of a while: those of a run that is under way come and go."""
     least = 1000
-    for _ in range(100):
+    for _ in range(80):
         least = min(least, len(os.listdir(f"/proc/{process}/fd")))
         time.sleep(0.01)
     return least

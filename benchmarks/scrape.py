@@ -1,0 +1,161 @@
+"""How long a scrape takes: 300 evals of 40 series each, ten scrapers at once.
+
+    python -m benchmarks.scrape [--seconds 10]
+
+The server of the standing exporter runs in a process of its own, each scraper in another, which asks again 50 ms after its
+answer: a hundred times as often as any Prometheus. One round is quiet; in the other a run ends every second, so that
+everything is rendered anew. Times are those of a whole request: connect, ask, read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import http.client
+import multiprocessing
+import multiprocessing.connection
+import sys
+import time
+from multiprocessing.queues import Queue
+
+from otel_memeval.exporters.prometheus.families import Snapshot
+from otel_memeval.exporters.prometheus.state import MOST_SERIES, Durations, EvalState, Exemplar
+from otel_memeval.exporters.samples import Sample
+from otel_memeval.records import STATES
+from otel_memeval.standing.guard import Gate
+from otel_memeval.standing.http import Address, Answer, Request, Server
+from otel_memeval.standing.rendering import Rendering, takes_gzip
+
+EVALS = 300
+SITES = 10
+SCRAPERS = 10
+ALLOWED_SECONDS = 0.05
+ACCEPT = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+"""As Prometheus says it."""
+
+
+def state(number: int) -> EvalState:
+    """An eval with as many series as one may have."""
+    name = f"Team of agents number {number}"
+
+    def sample(metric: str, value: float, **labels: str) -> Sample:
+        return Sample(metric, (("eval", name), *labels.items()), value)
+
+    gauges = [sample("memeval_verdict", int(one == "stable"), state=one) for one in STATES]
+    gauges += [
+        sample(
+            "memeval_site_growth_bytes_per_iteration",
+            1000.5 * site,
+            file=f"scenarios/team/part_{site}.py",
+            line=str(site),
+            function="run",
+        )
+        for site in range(SITES)
+    ]
+    gauges += [
+        sample("memeval_growth_bytes_per_iteration", 64.25, kind=kind) for kind in ("retained", "peak", "native", "process")
+    ]
+    names = ("retained_bytes", "peak_bytes", "rss_bytes", "last_run_success", "last_run_timestamp_seconds")
+    gauges += [sample(f"memeval_{metric}", 1.7e9 + number) for metric in names]
+    counted = 2 + 2 + 3 + 2
+    more = MOST_SERIES - len(gauges) - counted
+    gauges += [
+        sample("memeval_holder_growth_items_per_iteration", 1.0, path=f"module.KEPT_{one}", type="dict")
+        for one in range(more)
+    ]
+    exemplar = Exemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.7e9)
+    return EvalState(
+        eval=name,
+        gauges=gauges,
+        iterations={"ok": number, "error": 0},
+        runs={"stable": 5, "failed": 1},
+        durations=Durations(counts=(5, 1, 0), sum=12.5, exemplars=(exemplar, exemplar, None)),
+    )
+
+
+def serve(pipe: multiprocessing.connection.Connection) -> None:
+    """The server; every word down the pipe is a run that has ended."""
+    states = [state(number) for number in range(EVALS)]
+    rendering = Rendering(lambda: Snapshot(evals=states, spool_bytes=0, export_failures={"otlp": 0}))
+
+    def metrics(request: Request) -> Answer:
+        compressed = takes_gzip(request.accept_encoding)
+        body = rendering.body(request.accept, compressed=compressed)
+        return Answer(body.content_type, body.data, {"Content-Encoding": "gzip"} if compressed else {})
+
+    server = Server(Address("127.0.0.1", 0), Gate(None, print), {"/metrics": metrics}, print)
+    server.start()
+    pipe.send(int(server.server_address[1]))
+    while pipe.recv():
+        number = int(time.monotonic() * 1000) % EVALS
+        states[number] = state(number)
+        begun = time.perf_counter()
+        rendering.refresh()
+        pipe.send(time.perf_counter() - begun)
+
+
+def scrape(port: int, seconds: float, compressed: bool, told: Queue[list[float]]) -> None:
+    """Asks again and again; every answer is whole."""
+    headers = {"Accept": ACCEPT, **({"Accept-Encoding": "gzip"} if compressed else {})}
+    end, times = time.monotonic() + seconds, []
+    while time.monotonic() < end:
+        begun = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/metrics", headers=headers)
+        data = connection.getresponse().read()
+        times.append(time.perf_counter() - begun)
+        connection.close()
+        text = gzip.decompress(data) if compressed else data
+        assert text.endswith(b"# EOF\n")
+        time.sleep(0.05)
+    told.put(times)
+
+
+def measure(port: int, pipe: multiprocessing.connection.Connection, seconds: float, *, changing: bool) -> bool:
+    """One round; whether it was quick enough."""
+    told: Queue[list[float]] = multiprocessing.Queue()
+    scrapers = [
+        multiprocessing.Process(target=scrape, args=(port, seconds, number % 2 == 0, told)) for number in range(SCRAPERS)
+    ]
+    for scraper in scrapers:
+        scraper.start()
+    end, rendered = time.monotonic() + seconds, []
+    while changing and time.monotonic() < end:
+        time.sleep(1)
+        pipe.send(1)
+        rendered.append(pipe.recv())
+    times = sorted(value for _ in scrapers for value in told.get())
+    for scraper in scrapers:
+        scraper.join()
+    middle, late = times[len(times) // 2], times[int(len(times) * 0.95)]
+    what = f"a run ends every second (rendered in {max(rendered) * 1000:.0f} ms at most)" if changing else "nothing changes"
+    shown = ", ".join(f"{name} {value * 1000:.1f} ms" for name, value in (("median", middle), ("95% within", late)))
+    print(f"{what}: {len(times)} scrapes, {shown}, slowest {times[-1] * 1000:.1f} ms")
+    return late < ALLOWED_SECONDS
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description="How long a scrape takes.")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    seconds = parser.parse_args().seconds
+    pipe, theirs = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    port = pipe.recv()
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/metrics", headers={"Accept": ACCEPT})
+    text = connection.getresponse().read()
+    series = sum(1 for line in text.splitlines() if line and not line.startswith(b"#"))
+    print(f"{EVALS} evals, {series} series, {len(text) / 1e6:.2f} MB; {SCRAPERS} scrapers at once, half of them with gzip")
+    quick = [measure(port, pipe, seconds, changing=changing) for changing in (False, True)]
+    pipe.send(0)
+    server.join()
+    return 0 if all(quick) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
