@@ -1,0 +1,152 @@
+"""The standing exporter, measured by itself: an iteration is one run that ends, one turn that is missed, and four scrapes.
+
+python -m otel_memeval scenarios.standing_exporter
+"""
+
+from __future__ import annotations
+
+import http.client
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from otel_memeval import PerformanceEval
+from otel_memeval.exporters.prometheus.board import Board
+from otel_memeval.records import Channels, Eval, Iteration, Limits, Result, Run, Site, Summary, Verdict
+from otel_memeval.standing.guard import Gate
+from otel_memeval.standing.http import Address, Server
+from otel_memeval.standing.known import View
+from otel_memeval.standing.pages import pages
+from otel_memeval.standing.state_file import StateFile
+from otel_memeval.standing.told import Told
+
+EVALS = 3
+ASKED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}),
+    ("/metrics", {"Accept": "text/plain; version=0.0.4"}),
+    ("/", {}),
+    ("/healthz", {}),
+)
+
+
+def result(number: int) -> Result:
+    """A run of one of the evals, with another id and other lines each time."""
+    run_id = f"{number:032x}"
+    iterations = [
+        Iteration(
+            index=index,
+            phase="measured",
+            started_at="",
+            duration_seconds=0.5,
+            status="ok",
+            retained_bytes=number,
+            peak_bytes=1,
+        )
+        for index in range(1, 6)
+    ]
+    sites = [
+        Site(
+            file=f"{run_id}.py",
+            line=line,
+            function="run",
+            retained_bytes=1,
+            blocks=1,
+            bytes_per_iteration=1.5,
+            signature=run_id,
+        )
+        for line in range(5)
+    ]
+    failed = number % 2 == 0
+    return Result(
+        run=Run(
+            id=run_id, started_at="", duration_seconds=2.5, target=f"agent_{number % EVALS}", python="3.11", platform=""
+        ),
+        eval=Eval(name=f"Agent {number % EVALS}", iterations=5, warmup=0, limits=Limits()),
+        iterations=iterations,
+        growth=Channels(),
+        sites=sites,
+        holders=[],
+        verdict=Verdict(state="failed" if failed else "stable", summary=f"run {run_id}", reasons=[]),
+        statistics=Summary(),
+    )
+
+
+class Exporter:
+    """One without runs of its own."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._count = 0
+        state_file = StateFile(Path(self._folder.name, "state.json"), self._tell)
+        self._told = Told(
+            Board(str, exemplars=True),
+            View(interval_seconds=900),
+            state_file,
+            mask=str,
+            passed=lambda one: one.verdict.state == "stable",
+            tell=self._tell,
+            round_over=lambda _: None,
+        )
+        self._server = Server(Address("127.0.0.1", 0), Gate(None, self._tell), pages(lambda: self._told), self._tell)
+        self._state_file = state_file
+        self._server.start()
+
+    def _tell(self, line: str) -> None:
+        """Nobody reads it."""
+
+    def work(self) -> None:
+        """One iteration."""
+        self._count += 1
+        made = result(self._count)
+        self._told.running(made.run.target)
+        known = self._told.result(made, made.run.target, 0)
+        self._told.missed(1)
+        self._told.exported({"otlp": 1}, 4096)
+        self._told.log(known, 0)
+        self._told.round_over()
+        self._told.waiting(1.0)
+        threads = threading.active_count()
+        for path, headers in ASKED:
+            self._ask(path, headers)
+        while threading.active_count() > threads:  # the answer is there before the thread that gave it has ended
+            time.sleep(0.001)
+
+    def _ask(self, path: str, headers: dict[str, str]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", int(self._server.server_address[1]), timeout=10)
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            if answer.status != 200 or not answer.read():
+                raise AssertionError(f"{path} was answered with {answer.status}")
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Nothing is left."""
+        self._server.stop()
+        self._state_file.close()
+        self._folder.cleanup()
+
+
+_EXPORTERS: list[Exporter] = []
+
+
+def run() -> None:
+    """One run of an eval, and what tells it."""
+    _EXPORTERS[0].work()
+
+
+def set_up() -> None:
+    """It serves."""
+    _EXPORTERS.append(Exporter())
+
+
+def tear_down() -> None:
+    """It serves no longer."""
+    _EXPORTERS.pop().close()
+
+
+standing_exporter = PerformanceEval(
+    func=run, setup=set_up, teardown=tear_down, name="Standing exporter", num_iterations=18, warmup_runs=6
+)
