@@ -99,6 +99,8 @@ def main() -> None:
         ("reading", "The price of a reading", READING),
         ("cost", "What measuring costs", ""),
         ("export", "What exporting costs, and that nothing is lost", ""),
+        ("standing", "What thousands of runs leave behind in a standing exporter", ""),
+        ("scrape", "How long a scrape of 300 evals takes", ""),
     ):
         if (FOLDER / f"{name}.txt").exists():
             parts.append(plain(title, FOLDER / f"{name}.txt", remark))
