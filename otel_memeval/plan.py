@@ -44,6 +44,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Show what the scenario prints as it comes."""
     trace_scenario: bool = False
     """Take the scenario's own OpenTelemetry spans."""
+    hurried: bool = False
+    """An interruption ends a service: what a scenario left behind has half a second to end."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

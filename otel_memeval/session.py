@@ -91,6 +91,7 @@ class Session:
             python=self._options.python,
             show_output=self._options.show_output,
             secrets=self._secrets,
+            hurried=self._options.hurried,
         )
         with WorkerProcess(settings) as worker:
             self._load(worker)
@@ -101,6 +102,7 @@ class Session:
             except WorkerError as error:
                 self._failure = Failure(type="Crash", message=one_line(str(error), self._secrets))
             except KeyboardInterrupt:
+                worker.hurry()
                 self._failure = Failure(type="Interrupted", message="interrupted; this is what was measured until then")
                 self._take(worker)
             hello = worker.hello

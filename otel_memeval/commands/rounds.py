@@ -32,6 +32,8 @@ from otel_memeval.standing.told import Told
 BACKLOG_SECONDS = 30.0
 """How long what earlier runs could not deliver is sent after one round; the rest after the next."""
 _PATIENCE_SECONDS = 2.0
+_MOST_SAID = 100
+"""Lines that are told once; there are a few, and months."""
 
 
 class Rounds:
@@ -48,7 +50,7 @@ class Rounds:
         signals: Signals,
         tell: Callable[[str], None],
     ) -> None:
-        self._options = options
+        self._options = msgspec.structs.replace(options, hurried=True)
         self._events: Literal["span", "log", "both"] = events
         self._fail_on = fail_on
         self._gauges = gauges
@@ -125,6 +127,8 @@ class Rounds:
 
     def _tell_once(self, line: str) -> None:
         if line not in self._said:
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
             self._said.add(line)
             self._tell(line)
 

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from typing import Protocol
 
 from otel_memeval.errors import MemevalError
@@ -72,8 +73,15 @@ class Loop:
         """Until a signal says to end."""
         while not self._signals.stopping:
             self._round()
-            if self._signals.interruptible(self._measuring.between):
-                self._wait()
+            self._signals.interruptible(lambda: self._safely("sending what waits", self._measuring.between))
+            self._wait()
+
+    def _safely(self, doing: str, call: Callable[[], None]) -> None:
+        """Call; what goes wrong is a line."""
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - an exporter's fault is not the end of the others
+            self._tell(f"{doing}: {type(error).__name__}: {error}")
 
     def _wait(self) -> None:
         due = self._schedule.moment(self._turn + 1)
@@ -132,11 +140,12 @@ class Loop:
             except Exception as error:  # noqa: BLE001 - whatever went wrong with one run, the next has its turn
                 known = error if isinstance(error, MemevalError) else MemevalError(f"{type(error).__name__}: {error}")
                 for result in run.unmeasured(known, started_at, time.monotonic() - start):
-                    run.watched_by(watching, result.run.target).judged(result)
+                    naming = run.watched_by(watching, result.run.target)
+                    self._safely("telling of a failed run", partial(naming.judged, result))
                     run.report(result)
 
         complete = self._signals.interruptible(measure) and run.complete and not run.interrupted
-        self._measuring.end()
+        self._safely("sending what is left", self._measuring.end)
         if complete:
             self._told.keep_only(lambda key: not belongs(key, target) or key in run.measured)
         for known in run.results:

@@ -24,6 +24,6 @@ def pages(told: Callable[[], Told]) -> dict[str, Page]:
         return Answer("text/plain; charset=utf-8", b"ok\n")
 
     def root(_: Request) -> Answer:
-        return Answer("text/html; charset=utf-8", page(told().view, time.time()))
+        return Answer("text/html; charset=utf-8", page(told().shown(), time.time()))
 
     return {"/metrics": metrics, "/healthz": healthz, "/": root}

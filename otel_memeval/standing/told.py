@@ -137,6 +137,12 @@ class Told:
         """What Prometheus is told at this moment."""
         return self._board.snapshot()
 
+    def shown(self) -> View:
+        """The view for people: without secrets, also where a target holds one."""
+        replace = msgspec.structs.replace
+        evals = tuple(replace(one, key=self._mask(one.key)) for one in self.view.evals)
+        return replace(self.view, evals=evals, running=self._mask(self.view.running))
+
     # What is said.
 
     def log(self, known: Known, missed: int) -> None:

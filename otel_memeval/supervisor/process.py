@@ -41,6 +41,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     show_output: bool = False
     """Pass the scenario's own output on to stderr as it comes, less these secrets."""
     secrets: tuple[str, ...] = ()
+    hurried: bool = False
+    """After an interruption, what the run left behind has half a second to end, not five."""
 
 
 class Ended(Exception):
@@ -64,6 +66,7 @@ class WorkerProcess:
         self._outputs: list[Output] = []
         self._said_its_last = False
         self._interruptions: list[int] = []
+        self._hurried = False
         self.interrupted = False
         """Somebody interrupted while the worker was being ended."""
 
@@ -91,8 +94,14 @@ class WorkerProcess:
             raise UsageError(f"{self._settings.python} is Python {hello.python}", _NEEDED)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt:
+            self.hurry()
         self.close()
+
+    def hurry(self) -> None:
+        """Somebody has interrupted the run, and waits for its end."""
+        self._hurried = self._settings.hurried
 
     def _not_a_python(self, why: str) -> UsageError:
         return UsageError(
@@ -270,7 +279,8 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        end_left_behind(self._settings.run_id, self._process.pid, self._interruptions)
+        hurry = [signal.SIGTERM] if self._hurried else self._interruptions
+        end_left_behind(self._settings.run_id, self._process.pid, hurry)
         for output in self._outputs:
             output.finish(2.0)
         for stream in (self._process.stdout, self._process.stderr):

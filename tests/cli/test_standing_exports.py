@@ -17,7 +17,9 @@ import trustme
 from tests.cli.conftest import Tool
 from tests.cli.receivers import Answer, Receiver
 from tests.cli.standing import standing
+from tests.servers.node_exporter import NodeExporter
 from tests.servers.prometheus import Prometheus, promtool
+from tests.servers.pushgateway import Pushgateway
 from tests.servers.server import free_port
 
 FINE = "def run():\n    return sorted(range(2000))\n"
@@ -147,6 +149,38 @@ def counted(there: Receiver) -> Counter[int]:
         if metric.name == "memeval_runs_total"
         for point in metric.sum.data_points
     )
+
+
+def test_gauges_are_pushed_and_written_round_after_round(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """Counters go on from run to run, in a Pushgateway and in a textfile that node_exporter reads; a Pushgateway that is
+    gone is one line a run and a counter, and the rest goes on.
+    """
+    tool.write("fine.py", FINE)
+    (tmp_path / "textfiles").mkdir()
+    gateway = closing.enter_context(Pushgateway(tmp_path / "gateway"))
+    node = closing.enter_context(NodeExporter(tmp_path / "node", tmp_path / "textfiles"))
+    textfile = str(tmp_path / "textfiles" / "memeval.prom")
+    ways = ("--pushgateway", gateway.url, "--textfile", textfile)
+    with standing(tool, "fine.py", "none.py", "--every", "1s", *ways) as exporter:
+        exporter.wait_for_line("none.py: ", times=2)
+        for text in (gateway.metrics(), node.metrics()):
+            assert max(runs_in(text, "fine")) >= 2
+            assert max(runs_in(text, "none.py")) >= 2
+            assert 'memeval_expected_interval_seconds{eval="fine"' in text
+        assert exporter.value("memeval_export_failures_total", exporter="pushgateway") == 0
+        gateway.stop()
+        exporter.wait(lambda: exporter.value("memeval_export_failures_total", exporter="pushgateway"))
+        exporter.wait_for_line("gauges were not pushed")
+        before = max(runs_in(node.metrics(), "fine"))
+        exporter.wait(lambda: max(runs_in(node.metrics(), "fine")) > before)
+        assert exporter.value("memeval_export_failures_total", exporter="textfile") == 0
+        exporter.end()
+
+
+def runs_in(text: str, name: str) -> list[float]:
+    """All values of ``memeval_runs_total`` of an eval."""
+    lines = [line for line in text.splitlines() if line.startswith("memeval_runs_total{") and f'eval="{name}"' in line]
+    return [float(line.split()[-1]) for line in lines]
 
 
 def test_it_ends_at_once_although_the_receiver_hangs(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ GRACE_SECONDS = 1.6
 """How long the end of a run waits for a receiver that delivers nothing."""
 FIRST_FLUSH_SECONDS = 0.5
 """Soon: a receiver that is slow to wake up does so while the run goes on, and not at its end."""
-HURRIED_SECONDS = 0.4
+HURRIED_SECONDS = 0.25
 """The same, when somebody waits for this process to end: what is not delivered stays in the spool."""
 MOST_SECONDS = 10.0
 """How long it waits for one that does."""
