@@ -10,10 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
-import msgspec
 
 from otel_memeval.commands.options import Duration
 from otel_memeval.errors import UsageError
@@ -41,7 +40,7 @@ _OPTIONS = (
 )
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Asked(NamedTuple):
     """What the command line says of a standing exporter."""
 
     every_seconds: float | None
