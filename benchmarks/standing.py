@@ -31,6 +31,8 @@ from benchmarks.receiver import Receiver
 ALLOWED_BYTES = 5 << 20
 SETTLING_RUNS = 100
 SAMPLES = 12
+READINGS = 12
+"""For a sample; together they take about as long as a round."""
 
 FINE = """
 def run():
@@ -126,6 +128,18 @@ def start(folder: Path, endpoint: str, targets: list[str]) -> tuple[subprocess.P
     return process, found[1].decode(), log
 
 
+def settled(process: psutil.Process, runs: int) -> Sample:
+    """The least of a few seconds: a run that is under way has memory, files and threads of its own."""
+    found = []
+    for _ in range(READINGS):
+        found.append(Sample(process, runs))
+        time.sleep(0.4)
+    least = min(found, key=lambda one: one.uss_bytes)
+    least.files, least.threads = min(one.files for one in found), min(one.threads for one in found)
+    least.zombies = min(one.zombies for one in found)  # one that ended this moment is collected the next
+    return least
+
+
 def watch(process: psutil.Process, scraper: Scraper, runs: int) -> tuple[list[Sample], dict[str, float]]:
     """Samples from run 100 on, until there are so many runs."""
     samples: list[Sample] = []
@@ -134,7 +148,7 @@ def watch(process: psutil.Process, scraper: Scraper, runs: int) -> tuple[list[Sa
         states = scraper.runs()
         done = int(sum(states.values()))
         if done >= due or done >= runs:
-            samples.append(Sample(process, done))
+            samples.append(settled(process, done))
             print(samples[-1].line(), flush=True)
             due += (runs - SETTLING_RUNS) / SAMPLES
         if done >= runs:
@@ -183,14 +197,12 @@ def report(
     """What was seen, and whether it is what it should be."""
     grown = samples[-1].uss_bytes - samples[0].uss_bytes
     done = sum(states.values())
-    # A run that is under way has files of its own: the least of both halves is what stays.
-    half = len(samples) // 2 or 1
-    files = min(one.files for one in samples[half:]) - min(one.files for one in samples[:half])
+    files = samples[-1].files - samples[0].files
     zombies = max(one.zombies for one in samples)
     slowest = statistics.quantiles(scraper.seconds, n=20)[-1]
     print(f"\n{done:.0f} runs in {seconds:.0f} s: " + ", ".join(f"{value:.0f} {state}" for state, value in states.items()))
     print(f"- unique memory from run {samples[0].runs} to run {samples[-1].runs}: {grown / 2**20:+.2f} MiB")
-    print(f"- open files more than in the first half: {files}; zombies, at most: {zombies}; tracebacks: {tracebacks}")
+    print(f"- open files more: {files}; zombies, at most: {zombies}; tracebacks: {tracebacks}")
     print(f"- scrapes: {scraper.scrapes}, all well-formed; 95% within {slowest * 1000:.1f} ms")
     print(f"- batches left in the spool: {undelivered}; ended {ended_seconds:.2f} s after SIGTERM with status {status}")
     failing = states.get("failed", 0) / done

@@ -26,6 +26,7 @@ from otel_memeval.plan import Options
 from otel_memeval.records import Result, to_json
 from otel_memeval.session import measure
 from otel_memeval.standing.loop import ObserverFor, Report
+from otel_memeval.standing.memory import give_back
 from otel_memeval.standing.signals import Signals
 from otel_memeval.standing.told import Told
 
@@ -104,7 +105,14 @@ class Rounds:
             self._standing.accounts.count(telemetry.RUNS_SKIPPED, {"eval": label}, turns)
 
     def between(self) -> None:
-        """Send what earlier runs, or earlier processes, could not deliver, now that the receiver answers."""
+        """Send what waits; what a round took of memory is given back."""
+        try:
+            self._send_what_waits()
+        finally:
+            give_back()
+
+    def _send_what_waits(self) -> None:
+        """What earlier runs, or earlier processes, could not deliver, now that the receiver answers."""
         root = spool_folder(self._settings.environment)
         if not self._delivers or not spool.undelivered(root):
             return
