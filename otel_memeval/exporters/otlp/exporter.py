@@ -37,11 +37,22 @@ MOST_EARLY = 1000
 Events = Literal["span", "log", "both"]
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes on from one exporter to the next in a process that stays: counters, and how often it measures."""
+class Standing:
+    """What goes on from one exporter to the next in a process that stays: counters, how often it measures, and the SDK's
+    provider, of which each leaves a hook in the process that nobody can take away (``os.register_at_fork``).
+    """
 
-    accounts: Accounts
-    interval_seconds: float
+    def __init__(self, accounts: Accounts, interval_seconds: float) -> None:
+        self.accounts = accounts
+        self.interval_seconds = interval_seconds
+        self._spans: Spans | None = None
+
+    def spans(self, otlp: OtlpSettings, take: Callable[[Json], None]) -> Spans:
+        """Made once; the settings are those of the process."""
+        if self._spans is None:
+            self._spans = Spans(otlp, take)
+        self._spans.hand_to(take)
+        return self._spans
 
 
 class _Run(msgspec.Struct, kw_only=True):
@@ -184,11 +195,14 @@ class OtlpExporter:
         self._resource = msgspec.json.encode({"attributes": attributes(values)})
         self._steady_resource = msgspec.json.encode({"attributes": attributes(steady(values))})
         self._scope = msgspec.json.encode({"name": telemetry.SCOPE, "version": __version__})
-        self._spans = Spans(self._otlp, lambda span: self._add("traces", span, self._resource, self._scope))
+        self._spans = self._standing.spans(self._otlp, self._span) if self._standing else Spans(self._otlp, self._span)
         self._accounts = self._standing.accounts if self._standing else Accounts(time.time_ns(), delta=self._otlp.delta)
         tracestate = self._settings.environment.get("TRACESTATE", "")
         self._parent = remote_parent(self._settings.parent, tracestate)
         self._delivery = Delivery(self._otlp, self._spool, run_id, self._console)
+
+    def _span(self, span: Json) -> None:
+        self._add("traces", span, self._resource, self._scope)
 
     def _start(self, run_id: str, eval_name: str, started_at: str, baseline: Baseline | None) -> _Run:
         if self._delivery is None:

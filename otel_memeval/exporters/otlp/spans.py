@@ -86,6 +86,7 @@ class Spans:
 
     def __init__(self, settings: OtlpSettings, take: Callable[[Json], None]) -> None:
         self._ids = Ids()
+        self._take = take
         self._provider = TracerProvider(
             sampler=_sampler(settings),
             resource=Resource({}),
@@ -93,8 +94,12 @@ class Spans:
             id_generator=self._ids,
             span_limits=_limits(settings.limits),
         )
-        self._provider.add_span_processor(_HandOn(take))
+        self._provider.add_span_processor(_HandOn(lambda span: self._take(span)))
         self._tracer = self._provider.get_tracer(telemetry.SCOPE, __version__)
+
+    def hand_to(self, take: Callable[[Json], None]) -> None:
+        """Another one gets the spans from now on."""
+        self._take = take
 
     def begin(self, name: str, trace_id: str, span_id: str, start: int, values: Values, parent: Context | None) -> Span:
         """Start a span at ``start`` (nanoseconds since 1970)."""
