@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from otel_memeval.config import from_process
+import msgspec
+
+from otel_memeval.config import Settings, from_process
 from otel_memeval.observer import Silent
 from otel_memeval.plan import Options
 from otel_memeval.records import Result
 from otel_memeval.session import measure
+from tests.cli.receivers import Receiver
 
 LEAKY = """
 from scenarios import standing_exporter as sound
@@ -33,11 +36,11 @@ def teardown():
 """
 
 
-def measured(target: str, iterations: int) -> Result:
+def measured(target: str, iterations: int, warmup: int = 6, settings: Settings | None = None) -> Result:
     """The result of the target's only eval."""
     results: list[Result] = []
-    options = Options(iterations=iterations, warmup=6, python=sys.executable, timeout_seconds=60)
-    measure(target, options, lambda _: Silent(), from_process(), results.append)
+    options = Options(iterations=iterations, warmup=warmup, python=sys.executable, timeout_seconds=60)
+    measure(target, options, lambda _: Silent(), settings or from_process(), results.append)
     return results[0]
 
 
@@ -54,3 +57,57 @@ def test_one_that_keeps_results_is_not(tmp_path: Path) -> None:
     result = measured(str(path), 12)
     assert result.verdict.state == "leaking"
     assert any("KEPT" in holder.path for holder in result.holders), result.holders
+
+
+ROUNDS = """
+import sys, tempfile
+from pathlib import Path
+from otel_memeval.commands.gauge_options import NOWHERE
+from otel_memeval.commands.rounds import Rounds
+from otel_memeval.exporters.prometheus.board import Board
+from otel_memeval.plan import Options
+from otel_memeval.standing.known import View
+from otel_memeval.standing.loop import Loop
+from otel_memeval.standing.schedule import Schedule
+from otel_memeval.standing.signals import Signals
+from otel_memeval.standing.state_file import StateFile
+from otel_memeval.standing.told import Told
+
+LOOPS = []
+
+def quiet(*_):
+    pass
+
+def setup():
+    folder = tempfile.TemporaryDirectory()
+    view, file = View(interval_seconds=9), StateFile(Path(folder.name, "state.json"), quiet)
+    told = Told(Board(str), view, file, mask=str, passed=bool, tell=quiet, round_over=quiet)
+    signals = Signals().__enter__()
+    rounds = Rounds(Options(), "span", (), NOWHERE, 9.0, told, signals, quiet)
+    schedule = Schedule(start_seconds=0, interval_seconds=1e9, seed=1)
+    LOOPS.append((folder, rounds, Loop(schedule, told, rounds, signals, lambda: ["none.py"], quiet)))
+
+def run():
+    _, rounds, loop = LOOPS[0]
+    loop._round()
+    rounds.between()
+"""
+
+
+def test_rounds_that_send_keep_nothing(tmp_path: Path) -> None:
+    """Of a run that is sent over OTLP nothing is kept either: exporters are made anew for each, and leave nothing behind."""
+    path = tmp_path / "rounds.py"
+    path.write_text(ROUNDS, encoding="utf-8")
+    there = Receiver()
+    try:
+        settings = from_process()
+        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": there.url, "MEMEVAL_SPOOL": str(tmp_path / "spool")}
+        settings = msgspec.structs.replace(settings, environment={**settings.environment, **more})
+        result = measured(str(path), 8, 4, settings)
+    finally:
+        there.close()
+    assert len(there.spans) >= 8
+    # Threads end when they like: a few iterations cannot tell of the C heap. A hook of the SDK's took 800 B of Python's.
+    assert "retained" not in result.verdict.channels, result.verdict
+    assert result.growth.retained is not None
+    assert result.growth.retained.bytes_per_iteration < 200
