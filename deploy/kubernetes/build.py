@@ -1,0 +1,36 @@
+"""Writes ``prometheusrule.yaml`` from ``deploy/prometheus/rules``, word for word: ``python -m deploy.kubernetes.build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RULES = HERE.parent / "prometheus" / "rules"
+WRITTEN = HERE / "prometheusrule.yaml"
+
+_HEAD = """\
+# Generated from deploy/prometheus/rules by `python -m deploy.kubernetes.build`; change those.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: memeval
+  labels:
+    app.kubernetes.io/part-of: otel-memeval
+spec:
+  groups:
+"""
+
+
+def text() -> str:
+    """The object as it should be; comments come along. ``ValueError`` if a file of rules has anything beside groups."""
+    made = _HEAD
+    for file in sorted(RULES.glob("*.yaml")):
+        before, found, groups = file.read_text(encoding="utf-8").partition("\ngroups:\n")
+        if not found or any(line and not line.startswith("#") for line in before.splitlines()):
+            raise ValueError(f"{file}: expected comments, then `groups:`; put them so, or teach this script")
+        made += "".join(f"  {line}".rstrip() + "\n" for line in groups.splitlines())
+    return made
+
+
+if __name__ == "__main__":
+    WRITTEN.write_text(text(), encoding="utf-8")
