@@ -19,7 +19,7 @@ Object = dict[str, Any]
 
 
 @functools.cache
-def _built() -> str:
+def _built() -> list[Object]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "deploy")
         shutil.copytree(DEPLOY, copy, ignore=shutil.ignore_patterns("secrets"))
@@ -31,7 +31,7 @@ def _built() -> str:
             file.write_text(text.replace("resources:\n", "bases: [../grafana]\n\nresources:\n"), encoding="utf-8")
             done = _kustomize(copy / "kubernetes")
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return list(yaml.safe_load_all(done.stdout))
 
 
 def _kustomize(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -40,8 +40,8 @@ def _kustomize(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def objects(kind: str | None = None) -> list[Object]:
-    """All objects, or those of a kind; the caller's own."""
-    found = [one for one in yaml.safe_load_all(_built()) if kind in (None, one["kind"])]
+    """All objects, or those of a kind; not to be changed."""
+    found = [one for one in _built() if kind in (None, one["kind"])]
     assert found, kind
     return found
 
