@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.deploy.shipped import DEPLOY
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 IGNORED = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
 ENTRYPOINT = DEPLOY / "entrypoint.sh"
+HADOLINT = str(Path(sys.executable).with_name("hadolint"))
 
 
 def copied(dockerfile: str) -> list[str]:
@@ -29,16 +31,14 @@ def copied(dockerfile: str) -> list[str]:
 @pytest.mark.parametrize("path", stack.DOCKERFILES, ids=lambda path: str(path.relative_to(DEPLOY)))
 def test_hadolint_has_nothing_to_say(path: Path) -> None:
     """Not even a hint; shell commands are checked with it."""
-    done = subprocess.run(["hadolint", "--no-color", str(path)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([HADOLINT, "--no-color", str(path)], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 def test_hadolint_would_find_something(tmp_path: Path) -> None:
     """An image without a version."""
     (tmp_path / "Dockerfile").write_text("FROM python\n")
-    done = subprocess.run(
-        ["hadolint", str(tmp_path / "Dockerfile")], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run([HADOLINT, str(tmp_path / "Dockerfile")], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "DL3006" in done.stdout
 
