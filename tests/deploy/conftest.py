@@ -17,7 +17,6 @@ from tests.deploy.real_runs import measured, push
 from tests.deploy.shipped import config, hurried
 from tests.servers.prometheus import Prometheus, promtool
 from tests.servers.pushgateway import Pushgateway
-from tests.servers.server import Server
 
 DAY = 86400
 
@@ -65,8 +64,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
             board.skipped("clean")
             board.exporting("otlp", 0)
             board.spooled(0)
-            services: dict[str, Server | str] = {
-                "pushgateway": gateway,
+            services = {
+                "pushgateway": gateway.url,
                 "memeval": f"127.0.0.1:{server.server_port}",
                 "otel-collector": "127.0.0.1:9",  # nobody is there
             }

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-
-from tests.servers.server import Server
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -20,6 +18,7 @@ ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yaml"
 RUNBOOK = DEPLOY / "runbook.md"
 
 _WAITING = re.compile(r"^(\s*(?:for|interval): )\S+$", re.MULTILINE)
+_ALERTMANAGER_WAITING = re.compile(r"^(\s*group_(?:wait|interval): )\S+$", re.MULTILINE)
 _METRIC = re.compile(r"(?<![\w:{,\"$])(?:[a-z]+:)?memeval[a-z0-9_:]*|(?<![\w:])up(?=\{)")
 
 
@@ -59,13 +58,14 @@ def hurried(folder: Path, interval: str = "1s") -> list[str]:
     return copies
 
 
-def config(rule_files: Sequence[str], services: dict[str, Server | str]) -> str:
+def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
     """The shipped configuration of Prometheus, scraping every second, with the jobs of ``services`` where those really are.
 
-    A service that is not named is not scraped; ``alertmanager`` is also where alerts go.
+    ``services``: a URL, or host and port, by the job's name. One that is not named is not scraped; ``alertmanager`` is also
+    where alerts go.
     """
     made = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
-    places = {name: one if isinstance(one, str) else one.url.partition("//")[2] for name, one in services.items()}
+    places = {name: one.rpartition("//")[2] for name, one in services.items()}
     made["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     made["rule_files"] = list(rule_files)
     made["scrape_configs"] = [one for one in made["scrape_configs"] if one["job_name"] in places]
@@ -75,4 +75,12 @@ def config(rule_files: Sequence[str], services: dict[str, Server | str]) -> str:
         made["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [places["alertmanager"]]}]
     else:
         del made["alerting"]
+    return json.dumps(made)
+
+
+def routed(webhook_url: str) -> str:
+    """The shipped configuration of Alertmanager, with an address for ``people`` and waiting times of a second."""
+    made = yaml.safe_load(_ALERTMANAGER_WAITING.sub(r"\g<1>1s", ALERTMANAGER.read_text(encoding="utf-8")))
+    [people] = [one for one in made["receivers"] if one["name"] == "people"]
+    people["webhook_configs"] = [{"url": webhook_url}]
     return json.dumps(made)
