@@ -13,7 +13,7 @@ from prometheus_client import start_http_server
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import registry
 from otel_memeval.records import Result
-from tests.deploy.real_runs import measured, push
+from tests.deploy.real_runs import measured
 from tests.deploy.shipped import config, hurried
 from tests.servers.prometheus import Prometheus, promtool
 from tests.servers.pushgateway import Pushgateway
@@ -53,13 +53,12 @@ def past_week(folder: Path, clean: Result) -> None:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """Every alert on an eval that wants two runs has had two."""
     folder = tmp_path_factory.mktemp("filled")
-    first = measured(folder, "--max-growth", "16KiB", "--max-peak-growth", "16KiB")
     board = Board(mask=str)
     server, _ = start_http_server(0, addr="127.0.0.1", registry=registry(board.snapshot))
     try:
         with Pushgateway(folder / "pushgateway") as gateway:
-            for result in first.values():
-                push(gateway, result)
+            options = ["--pushgateway", gateway.url, "--max-growth", "16KiB", "--max-peak-growth", "16KiB"]
+            first = measured(folder, *options)
             board.told(first["clean"], time.time(), passed=True, interval_seconds=900)
             board.skipped("clean")
             board.exporting("otlp", 0)
@@ -73,9 +72,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
             past_week(folder / "prometheus", first["clean"])
             with Prometheus(folder / "prometheus", config(hurried(folder / "rules"), services)) as prometheus:
                 prometheus.wait_for("eval:memeval_regression:bool == 1")
-                runs = measured(folder, "--max-growth", "16KiB", "--max-peak-growth", "16KiB")
-                for result in runs.values():
-                    push(gateway, result)
+                runs = measured(folder, *options)
                 prometheus.wait_for('ALERTS{alertname="MemevalRegression", alertstate="firing"}')
                 prometheus.wait_for('ALERTS{alertname="MemevalEvalFailing", alertstate="firing"}')
                 yield Filled(prometheus, gateway, runs)

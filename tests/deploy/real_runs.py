@@ -1,20 +1,13 @@
-"""Real runs of small scenarios, through the command line, and their gauges on the way to Prometheus."""
+"""Real runs of small scenarios, through the command line."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
-from prometheus_client import pushadd_to_gateway
-
-from otel_memeval.exporters.prometheus.families import Snapshot, registry
-from otel_memeval.exporters.prometheus.state import after
-from otel_memeval.outcome import FAIL_ON, PASSED, exit_status
 from otel_memeval.records import Result, from_json
-from tests.servers.pushgateway import Pushgateway
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -65,10 +58,3 @@ def measured(folder: Path, *options: str) -> dict[str, Result]:
     runs = {one.eval.name: one for one in from_json(done.stdout.encode())}
     assert {name: one.verdict.state for name, one in runs.items()} == STATES, done.stderr
     return runs
-
-
-def push(gateway: Pushgateway, result: Result) -> None:
-    """A run that has ended now, to the gateway."""
-    state = after(None, result, time.time(), passed=exit_status([result], FAIL_ON) == PASSED, mask=str)
-    told = registry(lambda: Snapshot(evals=[state], spool_bytes=0, export_failures={"otlp": 0}))
-    pushadd_to_gateway(gateway.url, job="memeval", registry=told, grouping_key={"eval": state.eval})
