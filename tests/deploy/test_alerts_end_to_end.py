@@ -68,14 +68,16 @@ def assert_tells_all(alert: Alert) -> None:
 
 
 def test_one_shot_runs(tmp_path: Path) -> None:
-    """A leaking run pushes and is gone; people are told, and told again when a clean run has pushed."""
+    """A leaking run pushes and is gone; people are told, and told again when a clean run has pushed.
+
+    That a limit was passed is not told beside the leak, which says it already.
+    """
     with Pushgateway(tmp_path / "pushgateway") as gateway, Webhook() as webhook:
 
         def run(source: str) -> int:
             written(tmp_path, source)
-            done = subprocess.run(
-                command("--pushgateway", gateway.url), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
-            )
+            options = ["--pushgateway", gateway.url, "--max-growth", "16KiB"]
+            done = subprocess.run(command(*options), cwd=tmp_path, capture_output=True, check=False, timeout=60)
             return done.returncode
 
         with Alertmanager(tmp_path / "alertmanager", routed(webhook.url)) as alertmanager:
@@ -86,6 +88,7 @@ def test_one_shot_runs(tmp_path: Path) -> None:
                 # Nobody runs any more; it goes on firing.
                 before = time.time()
                 prometheus.wait_for(f"timestamp({FIRING}) > {before + 3}")
+                assert prometheus.query('ALERTS{alertname="MemevalGrowthLimitExceeded", alertstate="firing"}')
                 assert webhook.names("resolved") == set()
 
                 assert run(CLEAN) == 0
