@@ -47,7 +47,7 @@ def metrics_in(expr: str) -> set[str]:
     return set(_METRIC.findall(re.sub(r"\"[^\"]*\"|\([a-z_, ]*\)", "", expr)))
 
 
-def hurried(folder: Path, interval: str = "1s") -> list[str]:
+def hurried(folder: Path, interval: str = "500ms") -> list[str]:
     """The rules, copied into ``folder``: where they wait, or are evaluated now and then, it is ``interval`` instead."""
     folder.mkdir(parents=True, exist_ok=True)
     copies = []
@@ -59,14 +59,14 @@ def hurried(folder: Path, interval: str = "1s") -> list[str]:
 
 
 def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
-    """The shipped configuration of Prometheus, scraping every second, with the jobs of ``services`` where those really are.
+    """The shipped configuration of Prometheus, scraping twice a second, with the jobs of ``services`` where those are.
 
     ``services``: a URL, or host and port, by the job's name. One that is not named is not scraped; ``alertmanager`` is also
     where alerts go.
     """
     made = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
     places = {name: one.rpartition("//")[2] for name, one in services.items()}
-    made["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    made["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
     made["rule_files"] = list(rule_files)
     made["scrape_configs"] = [one for one in made["scrape_configs"] if one["job_name"] in places]
     for one in made["scrape_configs"]:
@@ -79,8 +79,8 @@ def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
 
 
 def routed(webhook_url: str) -> str:
-    """The shipped configuration of Alertmanager, with an address for ``people`` and waiting times of a second."""
-    made = yaml.safe_load(_ALERTMANAGER_WAITING.sub(r"\g<1>1s", ALERTMANAGER.read_text(encoding="utf-8")))
+    """The shipped configuration of Alertmanager, with an address for ``people`` and waiting times of half a second."""
+    made = yaml.safe_load(_ALERTMANAGER_WAITING.sub(r"\g<1>500ms", ALERTMANAGER.read_text(encoding="utf-8")))
     [people] = [one for one in made["receivers"] if one["name"] == "people"]
     people["webhook_configs"] = [{"url": webhook_url}]
     return json.dumps(made)

@@ -139,4 +139,4 @@ def test_waiting_times_are_all_that_is_changed(tmp_path: Path) -> None:
         lines, now = (one.read_text(encoding="utf-8").splitlines() for one in (path, copy))
         changed = [(old.split()[0], new.split()) for old, new in zip(lines, now, strict=True) if old != new]
         assert changed
-        assert all(new == [key, "1s"] and key in {"for:", "interval:"} for key, new in changed)
+        assert all(new == [key, "500ms"] and key in {"for:", "interval:"} for key, new in changed)

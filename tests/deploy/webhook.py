@@ -67,10 +67,10 @@ class Webhook:
             return found()[0]
 
     def names(self, status: str, since_seconds: float = 0.0) -> set[str]:
-        """Names of all alerts that were told with that status since then."""
+        """Names of all alerts on evals that were told with that status since then."""
         with self._came:
             told = [one.alert for one in self._told if one.at_seconds >= since_seconds]
-        return {one["labels"]["alertname"] for one in told if one["status"] == status}
+        return {one["labels"]["alertname"] for one in told if one["status"] == status and "eval" in one["labels"]}
 
     def __enter__(self) -> Self:
         self._thread.start()
