@@ -102,14 +102,15 @@ def test_one_shot_runs(tmp_path: Path) -> None:
 def standing(folder: Path, port: int) -> Iterator[None]:
     """The exporter, measuring every second; at the end it is asked to end, and does."""
     options = ["--every", "1s", "--serve", str(port), "--state", str(folder / "state.json")]
-    process = subprocess.Popen(command(*options), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with (folder / "exporter.log").open("ab") as log:
+        process = subprocess.Popen(command(*options), cwd=folder, stdout=log, stderr=log)
     try:
         yield
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.wait(20)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def test_a_standing_exporter(tmp_path: Path) -> None:
