@@ -34,6 +34,7 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     uss_bytes: int | None
     native_heap_bytes: int | None
     mapped_bytes: int | None
+    idle_bytes: int | None
 
 
 class Collector:
@@ -131,6 +132,7 @@ class Collector:
                 uss_bytes=reading.uss_bytes,
                 native_heap_bytes=reading.native_heap_bytes,
                 mapped_bytes=reading.mapped_bytes,
+                idle_bytes=reading.idle_bytes,
             )
         )
         self._files.extend(reading.files)
@@ -192,7 +194,10 @@ class Collector:
             peak=tuple(reading.peak_bytes for reading in measured),
             native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
             process=tuple(
-                reading.uss_bytes - reading.traced_current_bytes - (reading.native_heap_bytes or 0)
+                reading.uss_bytes
+                - reading.traced_current_bytes
+                - (reading.native_heap_bytes or 0)
+                - (reading.idle_bytes or 0)
                 for reading in levels
                 if reading.uss_bytes is not None
             ),

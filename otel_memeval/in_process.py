@@ -113,7 +113,7 @@ class _InProcess:
         """Keep a message, less the C heap: what is kept here, and the tool around it, would show there as well."""
         reading = message.get("reading")
         if isinstance(reading, dict):
-            reading["native_heap_bytes"] = reading["mapped_bytes"] = None
+            reading["native_heap_bytes"] = reading["mapped_bytes"] = reading["idle_bytes"] = None
         if message["kind"] == "hello":
             message["missing_channels"] = ["C heap (in the calling process it is the tool's as well)"]
         self._kept.add(message)

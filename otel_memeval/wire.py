@@ -1,6 +1,5 @@
-"""The messages between worker and parent, one JSON line each, as the parent reads them.
+"""The messages of the worker, one JSON line each, as the parent reads and checks them; commands go the other way, one line.
 
-The worker writes plain dictionaries, checked here on arrival. Commands go the other way, one line of plain words each.
 Version 2 (``worker.host.WIRE_VERSION``) has ``describe`` and ``look`` before ``finish``, and messages that answer them.
 """
 
@@ -35,8 +34,8 @@ class FailureTold(msgspec.Struct, frozen=True, kw_only=True):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What changed since the last reading, and all totals.
 
-    ``sites``: ``(number of the file, line, live bytes, live blocks)``; ``files`` are the names of files not numbered
-    before, in order. ``holders``: ``(id, length before, length now)``.
+    ``sites``: ``(number of the file, line, live bytes, live blocks)``; ``files``: those not numbered before, in order.
+    ``holders``: ``(id, length before, length now)``.
     """
 
     retained_bytes: int
@@ -47,6 +46,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     uss_bytes: int | None
     native_heap_bytes: int | None
     mapped_bytes: int | None = None
+    idle_bytes: int | None = None
     files: list[str]
     sites: list[tuple[int, int, int, int]]
     holders: list[tuple[int, int, int]]

@@ -61,7 +61,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     native: tuple[int, ...]
     """Empty where the platform has no such channel."""
     process: tuple[int, ...]
-    """Unique memory of the process, less what the traced heap and the C heap explain; empty where unknown."""
+    """Unique memory of the process, less what the traced heap and the C heap explain, what is free in the C heap included;
+    empty where unknown."""
     mapped: tuple[int, ...] = ()
     """What is mapped and not malloc'ed, pymalloc's arenas included: exact to a page, used or not; empty where unknown."""
     sites: dict[SiteKey, tuple[int, ...]]

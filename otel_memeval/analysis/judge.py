@@ -10,6 +10,7 @@ import msgspec
 
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.growth import (
+    PROCESS_FLOOR_BYTES,
     TOTAL_FLOOR_BYTES,
     GrowingHolder,
     GrowingSite,
@@ -124,7 +125,7 @@ def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[...,
         for name, trend, level in (
             ("retained memory", series.retained, _level(evidence.retained)),
             ("the C heap", series.native, _level(evidence.native)),
-            ("the process' own memory", series.process, _level(evidence.process)),
+            ("the process' own memory", series.process, _process_level(evidence)),
             ("the peak", series.peak, 0.0 if _peak_rose(evidence) else math.inf),
             *(("a line's live memory", trend, _line_level(series, evidence)) for trend in series.open_sites[:1]),
         )
@@ -152,6 +153,13 @@ def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[...,
 
 def _level(values: Sequence[int]) -> float:
     return float(abs(values[0])) if values else 0.0
+
+
+def _process_level(evidence: Evidence) -> float:
+    """A short run's pages are used for the first time in any of its iterations; if none were in the last, it has ended."""
+    values = evidence.process
+    at_rest = 2 <= len(values) <= FEWEST_FOR_HOLDERS and values[-1] - values[-2] < PROCESS_FLOOR_BYTES
+    return math.inf if at_rest else _level(values)
 
 
 def _line_level(series: Trends, evidence: Evidence) -> float:

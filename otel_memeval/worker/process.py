@@ -95,6 +95,15 @@ class ProcessReader:
         info = self._mallinfo2()
         return int(text.split()[5]) * self._page_bytes - int(info.arena) - int(info.hblkhd)
 
+    def idle_bytes(self) -> int | None:
+        """What was freed in the C heap and not given back to the system, less the end of the heap, which may not have been
+        used yet: resident, and of no use to anybody.
+        """
+        if self._mallinfo2 is None:
+            return None
+        info = self._mallinfo2()
+        return int(info.fordblks) - int(info.keepcost)
+
     def rss_and_uss_bytes(self) -> tuple[int | None, int | None]:
         """Resident memory, and the part of it that is this process' alone."""
         if not self._rollup:

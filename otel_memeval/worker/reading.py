@@ -50,6 +50,7 @@ class Reader:
         self._process.c_heap_bytes()
         self._process.rss_and_uss_bytes()
         self._process.mapped_bytes()
+        self._process.idle_bytes()
         self._lengths = read_lengths()
 
     def start(self) -> None:
@@ -85,7 +86,7 @@ class Reader:
                     break
             c_heap = self._process.c_heap_bytes()
             rss, uss = self._process.rss_and_uss_bytes()
-            mapped = self._process.mapped_bytes()
+            mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
             current = tracemalloc.get_traced_memory()[0]
             heap = read_heap(self._is_own)
             lengths = read_lengths((self._sites, self._lengths, self._files, self.__dict__, heap.sites))
@@ -106,6 +107,7 @@ class Reader:
             "rss_bytes": rss,
             "uss_bytes": uss,
             "mapped_bytes": mapped,
+            "idle_bytes": idle,
             "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,
             "files": new_files,
             "sites": site_rows,

@@ -165,6 +165,13 @@ def test_pages_that_a_climbing_peak_leaves_behind_are_no_native_leak(step: int, 
     assert judge(evidence(peak=climbing, process=levels(*[step] * 20))).state == state
 
 
+@pytest.mark.parametrize(("last", "state"), [(8_000, "stable"), (40_000, "inconclusive")])
+def test_a_short_run_waits_for_a_process_that_still_rises(last: int, state: str) -> None:
+    """After five iterations it is told by the last one whether pages are still used for the first time."""
+    process = levels(9_800_000, 800_000, 2_500_000, last, start=20_000_000)
+    assert judge(evidence(5, warmup=0, process=(20_000_000, *process))).state == state
+
+
 def idle_work(**changes: object) -> tuple[Work, ...]:
     """Iterations that did nothing, but for ``changes``."""
     nothing = Work(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)

@@ -87,6 +87,38 @@ def test_maps_are_counted_to_the_page_and_what_is_malloced_is_not() -> None:
     assert done.stdout.split() == ["0", "12.0"]
 
 
+_FREED = """
+import ctypes, sys
+sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.process import ProcessReader
+reader = ProcessReader()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+held = [libc.malloc(100_000) for _ in range(20)]
+last = libc.malloc(100_000)
+before = reader.idle_bytes()
+for one in held:
+    libc.free(one)
+print(round((reader.idle_bytes() - before) / 100_000))
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
+def test_what_is_freed_and_not_given_back_is_idle() -> None:
+    """Twenty blocks that are freed below one that is not stay with the C heap, and are idle."""
+    root = str(Path(process.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", _FREED, root],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"},
+    )
+    assert done.stdout.split() == ["20"]
+
+
 def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the C library or the kernel lacks a channel, it reads None and one line says what is missing; else none does."""
     assert not LINUX or process._find_mallinfo2() is None or ProcessReader().missing_channels() == []
