@@ -36,7 +36,7 @@ class Collector(Receiver):
 
     def seen(self, number: int) -> list[Seen]:
         """All spans, once there are that many."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while sum(self.spans().values()) < number:
             assert time.monotonic() < end, self.text()
             time.sleep(0.05)

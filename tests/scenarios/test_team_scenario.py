@@ -253,7 +253,7 @@ def test_leaky_team_leaks_on_its_line() -> None:
         worst, second = sorted(here, key=lambda stat: stat.size_diff, reverse=True)[:2]
         assert (worst.traceback[0].filename, worst.traceback[0].lineno) == (leaky_team.__file__, bug)
         assert 64 * 1024 <= worst.size_diff <= 65 * 1024
-        assert second.size_diff < worst.size_diff / 10
+        assert second.size_diff < worst.size_diff / 4  # a buffer of a socket may be in use
 
 
 def test_import_starts_nothing() -> None:
