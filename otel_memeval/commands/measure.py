@@ -45,7 +45,7 @@ Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
 timed out); 4 measured and judged, but telemetry was not delivered; 130
 interrupted. What was measured is reported in any case. With --every: 0 when a
-signal ended it, 2."""
+signal ended it, 2 for wrong usage."""
 
 
 @click.command(
