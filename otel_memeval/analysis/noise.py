@@ -15,9 +15,13 @@ CHANCE = 2e-5
 
 STRAIGHT = 9.5
 STRAIGHT_THEN = 5.0
-STRAIGHT_LATER = 2.0
-"""How many standard errors above 0 a straight line through values that are taken for independent has to rise: through all,
-without the first third, in which a window of messages fills, and in the later half."""
+STRAIGHT_LATER = 2.5
+"""How many standard errors above 0 a straight line through values that are made anew has to rise: through all, without
+the first third, in which a window of messages fills, and in the later half."""
+
+STRAIGHT_ALIKE = 12.0
+"""How many more, through all, times the resemblance of neighbours: a window of messages shares all messages but one with
+the next, and while it fills it rises like creep."""
 
 CHANCE_REDRAWN_WALK = 1e-6
 """How often a level that wanders may rise so far, of values that are made anew: a window of messages does not wander."""
@@ -38,9 +42,6 @@ NO_WALK = 0.2
 """Up to this resemblance of neighbours, values are taken for no walk: it is within the error of its estimate from twenty
 values."""
 
-INDEPENDENT = 0.3
-"""Up to this one, values that are made anew are taken for independent."""
-
 KEPT_PACE = 0.5
 """The last third has to rise by at least this part of what the middle third rose by."""
 
@@ -58,9 +59,10 @@ def noisy_growth(
         return None
     later = values[count // 2 :]
     alike = resemblance(values)
-    if redrawn and alike <= INDEPENDENT:
-        straight = line_strength(values) >= STRAIGHT and line_strength(values[count // 3 :]) >= STRAIGHT_THEN
-        drawn = straight and line_strength(later) >= STRAIGHT_LATER
+    if redrawn:
+        drawn = line_strength(values) >= STRAIGHT + STRAIGHT_ALIKE * max(0.0, alike)
+        drawn = drawn and line_strength(values[count // 3 :]) >= STRAIGHT_THEN
+        drawn = drawn and line_strength(later) >= STRAIGHT_LATER
     else:
         inflated = _inflation(alike, count)
         drawn = mann_kendall_chance(values, inflated) <= CHANCE and mann_kendall_chance(later, inflated) <= CHANCE_LATER
