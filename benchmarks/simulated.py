@@ -18,7 +18,6 @@ from itertools import repeat
 from benchmarks.running import ALARMS
 from benchmarks.simulation import harmless, harmless_outside, leaks
 from benchmarks.simulation.series import Family
-from otel_memeval.analysis.judge import judge
 
 HARMLESS = (*harmless.FAMILIES, *harmless_outside.FAMILIES)
 LEAKS = leaks.FAMILIES
@@ -27,7 +26,7 @@ _CHUNK = 500
 
 def states(family: Family, seeds: range, iterations: int, warmup: int) -> Counter[str]:
     """The verdicts on one member of the family for each seed."""
-    return Counter(judge(family.evidence(seed, iterations, warmup)).state for seed in seeds)
+    return Counter(family.judged(seed, iterations, warmup).state for seed in seeds)
 
 
 def _states(place: int, first: int, iterations: int, warmup: int, last: int) -> Counter[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, Ring, SiteKey, Work, series
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, Ring, SiteKey, Wide, Work, series
 from otel_memeval.records import Baseline, Failure, GenAi, Iteration, Phase
 from otel_memeval.redact import redact, shortened, visible
 
@@ -122,6 +122,10 @@ class Collector:
         self.iterations.append(record)
         return record
 
+    def unmeasured(self, reading: wire.Reading) -> None:
+        """A reading after the measured iterations: of it only the numbers of new files count here."""
+        self._files.extend(reading.files)
+
     def _read(self, reading: wire.Reading) -> None:
         place = len(self._readings)
         self._readings.append(
@@ -175,11 +179,13 @@ class Collector:
         limits: Mapping[int, str] | None = None,
         rings: Sequence[Ring] = (),
         left_out: Collection[int] = (),
+        wide: Wide | None = None,
     ) -> Evidence:
         """The series of the measured iterations, the reading before them first.
 
         ``told``: what the worker said of containers, by id; ``limits``: what bounds them, in words. ``rings``: lists that
-        take in without becoming longer. ``left_out``: ids of those that turned out to hold nothing.
+        take in without becoming longer. ``left_out``: ids of those that turned out to hold nothing. ``wide``: from the
+        wider look.
         """
         readings = len(self._readings)
         warmups = min(self.warmups, max(readings - 1, 0))
@@ -193,6 +199,7 @@ class Collector:
             retained=tuple(reading.retained_bytes for reading in levels),
             peak=tuple(reading.peak_bytes for reading in measured),
             native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
+            wide=wide,
             process=tuple(
                 reading.uss_bytes
                 - reading.traced_current_bytes

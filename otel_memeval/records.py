@@ -120,6 +120,17 @@ class Site(Record, frozen=True):
     """The lines of a library that allocated, where this is the scenario's line that called them; most bytes first."""
 
 
+class WiderLook(Record, frozen=True):
+    """Readings after the measured iterations, several calls apart, that looked for small steps in the C heap."""
+
+    readings: int
+    """After the first."""
+    calls: int
+    """Of the function, between two readings."""
+    problem: str | None = None
+    """Why it tells nothing, if it does not."""
+
+
 class DeeperLook(Record, frozen=True):
     """Iterations after the measured ones that looked for the callers of a library's lines."""
 
@@ -287,6 +298,8 @@ class Result(Record, frozen=True):
     baseline: Baseline | None = None
     failure: Failure | None = None
     """What ended the run early, if anything did; an iteration's own error stands in that iteration."""
+    wider_look: WiderLook | None = None
+    """None where no small step could hide in the C heap, or calls take too long to be made so often."""
     deeper_look: DeeperLook | None = None
     """None where the lines were found without one."""
     explanation: Explanation | None = None

@@ -15,29 +15,22 @@ from otel_memeval import wire
 from otel_memeval.analysis.contents import growth_with
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.attribution import Attribution
 from otel_memeval.collector import Collector, failure_record, one_line
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
-from otel_memeval.explaining import Explainer
 from otel_memeval.holding import MOST_ASKED, Holding
 from otel_memeval.identity import trace_id
+from otel_memeval.looks import Looks
 from otel_memeval.observer import Observer
 from otel_memeval.outcome import exceeded, summarize, verdict
 from otel_memeval.places import Growing, shown_path, site_record
 from otel_memeval.plan import Options, Plan, plan
-from otel_memeval.records import Failure, Iteration, Result, Run, State
+from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import redact
 from otel_memeval.scenario_spans import ScenarioSpans
 from otel_memeval.supervisor import Ended, WorkerProcess, WorkerSettings
 from otel_memeval.targets import split_target
 from otel_memeval.unusable import unusable
-
-EXPLAINED: tuple[State, ...] = ("leaking", "bounded", "native-leak", "creeping")
-"""Verdicts that ``--explain`` has something to say about."""
-
-LOOKED_AT: tuple[State, ...] = ("leaking", "native-leak")
-"""Verdicts whose lines are worth iterations beyond those that are measured."""
 
 
 class Worker(Protocol):
@@ -71,8 +64,7 @@ class Session:
         self._description = ""
         self._packages: dict[str, str] = {}
         self._holding = Holding(settings.folder, settings.secrets)
-        self._attribution: Attribution
-        self._explainer: Explainer
+        self._looks: Looks
         self._loaded: wire.Loaded
         self._plan: Plan
         self.run_id = uuid.uuid4().hex
@@ -130,9 +122,8 @@ class Session:
         if not isinstance(loaded, wire.Loaded):
             raise MemevalError(f"the worker answered {type(loaded).__name__} to load", "reinstall otel-memeval")
         self._loaded = loaded
-        self._attribution = Attribution(loaded, self._secrets)
-        self._explainer = Explainer(self._folder, self._secrets)
         self._plan = plan(loaded, self._options)
+        self._looks = Looks(loaded, self._options, self._collector, self._observer, self._settings)
         self.names = loaded.names
 
     def _measure(self, worker: Worker) -> None:
@@ -225,6 +216,7 @@ class Session:
             limits=self._holding.limits,
             rings=self._holding.rings,
             left_out=self._holding.left_out,
+            wide=self._looks.widening.wide,
         )
 
     def _judge(self) -> Judgement:
@@ -234,7 +226,7 @@ class Session:
         asked = [holder.id for holder in judgement.holders[:MOST_ASKED]]
         asked.extend(judgement.open_holders[:MOST_ASKED])
         self._holding.ask(worker, asked, self._collector.risen(), self._options.timeout_seconds)
-        if not self._look(worker):
+        if not self._looks.look(worker, self._evidence, self._holding, self._loaded.module):
             return
         worker.send(wire.FINISH_COMMAND)
         while True:
@@ -247,22 +239,6 @@ class Session:
                 self._spans.ended()
                 return
 
-    def _look(self, worker: Worker) -> bool:
-        """Find the scenario's lines behind a library's, and explain what grew; whether the worker still lives."""
-        evidence = self._evidence()
-        judgement = judge(evidence)
-        explain = self._options.explain and judgement.state in EXPLAINED
-        if not explain and not (self._options.deeper_look and judgement.state in LOOKED_AT):
-            return True
-        numbers = self._collector.file_numbers()
-        timeout = self._options.timeout_seconds
-        sites = self._holding.sites(judgement, evidence, self._loaded.module)
-        if judgement.state != "creeping" and not self._attribution.look(
-            worker, sites, evidence.sites, numbers, self._observer, timeout, explain=explain
-        ):
-            return False
-        return not explain or self._explainer.record(worker, judgement.state, self._observer, timeout)
-
     def _ended(self, ended: Ended) -> None:
         stage = "" if self._collector.baseline is None else " after the last iteration"
         where = "" if any(one.error for one in self._collector.iterations) else stage or " during set-up"
@@ -274,11 +250,11 @@ class Session:
         held = self._holding.sites(judged, evidence, self._loaded.module)
         judgement = msgspec.structs.replace(
             judged,
-            reasons=(*judged.reasons, *self._attribution.reasons()),
+            reasons=(*judged.reasons, *self._looks.reasons()),
             growth=growth_with(judged.growth, held, judged.sites),
         )
         iterations = self._collector.iterations
-        all_sites = [site_record(site, self._folder) for site in self._attribution.sites(held)]
+        all_sites = [site_record(site, self._folder) for site in self._looks.attribution.sites(held)]
         holders = self._holding.records(judgement.holders, self._loaded.module)[: self._plan.top]
         result = Result(
             run=Run(
@@ -303,8 +279,9 @@ class Session:
             statistics=summarize(iterations),
             baseline=self._collector.baseline,
             failure=self._failure,
-            deeper_look=self._attribution.record(),
-            explanation=self._explainer.explanation(self._attribution) if self._options.explain else None,
+            wider_look=self._looks.widening.record(),
+            deeper_look=self._looks.attribution.record(),
+            explanation=self._looks.explanation(),
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
         self._observer.judged(result)

@@ -34,6 +34,17 @@ _held = [0]
 
 
 @clean()
+def ten_blocks_replaced() -> None:
+    """C blocks of up to 3 KB, of random sizes, that are freed in the next iteration."""
+    for address in _blocks:
+        _libc.free(address)
+    _blocks[:] = [int(_libc.malloc(_random.randint(100, 3_000))) for _ in range(10)]
+
+
+_blocks: list[int] = []
+
+
+@clean()
 def mapped_and_closed() -> None:
     """Mapped memory that is given back."""
     with mmap.mmap(-1, 262_144) as mapped:

@@ -237,6 +237,15 @@ def malloc_beside_noise() -> None:
     _LIBC.malloc(2000)
 
 
+@leak(528, channel="c-heap", tolerance=0.1)
+def malloc_under_noise() -> None:
+    """512 bytes an iteration, beside ten blocks of random sizes whose sum changes by ten times that: no step shows it."""
+    for address in _TEMPORARY:
+        _LIBC.free(address)
+    _TEMPORARY[:] = [_LIBC.malloc(RANDOM.randint(100, 3000)) for _ in range(10)]
+    _LIBC.malloc(512)
+
+
 @leak(2090, channel="c-heap", tolerance=0.1)
 def environment_overwritten() -> None:
     """What setenv put in place before is never freed by glibc: an id put into the environment each time is a leak in C."""

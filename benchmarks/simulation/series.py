@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal
 
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, Work
+import msgspec
+
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, Wide, Work
+from otel_memeval.analysis.judge import Judgement, judge
+from otel_memeval.analysis.wider import READINGS, calls_wanted
 
 Random = random.Random
 Levels = Iterator[float]
@@ -18,6 +22,9 @@ Maker = Callable[[Random], Levels]
 Channel = Literal["line", "block", "list", "dict", "native", "process", "peak"]
 """What the levels are of. line: live bytes of one line. block: the same, and one block. list, dict: items of a container,
 each with a block of one size. native, process: bytes outside of the traced heap. peak: bytes at once."""
+
+CALL_SECONDS = 0.001
+"""Short enough for a wider look."""
 
 OUTSIDE_BYTES = 4_000_000
 """The C heap of a small agent."""
@@ -40,13 +47,27 @@ class Family:
 
     def evidence(self, seed: int, iterations: int, warmup: int) -> Evidence:
         """What a run with this series alone would have given."""
+        return self._run(seed, iterations, warmup)[0]
+
+    def judged(self, seed: int, iterations: int, warmup: int) -> Judgement:
+        """The verdict on such a run, with the wider look where there would have been one."""
+        run, levels = self._run(seed, iterations, warmup)
+        judgement = judge(run)
+        calls = calls_wanted(judgement.state, run, [CALL_SECONDS])
+        if not calls:
+            return judgement
+        native = tuple(OUTSIDE_BYTES + int(next(islice(levels, calls - 1, None))) for _ in range(READINGS + 1))
+        return judge(msgspec.structs.replace(run, wide=Wide(calls=calls, native=native)))
+
+    def _run(self, seed: int, iterations: int, warmup: int) -> tuple[Evidence, Levels]:
+        """The evidence, and how the series goes on."""
         numbers = Random(f"{self.make.__name__} {seed}")
         levels = self.make(numbers)
         for _ in range(warmup - 1):
             next(levels)
         values = tuple(int(next(levels)) for _ in range(iterations + 1))
         size = int(10 ** numbers.uniform(1.81, 4)) if self.channel in ("list", "dict") else 1
-        return evidence(values, self.channel, warmup, size, steady_list=self.steady_list)
+        return evidence(values, self.channel, warmup, size, steady_list=self.steady_list), levels
 
 
 def evidence(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
+
+_Number = TypeVar("_Number", int, float)
 
 SiteKey = tuple[str, int]
 """File and line."""
@@ -48,6 +51,15 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     """Where what it holds was allocated."""
 
 
+class Wide(msgspec.Struct, frozen=True, kw_only=True):
+    """What the wider look saw: readings after the measured ones, several calls apart."""
+
+    calls: int
+    """Between two readings."""
+    native: tuple[int, ...]
+    """The C heap at each."""
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All series of the measured iterations. Those of levels begin with the reading before the first iteration, so that
     n iterations give n + 1 values; ``peak`` has n. Bytes.
@@ -60,6 +72,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     peak: tuple[int, ...]
     native: tuple[int, ...]
     """Empty where the platform has no such channel."""
+    wide: Wide | None = None
+    """Says more of the C heap than ``native`` where it is there."""
     process: tuple[int, ...]
     """Unique memory of the process, less what the traced heap and the C heap explain, what is free in the C heap included;
     empty where unknown."""
@@ -92,3 +106,8 @@ def series(changes: Sequence[tuple[int, int]], length: int) -> tuple[int, ...]:
             place, following = next(pending)
         values.append(value)
     return tuple(values)
+
+
+def settled_start(evidence: Evidence, values: Sequence[_Number]) -> Sequence[_Number]:
+    """Without a warm-up the first iteration is one: what it imports and caches is not growth."""
+    return values if evidence.warmup else values[1:]

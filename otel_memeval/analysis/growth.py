@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import msgspec
 
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey
-from otel_memeval.analysis.noise import jitter
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
+from otel_memeval.analysis.outside import native_trend, process_trend
 from otel_memeval.analysis.rises import Gathers
 from otel_memeval.analysis.trend import Nature, Trend, kept, rises_of, trend_of
 from otel_memeval.records import Channels, Growth
@@ -21,31 +20,6 @@ TOTAL_FLOOR_BYTES = 48
 
 PEAK_FLOOR_BYTES = 256
 """The same for the peak."""
-
-NATIVE_FLOOR_BYTES = 64
-"""The same for the C heap, when it is quiet."""
-
-DRIFT = 1e-5
-"""A large C heap drifts by this part of itself an iteration without leaking: holes of other sizes than what was freed."""
-
-JITTERS = 1.0
-"""Growth outside of the traced heap is believed from this many times its usual jitter on."""
-
-PROCESS_FLOOR_BYTES = 32_768
-"""The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
-come to some ten kilobytes an iteration for a long while."""
-
-MAPPED_FLOOR_BYTES = 1024
-"""The same for what is mapped, which is counted exactly: a page every fourth iteration."""
-
-ARENA_BYTES = 1 << 20
-"""What Python's small-object allocator maps at a time since 3.10 (Objects/obmalloc.c: ``ARENA_BITS``)."""
-
-OF_THE_PEAK = 1.5
-"""A process that grows by less than so many times what the peak does keeps what was freed: pages go back late."""
-
-MOST_STEPS = 0.6
-"""And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
 
 HOLDER_FLOOR_ITEMS = 0.1
 """A container that gains an item every tenth iteration."""
@@ -105,6 +79,8 @@ class Trends(msgspec.Struct, frozen=True, kw_only=True):
     retained: Trend
     peak: Trend
     native: Trend
+    calls_apart: int
+    """How many calls lay between the readings that ``native`` is from."""
     process: Trend
     sites: tuple[GrowingSite, ...]
     open_sites: tuple[Trend, ...]
@@ -135,8 +111,9 @@ def trends_of_run(evidence: Evidence) -> Trends:
     return Trends(
         retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _nature(evidence)),
         peak=peak,
-        native=_outside(evidence, evidence.native, NATIVE_FLOOR_BYTES),
-        process=_process_trend(evidence, peak),
+        native=native_trend(evidence),
+        calls_apart=1 if evidence.wide is None else evidence.wide.calls,
+        process=process_trend(evidence, peak),
         sites=sites,
         open_sites=open_sites,
         holders=holders or _rings(evidence, sites),
@@ -148,52 +125,8 @@ def trends_of_run(evidence: Evidence) -> Trends:
     )
 
 
-def _nature(
-    evidence: Evidence, *, noisy: bool = False, smoothed: bool = False, one_block: bool = False, gathers: Gathers = ""
-) -> Nature:
-    return Nature(noisy=noisy, smoothed=smoothed, one_block=one_block, gathers=gathers, calls_before=max(evidence.warmup, 1))
-
-
-def _smoothed(values: Sequence[int]) -> list[float]:
-    return [(before + after) / 2 for before, after in pairwise(values)]
-
-
-def _outside(evidence: Evidence, channel: Sequence[int], floor: float) -> Trend:
-    """The trend of a channel outside of the traced heap, which other code's small change makes jitter.
-
-    Neighbours are averaged: what every other reading finds in another place, as the readings' own tables, cancels out.
-    """
-    values = settled_start(evidence, channel)
-    floor = max(floor, DRIFT * abs(values[0])) if values else floor
-    smooth = _smoothed(values)
-    nature = _nature(evidence, noisy=True, smoothed=True)
-    return trend_of(smooth, max(floor, JITTERS * jitter(smooth)), nature)
-
-
-def _without_arenas(values: Sequence[int]) -> list[int]:
-    """A mapped series without steps of whole arenas, which come and go as the traced heap has use for them."""
-    rest = [0] if values else []
-    for before, after in pairwise(values):
-        rest.append(rest[-1] + (after - before + ARENA_BYTES // 2) % ARENA_BYTES - ARENA_BYTES // 2)
-    return rest
-
-
-def _process_trend(evidence: Evidence, peak: Trend) -> Trend:
-    """Of unique memory; of what is mapped where only that, which is exact, tells."""
-    used = _used_trend(evidence, peak)
-    mapped = trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, _nature(evidence))
-    return mapped if mapped.shape == "growing" and used.shape != "growing" else used
-
-
-def _used_trend(evidence: Evidence, peak: Trend) -> Trend:
-    trend = _outside(evidence, evidence.process, PROCESS_FLOOR_BYTES)
-    smooth = _smoothed(settled_start(evidence, evidence.process))
-    later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
-    comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later)
-    explained = OF_THE_PEAK * peak.growth.bytes_per_iteration if peak.shape == "growing" else 0.0
-    if trend.shape == "growing" and (comes_and_goes or trend.growth.bytes_per_iteration < explained):
-        return Trend(shape="returning", growth=trend.growth)
-    return trend
+def _nature(evidence: Evidence, *, noisy: bool = False, one_block: bool = False, gathers: Gathers = "") -> Nature:
+    return Nature(noisy=noisy, one_block=one_block, gathers=gathers, calls_before=max(evidence.warmup, 1))
 
 
 def channels(series: Trends, iterations: int) -> Channels:
@@ -208,11 +141,6 @@ def channels(series: Trends, iterations: int) -> Channels:
         high = max(retained.ci_high, series.net)
         retained = Growth(bytes_per_iteration=series.net, ci_low=low, ci_high=high)
     return Channels(retained=retained, peak=series.peak.growth, native=series.native.growth, process=series.process.growth)
-
-
-def settled_start(evidence: Evidence, values: Sequence[int]) -> Sequence[int]:
-    """Without a warm-up the first iteration is one: what it imports and caches is not growth."""
-    return values if evidence.warmup else values[1:]
 
 
 Places = tuple[int, ...]

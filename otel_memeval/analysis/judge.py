@@ -8,18 +8,17 @@ from statistics import median
 
 import msgspec
 
-from otel_memeval.analysis.evidence import Evidence
+from otel_memeval.analysis.evidence import Evidence, settled_start
 from otel_memeval.analysis.growth import (
-    PROCESS_FLOOR_BYTES,
     TOTAL_FLOOR_BYTES,
     GrowingHolder,
     GrowingSite,
     Trends,
     channels,
-    settled_start,
     trends_of_run,
 )
 from otel_memeval.analysis.noise import typical_step
+from otel_memeval.analysis.outside import PROCESS_FLOOR_BYTES, hidden_bytes
 from otel_memeval.analysis.rises import LEFT
 from otel_memeval.analysis.tokens import context_reasons
 from otel_memeval.analysis.trend import FEWEST_STEPS
@@ -144,11 +143,20 @@ def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[...,
             iterations_needed=needed,
         )
     too_little = [f"{name} moved too little to tell in {iterations} iterations" for name, _, _ in undecided]
+    rest = (*too_little, *_unseen_reasons(series, evidence))
     retained = evidence.retained
     if series.retained.shape == "settled":
         grown = format_bytes(retained[-1] - retained[0], signed=True)
-        return judgement("settling", f"retained memory rose by {grown}, and no longer rises", *too_little)
-    return judgement("stable", "no line, no container and no channel went on growing", *too_little)
+        return judgement("settling", f"retained memory rose by {grown}, and no longer rises", *rest)
+    return judgement("stable", "no line, no container and no channel went on growing", *rest)
+
+
+def _unseen_reasons(series: Trends, evidence: Evidence) -> list[str]:
+    """How little growth of the C heap would have been seen, where that is more than for a quiet one."""
+    least = hidden_bytes(evidence)
+    if series.native.shape == "undecided" or not least:
+        return []
+    return [f"the C heap is so unsteady that growth of less than {format_bytes(least)} an iteration would not show"]
 
 
 def _level(values: Sequence[int]) -> float:
@@ -230,7 +238,8 @@ def bytes_of(growth: Channels, channel: str) -> float:
 
 
 def _outside_reasons(series: Trends) -> list[str]:
-    words = {"native": ("the C heap", series.native), "process": ("the process' own memory", series.process)}
+    apart = f" (readings {series.calls_apart} calls apart)" if series.calls_apart > 1 else ""
+    words = {"native": (f"the C heap{apart}", series.native), "process": ("the process' own memory", series.process)}
     return [
         f"{words[name][0]} grew by {_per_iteration(words[name][1].growth)}, and the traced heap does not explain it"
         for name in _unexplained(series)

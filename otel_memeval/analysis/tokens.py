@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from otel_memeval.analysis.evidence import Evidence
-from otel_memeval.analysis.growth import settled_start
+from otel_memeval.analysis.evidence import Evidence, settled_start
 from otel_memeval.analysis.trend import Nature, trend_of
 
 FLOOR_TOKENS = 1.0

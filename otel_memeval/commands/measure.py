@@ -92,7 +92,7 @@ signal ended it, 2 for wrong usage."""
     "--no-deeper-look",
     is_flag=True,
     help="Call nothing beyond the measured iterations. Without this, a leak in a library's line is followed by a few more, "
-    "to name the line that called it.",
+    "to name the line that called it, and short calls are repeated where the C heap is too noisy for single ones.",
 )
 @click.option(
     "--explain",

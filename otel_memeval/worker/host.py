@@ -164,6 +164,10 @@ class Host:
         filling = describe_filling(self._reader.blocks_at(lines), self._module_name)
         self._send({"kind": "holders", "holders": told, "filling": filling})
 
+    def widen(self, loop: asyncio.AbstractEventLoop, readings: int, calls: int, seconds: float) -> None:
+        """``readings`` further readings, ``calls`` iterations that are not measured before each, for ``seconds`` at most."""
+        self._unmeasured(self._looking(loop).widen(self._reader, readings, calls, seconds))
+
     def look(
         self, loop: asyncio.AbstractEventLoop, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]
     ) -> None:

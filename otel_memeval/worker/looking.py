@@ -1,7 +1,10 @@
-"""Iterations after the measured ones, which look for what explains the growth: callers, objects, C frames."""
+"""Iterations after the measured ones, which look for growth too small to see, or for what explains growth:
+callers, objects, C frames.
+"""
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -10,7 +13,7 @@ from .heap import Site
 from .iterate import Failure
 from .native import NativeStack, Recording
 from .objects import Grown
-from .reading import Message
+from .reading import Message, Reader
 from .stacks import Look, Stack, collect
 
 
@@ -80,6 +83,20 @@ class Looking:
             failure = failure_message(Failure(error))
         told = [{"frames": stack.frames, "bytes": stack.bytes, "blocks": stack.blocks} for stack in stacks]
         self._send({"kind": "native_stacks", "stacks": told, "failure": failure})
+        return failure is None
+
+    async def widen(self, reader: Reader, readings: int, calls: int, seconds: float) -> bool:
+        """``readings`` readings, ``calls`` iterations before each; ended early when the ``seconds`` are up. False if an
+        iteration failed.
+        """
+        end = time.monotonic() + seconds
+        failure: Message | None = None
+        for _ in range(readings):
+            failure = await self._call_again(calls, reader.still_tracing, lambda: None)
+            if failure is not None or time.monotonic() > end:
+                break
+            self._send({"kind": "widened", "reading": reader.read(0), "failure": None})
+        self._send({"kind": "widened", "reading": None, "failure": failure})
         return failure is None
 
     async def _call_again(self, count: int, unhindered: Callable[[], bool], halfway: Callable[[], None]) -> Message | None:

@@ -81,6 +81,9 @@ def _serve(host: Host, commands: Iterator[str], write: Callable[[memoryview[int]
             pairs = [word.split(":") for word in words if ":" in word]
             holders = [int(word) for word in words if ":" not in word]
             host.describe(holders, [(int(number), int(line)) for number, line in pairs])
+        elif do == "widen":
+            readings, calls, seconds = rest.split()
+            host.widen(loop, int(readings), int(calls), float(seconds))
         elif do == "look":
             frames, count, explain, *sites = rest.split()
             pairs = [site.split(":") for site in sites]

@@ -67,6 +67,7 @@ if one.set_up(loop):
     one.iterate(loop, "warmup", 1, 1, False)
     one.iterate(loop, "measured", 1, 2, True)
 one.describe([id(KEPT)])
+one.widen(loop, 1, 1, 1.0)
 one.look(loop, 3, 2, True, [])
 one.record(loop, 2, True, "")
 one.finish(loop)
@@ -87,6 +88,7 @@ def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) ->
     assert [(told.type, told.path) for told in said["Holders"].holders] == [("dict", "__main__.KEPT")]
     assert said["Ready"].description == "a model"
     assert said["Looked"].index == 2
+    assert (said["Widened"].reading, said["Widened"].failure) == (None, None)
     assert said["Stacks"].failure is None
     failed = said_by_a_host(run_python, "fail", "")
     assert failed["Stacks"].failure.message == "no"

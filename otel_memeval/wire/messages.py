@@ -1,7 +1,4 @@
-"""The messages of the worker, one JSON line each, as the parent reads and checks them; commands go the other way, one line.
-
-Version 2 (``worker.host.WIRE_VERSION``) has ``describe`` and ``look`` before ``finish``, and messages that answer them.
-"""
+"""The messages of the worker, one JSON line each, as the parent reads and checks them."""
 
 from __future__ import annotations
 
@@ -202,9 +199,16 @@ class Holders(Message, frozen=True, tag="holders"):
 
 
 class Looked(Message, frozen=True, tag="looked"):
-    """One of the iterations that only look for callers is done."""
+    """One of the iterations that are not measured is done."""
 
     index: int
+
+
+class Widened(Message, frozen=True, tag="widened"):
+    """A reading of the wider look; None at its end, with the ``failure`` of the iteration that ended it early."""
+
+    reading: Reading | None
+    failure: FailureTold | None
 
 
 class StackTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +276,7 @@ AnyMessage = (
     | Paused
     | Holders
     | Looked
+    | Widened
     | Grown
     | Stacks
     | NativeStacks
@@ -305,46 +310,3 @@ def _without_surrogates(line: bytes) -> bytes:
 def from_plain(message: dict[str, object]) -> AnyMessage:
     """As ``decode``, for a message that never left the process."""
     return decode(json.dumps(message).encode("ascii"))
-
-
-def trace_command(run_id: str, trace_id: str, *, sampled: bool, contents: Contents) -> str:
-    """Before ``load``: send the scenario's spans, as children of this run's."""
-    wanted = ["sampled"] if sampled else []
-    wanted += ["span-contents"] if contents in ("spans", "both") else []
-    wanted += ["event-contents"] if contents in ("events", "both") else []
-    return f"trace {run_id} {trace_id} {','.join(wanted) or '-'}"
-
-
-def load_command(source: str, name: str) -> str:
-    """Import the module or file and find the eval."""
-    return f"load {json.dumps({'source': source, 'name': name})}"
-
-
-SET_UP_COMMAND = "set_up"
-
-
-def iterate_command(phase: str, first: int, count: int, *, keep_going: bool) -> str:
-    """``count`` iterations, numbered from ``first``."""
-    return f"iterate {phase} {first} {count} {int(keep_going)}"
-
-
-def describe_command(holders: list[int], grown: list[tuple[int, int]]) -> str:
-    """Say where these containers are, and what bounds them; ``grown``: lines that rose (number of the file, line)."""
-    return " ".join(["describe", *map(str, holders), *(f"{number}:{line}" for number, line in grown)])
-
-
-def look_command(frames: int, count: int, sites: list[tuple[int, int]], *, explain: bool) -> str:
-    """``count`` iterations with ``frames`` frames a block, to see who calls these lines (number of the file, line); with
-    ``explain`` also which objects are kept, and by what.
-    """
-    numbers = (str(frames), str(count), str(int(explain)))
-    return " ".join(["look", *numbers, *(f"{number}:{line}" for number, line in sites)])
-
-
-def record_command(count: int, path: str, *, peak: bool) -> str:
-    """``count`` iterations under memray, which writes to ``path``; of what is alive at the ``peak`` or left at the end."""
-    return f"record {count} {int(peak)} {json.dumps(path)}"
-
-
-FINISH_COMMAND = "finish"
-"""Tear down, end."""
