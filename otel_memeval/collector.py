@@ -31,7 +31,7 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retained_bytes: int
     peak_bytes: int
     traced_current_bytes: int
-    uss_bytes: int | None
+    dirty_bytes: int | None
     native_heap_bytes: int | None
     mapped_bytes: int | None
     idle_bytes: int | None
@@ -133,7 +133,7 @@ class Collector:
                 retained_bytes=reading.retained_bytes,
                 peak_bytes=reading.peak_bytes,
                 traced_current_bytes=reading.traced_current_bytes,
-                uss_bytes=reading.uss_bytes,
+                dirty_bytes=reading.dirty_bytes,
                 native_heap_bytes=reading.native_heap_bytes,
                 mapped_bytes=reading.mapped_bytes,
                 idle_bytes=reading.idle_bytes,
@@ -201,12 +201,12 @@ class Collector:
             native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
             wide=wide,
             process=tuple(
-                reading.uss_bytes
+                reading.dirty_bytes
                 - reading.traced_current_bytes
                 - (reading.native_heap_bytes or 0)
                 - (reading.idle_bytes or 0)
                 for reading in levels
-                if reading.uss_bytes is not None
+                if reading.dirty_bytes is not None
             ),
             mapped=tuple(reading.mapped_bytes for reading in levels if reading.mapped_bytes is not None),
             sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},

@@ -32,7 +32,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     version: Version
     state: str
     channels: dict[str, float] = {}
-    """Bytes an iteration: retained, peak, native."""
+    """Bytes an iteration: retained, peak, native, process."""
     first: str = ""
     """The first line, or the first holder where there is no line."""
     seconds: float = 0.0

@@ -65,8 +65,10 @@ def _pin(case: Case, version: Version) -> str:
 
 
 def _bytes(said: Said) -> str:
-    """The channel that the verdict is about."""
-    channel = "native" if said.state == "native-leak" else "peak" if said.state == "creeping" else "retained"
+    """The channel that the verdict is about; of a native leak the C heap or the process, whichever grew."""
+    told = said.channels.get
+    if said.state == "native-leak":
+        return f"{max(told('native', 0), told('process', 0)):,.0f}"
     if said.state in ALARMS:
-        return f"{said.channels.get(channel, 0):,.0f}"
+        return f"{told('peak' if said.state == 'creeping' else 'retained', 0):,.0f}"
     return " ".join(f"{name} {said.channels[name]:,.0f}" for name in ("retained", "native") if name in said.channels)

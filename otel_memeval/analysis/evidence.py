@@ -75,8 +75,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     wide: Wide | None = None
     """Says more of the C heap than ``native`` where it is there."""
     process: tuple[int, ...]
-    """Unique memory of the process, less what the traced heap and the C heap explain, what is free in the C heap included;
-    empty where unknown."""
+    """Unique memory of the process that was written to, less what the traced heap and the C heap explain, less what is free
+    in the C heap; empty where unknown.
+    """
     mapped: tuple[int, ...] = ()
     """What is mapped and not malloc'ed, pymalloc's arenas included: exact to a page, used or not; empty where unknown."""
     sites: dict[SiteKey, tuple[int, ...]]

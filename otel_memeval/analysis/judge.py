@@ -18,7 +18,7 @@ from otel_memeval.analysis.growth import (
     trends_of_run,
 )
 from otel_memeval.analysis.noise import typical_step
-from otel_memeval.analysis.outside import PROCESS_FLOOR_BYTES, hidden_bytes
+from otel_memeval.analysis.outside import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_bytes
 from otel_memeval.analysis.rises import LEFT
 from otel_memeval.analysis.tokens import context_reasons
 from otel_memeval.analysis.trend import FEWEST_STEPS
@@ -164,10 +164,15 @@ def _level(values: Sequence[int]) -> float:
 
 
 def _process_level(evidence: Evidence) -> float:
-    """A short run's pages are used for the first time in any of its iterations; if none were in the last, it has ended."""
-    values = evidence.process
-    at_rest = 2 <= len(values) <= FEWEST_FOR_HOLDERS and values[-1] - values[-2] < PROCESS_FLOOR_BYTES
-    return math.inf if at_rest else _level(values)
+    """A short run's pages are used for the first time in any of its iterations. That has ended if none were in the last, and
+    it will end if nothing more was mapped in the last two.
+    """
+    values, mapped = evidence.process, evidence.mapped
+    if not 2 <= len(values) <= FEWEST_FOR_HOLDERS:
+        return _level(values)
+    at_rest = values[-1] - values[-2] < PROCESS_FLOOR_BYTES
+    within_maps = len(mapped) > 2 and mapped[-1] - mapped[-3] < MAPPED_FLOOR_BYTES
+    return math.inf if at_rest or within_maps else _level(values)
 
 
 def _line_level(series: Trends, evidence: Evidence) -> float:

@@ -41,6 +41,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     traced_current_bytes: int
     rss_bytes: int | None
     uss_bytes: int | None
+    dirty_bytes: int | None = None
     native_heap_bytes: int | None
     mapped_bytes: int | None = None
     idle_bytes: int | None = None

@@ -104,23 +104,29 @@ class ProcessReader:
         info = self._mallinfo2()
         return int(info.fordblks) - int(info.keepcost)
 
-    def rss_and_uss_bytes(self) -> tuple[int | None, int | None]:
-        """Resident memory, and the part of it that is this process' alone."""
+    def resident_bytes(self) -> tuple[int | None, int | None, int | None]:
+        """Resident memory; the part of it that is this process' alone; and what of that was written to, with what of it is
+        swapped out: pages of a library's code come in as they are used, and the system drops them when it likes.
+        """
         if not self._rollup:
-            return None, None
+            return None, None, None
         descriptor = os.open(self._rollup, os.O_RDONLY | os.O_CLOEXEC)
         try:
             text = os.read(descriptor, 8192)
         finally:
             os.close(descriptor)
-        rss = uss = 0
+        rss = clean = dirty = swapped = 0
         for line in text.splitlines():
             name, _, value = line.partition(b":")
             if name == b"Rss":
                 rss = int(value.split()[0]) * 1024
-            elif name in (b"Private_Clean", b"Private_Dirty", b"Private_Hugetlb"):
-                uss += int(value.split()[0]) * 1024
-        return rss, uss
+            elif name == b"Private_Clean":
+                clean = int(value.split()[0]) * 1024
+            elif name in (b"Private_Dirty", b"Private_Hugetlb"):
+                dirty += int(value.split()[0]) * 1024
+            elif name == b"Swap":
+                swapped = int(value.split()[0]) * 1024
+        return rss, clean + dirty, dirty + swapped
 
 
 def waits() -> int | None:

@@ -48,7 +48,7 @@ class Reader:
     def prime(self) -> None:
         """What a reading allocates once and keeps, before tracing starts."""
         self._process.c_heap_bytes()
-        self._process.rss_and_uss_bytes()
+        self._process.resident_bytes()
         self._process.mapped_bytes()
         self._process.idle_bytes()
         self._lengths = read_lengths()
@@ -85,7 +85,7 @@ class Reader:
                 if not gc.collect():
                     break
             c_heap = self._process.c_heap_bytes()
-            rss, uss = self._process.rss_and_uss_bytes()
+            rss, uss, dirty = self._process.resident_bytes()
             mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
             current = tracemalloc.get_traced_memory()[0]
             heap = read_heap(self._is_own)
@@ -106,6 +106,7 @@ class Reader:
             "traced_current_bytes": current,
             "rss_bytes": rss,
             "uss_bytes": uss,
+            "dirty_bytes": dirty,
             "mapped_bytes": mapped,
             "idle_bytes": idle,
             "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,

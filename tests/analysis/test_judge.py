@@ -172,6 +172,15 @@ def test_a_short_run_waits_for_a_process_that_still_rises(last: int, state: str)
     assert judge(evidence(5, warmup=0, process=(20_000_000, *process))).state == state
 
 
+@pytest.mark.parametrize(("mapped", "state"), [(0, "stable"), (1_048_576, "inconclusive")])
+def test_a_short_run_may_use_what_it_has_mapped(mapped: int, state: str) -> None:
+    """Pages that are still used for the first time end where the maps do; if those grew too, nobody knows."""
+    process = levels(9_800_000, 800_000, 2_500_000, 700_000, start=20_000_000)
+    maps = levels(2_000_000, 5_000_000, 1_000_000, 0, mapped, start=30_000_000)
+    run = evidence(5, warmup=0, process=(20_000_000, *process), mapped=maps)
+    assert judge(run).state == state
+
+
 def idle_work(**changes: object) -> tuple[Work, ...]:
     """Iterations that did nothing, but for ``changes``."""
     nothing = Work(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)

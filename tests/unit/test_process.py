@@ -19,29 +19,39 @@ LINUX = sys.platform.startswith("linux")
 
 
 _TOUCHED = """
-import os, sys
+import mmap, os, sys
 sys.path.insert(0, sys.argv[1])
 from otel_memeval.worker.process import ProcessReader
 reader = ProcessReader()
-rss, uss = reader.rss_and_uss_bytes()
+first = reader.resident_bytes()
 kept = bytearray(os.urandom(1)) * (32 << 20)
-more_rss, more_uss = reader.rss_and_uss_bytes()
-print(rss, uss, more_rss - rss, more_uss - uss)
+second = reader.resident_bytes()
+with open(sys.argv[2], "wb") as file:
+    file.write(kept)
+    file.flush()
+    os.fsync(file.fileno())
+with open(sys.argv[2], "rb") as file:
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+before = reader.resident_bytes()
+read = sum(mapped[place] for place in range(0, len(mapped), 4096))
+after = reader.resident_bytes()
+print(*first, *(now - then for now, then in zip(second, first)), *(now - then for now, then in zip(after, before)))
 """
 
 
-def test_resident_and_unique_memory_are_read_on_linux() -> None:
-    """Both are positive, unique no more than resident, and touched memory shows in both; elsewhere both are absent."""
+def test_resident_unique_and_written_memory_are_read_on_linux(tmp_path: Path) -> None:
+    """Memory that is written shows in all three, a file that is only read in the first two; elsewhere all are absent."""
     if not LINUX:
-        assert ProcessReader().rss_and_uss_bytes() == (None, None)
+        assert ProcessReader().resident_bytes() == (None, None, None)
         return
     # In a process of its own: this one may have as much that was freed and is still resident.
-    root = str(Path(process.__file__).parents[2])
-    done = subprocess.run([sys.executable, "-c", _TOUCHED, root], check=True, capture_output=True, text=True, timeout=60)
-    rss, uss, more_rss, more_uss = map(int, done.stdout.split())
-    assert 0 < uss <= rss
-    assert 0.9 * (32 << 20) < more_rss < 1.2 * (32 << 20)
-    assert 0.9 * (32 << 20) < more_uss < 1.2 * (32 << 20)
+    command = [sys.executable, "-c", _TOUCHED, str(Path(process.__file__).parents[2]), str(tmp_path / "file")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    rss, uss, dirty, *more = map(int, done.stdout.split())
+    assert 0 < dirty <= uss <= rss
+    whole = 32 << 20
+    assert [0.9 * whole < one < 1.2 * whole for one in more] == [True, True, True, True, True, False]
+    assert abs(more[-1]) < whole / 10
 
 
 @pytest.mark.parametrize(("size", "count"), [(1000, 5000), (100_000, 100), (1 << 20, 10)])
@@ -139,7 +149,7 @@ def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
             "process memory (needs Linux' smaps_rollup; this is darwin)",
         ]
     assert reader.c_heap_bytes() is None
-    assert reader.rss_and_uss_bytes() == (None, None)
+    assert reader.resident_bytes() == (None, None, None)
 
 
 def test_waiting_and_working_are_told_apart() -> None:

@@ -13,7 +13,7 @@ from otel_memeval.exporters.otlp.answer import Answer, of_status, retry_after_se
 from otel_memeval.exporters.otlp.messages import rejected
 from otel_memeval.exporters.otlp.settings import Destination
 from otel_memeval.exporters.otlp.signals import Signal
-from otel_memeval.exporters.otlp.transport import USER_AGENT
+from otel_memeval.version import USER_AGENT
 
 _LARGEST_ANSWER_BYTES = 65_536
 

@@ -10,9 +10,6 @@ from google.protobuf.message import Message
 from otel_memeval.exporters.otlp.answer import Answer
 from otel_memeval.exporters.otlp.settings import Destination
 from otel_memeval.exporters.otlp.signals import Signal
-from otel_memeval.version import __version__
-
-USER_AGENT = f"otel-memeval/{__version__}"
 
 
 class Transport(Protocol):
