@@ -220,7 +220,7 @@ def measure_in_process(target_text: str, options: Options, observer: Observer, s
     source, name = split_target(target_text)
     sys.path.insert(0, settings.folder)  # as in the worker
     run = _InProcess(options)
-    spans = ScenarioSpans(options, settings, observer.scenario_spans)
+    spans = ScenarioSpans(options, settings, observer)
     if spans.wanted:
         run.trace(spans)
     run.load(source, name)

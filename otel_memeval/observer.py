@@ -14,6 +14,9 @@ from otel_memeval.spans import Json
 class Observer(Protocol):
     """Who wants to know while a run goes on."""
 
+    def samples(self, trace_id: str) -> bool | None:
+        """Whether the trace (hexadecimal) of a run that is about to begin will be kept; None: not for me to say."""
+
     def described(self, description: str, plan: Plan) -> None:
         """The scenario is set up, and says what it runs against."""
 
@@ -45,6 +48,9 @@ class Observer(Protocol):
 class Silent:
     """An observer that wants to know nothing."""
 
+    def samples(self, trace_id: str) -> bool | None:
+        """Nothing."""
+
     def described(self, description: str, plan: Plan) -> None:
         """Nothing."""
 
@@ -75,6 +81,11 @@ class Several:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
+
+    def samples(self, trace_id: str) -> bool | None:
+        """The first who says."""
+        said = (one.samples(trace_id) for one in self._observers)
+        return next((answer for answer in said if answer is not None), None)
 
     def described(self, description: str, plan: Plan) -> None:
         """To each."""

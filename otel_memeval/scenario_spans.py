@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from otel_memeval import wire
 from otel_memeval.config import Settings
 from otel_memeval.genai import Sums
 from otel_memeval.identity import trace_id
+from otel_memeval.observer import Observer
 from otel_memeval.plan import Options
 from otel_memeval.records import GenAi
 from otel_memeval.spans import Json, Masker, as_json
@@ -17,22 +16,28 @@ MOST_AT_ONCE = 512
 
 
 class ScenarioSpans:
-    """Takes what the worker tells of spans; ``hand_on`` gets them in the order in which they ended."""
+    """Takes what the worker tells of spans; ``observer`` gets them in the order in which they ended."""
 
-    def __init__(self, options: Options, settings: Settings, hand_on: Callable[[list[Json]], None]) -> None:
+    def __init__(self, options: Options, settings: Settings, observer: Observer) -> None:
         self.wanted = options.trace_scenario and not settings.sdk_disabled
         """Whether the scenario's spans are to be taken at all."""
         self._settings = settings
         self._masker = Masker(settings.secrets)
-        self._hand_on = hand_on
+        self._observer = observer
         self._waiting: list[Json] = []
         self._sums = Sums()
 
     def command(self, run_id: str) -> str:
-        """What a worker has to know of a run to take the scenario's spans; the first thing that it is told."""
+        """What a worker has to know of a run to take the scenario's spans; the first thing that it is told.
+
+        Whether the trace is kept goes along with every request that the scenario makes, for those who answer to do likewise.
+        """
         parent = self._settings.parent
-        sampled = parent is None or parent.sampled
-        return wire.trace_command(run_id, trace_id(run_id, parent), sampled=sampled, contents=self._settings.contents)
+        trace = trace_id(run_id, parent)
+        sampled = self._observer.samples(trace)
+        if sampled is None:
+            sampled = parent is None or parent.sampled
+        return wire.trace_command(run_id, trace, sampled=sampled, contents=self._settings.contents)
 
     def heard(self, message: wire.AnyMessage) -> bool:
         """Take a message, if it is about spans."""
@@ -56,5 +61,5 @@ class ScenarioSpans:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._hand_on(self._waiting)
+            self._observer.scenario_spans(self._waiting)
             self._waiting = []

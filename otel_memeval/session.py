@@ -57,7 +57,7 @@ class Session:
         self._secrets = settings.secrets
         self._folder = settings.folder
         self._collector = Collector(settings.secrets)
-        self._spans = ScenarioSpans(options, settings, observer.scenario_spans)
+        self._spans = ScenarioSpans(options, settings, observer)
         self._started_at = datetime.now(timezone.utc)
         self._start = time.monotonic()
         self._failure: Failure | None = None

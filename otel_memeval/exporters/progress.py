@@ -31,6 +31,9 @@ class TerminalObserver:
         self._progress: Progress | None = None
         self._task = TaskID(0)
 
+    def samples(self, trace_id: str) -> bool | None:
+        """Nothing: a terminal keeps no traces."""
+
     def described(self, description: str, plan: Plan) -> None:
         """First of all, what is measured against what; then the bar."""
         self._debug = self._debug or plan.debug

@@ -32,15 +32,21 @@ def test_spans_of_set_up_iterations_and_tear_down(tmp_path: Path) -> None:
     assert {one.gen_ai and one.gen_ai.spans for one in traced.result.iterations} == {2}
 
 
-@pytest.mark.parametrize("sampled", [True, False])
-def test_the_current_span_is_the_iterations(tmp_path: Path, sampled: bool) -> None:
-    """What the scenario hands on to other services is the iteration's id, in the parent's trace, and its decision."""
+@pytest.mark.parametrize(
+    ("by_parent", "by_sampler", "sampled"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
+)
+def test_the_current_span_is_the_iterations(tmp_path: Path, by_parent: bool, by_sampler: bool | None, sampled: bool) -> None:
+    """What the scenario hands on to other services is the iteration's id, in the parent's trace, and the decision: the
+    sampler's, where there is an exporter, else the parent's.
+    """
     traced = trace(
         tmp_path,
         BEGIN + "async def run():\n    context = trace.get_current_span().get_span_context()\n"
         "    assert context.is_valid and context.is_remote\n"
         "    TRACER.start_span(f'{context.trace_id:032x} {context.span_id:016x} {int(context.trace_flags)}').end()\n",
-        parent=Parent(trace_id="c" * 32, span_id="d" * 16, sampled=sampled),
+        parent=Parent(trace_id="c" * 32, span_id="d" * 16, sampled=by_parent),
+        sampled=by_sampler,
     )
     run_id = traced.result.run.id
     expected = [f"{'c' * 32} {iteration_span_id(run_id, 'measured', index)} {int(sampled)}" for index in (1, 2)]

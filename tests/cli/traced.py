@@ -21,8 +21,14 @@ from otel_memeval.wire import Contents
 class Watching(Silent):
     """Keeps the spans that it is told, in groups as they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, sampled: bool | None = None) -> None:
+        self._sampled = sampled
         self.groups: list[list[Span]] = []
+
+    def samples(self, trace_id: str) -> bool | None:
+        """As was said when it was made."""
+        assert len(bytes.fromhex(trace_id)) == 16
+        return self._sampled
 
     def scenario_spans(self, spans: Sequence[Json]) -> None:
         """Keep them."""
@@ -63,15 +69,16 @@ def trace(
     secrets: tuple[str, ...] = (),
     environment: dict[str, str] | None = None,
     keep_going: bool = False,
+    sampled: bool | None = None,
 ) -> Traced:
-    """Measure ``source`` in a worker, without warm-ups, and take its spans."""
+    """Measure ``source`` in a worker, without warm-ups, and take its spans. ``sampled``: what an exporter decides."""
     path = folder / "traced.py"
     path.write_text(source, encoding="utf-8")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON"))}
     all_of_it = {**inherited, **(environment or {})}
     settings = Settings(environment=all_of_it, folder=str(folder), parent=parent, contents=contents, secrets=secrets)
     options = Options(iterations=iterations, warmup=0, trace_scenario=True, timeout_seconds=60, keep_going=keep_going)
-    watching = Watching()
+    watching = Watching(sampled)
     results: list[Result] = []
     measure(str(path), options, lambda _: watching, settings, results.append)
     return Traced(results[0], watching)

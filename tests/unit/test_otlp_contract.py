@@ -12,7 +12,7 @@ from otel_memeval import telemetry
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import Events
 from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
-from otel_memeval.identity import Parent, iteration_span_id, run_span_id
+from otel_memeval.identity import Parent, iteration_span_id, run_span_id, trace_id
 from otel_memeval.places import Growing
 from otel_memeval.records import STATES, Failure, GenAi, Iteration, Result
 from tests.unit.otlp_console import RUN, Exported, ours, plain
@@ -144,6 +144,19 @@ def test_the_sampler_decides_for_the_whole_run(ratio: float, spans: int, make_re
     metrics = {one["name"]: one for one in exported.items("metrics")}
     exemplars = metrics["memeval_iteration_duration_seconds"]["histogram"]["dataPoints"][0]["exemplars"]
     assert bool(exemplars) == bool(spans)
+
+
+@pytest.mark.parametrize("parent", [None, True, False])
+@pytest.mark.parametrize("sampler", ["always_on", "always_off", "traceidratio", "parentbased_traceidratio"])
+def test_what_the_sampler_will_decide_is_known_before(sampler: str, parent: bool | None, make_result: MakeResult) -> None:
+    """The scenario is told before its run begins what then happens: its spans are kept or not."""
+    for argument in (0.3, 0.7):
+        above = None if parent is None else Parent(trace_id="7" * 32, span_id="2" * 16, sampled=parent)
+        settings = Settings(environment={}, folder=".", parent=above)
+        exported = Exported(own=OtlpSettings(sampler=sampler, sampler_argument=argument), settings=settings)
+        told = exported.exporter.samples(trace_id(RUN, above))
+        exported.tell(ours(make_result()))
+        assert bool(exported.items("traces")) is told
 
 
 def test_metrics_have_the_contracts_names(make_iteration: MakeIteration, make_result: MakeResult) -> None:

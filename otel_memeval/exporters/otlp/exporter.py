@@ -23,7 +23,7 @@ from otel_memeval.exporters.otlp.resource import resource_values, steady
 from otel_memeval.exporters.otlp.scenario import Sieve
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.signals import Signal
-from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent
+from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
 from otel_memeval.exporters.otlp.values import Json, attributes
 from otel_memeval.identity import iteration_span_id, run_span_id, trace_id
 from otel_memeval.places import Functions, Growing
@@ -104,6 +104,10 @@ class OtlpExporter:
         self._run: _Run | None = None
         self._early: list[Mapping[str, object]] = []
         """The scenario's spans from before its set-up was over."""
+
+    def samples(self, trace_id: str) -> bool:
+        """As the sampler will decide when the run's span begins."""
+        return samples(self._otlp, trace_id, self._settings.parent)
 
     def described(self, description: str, plan: Plan) -> None:  # noqa: ARG002 - as an Observer
         """Takes the eval's name."""

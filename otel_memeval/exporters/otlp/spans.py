@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     ALWAYS_ON,
+    Decision,
     ParentBased,
     Sampler,
     TraceIdRatioBased,
@@ -167,6 +168,12 @@ def _fit(values: Values) -> dict[str, str | int | float | list[str]]:
         elif isinstance(value, list):
             fitting[key] = [text(str(one)) for one in value]
     return fitting
+
+
+def samples(settings: OtlpSettings, trace_id: str, parent: Parent | None) -> bool:
+    """Whether the sampler keeps the trace of a run: none of those there are looks at names or attributes."""
+    decided = _sampler(settings).should_sample(remote_parent(parent, ""), int(trace_id, 16), "")
+    return decided.decision is Decision.RECORD_AND_SAMPLE
 
 
 def _sampler(settings: OtlpSettings) -> Sampler:
