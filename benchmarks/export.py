@@ -147,7 +147,10 @@ def report(folder: Path, iterations: int, protocol: str, *, worker: bool) -> Non
         receiver.stop()
     run_id = str(told["run"])
     expected = {run_span_id(run_id), *(iteration_span_id(run_id, "measured", one) for one in range(1, iterations + 1))}
-    print(f"{iterations} iterations, {protocol}; the receiver was killed after {killed_at} spans, and away for 2 s:\n")
+    whose = " of a worker" if worker else ""
+    print(
+        f"{iterations} iterations{whose}, {protocol}; the receiver was killed after {killed_at} spans, and away for 2 s:\n"
+    )
     print(f"- spans given exactly once: {sum(given[one] == 1 for one in expected)} of {len(expected)}")
     print(f"- missing: {sum(not given[one] for one in expected)}; twice: {sum(given[one] > 1 for one in expected)}")
     print(
