@@ -109,6 +109,11 @@ class Collector:
         self.iterations.append(record)
         return record
 
+    def has(self, done: wire.IterationDone) -> bool:
+        """Whether this is the last iteration that was told."""
+        latest = self.iterations[-1:]
+        return any((one.phase, one.index) == (done.phase, done.index) for one in latest)
+
     def unread(self, phase: str, index: int, started_at: str, duration_seconds: float, error: Failure) -> Iteration:
         """An iteration after which there was nothing to read: the worker is gone, or was no longer tracing."""
         record = Iteration(

@@ -28,7 +28,7 @@ from otel_memeval.plan import Options, Plan, plan
 from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import redact
 from otel_memeval.scenario_spans import ScenarioSpans
-from otel_memeval.supervisor import Ended, WorkerProcess, WorkerSettings
+from otel_memeval.supervisor import Ended, WorkerProcess, WorkerSettings, whole
 from otel_memeval.targets import split_target
 from otel_memeval.unusable import unusable
 
@@ -176,7 +176,8 @@ class Session:
                 raise
             if isinstance(message, wire.IterationDone):
                 failed = failed or message.failure is not None
-                self._iterated(self._collector.iteration(message, self._spans.ended()), measured)
+                with whole():
+                    self._iterated(self._collector.iteration(message, self._spans.ended()), measured)
             elif isinstance(message, wire.Untraced):
                 untraced = True
                 error = Failure(
@@ -194,10 +195,12 @@ class Session:
     def _take(self, worker: WorkerProcess) -> None:
         """Iterations that were done and told, and not heard before the interruption."""
         with contextlib.suppress(WorkerError):
-            for message in worker.said_already():
-                if self._spans.heard(message):
+            for place, message in enumerate(worker.said_already()):
+                if place and self._spans.heard(message):  # a span at the first place has been heard
                     continue
-                if isinstance(message, wire.IterationDone) and self._collector.baseline is not None:
+                if self._collector.baseline is None or not isinstance(message, wire.IterationDone):
+                    continue
+                if not self._collector.has(message):
                     self._collector.iteration(message, self._spans.ended())
 
     def _iterated(self, iteration: Iteration, measured: int) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run is being ended: noted, and not let through before nothing is left."""
+"""Ctrl-C and SIGTERM while something is done that must not be left half done: noted, and let through afterwards."""
 
 from __future__ import annotations
 
@@ -23,3 +23,15 @@ def deferred() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def whole() -> Iterator[None]:
+    """The block is done whole: who interrupts it does so at its end."""
+    noted: list[int] = []
+    try:
+        with deferred() as noted:
+            yield
+    finally:
+        for number in noted[:1]:
+            signal.raise_signal(number)

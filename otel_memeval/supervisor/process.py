@@ -18,7 +18,7 @@ from otel_memeval.errors import UsageError
 from otel_memeval.redact import redact
 from otel_memeval.supervisor.descendants import Guardian, adopting_orphans, end_left_behind
 from otel_memeval.supervisor.environment import worker_environment
-from otel_memeval.supervisor.interruptions import deferred
+from otel_memeval.supervisor.interruptions import deferred, whole
 from otel_memeval.supervisor.output import Output
 from otel_memeval.supervisor.waiting import readable
 
@@ -59,6 +59,7 @@ class WorkerProcess:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._pending = b""
+        self._latest = b""
         self._closing = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes]
         self._commands = -1
@@ -173,44 +174,48 @@ class WorkerProcess:
         """The next message. Raises ``Ended`` when none comes in time, or the process ends before it comes."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while (line := self._line()) is None:
-            block = self._read_block(deadline, timeout_seconds)
-            if not block:
+            if not self._read_block(deadline, timeout_seconds):
                 raise self._how_it_ended()
-            self._pending += block
         message = wire.decode(line)
         self._said_its_last = isinstance(message, (wire.Finished, wire.Unusable))
         return message
 
     def said_already(self) -> Iterator[wire.AnyMessage]:
-        """The messages that have come and were not heard yet, without waiting for more."""
+        """The messages that have come and were not heard yet, without waiting for more. The first is the latest that was
+        received: who was interrupted then may not have heard it.
+        """
+        if self._latest:
+            yield wire.decode(self._latest)
         while True:
             while (line := self._line()) is not None:
                 yield wire.decode(line)
-            block = self._what_is_there()
-            if not block:
+            if not self._take_what_is_there():
                 return
-            self._pending += block
 
     def _line(self) -> bytes | None:
         line, newline, rest = self._pending.partition(b"\n")
         if not newline:
             return None
+        self._latest = line
         self._pending = rest
         return line
 
-    def _read_block(self, deadline: float | None, timeout_seconds: float | None) -> bytes:
-        """What is there, waiting for it; empty when the worker has ended, even if a child of it holds the pipe open."""
+    def _read_block(self, deadline: float | None, timeout_seconds: float | None) -> bool:
+        """Take what is there, waiting for it; False when the worker has ended, even if a child of it holds the pipe open."""
         while True:
             left = 0.25 if deadline is None else min(0.25, deadline - time.monotonic())
             if left <= 0:
                 raise self._timed_out(timeout_seconds or 0)
-            if readable(self._messages, left):
-                return os.read(self._messages, 1 << 20)
-            if self._exit_status() is not None:
-                return self._what_is_there()
+            if readable(self._messages, left) or self._exit_status() is not None:
+                return self._take_what_is_there()
 
-    def _what_is_there(self) -> bytes:
-        return os.read(self._messages, 1 << 20) if readable(self._messages, 0) else b""
+    def _take_what_is_there(self) -> bool:
+        if not readable(self._messages, 0):
+            return False
+        with whole():  # what was read is in nobody's hands until it is kept
+            block = os.read(self._messages, 1 << 20)
+            self._pending += block
+        return bool(block)
 
     def _timed_out(self, timeout_seconds: float) -> Ended:
         """Have the worker say where it hangs (on its stderr), then end it."""

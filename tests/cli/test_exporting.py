@@ -143,6 +143,7 @@ def test_an_interrupted_run_is_in_the_trace(tool: Tool, collector: Collector, tm
     started.process.send_signal(signal.SIGINT)
     done = started.finish()
     assert done.status == 130
+    assert [one.index for one in done.result.iterations] == [1, 2]
     seen = {span.span_id: span for span in collector.seen(3)}
     run = seen[run_span_id(done.result.run.id)]
     assert "error.type: Str(Interrupted)" in run.text

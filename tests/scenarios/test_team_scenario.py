@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import inspect
-import itertools
+import json
 import socket
 import subprocess
 import sys
-import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -21,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from otel_memeval import PerformanceEval
 from scenarios import leaky_team, team
 from scenarios.services.errors import ServiceError
+from tests.scenarios.team_memory import buggy_line, iterate
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "s3cr3t"
@@ -33,30 +32,6 @@ def named_services(monkeypatch: pytest.MonkeyPatch, model_url: str, dsn: str) ->
     monkeypatch.setenv("OPENAI_BASE_URL", model_url)
     monkeypatch.setenv("DATABASE_URL", make_conninfo(dsn, password=SECRET))
     return dsn
-
-
-def measured(function: Callable[[], Awaitable[None]], between: Callable[[], None], iterations: int) -> None:
-    """Set up, call, and tear down in one event loop; ``between`` is called after every iteration."""
-
-    async def main() -> None:
-        await team.setup()
-        try:
-            for _ in range(iterations):
-                await function()
-                await asyncio.sleep(0)
-                between()
-        finally:
-            await team.teardown()
-
-    asyncio.run(main())
-
-
-def settle() -> None:
-    """Collect what is free. The interpreter's cache of attribute lookups keeps up to 4096 strings, so empty it too."""
-    clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
-    clear_caches()
-    while gc.collect():
-        pass
 
 
 def test_the_evals() -> None:
@@ -130,9 +105,9 @@ def test_named_services_are_used_and_left_clean(
         rows.append(count())
         descriptions.add(team.describe())
 
-    measured(team.run_team, lambda: None, 1)
+    iterate(team.run_team, lambda: None, 1)
     empty = count()
-    measured(team.run_team, between, 2)
+    iterate(team.run_team, between, 2)
     assert [[now - then for now, then in zip(row, empty, strict=True)] for row in rows] == [[2, 2, 1], [2, 4, 1]]
     assert count() == empty
     assert model_requests(model_url)["all"] - before == 3 * 8
@@ -150,7 +125,7 @@ def test_model_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """MEMEVAL_MODEL is the model that is asked and shown."""
     monkeypatch.setenv("MEMEVAL_MODEL", "gpt-other")
     described: list[str] = []
-    measured(team.run_team, lambda: described.append(team.describe()), 1)
+    iterate(team.run_team, lambda: described.append(team.describe()), 1)
     assert described[0].startswith("model gpt-other (")
 
 
@@ -162,8 +137,8 @@ def test_the_same_cities_in_every_run() -> None:
     async def draw() -> None:
         runs.append([team.random_city() for _ in range(20)])
 
-    measured(draw, lambda: None, 1)
-    measured(draw, lambda: None, 1)
+    iterate(draw, lambda: None, 1)
+    iterate(draw, lambda: None, 1)
     assert runs[0] == runs[1]
     assert len(set(runs[0])) > 5
 
@@ -204,56 +179,31 @@ def test_wrong_model_address_is_one_line(monkeypatch: pytest.MonkeyPatch, addres
     assert SECRET not in str(raised.value)
 
 
+def memory_of(what: str) -> Any:
+    """What ``team_memory`` has read of the team in a process of its own."""
+    command = [sys.executable, "-m", "tests.scenarios.team_memory", what]
+    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
 @pytest.mark.usefixtures("named_services")
 def test_retained_memory_is_flat() -> None:
-    """After ten iterations, thirty more of the same session keep less than 4 KiB, and not one object each."""
-    numbers = itertools.count(1)
-    retained: dict[int, int] = {}
-    objects: dict[int, int] = {}
-
-    def read() -> None:
-        # Settling takes as long as an iteration, so only where it counts.
-        if (number := next(numbers)) in (10, 40):
-            settle()
-            retained[number] = tracemalloc.get_traced_memory()[0]
-            objects[number] = len(gc.get_objects())
-
-    tracemalloc.start()
-    try:
-        measured(team.run_team, read, 40)
-    finally:
-        tracemalloc.stop()
-    assert objects[40] - objects[10] < 30
+    """After ten iterations, twenty more of the same session keep less than 4 KiB, and not one object each."""
+    more = memory_of("flat")
+    assert more["objects"] < 20
     # Python 3.10 keeps the last frame of every function, where the garbage collector does not count it.
     allowed = 4096 if sys.version_info >= (3, 11) else 128 * 1024
-    assert abs(retained[40] - retained[10]) < allowed
+    assert abs(more["bytes"]) < allowed
 
 
 @pytest.mark.usefixtures("named_services")
 def test_leaky_team_leaks_on_its_line() -> None:
     """Every iteration keeps 64 KiB more, and the line that grows most by far is the one with the bug."""
-    snapshots: list[tracemalloc.Snapshot] = []
-
-    def read() -> None:
-        settle()
-        snapshots.append(tracemalloc.take_snapshot())
-
-    leaky_team.SESSIONS.clear()
-    tracemalloc.start()
-    try:
-        measured(leaky_team.run_team, read, 4)
-        assert len(leaky_team.SESSIONS) == 4
-    finally:
-        tracemalloc.stop()
-        leaky_team.SESSIONS.clear()
-    lines, first_line = inspect.getsourcelines(leaky_team.run_team)
-    bug = first_line + next(index for index, line in enumerate(lines) if "SESSIONS[" in line)
-    for before, after in itertools.pairwise(snapshots[1:]):
-        here = [stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__]
-        worst, second = sorted(here, key=lambda stat: stat.size_diff, reverse=True)[:2]
-        assert (worst.traceback[0].filename, worst.traceback[0].lineno) == (leaky_team.__file__, bug)
-        assert 64 * 1024 <= worst.size_diff <= 65 * 1024
-        assert second.size_diff < worst.size_diff / 4  # a buffer of a socket may be in use
+    grown = memory_of("leaky")
+    assert len(grown) == 2
+    for (*line, worst), (_, _, second) in grown:
+        assert tuple(line) == buggy_line()
+        assert 64 * 1024 <= worst <= 65 * 1024
+        assert second < worst / 4  # a buffer of a socket may be in use
 
 
 def test_import_starts_nothing() -> None:

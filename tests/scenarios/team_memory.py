@@ -1,0 +1,88 @@
+"""What the team keeps, read in a process of its own: ``python -m tests.scenarios.team_memory flat|leaky`` prints JSON.
+
+In the tests' own process other tests' servers and threads come and go with their memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import itertools
+import json
+import sys
+import tracemalloc
+from collections.abc import Awaitable, Callable
+
+from scenarios import leaky_team, team
+
+FIRST, LAST = 10, 30
+"""Iterations after which what is retained is read."""
+
+
+def iterate(function: Callable[[], Awaitable[None]], between: Callable[[], None], iterations: int) -> None:
+    """Set up, call, and tear down in one event loop; ``between`` is called after every iteration."""
+
+    async def main() -> None:
+        await team.setup()
+        try:
+            for _ in range(iterations):
+                await function()
+                await asyncio.sleep(0)
+                between()
+        finally:
+            await team.teardown()
+
+    asyncio.run(main())
+
+
+def settle() -> None:
+    """Collect what is free. The interpreter's cache of attribute lookups keeps up to 4096 strings, so empty it too."""
+    clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+    clear_caches()
+    while gc.collect():
+        pass
+
+
+def flat() -> dict[str, int]:
+    """By how many bytes and objects the team has more after the last iteration than after the first."""
+    numbers = itertools.count(1)
+    read: dict[int, tuple[int, int]] = {}
+
+    def between() -> None:
+        # Settling takes as long as an iteration, so only where it counts.
+        if (number := next(numbers)) in (FIRST, LAST):
+            settle()
+            read[number] = (tracemalloc.get_traced_memory()[0], len(gc.get_objects()))
+
+    iterate(team.run_team, between, LAST)
+    return {"bytes": read[LAST][0] - read[FIRST][0], "objects": read[LAST][1] - read[FIRST][1]}
+
+
+def leaky() -> list[list[tuple[str, int, int]]]:
+    """The two lines that grew most with each iteration but the first: file, line, bytes."""
+    snapshots: list[tracemalloc.Snapshot] = []
+
+    def between() -> None:
+        settle()
+        snapshots.append(tracemalloc.take_snapshot())
+
+    iterate(leaky_team.run_team, between, 4)
+    assert len(leaky_team.SESSIONS) == 4
+    grown = []
+    for before, after in itertools.pairwise(snapshots[1:]):
+        here = [stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__]
+        worst = sorted(here, key=lambda stat: stat.size_diff, reverse=True)[:2]
+        grown.append([(stat.traceback[0].filename, stat.traceback[0].lineno, stat.size_diff) for stat in worst])
+    return grown
+
+
+def buggy_line() -> tuple[str, int]:
+    """File and line of the leaky team's bug."""
+    lines, first = inspect.getsourcelines(leaky_team.run_team)
+    return leaky_team.__file__, first + next(index for index, line in enumerate(lines) if "SESSIONS[" in line)
+
+
+if __name__ == "__main__":
+    tracemalloc.start()
+    sys.stdout.write(json.dumps(flat() if sys.argv[1] == "flat" else leaky()))
