@@ -46,8 +46,7 @@ class Looks:
         timeout = self._options.timeout_seconds
         if self._options.deeper_look:
             durations = [one.duration_seconds for one in self._collector.iterations if one.phase == "measured"]
-            state = judge(evidence).state
-            if not self.widening.look(worker, state, evidence, durations, self._observer, timeout):
+            if not self.widening.look(worker, judge(evidence).state, evidence, durations, self._observer, timeout):
                 return False
             evidence = evidence_now()
         judgement = judge(evidence)

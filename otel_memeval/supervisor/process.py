@@ -74,13 +74,11 @@ class WorkerProcess:
     def __enter__(self) -> WorkerProcess:
         self._closing.enter_context(adopting_orphans())
         try:
-            with deferred() as interruptions:  # between a process' start and the moment it is known here it would be left
+            with whole():  # between a process' start and the moment it is known here it would be left
                 guardian = Guardian(self._settings.run_id)
                 self._closing.callback(guardian.dismiss)
                 self._start()
                 guardian.watch(self._process.pid)
-            if interruptions:
-                raise KeyboardInterrupt  # noqa: TRY301 - what was started is ended below, as for any other
             hello = self.receive(_START_TIMEOUT_SECONDS)
         except Ended as ended:
             self.close()

@@ -239,6 +239,16 @@ def tool(tmp_path: Path, schema: dict[str, Any]) -> Iterator[Tool]:
         made.close()
 
 
+def twenty_times(source: str, *options: str, hangs: bool = False) -> Callable[[Tool], Done]:
+    """A scenario, measured 20 times after 3 warm-ups; ``hangs``: one of its calls does, which is found out soon."""
+
+    def run(tool: Tool) -> Done:
+        counts = ("--iterations", "20", "--warmup", "3", "--timeout", "5" if hangs else "30")
+        return tool.measure(source, *counts, *options, traceback=hangs)
+
+    return run
+
+
 class Together:
     """Independent runs, two at a time: each has a folder of its own, and its result is asked for by name."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from otel_memeval.records import Result
-from tests.cli.conftest import Done, Together, Tool
+from tests.cli.conftest import Done, Together, Tool, twenty_times
 from tests.cli.test_interpreters import PYTHONS, measure_in
 
 HEAD = """
@@ -67,13 +67,13 @@ SCENARIOS = {
 
 def looking(name: str, *options: str) -> Callable[[Tool], Done]:
     """One scenario, measured 20 times after 3 warm-ups."""
+    run = twenty_times(HEAD + SCENARIOS[name], *options, hangs=name == "hangs")
 
-    def run(tool: Tool) -> Done:
+    def with_library(tool: Tool) -> Done:
         tool.write("site-packages/lib.py", LIBRARY)
-        counts = ("--iterations", "20", "--warmup", "3", "--timeout", "5" if name == "hangs" else "30")
-        return tool.measure(HEAD + SCENARIOS[name], *counts, *options, traceback=name == "hangs")
+        return run(tool)
 
-    return run
+    return with_library
 
 
 CASES = {

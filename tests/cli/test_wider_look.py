@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.conftest import Done, Together, Tool
+from tests.cli.conftest import Done, Together, Tool, twenty_times
 
 HEAD = """
 import ctypes, os, random, time, tracemalloc
@@ -38,12 +38,7 @@ SCENARIOS = {
 
 def looking(name: str, *options: str) -> Callable[[Tool], Done]:
     """One scenario, measured 20 times after 3 warm-ups."""
-
-    def run(tool: Tool) -> Done:
-        counts = ("--iterations", "20", "--warmup", "3", "--timeout", "5" if name == "hangs" else "30")
-        return tool.measure(HEAD + SCENARIOS[name], *counts, *options, traceback=name == "hangs")
-
-    return run
+    return twenty_times(HEAD + SCENARIOS[name], *options, hangs=name == "hangs")
 
 
 CASES = {

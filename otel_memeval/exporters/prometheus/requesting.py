@@ -13,7 +13,7 @@ import requests
 
 from otel_memeval.exporters.prometheus.gateway import Gateway
 from otel_memeval.redact import shortened, visible
-from otel_memeval.version import __version__
+from otel_memeval.version import USER_AGENT
 
 JOB = "memeval"
 
@@ -63,7 +63,7 @@ def request(gateway: Gateway, method: str, path: str, body: bytes, timeout_secon
 
 
 def _asked(gateway: Gateway, method: str, path: str, body: bytes, timeout_seconds: float) -> Answer:
-    headers = {"user-agent": f"otel-memeval/{__version__}"}
+    headers = {"user-agent": USER_AGENT}
     if body:
         headers["content-type"] = "text/plain; version=0.0.4; charset=utf-8"
     client = (gateway.certificate, gateway.key) if gateway.key else gateway.certificate
