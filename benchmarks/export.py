@@ -23,8 +23,8 @@ import psutil
 
 from benchmarks.made_up import MadeUpWorker
 from benchmarks.receiver import Receiver
-from otel_memeval.identity import iteration_span_id, run_span_id
-from otel_memeval.observer import Silent
+from otel_memeval.run.observer import Silent
+from otel_memeval.tracing.ids import iteration_span_id, run_span_id
 
 SITES = 3
 SCENARIO = "async def run():\n    pass\n"
@@ -53,10 +53,10 @@ class Memory(Silent):
 
 def child(iterations: int, scenario: str) -> None:
     """One run in this process, as the command line makes it; prints what it took."""
-    from otel_memeval.commands.exporting import Exporting
     from otel_memeval.config import from_process
-    from otel_memeval.plan import Options
-    from otel_memeval.session import Session
+    from otel_memeval.exporters.pipeline import Exporting
+    from otel_memeval.run.plan import Options
+    from otel_memeval.run.session import Session
 
     settings = from_process()
     exporting = Exporting(settings, "span", (), sys.stderr)

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.receiver import free_port
-from otel_memeval.identity import iteration_span_id, run_span_id
 from otel_memeval.records import Iteration, Result, from_json
+from otel_memeval.tracing.ids import iteration_span_id, run_span_id
 
 SCENARIO = "KEPT = []\nasync def run():\n    KEPT.append(bytearray(50_000))\n"
 PARENT = "0af7651916cd43dd8448eb211c80319c"

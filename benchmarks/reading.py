@@ -91,9 +91,9 @@ def _least(function: Callable[[], object], times: int = TIMES) -> float:
 
 def measure(shape: str, blocks: int) -> dict[str, float]:
     """Build the heap here and take the times, in seconds."""
-    from otel_memeval.worker.heap import read_heap
-    from otel_memeval.worker.process import ProcessReader
-    from otel_memeval.worker.reading import Reader
+    from otel_memeval.worker.memory.heap import read_heap
+    from otel_memeval.worker.memory.process_memory import ProcessReader
+    from otel_memeval.worker.memory.reading import Reader
 
     reader = Reader(_nothing, ProcessReader())
     reader.start()

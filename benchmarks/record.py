@@ -24,9 +24,9 @@ from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work
 from otel_memeval.analysis.growth import GrowingHolder
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.config import from_process
-from otel_memeval.observer import Silent
-from otel_memeval.plan import Options
-from otel_memeval.session import Session, Worker
+from otel_memeval.run.observer import Silent
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import Session, Worker
 from otel_memeval.targets import split_target
 
 NOT_TOLD = "?"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from otel_memeval.identity import Parent, parse_traceparent
 from otel_memeval.records import Git
 from otel_memeval.redact import secrets_in
+from otel_memeval.tracing.ids import Parent, parse_traceparent
 from otel_memeval.wire import Contents
 
 _CONTENTS: Mapping[str, Contents] = {"true": "both", "span_only": "spans", "event_only": "events", "span_and_event": "both"}

@@ -81,12 +81,12 @@ class PerformanceEval:
 
         Raises ``TargetError`` for an eval that cannot be measured, ``UsageError`` inside a running event loop.
         """
-        from otel_memeval.in_process import run_in_process
+        from otel_memeval.run.in_process import run_in_process
 
         return run_in_process(self)
 
     async def arun(self) -> Result:
         """Measure in the calling process, in the running event loop; otherwise as ``run()``."""
-        from otel_memeval.in_process import arun_in_process
+        from otel_memeval.run.in_process import arun_in_process
 
         return await arun_in_process(self)

@@ -14,12 +14,12 @@ from pathlib import Path
 from otel_memeval import PerformanceEval
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.records import Channels, Eval, Iteration, Limits, Result, Run, Site, Summary, Verdict
-from otel_memeval.standing.guard import Gate
-from otel_memeval.standing.http import Address, Server
-from otel_memeval.standing.known import View
-from otel_memeval.standing.pages import pages
-from otel_memeval.standing.state_file import StateFile
-from otel_memeval.standing.told import Told
+from otel_memeval.service.eval_status import View
+from otel_memeval.service.http.access import Gate
+from otel_memeval.service.http.server import Address, Server
+from otel_memeval.service.pages import pages
+from otel_memeval.service.state import Told
+from otel_memeval.service.state_file import StateFile
 
 EVALS = 3
 ASKED: tuple[tuple[str, dict[str, str]], ...] = (

@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from otel_memeval.analysis.batched_readings import READINGS, calls_wanted
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, Wide, Work
 from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.analysis.wider import READINGS, calls_wanted
 
 Random = random.Random
 Levels = Iterator[float]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
-from otel_memeval.analysis.outside import native_trend, process_trend
 from otel_memeval.analysis.rises import Gathers
 from otel_memeval.analysis.trend import Nature, Trend, kept, rises_of, trend_of
+from otel_memeval.analysis.untraced import native_trend, process_trend
 from otel_memeval.records import Channels, Growth
 
 SITE_FLOOR_BYTES = 8

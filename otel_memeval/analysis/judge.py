@@ -18,10 +18,10 @@ from otel_memeval.analysis.growth import (
     trends_of_run,
 )
 from otel_memeval.analysis.noise import typical_step
-from otel_memeval.analysis.outside import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_bytes
 from otel_memeval.analysis.rises import LEFT
 from otel_memeval.analysis.tokens import context_reasons
 from otel_memeval.analysis.trend import FEWEST_STEPS
+from otel_memeval.analysis.untraced import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_bytes
 from otel_memeval.records import Channels, Growth, State
 from otel_memeval.units import format_bytes
 

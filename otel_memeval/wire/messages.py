@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from otel_memeval.errors import WorkerError
-from otel_memeval.spans import Scope, Span
+from otel_memeval.tracing.otlp_span import Scope, Span
 
 WIRE_VERSION = 2
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from types import TracebackType
 from typing import cast
 
-from .process import cpu_seconds, waits
+from .memory.process_memory import cpu_seconds, waits
 
 READY_TICKS = 10
 """Passes through the event loop after an iteration: callbacks of callbacks get their turn, timers do not."""

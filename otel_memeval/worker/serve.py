@@ -18,9 +18,9 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 
-from .host import Host
+from .harness import Host
 from .iterate import Fork
-from .reading import Message
+from .memory.reading import Message
 
 _PR_SET_PDEATHSIG = 1
 

@@ -8,8 +8,8 @@ import pytest
 
 from otel_memeval.analysis import chance
 from otel_memeval.analysis.judge import judge
-from otel_memeval.analysis.phrase import phrase
 from otel_memeval.records import Channels, Growth
+from otel_memeval.run.sentence import phrase
 from tests.analysis.test_judge import LINE, evidence, holder, levels
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
 from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.analysis.phrase import phrase
 from otel_memeval.records import Channels, Growth, Holder, Site
+from otel_memeval.run.sentence import phrase
 
 LINE: SiteKey = ("agent.py", 42)
 OTHER: SiteKey = ("agent.py", 50)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from benchmarks.receiver import Receiver
-from otel_memeval.identity import iteration_span_id, run_span_id
+from otel_memeval.tracing.ids import iteration_span_id, run_span_id
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Tool

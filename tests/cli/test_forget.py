@@ -98,7 +98,7 @@ def test_metrics_are_printed(tool: Tool) -> None:
 @pytest.mark.parametrize("command", [[], ["forget"], ["metrics"]])
 def test_help_is_narrow_and_light(command: list[str]) -> None:
     """--help fits 80 columns, and imports neither a HTTP client nor what speaks to Prometheus."""
-    ask = "import sys; from otel_memeval.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    ask = "import sys; from otel_memeval.cli.main import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", ask, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     )

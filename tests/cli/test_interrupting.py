@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from otel_memeval.config import Settings
-from otel_memeval.observer import Silent
-from otel_memeval.places import Growing
-from otel_memeval.plan import Options
 from otel_memeval.records import Iteration, Result
-from otel_memeval.session import measure
+from otel_memeval.run.locations import Growing
+from otel_memeval.run.observer import Silent
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import measure
 
 
 class Interrupting(Silent):

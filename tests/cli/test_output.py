@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_memeval.commands.options import STATES
+from otel_memeval.cli.options import STATES
 from otel_memeval.records import STATES as RECORDED_STATES
 from tests.cli.conftest import ROOT, Done, Together, Tool
 

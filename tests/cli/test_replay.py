@@ -14,11 +14,11 @@ import pytest
 
 from benchmarks.made_up import MadeUpWorker
 from benchmarks.receiver import free_port
-from otel_memeval.commands.exporting import Exporting
 from otel_memeval.config import Settings
-from otel_memeval.observer import Silent
-from otel_memeval.plan import Options
-from otel_memeval.session import Session
+from otel_memeval.exporters.pipeline import Exporting
+from otel_memeval.run.observer import Silent
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import Session
 from tests.cli.receivers import Answer, Receiver
 
 if TYPE_CHECKING:

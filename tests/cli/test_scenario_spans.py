@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_memeval.identity import Parent, iteration_span_id
+from otel_memeval.tracing.ids import Parent, iteration_span_id
 from otel_memeval.wire import Contents
 from tests.cli.traced import trace
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from otel_memeval.config import Settings
-from otel_memeval.identity import Parent, iteration_span_id, run_span_id
-from otel_memeval.observer import Silent
-from otel_memeval.plan import Options
 from otel_memeval.records import Result
-from otel_memeval.session import measure
-from otel_memeval.spans import Json, Span
+from otel_memeval.run.observer import Silent
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import measure
+from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id
+from otel_memeval.tracing.otlp_span import Json, Span
 from otel_memeval.wire import Contents
 
 

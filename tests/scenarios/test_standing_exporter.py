@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from otel_memeval.config import Settings, from_process
-from otel_memeval.observer import Silent
-from otel_memeval.plan import Options
 from otel_memeval.records import Result
-from otel_memeval.session import measure
+from otel_memeval.run.observer import Silent
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import measure
 from tests.cli.receivers import Receiver
 
 LEAKY = """
@@ -62,16 +62,16 @@ def test_one_that_keeps_results_is_not(tmp_path: Path) -> None:
 ROUNDS = """
 import sys, tempfile
 from pathlib import Path
-from otel_memeval.commands.gauge_options import NOWHERE
-from otel_memeval.commands.rounds import Rounds
+from otel_memeval.exporters.prometheus.destinations import NOWHERE
+from otel_memeval.service.measuring import Rounds
 from otel_memeval.exporters.prometheus.board import Board
-from otel_memeval.plan import Options
-from otel_memeval.standing.known import View
-from otel_memeval.standing.loop import Loop
-from otel_memeval.standing.schedule import Schedule
-from otel_memeval.standing.signals import Signals
-from otel_memeval.standing.state_file import StateFile
-from otel_memeval.standing.told import Told
+from otel_memeval.run.plan import Options
+from otel_memeval.service.eval_status import View
+from otel_memeval.service.loop import Loop
+from otel_memeval.service.schedule import Schedule
+from otel_memeval.service.signals import Signals
+from otel_memeval.service.state_file import StateFile
+from otel_memeval.service.state import Told
 
 LOOPS = []
 

@@ -7,10 +7,10 @@ import os
 from psycopg.conninfo import make_conninfo
 
 from otel_memeval.config import Settings
-from otel_memeval.identity import iteration_span_id
-from otel_memeval.plan import Options
 from otel_memeval.records import Result
-from otel_memeval.session import measure
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import measure
+from otel_memeval.tracing.ids import iteration_span_id
 from tests.cli.traced import Traced, Watching
 
 SECRET = "s3cr3t-of-the-test"

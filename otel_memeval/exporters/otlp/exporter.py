@@ -15,21 +15,21 @@ from opentelemetry.trace import Span
 
 from otel_memeval import telemetry
 from otel_memeval.config import Settings
-from otel_memeval.exporters.otlp import describe
-from otel_memeval.exporters.otlp.delivery import Delivered, Delivery
+from otel_memeval.exporters.otlp import attributes as describe
+from otel_memeval.exporters.otlp.delivery.delivery import Delivered, Delivery
 from otel_memeval.exporters.otlp.logs import event_record, verdict_record
 from otel_memeval.exporters.otlp.metrics import Accounts, Moment, gauges
+from otel_memeval.exporters.otlp.otlp_json import Json, attributes
 from otel_memeval.exporters.otlp.resource import resource_values, steady
 from otel_memeval.exporters.otlp.scenario import Sieve
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.signals import Signal
 from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
-from otel_memeval.exporters.otlp.values import Json, attributes
-from otel_memeval.identity import iteration_span_id, run_span_id, trace_id
-from otel_memeval.places import Functions, Growing
-from otel_memeval.plan import Plan
 from otel_memeval.records import Baseline, Iteration, Result
 from otel_memeval.redact import redact
+from otel_memeval.run.locations import Functions, Growing
+from otel_memeval.run.plan import Plan
+from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
 from otel_memeval.version import __version__
 
 MOST_EARLY = 1000

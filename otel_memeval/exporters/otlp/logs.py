@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.describe import Values
-from otel_memeval.exporters.otlp.values import Json, any_value, attributes, nanoseconds, text
+from otel_memeval.exporters.otlp.attributes import Values
+from otel_memeval.exporters.otlp.otlp_json import Json, any_value, attributes, nanoseconds, text
 from otel_memeval.records import Result, State
 
 _INFO, _WARN, _ERROR = (9, "INFO"), (13, "WARN"), (17, "ERROR")

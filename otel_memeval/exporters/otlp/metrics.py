@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.values import Json, attributes, double, nanoseconds
+from otel_memeval.exporters.otlp.otlp_json import Json, attributes, double, nanoseconds
 from otel_memeval.exporters.samples import Labels, samples
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import DURATION_BUCKETS, Metric

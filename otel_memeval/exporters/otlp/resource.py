@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.util.types import AnyValue
 
-from otel_memeval import ci
 from otel_memeval.config import Settings, git_remote
+from otel_memeval.exporters.otlp import ci
 from otel_memeval.version import __version__
 
 SERVICE_NAME = "otel_memeval"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from otel_memeval.exporters.otlp.values import Json, double, nanoseconds, text
+from otel_memeval.exporters.otlp.otlp_json import Json, double, nanoseconds, text
 from otel_memeval.redact import MASK, names_a_secret, redact
 
 _CONTENT = re.compile(

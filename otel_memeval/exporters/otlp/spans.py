@@ -29,9 +29,9 @@ from opentelemetry.trace import (
 )
 
 from otel_memeval import telemetry
+from otel_memeval.exporters.otlp.otlp_json import Json, attributes, nanoseconds, text
 from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
-from otel_memeval.exporters.otlp.values import Json, attributes, nanoseconds, text
-from otel_memeval.identity import Parent
+from otel_memeval.tracing.ids import Parent
 from otel_memeval.version import __version__
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -15,9 +15,9 @@ import msgspec
 from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.labels import label_value
 from otel_memeval.exporters.samples import Labels, Sample, samples
-from otel_memeval.identity import trace_id
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
+from otel_memeval.tracing.ids import trace_id
 
 MOST_SERIES = 40
 """Of one eval. Lines and then containers fill what the rest leaves; ``memeval_last_run_info`` has the first of each."""

@@ -1,0 +1,1 @@
+"""Delivers batches to an OTLP receiver: spool, queue, retry, replay and transports."""

@@ -1,0 +1,90 @@
+"""OTLP/gRPC: https://opentelemetry.io/docs/specs/otlp/#otlpgrpc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # has none
+
+from otel_memeval.exporters.otlp.delivery.protobuf import rejected
+from otel_memeval.exporters.otlp.delivery.send_result import Answer, of_code
+from otel_memeval.exporters.otlp.settings import Destination
+from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.version import USER_AGENT
+
+_METHODS: dict[Signal, str] = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+}
+
+
+class Grpc:
+    """OTLP/gRPC."""
+
+    def __init__(self, signal: Signal, destination: Destination) -> None:
+        self._signal = signal
+        compression = grpc.Compression.Gzip if destination.compression == "gzip" else grpc.Compression.NoCompression
+        # A channel's own patience grows to two minutes; this tool has its own, and a receiver may be back any moment.
+        options = [
+            ("grpc.primary_user_agent", USER_AGENT),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 500),
+        ]
+        if destination.insecure:
+            self._channel = grpc.insecure_channel(destination.endpoint, options=options, compression=compression)
+        else:
+            credentials = grpc.ssl_channel_credentials(
+                _content(destination.certificate), _content(destination.client_key), _content(destination.client_certificate)
+            )
+            self._channel = grpc.secure_channel(destination.endpoint, credentials, options=options, compression=compression)
+        self._call = self._channel.unary_unary(_METHODS[signal], _serialized, bytes)
+        self._headers = tuple((name.lower(), value) for name, value in destination.headers)
+
+    def send(self, message: Message, timeout_seconds: float) -> Answer:
+        """One call."""
+        try:
+            body = self._call(message, timeout=timeout_seconds, metadata=self._headers)
+        except grpc.RpcError as error:
+            return self._error(error)
+        except Exception as error:  # noqa: BLE001 - metadata that cannot be sent, a channel that is closed
+            return Answer(kind="refused", reason=f"{type(error).__name__}: {error}"[:300])
+        count, why = rejected(self._signal, body)
+        return Answer(kind="rejected", rejected=count, reason=why) if count else Answer(kind="delivered", reason=why)
+
+    def _error(self, error: grpc.RpcError) -> Answer:
+        name = error.code().name
+        wait = None
+        trailing: Iterable[tuple[str, bytes | str]] = error.trailing_metadata() or ()  # type: ignore[assignment] # said wrong
+        for key, value in trailing:
+            if key == "google.rpc.retryinfo-bin":
+                wait = _retry_info_seconds(value)
+        return Answer(
+            kind=of_code(name),
+            reason=f"{name}: {error.details()}"[:200],
+            retry_after_seconds=wait,
+            reached=name != "UNAVAILABLE",
+        )
+
+    def close(self) -> None:
+        """Cancel what is under way."""
+        self._channel.close()
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _content(file: str) -> bytes | None:
+    return Path(file).read_bytes() if file else None
+
+
+def _retry_info_seconds(value: bytes | str) -> float | None:
+    try:
+        delay = RetryInfo.FromString(value).retry_delay
+    except Exception:  # noqa: BLE001 - not what it says it is
+        return None
+    return float(delay.seconds) + float(delay.nanos) / 1e9

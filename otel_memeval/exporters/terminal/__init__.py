@@ -1,0 +1,1 @@
+"""The report, the explanation and the progress bar on the terminal."""

@@ -1,0 +1,1 @@
+"""Runs one eval: plan, session, history of readings, locations, verdict sentence and result."""

@@ -1,0 +1,1 @@
+"""Steps after the measured iterations: caller attribution, batched readings and explanation."""

@@ -1,0 +1,1 @@
+"""The HTTP server of the standing exporter and its access rules."""

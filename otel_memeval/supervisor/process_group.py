@@ -1,0 +1,140 @@
+"""Processes that a scenario leaves behind: found and ended, however they detached themselves.
+
+On Linux this process becomes the parent of orphans below it (``PR_SET_CHILD_SUBREAPER``), so that a double fork or a new
+session does not hide one. Each is known by the run's mark in its environment, or by its session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+
+from otel_memeval.supervisor import watchdog as guardian
+from otel_memeval.supervisor.environment import RUN_MARK
+
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
+
+_GRACE_SECONDS = 5.0
+_SHORT_GRACE_SECONDS = 0.5
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Within this block, orphaned descendants become this process' children."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    before = ctypes.c_int(0)
+    prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
+
+
+class Guardian:
+    """Watches over a run from a process of its own, see ``guardian``; Linux only, elsewhere it does nothing."""
+
+    def __init__(self, run_id: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if not sys.platform.startswith("linux"):
+            return
+        read, self._pipe = os.pipe()
+        mark = f"{RUN_MARK}={run_id}"
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", guardian.__file__, str(read), mark],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=os.sep,
+                pass_fds=[read],
+                start_new_session=True,
+            )
+        except OSError:  # no process to be had: the worker will not start either, and says so
+            os.close(self._pipe)
+        finally:
+            os.close(read)
+
+    def watch(self, worker: int) -> None:
+        """Say which process leads the session that is to end with this process."""
+        self._say(str(worker))
+
+    def dismiss(self) -> None:
+        """All is ended; the guardian too."""
+        if self._process is not None:
+            self._say(guardian.END)
+            os.close(self._pipe)
+            self._process.wait()
+            self._process = None
+
+    def _say(self, word: str) -> None:
+        if self._process is not None:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._pipe, f"{word}\n".encode())
+
+
+def _children_of_this_process() -> list[int]:
+    children = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                parent = file.read().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if int(parent) == os.getpid():
+            children.append(int(name))
+    return children
+
+
+def left_behind(run_id: str, worker: int) -> list[int]:
+    """Living descendants of the run whose parents are gone; the worker itself is not among them."""
+    mark = f"{RUN_MARK}={run_id}".encode()
+    return [
+        process for process in _children_of_this_process() if process != worker and guardian.is_of_run(process, mark, worker)
+    ]
+
+
+def _reap(processes: set[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process, os.WNOHANG)
+
+
+def end_left_behind(run_id: str, worker: int, hurry: Collection[int]) -> int:
+    """Ask every process that the run left behind to end, and make it after a while; how many there were.
+
+    The while is for helpers of the scenario, such as a database in a temporary directory, that clean up on SIGTERM. It is
+    shorter from when there is something in ``hurry``.
+    """
+    if not sys.platform.startswith("linux"):
+        return 0
+    seen: set[int] = set()
+    asked: set[int] = set()
+    start = time.monotonic()
+    while True:
+        # Again each time: a process that ends hands its own children on.
+        living = left_behind(run_id, worker)
+        seen.update(living)
+        deadline = start + (_SHORT_GRACE_SECONDS if hurry else _GRACE_SECONDS)
+        last_call = time.monotonic() >= deadline
+        for process in living:
+            if last_call or process not in asked:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process, signal.SIGKILL if last_call else signal.SIGTERM)
+                asked.add(process)
+        _reap(seen)
+        if not living or time.monotonic() >= deadline + 2:
+            return len(seen)
+        time.sleep(0.02)

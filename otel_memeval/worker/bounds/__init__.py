@@ -1,0 +1,1 @@
+"""Bounds of containers, read off the containers and off the code around them."""

@@ -1,0 +1,156 @@
+"""How long a container may become, where it, its owner or the code around it says so: a bounded cache that still fills is
+not a leak.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import types
+import weakref
+from collections.abc import Collection, Iterable, Sequence
+
+from ..memory.container_lengths import LruCache, bound, length
+from ..memory.heap import Site
+from ..references.paths import Found, dict_of_type, mro_of_type, own_dict, type_name
+from .code_limits import CodeAround, Limits, plain
+from .conditions import MOST_TIMES, Limit
+from .names import is_number
+
+_NAMES = frozenset(
+    ("maxsize", "max_size", "maxlen", "max_len", "max_length", "max_entries", "max_items", "max_count", "capacity", "limit")
+)
+"""What attributes that bound a container are called, by the standard library, cachetools and people."""
+
+_IN_USE = "currsize"
+"""What cachetools and its like count against their ``maxsize``: items, or any other measure of them."""
+
+_WEAKLY = (weakref.ReferenceType, weakref.KeyedRef, weakref.WeakMethod)
+
+_PLAIN_MODULES = (None, "builtins", "collections")
+"""Classes of these have no attributes of a person's."""
+
+_WEAK = (weakref.WeakValueDictionary, weakref.WeakKeyDictionary, weakref.WeakSet)
+
+CURSORS_OF_CONNECTION = 200
+"""How many cursors are made before a connection drops its weak references to dead ones (Modules/_sqlite/connection.c)."""
+
+
+def holds_weakly(container: object, owner: object) -> bool:
+    """Whether the container grows with what others keep alive: the inside of a weak collection, or weak references that
+    all are to something.
+    """
+    if issubclass(type(owner), _WEAK):
+        return True
+    return type(container) is list and bool(container) and _dead(container) == 0
+
+
+def _dead(items: list[object]) -> int | None:
+    """How many of a list's weak references are to nothing any more; None if it holds anything else."""
+    if any(type(one) not in _WEAKLY for one in items):
+        return None
+    return sum(one() is None for one in items if isinstance(one, weakref.ReferenceType))
+
+
+def is_bookkeeping(container: object) -> bool:
+    """Whether the container holds nothing but weak references: no other memory hangs on it."""
+    return type(container) is list and bool(container) and _dead(container) is not None
+
+
+class Bounds:
+    """What bounds each of some containers, given how they are reached; ``grown``: lines whose live memory rose."""
+
+    def __init__(self, found: Iterable[Found], grown: Collection[Site] = ()) -> None:
+        self._limits = Limits(([obj for _, obj in one.links] for one in found), grown)
+
+    def bound_of(self, container: object, found: Found | None) -> Limit | None:
+        """What keeps the container from growing without end; None if nothing is known to.
+
+        A number counts only while the container keeps to it.
+        """
+        own = bound(container)
+        if own is not None or type(container) is LruCache:
+            return None if own is None else Limit(own, "maxsize" if type(container) is LruCache else "maxlen", "", 0)
+        if any(container is vars(re).get(name) for name in ("_cache", "_cache2")):
+            most = _whole(getattr(re, "_MAXCACHE", None))
+            return None if most is None else Limit(most, "re._MAXCACHE", "", 0)
+        if found is None:
+            return _named(container, [container], None)
+        if type(container) is list and _is_connection(found.owner):
+            return _of_connection(container)
+        return self._by_code_or_name([obj for _, obj in found.links]) or self._inherited(container, found)
+
+    def _by_code_or_name(self, chain: Sequence[object]) -> Limit | None:
+        code = self._limits.around(chain)
+        return code.limit() or _named(chain[-1], chain[-1:-3:-1], code)
+
+    def _inherited(self, container: object, found: Found) -> Limit | None:
+        """The bound of an object further up, if only attributes lead from it to here and it holds a container as long as
+        this one within that bound: the parts of a cache grow together.
+        """
+        items = length(container)
+        chain = [obj for _, obj in found.links]
+        for place in range(len(chain) - 2, 0, -1):
+            if not (found.links[place][0].startswith(" -> ") and found.links[place + 1][0].startswith(" -> ")):
+                return None
+            for _, value in _attributes(chain[place - 1]):
+                if type(value) in (dict, list, set) and not any(value is one for one in chain) and length(value) >= items:
+                    limit = self._by_code_or_name([*chain[:place], value])
+                    if limit is not None:
+                        return limit
+        return None
+
+
+def _is_connection(owner: object) -> bool:
+    sqlite = sys.modules.get("_sqlite3")
+    kind = None if sqlite is None else vars(sqlite).get("Connection")
+    return type(kind) is type and issubclass(type(owner), kind)
+
+
+def _of_connection(cursors: list[object]) -> Limit | None:
+    """A connection's list of weak references: those that live stay, and dead ones are dropped now and then."""
+    dead = _dead(cursors)
+    if not dead or dead > CURSORS_OF_CONNECTION:
+        return None
+    most = len(cursors) - dead + CURSORS_OF_CONNECTION
+    return Limit(most, f"sqlite3 forgets dead cursors every {CURSORS_OF_CONNECTION}", "", 0)
+
+
+def _named(container: object, objects: Sequence[object], code: CodeAround | None) -> Limit | None:
+    """An attribute with a usual name, of the container or of what it belongs to."""
+    items = length(container)
+    for obj in objects:
+        attributes = _attributes(obj)
+        in_use = next((value for name, value in attributes if plain(name) == _IN_USE and is_number(value)), None)
+        for name, value in attributes:
+            most = _whole(value)
+            if plain(name) not in _NAMES or most is None or not (code is None or code.speaks_of(plain(name))):
+                continue
+            text = f"{name.lstrip('_') if '__' not in name else plain(name)} of {type_name(obj)}"
+            if in_use is None or in_use == items:
+                if most >= items:
+                    return Limit(most, text, "", 0)
+            elif 0 < in_use <= most <= MOST_TIMES * in_use:  # type: ignore[operator]
+                return Limit(None, f"{text}, by its {_IN_USE} ({in_use:,} of {most:,})", "", 0)
+    return None
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+def _attributes(obj: object) -> list[tuple[str, object]]:
+    """Names and values of an instance's attributes and its classes' constants; no code of the object's is run."""
+    kinds = [kind for kind in mro_of_type(type(obj)) if dict_of_type(kind).get("__module__") not in _PLAIN_MODULES]
+    if not kinds or issubclass(type(obj), (type, types.ModuleType)):
+        return []
+    found = list(own_dict(obj).items())
+    for kind in kinds:
+        for name, member in tuple(dict_of_type(kind).items()):
+            if type(member) is types.MemberDescriptorType:
+                with contextlib.suppress(Exception):  # an empty slot
+                    found.append((name, member.__get__(obj, kind)))
+            else:
+                found.append((name, member))
+    return found

@@ -1,0 +1,220 @@
+"""One reading between two iterations: settle, collect, look at all channels, and tell only what changed."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from .container_lengths import LruCache, changed_lengths, length, read_lengths
+from .heap import Site, changed_sites, read_heap
+from .process_memory import ProcessReader
+
+if TYPE_CHECKING:
+    from ..bounds.bounds import Bounds
+    from ..references.paths import Found
+
+MOST_COLLECTIONS = 10
+"""Collections before one reading: an object whose finalizer makes new garbage each time must not keep us here."""
+
+MOST_HOLDERS_SENT = 2_000
+"""Changed containers in one message, those that changed most first."""
+
+LONGEST_LIMIT = 200
+"""Characters of the code that bounds a container."""
+
+Message = dict[str, object]
+
+_clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+"""The first from Python 3.13 on, where the second warns."""
+
+
+class Reader:
+    """Takes readings. Keeps the last one, to tell what changed, and nothing else.
+
+    ``is_own`` says which files are the tool's: what they allocate is left out, and nothing else is.
+    """
+
+    def __init__(self, is_own: Callable[[str], bool], process: ProcessReader) -> None:
+        self._is_own = is_own
+        self._process = process
+        self._sites: dict[Site, tuple[int, int]] = {}
+        self._lengths: dict[int, int] = {}
+        self._files: dict[str, int] = {}
+        self._sentinel: object = None
+
+    def prime(self) -> None:
+        """What a reading allocates once and keeps, before tracing starts."""
+        self._process.c_heap_bytes()
+        self._process.resident_bytes()
+        self._process.mapped_bytes()
+        self._process.idle_bytes()
+        self._lengths = read_lengths()
+
+    def start(self) -> None:
+        """Begin to trace, one frame a block."""
+        tracemalloc.start(1)
+        self._sentinel = object()  # traced itself: its trace is gone if the scenario stops or clears tracemalloc
+
+    def still_tracing(self) -> bool:
+        """False when something switched tracemalloc off, or cleared it, since ``start()``."""
+        return tracemalloc.is_tracing() and tracemalloc.get_object_traceback(self._sentinel) is not None
+
+    def read_first(self) -> Message:
+        """The reading that growth is counted from: every site, not only what changed."""
+        self.still_tracing()
+        return self.read(0)
+
+    def read(self, peak_bytes: int) -> Message:
+        """Collect what can be collected, and read every channel. The loop has already run what was ready.
+
+        ``peak_bytes`` is the last iteration's, passed through. The C heap and the process come first: the reading of
+        the traces allocates, if only for a moment.
+        """
+        was_enabled = gc.isenabled()
+        gc.disable()  # the lists made here would set off collections of the whole heap
+        try:
+            # The interpreter's method cache holds names that were looked up last: not what the scenario keeps.
+            _clear_type_cache()
+            # The last collection of all that lives must find nothing. What an iteration leaves is mostly young: once that
+            # is gone, the first is the last.
+            gc.collect(1)
+            for _ in range(MOST_COLLECTIONS):
+                if not gc.collect():
+                    break
+            c_heap = self._process.c_heap_bytes()
+            rss, uss, dirty = self._process.resident_bytes()
+            mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
+            current = tracemalloc.get_traced_memory()[0]
+            heap = read_heap(self._is_own)
+            lengths = read_lengths((self._sites, self._lengths, self._files, self.__dict__, heap.sites))
+            sites = changed_sites(self._sites, heap.sites)
+            holders = changed_lengths(self._lengths, lengths)
+            self._sites = heap.sites
+            self._lengths = lengths
+        finally:
+            if was_enabled:
+                gc.enable()
+        holders.sort(key=lambda change: -abs(change[2] - change[1]))
+        new_files, site_rows = self._number_files(sites)
+        return {
+            "retained_bytes": heap.retained_bytes,
+            "retained_blocks": heap.retained_blocks,
+            "peak_bytes": peak_bytes,
+            "traced_current_bytes": current,
+            "rss_bytes": rss,
+            "uss_bytes": uss,
+            "dirty_bytes": dirty,
+            "mapped_bytes": mapped,
+            "idle_bytes": idle,
+            "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,
+            "files": new_files,
+            "sites": site_rows,
+            "holders": holders[:MOST_HOLDERS_SENT],
+        }
+
+    def blocks_at(self, sites: frozenset[Site]) -> dict[Site, int]:
+        """Live blocks of each of these sites at the last reading."""
+        return {site: self._sites[site][1] for site in sites if site in self._sites}
+
+    def sites_numbered(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
+        """File and line of each site that is given by the number of its file, as it was sent, and its line."""
+        files = list(self._files)
+        return frozenset((files[number], line) for number, line in sites)
+
+    def _number_files(self, sites: list[tuple[str, int, int, int]]) -> tuple[list[str], list[tuple[int, int, int, int]]]:
+        """File names travel once; afterwards a number, in the order in which they were sent, stands for each."""
+        new: list[str] = []
+        rows = []
+        for file, line, size, blocks in sites:
+            number = self._files.get(file)
+            if number is None:
+                number = self._files[file] = len(self._files)
+                new.append(file)
+            rows.append((number, line, size, blocks))
+        return new, rows
+
+
+def find_by_id(wanted: set[int]) -> dict[int, object]:
+    """The containers among ``wanted`` that still live, by ``id()``."""
+    from .container_lengths import find_containers
+
+    return {id(obj): obj for obj in find_containers() if id(obj) in wanted}
+
+
+def describe_holders(
+    wanted: list[int], scenario_module: str, is_own: Callable[[str], bool], grown: Collection[Site] = ()
+) -> list[Message]:
+    """Path, type, length, bound and newest items of each container in ``wanted`` that still lives; not those of weak
+    collections. ``grown`` are the lines whose live memory rose in the run.
+    """
+    from ..bounds.bounds import Bounds, holds_weakly, is_bookkeeping
+    from ..references.items import lines_of_storage, sites_of
+    from ..references.paths import reach, type_name
+    from .container_lengths import hits
+
+    alive = find_by_id(set(wanted))
+    reached = reach(set(alive), scenario_module)
+    contents = {key: sites_of(obj, is_own) for key, obj in alive.items()}
+    storage = lines_of_storage([obj for key, obj in alive.items() if not contents[key][1]], grown)
+    bounds = Bounds(reached.values(), grown)
+    told: list[Message] = []
+    for key, obj in alive.items():
+        found = reached.get(key)
+        owner = found.owner if found is not None else None
+        if holds_weakly(obj, owner):
+            continue
+        told.append(
+            {
+                "id": key,
+                "path": None if found is None else found.path,
+                "type": "lru_cache" if type(obj) is LruCache else type_name(obj),
+                "length": length(obj),
+                "items_seen": contents[key][0],
+                "items": [(*site, *live) for site, live in contents[key][1].items()],
+                "storage": storage.get(key),
+                "hits": hits(obj),
+                "bookkeeping": is_bookkeeping(obj),
+                **_bound_message(bounds, obj, found),
+            }
+        )
+    return told
+
+
+def _bound_message(bounds: Bounds, container: object, found: Found | None) -> Message:
+    try:
+        limit = bounds.bound_of(container, found)
+    except Exception:  # code that is odd in a new way says nothing of a bound
+        limit = None
+    if limit is None:
+        return {"bound": None}
+    return {"bound": limit.most, "limit": limit.text[:LONGEST_LIMIT], "limit_file": limit.file, "limit_line": limit.line}
+
+
+def describe_filling(grown: dict[Site, int], scenario_module: str) -> list[Message]:
+    """Lists that a module leads to, that take in what these lines allocate, and that end: see ``worker.filling``.
+
+    ``grown`` maps each growing line to its live blocks. ``lines`` of each are those whose objects are in there.
+    """
+    from ..bounds.bounds import Bounds
+    from ..references.paths import reach
+    from ..references.ring_buffers import empty_slots, find_filling
+
+    filling = {id(one.container): one for one in find_filling(grown)}
+    reached = reach(set(filling), scenario_module)
+    bounds = Bounds(reached.values(), grown)
+    told: list[Message] = []
+    for key, found in reached.items():
+        one = filling[key]
+        slots = len(one.container)
+        if empty_slots(one.container):
+            limit: Message = {"bound": slots, "limit": f"{slots - one.items} of its {slots} slots are still None"}
+        else:
+            limit = _bound_message(bounds, one.container, found)
+        if limit.get("limit"):
+            told.append(
+                {"id": key, "path": found.path, "type": "list", "length": one.items, **limit, "lines": list(one.lines)}
+            )
+    return told

@@ -1,0 +1,1 @@
+"""OpenTelemetry spans of the scenario, taken in the worker."""

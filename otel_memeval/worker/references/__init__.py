@@ -1,0 +1,1 @@
+"""Reference paths, contents of containers and stacks of live objects."""

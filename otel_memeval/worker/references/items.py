@@ -1,0 +1,164 @@
+"""What growing containers are filled with: how large their newest items are, and on which lines they were allocated."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import tracemalloc
+import types
+from _tracemalloc import _get_object_traceback, _get_traces
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from gc import get_referents
+from itertools import compress, islice
+from typing import cast
+
+from ..memory.container_lengths import LruCache, inner_dict
+from ..memory.heap import Site
+from .paths import dict_of_type, mro_of_type
+
+MOST_ITEMS = 20
+"""Of each container, the newest: what it was filled with last is what it leaks."""
+
+MOST_PARTS = 200
+"""Objects that are followed from one item; what lies beyond is not counted."""
+
+_HAVE_GC = 1 << 14
+_GC_HEADER_BYTES = 16
+_MANAGED_DICT = 1 << 4
+_MANAGED_HEADER_BYTES = 32
+_MISSES_INSTANCES = sys.version_info[:2] == (3, 11)
+"""Python 3.11 looks for the trace of an instance with a dict of its own 16 bytes behind its block's beginning
+(``_tracemalloc__get_object_traceback``: it counts the collector's header and not the dict's); 3.12 and 3.10 do not."""
+
+if _MISSES_INSTANCES:
+    _traceback_at = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint, ctypes.c_size_t)(
+        ("_PyTraceMalloc_GetTraceback", ctypes.pythonapi)
+    )
+    """Of a domain (0 is Python's own) and an address."""
+
+_NOT_PARTS = (
+    *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType),
+    *(types.MappingProxyType, types.GetSetDescriptorType, types.MemberDescriptorType, type(None)),
+)
+"""Belong to the program, not to an item that refers to them."""
+
+Sites = dict[Site, tuple[int, int]]
+"""Bytes and blocks by line."""
+
+
+def newest_items(container: object) -> list[object]:
+    """Up to ``MOST_ITEMS`` items that were put in last, of a dict keys and values; of a set, any. Runs no code of a
+    subclass.
+    """
+    kind = type(container)
+    if kind is LruCache:
+        inner = inner_dict(container)
+        # Keys and results from the oldest to the newest, then the dict that finds them; without a maximum, only that.
+        referents = get_referents(container)
+        place = next((place for place, referent in enumerate(referents) if referent is inner), 0)
+        results = [referent for referent in referents[:place] if not issubclass(type(referent), type)]
+        return results[-2 * MOST_ITEMS :] if results else newest_items(inner)
+    if issubclass(kind, dict):
+        pairs = islice(reversed(dict.items(cast("dict[object, object]", container))), MOST_ITEMS)
+        return [part for pair in pairs for part in pair]
+    if issubclass(kind, list):
+        return list.__getitem__(cast("list[object]", container), slice(-MOST_ITEMS, None))
+    if issubclass(kind, deque):
+        return list(islice(deque.__reversed__(cast("deque[object]", container)), MOST_ITEMS))
+    if issubclass(kind, set):
+        return list(islice(set.__iter__(cast("set[object]", container)), MOST_ITEMS))
+    return []
+
+
+def size_of(obj: object) -> int:
+    """As ``sys.getsizeof``, without running code of the scenario's."""
+    kind = type(obj)
+    for base in mro_of_type(kind):
+        member = dict_of_type(base).get("__sizeof__")
+        if member is not None:
+            measure = object.__sizeof__ if type(member) is types.FunctionType else member
+            break
+    try:
+        own = int(measure(obj))
+    except Exception:  # an extension type's own
+        own = 0
+    return own + (_GC_HEADER_BYTES if kind.__flags__ & _HAVE_GC else 0)
+
+
+def may_be_traced(objects: list[object]) -> list[object]:
+    """Those that ``allocated_at`` may say a line of, without an object of Python's for each of the others."""
+    traced = list(compress(objects, map(_get_object_traceback, objects)))
+    if _MISSES_INSTANCES:
+        kinds = list(map(type, objects))
+        missed = {kind for kind in set(kinds) if kind.__flags__ & _MANAGED_DICT}
+        traced.extend(compress(objects, map(missed.__contains__, kinds)))
+    return traced
+
+
+def allocated_at(obj: object) -> Site | None:
+    """The line that allocated an object; None if that was before tracing began."""
+    traceback = tracemalloc.get_object_traceback(obj)
+    if traceback is not None:
+        return traceback[-1].filename, traceback[-1].lineno  # the last is the innermost
+    if not _MISSES_INSTANCES or not type(obj).__flags__ & _MANAGED_DICT:
+        return None
+    frames = _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES)
+    return frames[0] if frames else None
+
+
+def _parts(item: object, container: object) -> dict[int, object]:
+    """The item and what it leads to, nearest first, less what belongs to the program."""
+    found: dict[int, object] = {}
+    queue = deque([item])
+    while queue and len(found) < MOST_PARTS:
+        obj = queue.popleft()
+        if id(obj) in found or obj is container or (obj is not item and issubclass(type(obj), _NOT_PARTS)):
+            continue
+        found[id(obj)] = obj
+        queue.extend(get_referents(obj))
+    return found
+
+
+def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sites]:
+    """How many of the newest items were looked at, and what they take by the line that allocated it.
+
+    Only what was allocated since tracing began counts, and what one item alone leads to: what several lead to is theirs
+    in common, and would stay if they went.
+    """
+    items = newest_items(container)
+    count = len(items) // 2 if issubclass(type(container), dict) or type(container) is LruCache else len(items)
+    parts = [_parts(item, container) for item in {id(item): item for item in items}.values()]
+    reached: dict[int, int] = {}
+    for found in parts:
+        for key in found:
+            reached[key] = reached.get(key, 0) + 1
+    sites: Sites = {}
+    for found in parts:
+        for key, obj in found.items():
+            site = allocated_at(obj) if reached[key] == 1 else None
+            if site is not None and not is_own(site[0]):
+                live_bytes, blocks = sites.get(site, (0, 0))
+                sites[site] = (live_bytes + size_of(obj), blocks + 1)
+    return count, sites
+
+
+def storage_bytes(container: object) -> int:
+    """The size of the one block in which a container keeps its references, 0 where it has none of its own."""
+    kind = type(container)
+    base = next((base for base in (list, dict, set) if issubclass(kind, base)), None)
+    return base.__sizeof__(container) - base.__basicsize__ if base is not None else 0
+
+
+def lines_of_storage(containers: Iterable[object], grown: Collection[Site]) -> dict[int, Site]:
+    """For each container, by its ``id()``, the line that last made room in it: where exactly one of the ``grown`` lines has
+    a block of that size.
+    """
+    sizes = {id(container): storage_bytes(container) for container in containers}
+    wanted = set(sizes.values()) - {0}
+    lines: dict[int, set[Site]] = {}
+    if wanted:
+        for trace in _get_traces():
+            if trace[1] in wanted and trace[2][0] in grown:
+                lines.setdefault(trace[1], set()).add(trace[2][0])
+    return {key: next(iter(lines[size])) for key, size in sizes.items() if len(lines.get(size, ())) == 1}

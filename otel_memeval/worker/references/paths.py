@@ -1,0 +1,232 @@
+"""Who holds it: the shortest path from a module to a container, written as a person would look it up.
+
+One breadth-first walk from all modules finds every container at once (``gc.get_referrers`` would scan the whole heap for
+each step). Dict keys are not written: they may be prompts or session ids.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+from typing import cast
+
+from ..memory.container_lengths import LruCache
+
+_UNWALKED = (
+    *(str, bytes, bytearray, int, float, complex, type(None), range, slice, memoryview),
+    *(types.FrameType, types.CodeType, types.TracebackType, types.ModuleType, types.MappingProxyType),
+)
+"""Nothing is reached through these: the first hold nothing, the second are the interpreter's or roots already."""
+
+_CONTAINERS = (dict, list, tuple, set, deque)
+
+MOST_VISITED = 3_000_000
+"""The walk gives up here; a holder it did not reach has no path."""
+
+Step = tuple[str, object]
+"""How one object is reached from another: the text to append, and the object."""
+
+
+_NO_ATTRIBUTES: dict[str, object] = {}
+
+# Read past whatever a class, its metaclass or a module says about itself: that would be the scenario's code.
+_name_of_type = type.__dict__["__name__"].__get__
+mro_of_type = type.__dict__["__mro__"].__get__
+dict_of_type = type.__dict__["__dict__"].__get__
+_dict_of_module = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
+
+
+def type_name(obj: object) -> str:
+    """The name of an object's type."""
+    return str(_name_of_type(type(obj)))
+
+
+def own_dict(obj: object) -> dict[str, object]:
+    """The instance's own attributes, empty where it has no dict; a property called ``__dict__`` is not asked."""
+    for kind in mro_of_type(type(obj)):
+        member = dict_of_type(kind).get("__dict__")
+        if type(member) in (types.GetSetDescriptorType, types.MemberDescriptorType):
+            try:
+                attributes = member.__get__(obj)
+            except Exception:  # an extension type's own
+                return _NO_ATTRIBUTES
+            return attributes if type(attributes) is dict else _NO_ATTRIBUTES
+    return _NO_ATTRIBUTES
+
+
+def _items(obj: object) -> Iterator[Step]:
+    """What a container holds."""
+    kind = type(obj)
+    if issubclass(kind, dict):
+        for key, value in tuple(dict.items(cast("dict[object, object]", obj))):
+            yield "[*]", value
+            yield "{key}", key
+    elif issubclass(kind, set):
+        for value in tuple(set.__iter__(cast("set[object]", obj))):
+            yield "[*]", value
+    else:
+        base = next(base for base in (list, tuple, deque) if issubclass(kind, base))
+        for index, value in enumerate(tuple(base.__iter__(obj))):  # type: ignore[arg-type]
+            yield f"[{index}]", value
+
+
+def _function_parts(function: types.FunctionType) -> Iterator[Step]:
+    name = function.__qualname__
+    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        try:
+            yield f" -> {name}.{variable}", cell.cell_contents
+        except ValueError:  # a cell that is still empty
+            continue
+    for value in function.__defaults__ or ():
+        yield f" -> {name}(default)", value
+    for value in (function.__kwdefaults__ or {}).values():
+        yield f" -> {name}(default)", value
+    for attribute, value in function.__dict__.items():
+        yield f" -> {name}.{attribute}", value
+
+
+def _attributes(obj: object) -> Iterator[Step]:
+    """The instance's own attributes, by name: from its ``__dict__`` and its slots; then whatever else it refers to."""
+    name = type_name(obj)
+    seen: set[int] = set()
+    attributes = own_dict(obj)
+    if attributes is not _NO_ATTRIBUTES:
+        seen.add(id(attributes))
+        yield f" -> {name}.__dict__", attributes
+        for attribute, value in tuple(attributes.items()):
+            seen.add(id(value))
+            yield f" -> {name}.{attribute}", value
+    for kind in mro_of_type(type(obj)):
+        for attribute, member in tuple(dict_of_type(kind).items()):
+            if type(member) is types.MemberDescriptorType:  # isinstance() would ask the class attribute for its __class__
+                try:
+                    value = member.__get__(obj, type(obj))
+                except Exception:  # an empty slot
+                    continue
+                seen.add(id(value))
+                yield f" -> {name}.{attribute}", value
+    label = "(...)" if type(obj) is LruCache else f" -> {name}"  # what a cached function returned
+    for value in gc.get_referents(obj):
+        if id(value) not in seen and value is not type(obj):
+            yield label, value
+
+
+def _steps(obj: object) -> Iterator[Step]:
+    """Everything that ``obj`` refers to, named."""
+    kind = type(obj)
+    if issubclass(kind, type):
+        for attribute, value in tuple(dict_of_type(obj).items()):
+            yield f".{attribute}", value
+    elif kind is types.FunctionType:
+        yield from _function_parts(obj)  # type: ignore[arg-type]
+    elif kind is types.MethodType:
+        yield "", obj.__self__  # type: ignore[attr-defined]
+        yield "", obj.__func__  # type: ignore[attr-defined]
+    elif kind is types.CellType or kind is partial:
+        for value in gc.get_referents(obj):
+            yield "", value
+    else:
+        if issubclass(kind, _CONTAINERS):
+            yield from _items(obj)
+        if kind not in _CONTAINERS:
+            yield from _attributes(obj)
+
+
+def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
+    """Names and contents of all modules: the scenario's first, then what stands outside the standard library."""
+    tool = __name__.partition(".")[0]
+    modules = [
+        (name, module)
+        for name, module in list(sys.modules.items())
+        if issubclass(type(module), types.ModuleType) and name.partition(".")[0] != tool
+    ]
+    modules.sort(
+        key=lambda item: (item[0] != first, item[0].partition(".")[0] in sys.stdlib_module_names, item[0].count("."))
+    )
+    return [(name, _dict_of_module(module)) for name, module in modules]
+
+
+class Found:
+    """How an object is reached: its steps from a module on, and the object that it is an attribute or an item of (None where
+    that is a module).
+    """
+
+    __slots__ = ("_steps", "owner")
+
+    def __init__(self, steps: list[Step], owner: object) -> None:
+        self._steps = steps
+        self.owner = owner
+
+    @property
+    def links(self) -> list[Step]:
+        """The text and the object of each step, the object itself the last."""
+        return self._steps
+
+    @property
+    def path(self) -> str:
+        """All steps as one text."""
+        return "".join(label for label, _ in self._steps)
+
+    def steps(self) -> list[tuple[str, str]]:
+        """Each step with the name of the type of what it leads to."""
+        return [(label, type_name(obj)) for label, obj in self._steps]
+
+
+def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
+    """The shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
+
+    Never through frames, the tool's own modules, or the interpreter's bookkeeping (``sys.modules`` and the like).
+    """
+    remaining = set(targets)
+    found: dict[int, Found] = {}
+    # Each entry knows its parent's place, so that a path is only written for what was looked for.
+    parents: list[int] = []
+    labels: list[str] = []
+    objects: list[object] = []
+    visited: set[int] = {id(sys.modules), id(vars(sys)), id(parents), id(labels), id(objects), id(found), id(remaining)}
+
+    def visit(parent: int, label: str, obj: object) -> None:
+        key = id(obj)
+        if key in visited:
+            return
+        if key in remaining:
+            remaining.discard(key)
+            found[key] = Found([*steps_to(parent), (label, obj)], objects[parent] if parent >= 0 else None)
+        if issubclass(type(obj), _UNWALKED):
+            return
+        visited.add(key)
+        parents.append(parent)
+        labels.append(label)
+        objects.append(obj)
+
+    def steps_to(place: int) -> list[Step]:
+        steps = []
+        while place >= 0:
+            steps.append((labels[place], objects[place]))
+            place = parents[place]
+        return steps[::-1]
+
+    roots = _roots(scenario_module)
+    for name, contents in roots:
+        if id(contents) in remaining:
+            remaining.discard(id(contents))
+            found[id(contents)] = Found([(name, contents)], None)
+        visited.add(id(contents))
+    for name, contents in roots:
+        if name == "sys":
+            continue
+        for attribute, value in list(contents.items()):
+            if attribute not in ("__builtins__", "__loader__", "__spec__", "__cached__"):
+                visit(-1, f"{name}.{attribute}", value)
+    place = 0
+    while remaining and place < len(objects) and len(objects) < MOST_VISITED:
+        for label, value in _steps(objects[place]):
+            visit(place, label, value)
+            if not remaining:
+                break
+        place += 1
+    return found

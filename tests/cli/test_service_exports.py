@@ -1,0 +1,198 @@
+"""The standing exporter beside real servers: Prometheus that scrapes it, and an OTLP receiver that is away for a while."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import bcrypt
+import pytest
+import trustme
+
+from tests.cli.conftest import Tool
+from tests.cli.receivers import Answer, Receiver
+from tests.cli.service import standing
+from tests.servers.node_exporter import NodeExporter
+from tests.servers.prometheus import Prometheus, promtool
+from tests.servers.pushgateway import Pushgateway
+from tests.servers.server import free_port
+
+FINE = "def run():\n    return sorted(range(2000))\n"
+SPANS = 3
+"""Of a run: its own, and two iterations."""
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """What is closed in the end."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def exporting(port: int, spool: Path) -> dict[str, str]:
+    """Variables that send to this port."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "MEMEVAL_SPOOL": str(spool)}
+
+
+def test_prometheus_scrapes_it_over_tls_with_a_password_and_finds_the_trace(
+    tool: Tool, closing: ExitStack, tmp_path: Path
+) -> None:
+    """Its series and its exemplars are in Prometheus; the exemplar's trace is one that the receiver has."""
+    there = Receiver()
+    closing.callback(there.close)
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    client = authority.issue_cert("prometheus")
+    client.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
+    hashed = bcrypt.hashpw(b"right word", bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(
+        "tls_server_config: {cert_file: server.pem, key_file: server.pem, client_auth_type: RequireAndVerifyClientCert,"
+        f" client_ca_file: ca.pem}}\nbasic_auth_users: {{alice: {hashed}}}\n"
+    )
+    tool.write("fine.py", FINE)
+    environment = exporting(there.server_port, tmp_path / "spool")
+    begun = time.time()
+    with standing(
+        tool, "fine.py", "--every", "1s", "--web-config", str(tmp_path / "web.yml"), environment=environment
+    ) as exporter:
+        config = f"""
+global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
+scrape_configs:
+- job_name: memeval
+  scheme: https
+  basic_auth: {{username: alice, password: right word}}
+  tls_config: {{ca_file: {tmp_path}/ca.pem, cert_file: {tmp_path}/client.pem, key_file: {tmp_path}/client.pem}}
+  static_configs: [{{targets: ["{exporter.url.removeprefix("https://")}"]}}]
+"""
+        prometheus = closing.enter_context(Prometheus(tmp_path / "prometheus", config, "--enable-feature=exemplar-storage"))
+        prometheus.wait_for('memeval_runs_total{eval="fine"} >= 2')
+        assert [one.value for one in prometheus.query('up{job="memeval"}')] == [1]
+        assert [one.value for one in prometheus.query('memeval_last_run_success{eval="fine"}')] == [1]
+        assert [one.value for one in prometheus.query("memeval_expected_interval_seconds")] == [1]
+        found: list[str] = []
+
+        def exemplars() -> bool:
+            for series in prometheus.query_exemplars(
+                "memeval_iteration_duration_seconds_bucket", begun - 60, time.time() + 60
+            ):
+                found.extend(one["labels"]["trace_id"] for one in series["exemplars"])
+            return bool(found)
+
+        exporter.wait(exemplars)
+        exporter.wait(lambda: set(found) <= {span.trace_id.hex() for span in there.spans})
+        # Without its password and its certificate nobody is told anything.
+        context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        with pytest.raises(OSError, match=r"certificate required|EOF|reset|401"):
+            prometheus_without(exporter.url, context)
+        exporter.end()
+
+
+def prometheus_without(url: str, context: ssl.SSLContext) -> None:
+    """A scrape by somebody who trusts the certificate and has none."""
+    import urllib.request
+
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5, context=context) as answer:
+        answer.read()
+
+
+def test_promtool_has_nothing_to_say(tool: Tool) -> None:
+    """Of what a scrape holds after runs that passed and failed."""
+    tool.write("fine.py", FINE)
+    with standing(tool, "fine.py", "none.py", "--every", "1h") as exporter:
+        exporter.wait_for_line("none.py: ")
+        checked = promtool("check", "metrics", stdin=exporter.get("/metrics"))
+        assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+        exporter.end()
+
+
+def test_a_receiver_that_was_away_gets_everything(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """Nobody listens, then one that refuses, then it takes: lines and counters say so, and in the end every span of every
+    run was taken once, nothing waits, and counters over OTLP have counted all runs.
+    """
+    port = free_port()
+    tool.write("fine.py", FINE)
+    with standing(tool, "fine.py", "--every", "2500ms", environment=exporting(port, tmp_path / "spool")) as exporter:
+        exporter.wait_for_line("not delivered to")
+        failures = exporter.value("memeval_export_failures_total", exporter="otlp")
+        assert failures
+        assert exporter.value("memeval_spool_bytes")
+        there = Receiver(always=Answer(status=401), port=port)
+        closing.callback(there.close)
+        exporter.wait_for_line("HTTP 401")
+        there.always = Answer()
+        exporter.wait_for_line("batches of earlier runs were delivered")
+        assert exporter.value("memeval_spool_bytes") == 0
+        assert (exporter.value("memeval_export_failures_total", exporter="otlp") or 0) > failures
+        exporter.end()
+        runs = sum(" fine: " in line for line in exporter.lines)
+    assert set(there.times_taken.values()) == {1}
+    assert len(there.times_taken) == SPANS * runs
+    assert len({span.trace_id for span in there.spans}) == runs
+    assert max(counted(there)) == runs
+
+
+def counted(there: Receiver) -> Counter[int]:
+    """All values that ``memeval_runs_total`` was told with."""
+    return Counter(
+        point.as_int
+        for request in there.metrics
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "memeval_runs_total"
+        for point in metric.sum.data_points
+    )
+
+
+def test_gauges_are_pushed_and_written_round_after_round(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """Counters go on from run to run, in a Pushgateway and in a textfile that node_exporter reads; a Pushgateway that is
+    gone is one line a run and a counter, and the rest goes on.
+    """
+    tool.write("fine.py", FINE)
+    (tmp_path / "textfiles").mkdir()
+    gateway = closing.enter_context(Pushgateway(tmp_path / "gateway"))
+    node = closing.enter_context(NodeExporter(tmp_path / "node", tmp_path / "textfiles"))
+    textfile = str(tmp_path / "textfiles" / "memeval.prom")
+    ways = ("--pushgateway", gateway.url, "--textfile", textfile)
+    with standing(tool, "fine.py", "none.py", "--every", "1s", *ways) as exporter:
+        exporter.wait_for_line("none.py: ", times=2)
+        for text in (gateway.metrics(), node.metrics()):
+            assert max(runs_in(text, "fine")) >= 2
+            assert max(runs_in(text, "none.py")) >= 2
+            assert 'memeval_expected_interval_seconds{eval="fine"' in text
+        assert exporter.value("memeval_export_failures_total", exporter="pushgateway") == 0
+        gateway.stop()
+        exporter.wait(lambda: exporter.value("memeval_export_failures_total", exporter="pushgateway"))
+        exporter.wait_for_line("gauges were not pushed")
+        before = max(runs_in(node.metrics(), "fine"))
+        exporter.wait(lambda: max(runs_in(node.metrics(), "fine")) > before)
+        assert exporter.value("memeval_export_failures_total", exporter="textfile") == 0
+        exporter.end()
+
+
+def runs_in(text: str, name: str) -> list[float]:
+    """All values of ``memeval_runs_total`` of an eval."""
+    lines = [line for line in text.splitlines() if line.startswith("memeval_runs_total{") and f'eval="{name}"' in line]
+    return [float(line.split()[-1]) for line in lines]
+
+
+def test_it_ends_at_once_although_the_receiver_hangs(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """In the middle of a run, with an answer that never comes: what was measured waits in the spool."""
+    there = Receiver(always=Answer(seconds=30))
+    closing.callback(there.close)
+    begun = tool.event("begun")
+    tool.write("slow.py", f"import time\ndef run():\n    open({str(begun)!r}, 'w').write('begun')\n    time.sleep(60)\n")
+    tool.write("fine.py", FINE)
+    with standing(
+        tool, "fine.py", "slow.py", "--every", "1h", environment=exporting(there.server_port, tmp_path / "spool")
+    ) as exporter:
+        tool.wait_for(begun)
+        assert exporter.end(signal.SIGTERM) < 5
+    assert list((tmp_path / "spool").glob("*/*.traces.jsonl"))

@@ -1,0 +1,80 @@
+"""A declarative configuration file says what the variables would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otel_memeval.exporters.otlp.config_file import effective
+from otel_memeval.exporters.otlp.resource import named
+from otel_memeval.exporters.otlp.settings import Destination, read
+
+FILE = """
+file_format: "1.0"
+resource:
+  attributes_list: "a=b"
+  attributes:
+    - {name: service.name, value: "my agent, really"}
+tracer_provider:
+  sampler: {parent_based: {root: {trace_id_ratio_based: {ratio: 0.5}}}}
+  limits: {event_count_limit: 7}
+  processors:
+    - batch:
+        exporter:
+          otlp_http:
+            endpoint: https://collector.example/v1/traces
+            headers: [{name: api-key, value: "${SOME_KEY}"}]
+            compression: gzip
+            timeout: 3000
+            tls: {ca_file: ca.pem}
+    - simple: {exporter: {console: {}}}
+meter_provider:
+  readers:
+    - periodic: {exporter: {otlp_grpc: {endpoint: "http://localhost:4317"}}}
+"""
+
+
+def test_the_file_decides_and_the_other_variables_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Destinations, headers from the environment that the file names, sampler, limits, resource."""
+    path = tmp_path / "otel.yaml"
+    path.write_text(FILE)
+    monkeypatch.setenv("SOME_KEY", "a b")
+    given = {"OTEL_CONFIG_FILE": str(path), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1", "HOME": "x"}
+    environment, warnings = effective(given)
+    found = read(environment)
+    assert warnings == []
+    assert found.destinations == {
+        "traces": Destination(
+            protocol="http/protobuf",
+            endpoint="https://collector.example/v1/traces",
+            own_endpoint=True,
+            headers=(("api-key", "a b"),),
+            timeout_seconds=3.0,
+            compression="gzip",
+            certificate="ca.pem",
+        ),
+        "metrics": Destination(protocol="grpc", endpoint="localhost:4317", own_endpoint=True, insecure=True),
+    }
+    assert found.console == {"traces"}
+    assert (found.sampler, found.sampler_argument) == ("parentbased_traceidratio", 0.5)
+    assert found.limits.events == 7
+    assert named(environment) == {"a": "b", "service.name": "my agent, really"}
+    assert environment["HOME"] == "x"
+
+
+@pytest.mark.parametrize("text", ["file_format: '1.0'\ndisabled: true\n" + FILE.split("\n", 2)[2], "nonsense: [", ""])
+def test_a_file_that_is_disabled_or_none_sends_nothing(tmp_path: Path, text: str) -> None:
+    """The specification has no way back to the variables; a broken one is told in a line."""
+    path = tmp_path / "otel.yaml"
+    path.write_text(text)
+    environment, warnings = effective({"OTEL_CONFIG_FILE": str(path), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1"})
+    assert read(environment).signals == frozenset()
+    assert len(warnings) == ("disabled" not in text)
+    assert not any("\n" in line for line in warnings)
+
+
+def test_without_a_file_the_variables_are_as_they_were() -> None:
+    """Nothing is added or taken away."""
+    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1", "HOME": "x"}
+    assert effective(given) == (given, [])

@@ -1,0 +1,137 @@
+"""Whatever is measured becomes a valid OTLP message."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from otel_memeval.exporters.otlp.delivery.protobuf import Unreadable, read_line
+from otel_memeval.exporters.otlp.otlp_json import attributes
+from otel_memeval.exporters.otlp.scenario import Sieve
+from otel_memeval.exporters.otlp.signals import SIGNALS
+from otel_memeval.records import Failure, Iteration, Result
+from otel_memeval.run.locations import Growing
+from tests.exporters.otlp.otlp_console import RUN, Exported, ours
+
+TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(["", " ", "\udc80\ud800", "\x00", "木" * 9000, "🙂", "\n"])
+HUGE = st.integers(-(1 << 80), 1 << 80) | st.sampled_from([(1 << 63) - 1, 1 << 63, -(1 << 63) - 1, 10**400, 0])
+SECONDS = st.floats() | st.sampled_from([1e300, -1.0, 0.0, float("nan"), float("inf")])
+ITERATION = st.builds(
+    Iteration,
+    index=HUGE,
+    phase=st.sampled_from(["warmup", "measured"]),
+    started_at=TEXT | st.sampled_from(["2026-01-01T00:00:00+00:00", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59"]),
+    duration_seconds=SECONDS,
+    status=st.sampled_from(["ok", "error"]),
+    error=st.none() | st.builds(Failure, type=TEXT, message=TEXT),
+    retained_bytes=st.none() | HUGE,
+    retained_blocks=st.none() | HUGE,
+    peak_bytes=st.none() | HUGE,
+    traced_current_bytes=st.none() | HUGE,
+    rss_bytes=st.none() | HUGE,
+    uss_bytes=st.none() | HUGE,
+    native_heap_bytes=st.none() | HUGE,
+    cpu_seconds=st.none() | SECONDS,
+)
+GROWING = st.builds(Growing, file=TEXT, line=HUGE, grown_bytes=HUGE, grown_blocks=HUGE, source=st.just(""))
+
+
+def assert_valid(line: bytes) -> Message:
+    """The line is ASCII or UTF-8 JSON without bare NaN, protobuf reads it, and nothing is lost on the way."""
+    json.loads(line.decode("utf-8"), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    signal, message, count = read_line(line)
+    again = type(message)()
+    again.ParseFromString(message.SerializeToString())
+    assert again == message or "nan" in str(message).lower()
+    assert count > 0
+    assert signal in SIGNALS
+    return message
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None, phases=[Phase.generate]
+)
+@given(st.data())
+def test_any_record_becomes_a_valid_message(hostile_result: st.SearchStrategy[Result], data: st.DataObject) -> None:
+    """Unicode, halves of characters, huge and negative numbers, empty names, no time: three signals, all readable."""
+    exported = Exported(events="both", passed=data.draw(st.booleans()))
+    exported.begin(data.draw(HUGE))
+    told = data.draw(st.lists(st.tuples(ITERATION, st.lists(GROWING, max_size=3)), max_size=3))
+    result = ours(data.draw(hostile_result))
+    exported.tell(msgspec.structs.replace(result, iterations=[one for one, _ in told]), *told)
+    assert {read_line(line)[0] for line in exported.lines} == set(SIGNALS)
+    for line in exported.lines:
+        assert_valid(line)
+    for span in exported.items("traces"):
+        assert span["name"]
+        assert int(span["endTimeUnixNano"]) >= int(span["startTimeUnixNano"]) >= 0
+        assert span["traceId"] == RUN
+
+
+JSON_VALUE = st.recursive(
+    st.none() | st.booleans() | HUGE | st.floats() | TEXT,
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(TEXT, below, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(TEXT, JSON_VALUE, max_size=5))
+def test_any_values_become_attributes(values: dict[str, object]) -> None:
+    """Also nested ones: protobuf reads them, and no key is empty."""
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "x", "attributes": attributes(values)}
+    line = msgspec.json.encode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+    message = assert_valid(line)
+    assert 'key: ""' not in str(message)
+
+
+SPAN_KEYS = ["traceId", "spanId", "parentSpanId", "name", "kind", "startTimeUnixNano", "attributes", "events", "links",
+             "status", "flags", "traceState", "droppedEventsCount"]  # fmt: skip
+KIND = st.sampled_from(["stringValue", "intValue", "doubleValue", "boolValue", "arrayValue", "kvlistValue", "bytesValue"])
+ATTRIBUTES = st.lists(
+    st.fixed_dictionaries({"key": TEXT, "value": st.dictionaries(KIND, JSON_VALUE, max_size=1)}) | JSON_VALUE, max_size=3
+)
+EVENT = st.fixed_dictionaries({"name": TEXT, "timeUnixNano": TEXT | HUGE.map(str), "attributes": ATTRIBUTES})
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(SPAN_KEYS), JSON_VALUE),
+    st.fixed_dictionaries({}, optional={"attributes": ATTRIBUTES, "events": st.lists(EVENT, max_size=2)}),
+    st.booleans(),
+)
+def test_any_span_of_a_scenarios_is_valid_or_left_out(
+    odd: dict[str, object], more: dict[str, object], capture: bool
+) -> None:
+    """Whatever a worker says a span is: what leaves is one, and without ids nothing does."""
+    sieve = Sieve((), capture_content=capture)
+    assert sieve.span({**odd, "traceId": "0" * 32}) is None
+    span = sieve.span({**odd, **more, "traceId": "a" * 32, "spanId": "B" * 16})
+    assert span is not None
+    assert span["spanId"] == "b" * 16
+    assert_valid(msgspec.json.encode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"1",
+        b"{",
+        b"\xff",
+        b'{"resourceSpans": 1}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [1]}]}]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}',
+    ],
+)
+def test_what_is_no_message_is_said_to_be_none(line: bytes) -> None:
+    """A line of another kind, or broken: one error that names it."""
+    with pytest.raises(Unreadable, match="no OTLP message"):
+        read_line(line)

@@ -1,0 +1,170 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from otel_memeval.exporters.terminal.progress import TerminalObserver
+from otel_memeval.records import Eval, Failure, Iteration, Limits
+from otel_memeval.run.locations import Growing
+from otel_memeval.run.plan import Plan
+
+SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
+MakeIteration = Callable[..., Iteration]
+
+
+def planned(name: str = "An eval", *, debug: bool = False, progress: bool = True) -> Plan:
+    """Five iterations."""
+    eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits())
+    return Plan(eval=eval_, most_iterations=20, top=5, debug=debug, show_progress=progress)
+
+
+class Screen:
+    """An observer with the two streams that it writes to."""
+
+    def __init__(
+        self, target: str = "m:run", *, is_terminal: bool = False, quiet: bool = False, debug: bool = False
+    ) -> None:
+        self.out, self.err = (
+            Console(file=io.StringIO(), width=80, force_terminal=is_terminal, highlight=False, emoji=False) for _ in range(2)
+        )
+        self.observer = TerminalObserver(target, self.out, self.err, quiet=quiet, debug=debug)
+
+    def texts(self) -> tuple[str, str]:
+        """What stands on stdout and stderr so far."""
+        assert isinstance(self.out.file, io.StringIO)
+        assert isinstance(self.err.file, io.StringIO)
+        return self.out.file.getvalue(), self.err.file.getvalue()
+
+
+def test_the_first_line_is_what_is_measured() -> None:
+    """The scenario's own description on stdout, else the eval's name and target."""
+    screen = Screen()
+    screen.observer.described("model gpt-5.2 · PostgreSQL 18", planned())
+    assert screen.texts() == ("model gpt-5.2 · PostgreSQL 18\n", "")
+    screen = Screen()
+    screen.observer.described("", planned())
+    assert screen.texts() == ("An eval (m:run)\n", "")
+
+
+def test_a_long_first_line_is_whole_in_a_pipe_and_fits_a_terminal() -> None:
+    """80 columns on a terminal, one line for a program."""
+    description = "word " * 40 + "end"
+    screen = Screen()
+    screen.observer.described(description, planned())
+    assert screen.texts()[0] == description + "\n"
+    screen = Screen(is_terminal=True)
+    screen.observer.described(description, planned(progress=False))
+    assert max(map(cell_len, screen.texts()[0].split("\n"))) <= 80
+
+
+def test_the_bar_moves_on_a_terminal_only(make_iteration: MakeIteration) -> None:
+    """A terminal shows iterations and what is retained, and is clean afterwards; a pipe, quiet and no spinner do not."""
+    for screen, plan, bar in [
+        (Screen(is_terminal=True), planned(), True),
+        (Screen(is_terminal=True), planned(progress=False), False),
+        (Screen(is_terminal=True, quiet=True), planned(), False),
+        (Screen(), planned(), False),
+    ]:
+        screen.observer.described("", plan)
+        for index in (1, 2, 3):
+            screen.observer.iterated(make_iteration(index), [], 5)
+        screen.observer.close()
+        screen.observer.close()
+        err = screen.texts()[1]
+        assert ("3/5" in err) == ("989 KiB retained" in err) == bool(err) == bar
+        assert not bar or err.endswith("\x1b[2K")  # the line is erased
+
+
+def grown(file: str, line: int, size: int) -> Growing:
+    return Growing(file=file, line=line, grown_bytes=size, grown_blocks=1, source=file)
+
+
+def test_debug_shows_growing_lines(make_iteration: MakeIteration) -> None:
+    """With --debug, or the eval's debug_mode, every iteration tells its growing lines and its error, on stderr."""
+    growing = [grown("m.py", 3, 4096), grown("n.py", 14, 10)]
+    expected = "iteration 2: ValueError: no\n    +4.00 KiB  m.py:3\n        +10 B  n.py:14\n"
+    error = Failure(type="ValueError", message="no")
+    for screen, plan in [(Screen(debug=True), planned()), (Screen(), planned(debug=True))]:
+        screen.observer.described("", plan)
+        screen.observer.iterated(make_iteration(2, "measured", error), growing, 5)
+        assert screen.texts()[1] == expected
+    screen = Screen(debug=True)
+    screen.observer.iterated(make_iteration(1, "warmup"), [], 5)
+    assert screen.texts()[1] == "warm-up 1\n"
+    quiet = Screen(debug=True, quiet=True)
+    quiet.observer.iterated(make_iteration(1), growing, 5)
+    assert quiet.texts() == ("", "")
+
+
+def test_going_on_is_said(make_iteration: MakeIteration) -> None:
+    """Why a run is longer than was asked for; not with --quiet."""
+    screen = Screen()
+    screen.observer.extended(8, "too few [iterations]")
+    assert screen.texts()[1] == "going on to 8 iterations: too few [iterations]\n"
+    screen = Screen(quiet=True)
+    screen.observer.extended(8, "why")
+    assert screen.texts() == ("", "")
+
+
+@pytest.mark.parametrize(("count", "title"), [(20, "all of it"), (21, "last 20 of 21 lines kept")])
+def test_the_end_of_the_scenarios_output_is_shown(count: int, title: str) -> None:
+    """Twenty lines are shown, one more is said to be left out; on stderr, marked, after the bar."""
+    screen = Screen()
+    screen.observer.printed("".join(f"line {number}\n" for number in range(count)))
+    lines = screen.texts()[1].rstrip("\n").split("\n")
+    assert lines[0] == f"the scenario printed ({title}; -v shows everything as it comes):"
+    assert lines[1:] == [f"  | line {number}" for number in range(count)][-20:]
+
+
+@pytest.mark.parametrize("output", ["", " \n\n"])
+def test_no_output_is_not_mentioned(output: str) -> None:
+    """A scenario that prints nothing, or only empty lines, gets no heading; with --quiet none does."""
+    screen = Screen()
+    screen.observer.printed(output)
+    assert screen.texts() == ("", "")
+    screen = Screen(quiet=True)
+    screen.observer.printed("text")
+    assert screen.texts() == ("", "")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["\x1b[2J", "\x1b]0;t\x07", "\x1b", "\x9b", "\r", "\n", "\t", "\u202e", "\udc80", "[red]", "[/]", "木", "a"]
+        )
+        | st.characters(),
+        max_size=10,
+    ).map("".join),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=100)
+def test_nothing_of_the_scenarios_reaches_the_terminal_raw(text: str, is_terminal: bool) -> None:
+    """Output, description, names, paths and errors with any characters: shown, and not obeyed."""
+    screen = Screen(text, is_terminal=is_terminal, debug=True)
+    screen.observer.described(text, planned(text, progress=False))
+    screen.observer.described("", planned(text, progress=False))
+    error = Failure(type=text, message=text)
+    iteration = Iteration(index=1, phase="measured", started_at="", duration_seconds=0.0, status="error", error=error)
+    screen.observer.iterated(iteration, [grown(text, 1, 1)], 1)
+    screen.observer.extended(2, text)
+    screen.observer.printed(text)
+    for written in screen.texts():
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", written) if is_terminal else written
+        assert [character for character in plain if not (character.isprintable() or character in "\n\u200c\u200d")] == []
+        written.encode("utf-8")
+
+
+def test_coloured_output_is_readable() -> None:
+    """A logger's colours are left out, tabs are kept as columns, brackets are text."""
+    screen = Screen()
+    screen.observer.printed("\x1b[32mINFO\x1b[0m\tready [bold]\n\x1b[1Adone\n")
+    assert screen.texts()[1].split("\n")[1:3] == ["  | INFO    ready [bold]", "  | done"]

@@ -1,0 +1,223 @@
+"""Bounds where the code is odd: no source, another by now, code that must not run; owners that count; parts of caches."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import sys
+import types
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from otel_memeval.worker.bounds import syntax
+from otel_memeval.worker.memory.reading import describe_filling, describe_holders
+
+NAMES = itertools.count()
+CODE = """
+D = []
+def run():
+    D.append(1)
+    if len(D) > 64: D.pop(0)
+"""
+
+
+def nobodys(file: str) -> bool:
+    """No file is the tool's."""
+    return False
+
+
+@pytest.fixture
+def module() -> Iterator[types.ModuleType]:
+    """An imported module with nothing in it."""
+    made = types.ModuleType(f"scenario_of_odd_bounds_{next(NAMES)}")
+    sys.modules[made.__name__] = made
+    yield made
+    del sys.modules[made.__name__]
+
+
+def told(module: types.ModuleType, *containers: object, grown: set[tuple[str, int]] = frozenset()) -> list[Any]:  # type: ignore[assignment]
+    """Bound and limit of each container."""
+    rows = {one["id"]: one for one in describe_holders([id(one) for one in containers], module.__name__, nobodys, grown)}
+    return [(rows[id(one)]["bound"], rows[id(one)].get("limit", "")) for one in containers]
+
+
+def run_in(module: types.ModuleType, source: str, file: str) -> None:
+    exec(compile(source, file, "exec"), vars(module))
+    for _ in range(10):
+        module.run()
+
+
+@pytest.mark.parametrize(
+    "kind", ["there", "missing", "edited", "too long", "not Python", "a folder", "lambda", "two lambdas"]
+)
+def test_only_a_source_that_was_compiled_says_anything(
+    module: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A file that is gone, has other code in that place, is too long, or is none: no bound, and no error."""
+    path = tmp_path / "code.py"
+    source = CODE
+    if "lambda" in kind:
+        source = "D = []\nrun = lambda: D.append(1) if len(D) <= 64 else None\n"
+        source += "def other(): run(); return (lambda: 1, lambda: 2)\n" if kind == "lambda" else ""
+        source = source.replace("run =", "other = lambda: 1; run =") if kind == "two lambdas" else source
+    run_in(module, source, str(path))
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "not Python":
+        path.write_text("(" * 200, encoding="utf-8")
+    elif kind == "edited":
+        path.write_text(source.replace("D", "E"), encoding="utf-8")
+    elif kind != "missing":
+        path.write_text(source, encoding="utf-8")
+    if kind == "too long":
+        monkeypatch.setattr(syntax, "MOST_SOURCE_BYTES", len(source) - 1)
+    expected = {"there": (64, "len(D) > 64"), "lambda": (65, "len(D) <= 64")}.get(kind, (None, ""))
+    assert told(module, module.D) == [expected]
+
+
+def test_where_the_lines_that_grew_tell_only_what_ran_counts(module: types.ModuleType, tmp_path: Path) -> None:
+    """A function without a limit that adds as well does not count if its line did not grow, and does if it did."""
+    path = tmp_path / "code.py"
+    source = CODE + "def load():\n    D.append(2)\n"
+    path.write_text(source, encoding="utf-8")
+    run_in(module, source, str(path))
+    (only_run, both, neither) = (
+        told(module, module.D, grown={(str(path), line) for line in lines})[0][0] for lines in ((4,), (4, 7), ())
+    )
+    assert (only_run, both, neither) == (64, None, None)
+
+
+class Trap:
+    """Whatever is asked of it is the scenario's code."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise SystemExit(name)
+
+    @property
+    def most(self) -> NoReturn:
+        raise SystemExit("most")
+
+    __len__ = __bool__ = __eq__ = __lt__ = __int__ = __index__ = lambda *_: sys.exit("asked")
+    __hash__ = object.__hash__
+
+
+def test_none_of_the_code_is_run(module: types.ModuleType, tmp_path: Path) -> None:
+    """Limits behind properties, ``__getattr__`` and numbers of an own kind are not looked up, and not compared."""
+    path = tmp_path / "code.py"
+    source = (
+        CODE.replace("64", "T.most")
+        + "    if T: D.clear()\n    if len(D) > T: D.clear()\n    if T.x in D or T[D]: D.pop()\n"
+    )
+    path.write_text(source, encoding="utf-8")
+    exec(compile(source, str(path), "exec"), vars(module))
+    module.T = Trap()  # type: ignore[attr-defined]
+    module.D.extend(range(9))
+    assert told(module, module.D) == [(None, "")]
+
+
+class Counting:
+    """As cachetools: counts what is in use against ``maxsize``."""
+
+    def __init__(self, maxsize: int, currsize: int) -> None:
+        self.maxsize, self.currsize = maxsize, currsize
+        self.data: dict[int, object] = {key: [] for key in range(10)}  # plain values are not seen in a large process
+
+    def grow(self, size: int) -> None:
+        while self.currsize + size > self.maxsize:
+            self.data.popitem()
+
+
+@pytest.mark.parametrize(
+    ("maxsize", "currsize", "expected"),
+    [
+        (64, 10, (64, "maxsize of Counting")),
+        (9, 10, (None, "")),
+        (5_000, 1_000, (None, "maxsize of Counting, by its currsize (1,000 of 5,000)")),
+        (5_000, 0, (None, "")),
+        (50_000, 1, (None, "maxsize of Counting, by its currsize (1 of 50,000)")),
+        (50_001, 1, (None, "")),
+    ],
+)
+def test_what_is_in_use_has_to_grow(module: types.ModuleType, maxsize: int, currsize: int, expected: object) -> None:
+    """A maxsize bounds what is counted against it, if that is anything, and if it is not a million iterations away."""
+    module.CACHE = Counting(maxsize, currsize)  # type: ignore[attr-defined]
+    assert told(module, module.CACHE.data) == [expected]
+
+
+class Link:
+    def __init__(self) -> None:
+        self.keys: OrderedDict[int, None] = OrderedDict()
+
+
+class ByUse(Counting):
+    def __init__(self, per_key: bool) -> None:
+        super().__init__(64, 10)
+        self.first = Link()
+        self.links = {0: Link()} if per_key else {}
+
+
+@pytest.mark.parametrize(("keys", "per_key", "bound"), [(10, False, 64), (11, False, None), (10, True, None)])
+def test_parts_of_a_bounded_cache_are_bounded(module: types.ModuleType, keys: int, per_key: bool, bound: int | None) -> None:
+    """What attributes lead to, if it is no longer than what is bounded; not what lies under a key."""
+    module.CACHE = ByUse(per_key)  # type: ignore[attr-defined]
+    inner = (module.CACHE.links[0] if per_key else module.CACHE.first).keys
+    inner.update(dict.fromkeys(range(keys)))
+    assert told(module, inner)[0][0] == bound
+
+
+def test_sqlite_forgets_dead_cursors(module: types.ModuleType) -> None:
+    """Its list of weak references ends at 200 dead ones; while all live it is no holder."""
+    module.DB = sqlite3.connect(":memory:")  # type: ignore[attr-defined]
+    cursors = [module.DB.cursor() for _ in range(5)]
+    (held,) = (one for one in _lists_of(module.DB) if len(one) == 5)
+    assert describe_holders([id(held)], module.__name__, nobodys) == []
+    cursors.clear()
+    (one,) = describe_holders([id(held)], module.__name__, nobodys)
+    assert (one["bound"], one["bookkeeping"]) == (200, True)
+    module.DB.close()
+
+
+def _lists_of(obj: object) -> list[list[object]]:
+    import gc
+
+    return [one for one in gc.get_referents(obj) if type(one) is list]
+
+
+def test_dead_weak_references_that_nobody_drops_have_no_bound(module: types.ModuleType) -> None:
+    """A list of somebody's own: dead references pile up in it."""
+    module.REFS = [weakref.ref(Link()) for _ in range(9)]  # type: ignore[attr-defined]
+    (one,) = describe_holders([id(module.REFS)], module.__name__, nobodys)
+    assert (one["bound"], one.get("limit"), one["bookkeeping"]) == (None, None, True)
+
+
+FILLING: dict[str, tuple[Callable[[list[object]], list[object]], int | None]] = {
+    "slots to fill": (lambda items: [*items, *[None] * 5], 15),
+    "no slot left": (lambda items: items, None),
+    "one of them": (lambda items: [items[0], None], None),
+}
+
+
+@pytest.mark.parametrize("case", FILLING)
+def test_a_list_with_empty_slots_ends(module: types.ModuleType, case: str) -> None:
+    """If it holds most of what a line that grows keeps, and a slot is still None."""
+    import tracemalloc
+
+    make, bound = FILLING[case]
+    tracemalloc.start(1)
+    try:
+        items: list[object] = [bytearray(9) for _ in range(10)]
+        line = tracemalloc.get_object_traceback(items[0])
+        assert line is not None
+        module.SLOTS = make(items)  # type: ignore[attr-defined]
+        kept = [*items]
+        items.clear()
+        rows = describe_filling({(line[0].filename, line[0].lineno): 17}, module.__name__)
+        assert [(one["path"], one["bound"]) for one in rows] == ([(f"{module.__name__}.SLOTS", bound)] if bound else [])
+        assert len(kept) == 10
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,201 @@
+"""The process around the traced heap."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from otel_memeval.worker.memory import process_memory as process
+from otel_memeval.worker.memory.process_memory import ProcessReader, cpu_seconds, waits
+
+LINUX = sys.platform.startswith("linux")
+
+
+_TOUCHED = """
+import mmap, os, sys
+sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.memory.process_memory import ProcessReader
+reader = ProcessReader()
+first = reader.resident_bytes()
+kept = bytearray(os.urandom(1)) * (32 << 20)
+second = reader.resident_bytes()
+with open(sys.argv[2], "wb") as file:
+    file.write(kept)
+    file.flush()
+    os.fsync(file.fileno())
+with open(sys.argv[2], "rb") as file:
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+before = reader.resident_bytes()
+read = sum(mapped[place] for place in range(0, len(mapped), 4096))
+after = reader.resident_bytes()
+print(*first, *(now - then for now, then in zip(second, first)), *(now - then for now, then in zip(after, before)))
+"""
+
+
+def test_resident_unique_and_written_memory_are_read_on_linux(tmp_path: Path) -> None:
+    """Memory that is written shows in all three, a file that is only read in the first two; elsewhere all are absent."""
+    if not LINUX:
+        assert ProcessReader().resident_bytes() == (None, None, None)
+        return
+    # In a process of its own: this one may have as much that was freed and is still resident.
+    command = [sys.executable, "-c", _TOUCHED, str(Path(process.__file__).parents[3]), str(tmp_path / "file")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    rss, uss, dirty, *more = map(int, done.stdout.split())
+    assert 0 < dirty <= uss <= rss
+    whole = 32 << 20
+    assert [0.9 * whole < one < 1.2 * whole for one in more] == [True, True, True, True, True, False]
+    assert abs(more[-1]) < whole / 10
+
+
+@pytest.mark.parametrize(("size", "count"), [(1000, 5000), (100_000, 100), (1 << 20, 10)])
+def test_the_c_heap_grows_by_what_is_malloced(size: int, count: int) -> None:
+    """Blocks that C code takes show within 1%, small ones and mapped ones, and are gone when freed."""
+    reader = ProcessReader()
+    before = reader.c_heap_bytes()
+    if before is None:
+        assert any(missing.startswith("C heap") for missing in reader.missing_channels())
+        return
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    blocks = (ctypes.c_void_p * count)()
+    start = reader.c_heap_bytes()
+    for place in range(count):
+        blocks[place] = libc.malloc(size)
+    grown = reader.c_heap_bytes()
+    for place in range(count):
+        libc.free(blocks[place])
+    freed = reader.c_heap_bytes()
+    assert start is not None
+    assert grown is not None
+    assert freed is not None
+    assert grown - start == pytest.approx(size * count, rel=0.01)
+    assert freed - start == pytest.approx(0, abs=0.01 * size * count)
+
+
+_MAPS = """
+import ctypes, mmap, sys
+sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.memory.process_memory import ProcessReader
+reader = ProcessReader()
+reader.mapped_bytes()
+before = reader.mapped_bytes()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+held = [libc.malloc(size) for size in (100, 5_000, 1 << 20)]
+after_malloc = reader.mapped_bytes()
+maps = [mmap.mmap(-1, mmap.PAGESIZE * 3, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(4)]
+print(after_malloc - before, (reader.mapped_bytes() - after_malloc) / mmap.PAGESIZE)
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
+def test_maps_are_counted_to_the_page_and_what_is_malloced_is_not() -> None:
+    """Four maps of three pages, none of them used, are twelve pages; blocks of the C heap, mapped ones too, are nothing."""
+    root = str(Path(process.__file__).parents[3])
+    done = subprocess.run([sys.executable, "-c", _MAPS, root], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["0", "12.0"]
+
+
+_FREED = """
+import ctypes, sys
+sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.memory.process_memory import ProcessReader
+reader = ProcessReader()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+held = [libc.malloc(100_000) for _ in range(20)]
+last = libc.malloc(100_000)
+before = reader.idle_bytes()
+for one in held:
+    libc.free(one)
+print(round((reader.idle_bytes() - before) / 100_000))
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
+def test_what_is_freed_and_not_given_back_is_idle() -> None:
+    """Twenty blocks that are freed below one that is not stay with the C heap, and are idle."""
+    root = str(Path(process.__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", _FREED, root],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"},
+    )
+    assert done.stdout.split() == ["20"]
+
+
+def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the C library or the kernel lacks a channel, it reads None and one line says what is missing; else none does."""
+    assert not LINUX or process._find_mallinfo2() is None or ProcessReader().missing_channels() == []
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "darwin")
+        patch.setattr(os, "access", lambda *_: False)
+        reader = ProcessReader()
+        assert reader.missing_channels() == [
+            "C heap (needs glibc 2.33 or later; this is darwin)",
+            "process memory (needs Linux' smaps_rollup; this is darwin)",
+        ]
+    assert reader.c_heap_bytes() is None
+    assert reader.resident_bytes() == (None, None, None)
+
+
+def test_waiting_and_working_are_told_apart() -> None:
+    """Sleeping is counted as waiting and takes no processor time; computing takes some."""
+    waited, worked = waits(), cpu_seconds()
+    for _ in range(20):
+        time.sleep(0.001)
+    slept = cpu_seconds() - worked
+    if waited is not None:
+        now = waits()
+        assert now is not None
+        assert now - waited >= 20
+    end = time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+    assert cpu_seconds() - worked - slept >= 0.05
+    assert slept < 0.05
+
+
+_TRACED_BLOCKS = """
+import gc, json, tracemalloc
+from otel_memeval.worker.memory.heap import read_heap
+from otel_memeval.worker.memory.process_memory import ProcessReader
+
+reader = ProcessReader()
+tracemalloc.start(1)
+
+def unexplained():
+    gc.collect()
+    c_heap = reader.c_heap_bytes()
+    return None if c_heap is None else c_heap - read_heap(lambda file: False).malloc_bytes
+
+keep = [object() for _ in range(50_000)]
+before = unexplained()
+keep += [object() for _ in range(100_000)]
+print(json.dumps([before, unexplained()]))
+"""
+
+
+def test_traced_blocks_leave_nothing_unexplained_in_the_c_heap() -> None:
+    """A hundred thousand small traced blocks raise what the traced heap does not explain by less than 2 bytes each."""
+    environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=131072"}
+    said = subprocess.run(
+        [sys.executable, "-c", _TRACED_BLOCKS], capture_output=True, check=True, env=environment, timeout=60
+    ).stdout
+    before, after = json.loads(said)
+    assert (before is None) == (process._find_mallinfo2() is None)
+    if before is not None:
+        assert abs(after - before) < 2 * 100_000

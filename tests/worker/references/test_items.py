@@ -1,0 +1,147 @@
+"""What the newest items of a container take, and on which lines."""
+
+from __future__ import annotations
+
+import functools
+import tracemalloc
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import pytest
+
+from otel_memeval.worker.references.items import MOST_ITEMS, allocated_at, lines_of_storage, newest_items, sites_of, size_of
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Tracing is on, with one frame, as in the worker."""
+    tracemalloc.start(1)
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+
+
+def nobodys(file: str) -> bool:
+    """No file is the tool's."""
+    return False
+
+
+class Loud(list):  # type: ignore[type-arg]
+    """A container whose own code must not run."""
+
+    def __getitem__(self, place: object) -> NoReturn:
+        raise AssertionError
+
+    def __sizeof__(self) -> NoReturn:
+        raise AssertionError
+
+
+FILLED: list[tuple[Callable[[], Any], Callable[[Any, int], object]]] = [
+    (list, lambda held, number: held.append(bytes(1000 + number))),
+    (Loud, lambda held, number: list.append(held, bytes(1000 + number))),
+    (deque, lambda held, number: held.append(bytes(1000 + number))),
+    (dict, lambda held, number: held.setdefault(number, bytes(1000 + number))),
+    (OrderedDict, lambda held, number: held.setdefault(number, bytes(1000 + number))),
+    (lambda: defaultdict(list), lambda held, number: held[number].append(bytes(1000 + number))),
+    (set, lambda held, number: held.add(bytes(1000 + number))),
+    (lambda: functools.lru_cache(maxsize=500)(lambda number: bytes(1000 + number)), lambda held, number: held(number)),
+    (lambda: functools.lru_cache(maxsize=None)(lambda number: bytes(1000 + number)), lambda held, number: held(number)),
+]
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(("make", "put"), FILLED)
+def test_the_newest_items_are_weighed(make: Callable[[], Any], put: Callable[[Any, int], object]) -> None:
+    """Of a hundred items in a container of any kind, the last twenty are weighed, on the line where they were made."""
+    held = make()
+    for number in range(1000, 1100):
+        put(held, number)
+    seen, sites = sites_of(held, nobodys)
+    assert seen == MOST_ITEMS
+    assert {file for file, _ in sites} == {__file__}
+    total, blocks = (sum(parts) for parts in zip(*sites.values()))
+    newest = 20 * (33 + 1000 + 1000 + 90) if not isinstance(held, set) else 20 * (33 + 2050)
+    assert newest * 0.95 <= total <= newest * 1.1 + 20 * 150
+    assert 20 <= blocks <= 80
+
+
+class Session:
+    """Has a dict of its own."""
+
+    def __init__(self) -> None:
+        self.text = bytes(1000)
+
+
+class Slotted:
+    """Has none."""
+
+    __slots__ = ("text",)
+
+
+@pytest.mark.parametrize("kind", [Session, Slotted, dict, object])
+def test_the_line_of_any_object_is_known(kind: type) -> None:
+    """Instances with and without a dict, plain and builtin ones: from when tracing began, and not before."""
+    before = kind()
+    tracemalloc.start(3)
+    try:
+        after = kind()
+        assert allocated_at(before) is None
+        found = allocated_at(after)
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert found[0] == __file__
+
+
+@pytest.mark.usefixtures("traced")
+def test_what_items_have_in_common_is_nobodys() -> None:
+    """What several items lead to, or was there before, or is the container itself, is not counted."""
+    common = bytes(100_000)
+    held: list[object] = []
+    for number in range(20):
+        held.append((common, held, f"{number}" * 10))
+    _, sites = sites_of(held, nobodys)
+    assert sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 200
+
+
+@pytest.mark.usefixtures("traced")
+def test_the_tools_own_items_are_left_out() -> None:
+    """A container filled by the tool's files says no line."""
+    held = [bytes(1000 + number) for number in range(20)]
+    assert sites_of(held, lambda file: file == __file__) == (20, {})
+    assert len(sites_of(held, nobodys)[1]) == 1
+
+
+def test_a_container_without_items_is_answered() -> None:
+    """Empty, and not a container at all: nothing."""
+    for empty in ([], {}, set(), deque(), functools.lru_cache(lambda: 0), object()):
+        assert newest_items(empty) == []
+        assert sites_of(empty, nobodys) == (0, {})
+
+
+def test_no_code_of_an_item_runs() -> None:
+    """An object that cannot be measured is measured by what its base says."""
+    assert size_of(Loud()) == object.__sizeof__(Loud()) + 16
+    assert size_of(b"x" * 100) == b"".__sizeof__() + 100
+
+
+@pytest.mark.usefixtures("traced")
+def test_the_line_that_makes_room_is_found_by_its_size() -> None:
+    """A list of one object again and again, a dict and a set of small numbers: whose block is of just that size."""
+    held: list[None] = []
+    table: dict[int, None] = {}
+    numbers: set[int] = set()
+    for number in range(5003):
+        held.append(None)
+        table[number % 1501] = None
+        numbers.add(number % 1502)
+    grown = {(__file__, line) for line in range(1, 500)}
+    lines = lines_of_storage([held, table, numbers, deque([1])], grown)
+    assert [lines[id(one)][0] for one in (held, table)] == [__file__] * 2
+    assert lines[id(table)][1] == lines[id(held)][1] + 1
+    assert lines_of_storage([held], grown - {lines[id(held)]}) == {}
+    again = [None] * (held.__sizeof__() // 8 - 5)
+    assert again.__sizeof__() == held.__sizeof__()
+    assert id(held) not in lines_of_storage([held], grown)
