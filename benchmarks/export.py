@@ -23,14 +23,14 @@ import psutil
 
 from benchmarks.made_up import MadeUpWorker
 from benchmarks.receiver import Receiver
-from otel_memeval.run.observer import Silent
+from otel_memeval.run.observer import Observer
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id
 
 SITES = 3
 SCENARIO = "async def run():\n    pass\n"
 
 
-class Memory(Silent):
+class Memory(Observer):
     """Reads this process' memory after 100 iterations and at the end: imports and connections are not growth."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Memory(Silent):
         self._heard = 0
         self.at_100 = 0
 
-    def iterated(self, *_: object) -> None:
+    def on_iteration(self, *_: object) -> None:
         """Counts."""
         self._heard += 1
         if self._heard == 1:
@@ -62,7 +62,7 @@ def child(iterations: int, scenario: str) -> None:
     exporting = Exporting(settings, "span", (), sys.stderr)
     memory = Memory()
     begun_bytes = memory.now()
-    options = Options(iterations=iterations, warmup=0, deeper_look=False)
+    options = Options(iterations=iterations, warmup=0, follow_up=False)
     session = Session(scenario or "made_up", "", options, exporting.watching(memory), settings)
     cpu_seconds = time.process_time()
     result = session.run() if scenario else session.replay(MadeUpWorker(SITES))

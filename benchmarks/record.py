@@ -24,7 +24,7 @@ from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work
 from otel_memeval.analysis.growth import GrowingHolder
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.config import from_process
-from otel_memeval.run.observer import Silent
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import Session, Worker
 from otel_memeval.targets import split_target
@@ -113,8 +113,8 @@ def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:
     """Run one scenario in a worker and keep all of its series."""
     os.environ[SEED_VARIABLE] = str(seed)
     source, name = split_target(target(scenario))
-    options = Options(iterations=sizes.iterations, warmup=sizes.warmup, deeper_look=False)
-    session = _Recorder(source, name, options, Silent(), from_process())
+    options = Options(iterations=sizes.iterations, warmup=sizes.warmup, follow_up=False)
+    session = _Recorder(source, name, options, Observer(), from_process())
     result = session.run()
     evidence = session.evidence()
     return Recording(

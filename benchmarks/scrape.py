@@ -21,10 +21,10 @@ from multiprocessing.queues import Queue
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, Durations, EvalState, Exemplar
 from otel_memeval.exporters.samples import Sample
-from otel_memeval.records import STATES
 from otel_memeval.service.http.access import Gate
 from otel_memeval.service.http.server import Address, Answer, Request, Server
 from otel_memeval.service.metrics_cache import Rendering, takes_gzip
+from otel_memeval.verdicts import STATES
 
 EVALS = 300
 SITES = 10

@@ -10,14 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from otel_memeval.verdicts import State
+
 SCHEMA = 1
-
-State = Literal["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
-"""What a verdict can say; see the README for the meaning of each."""
-
-STATES: tuple[State, ...] = (
-    "stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed",
-)  # fmt: skip
 
 Phase = Literal["warmup", "measured"]
 
@@ -93,7 +88,7 @@ class Channels(Record, frozen=True):
     """Unique memory of the process that neither heap explains: what is mapped, stacks of threads."""
 
 
-class Place(Record, frozen=True):
+class CodeLocation(Record, frozen=True):
     """A line of code."""
 
     file: str
@@ -116,11 +111,11 @@ class Site(Record, frozen=True):
     """The same for the same line of code when lines above it move, or the process restarts."""
     bounded: bool = False
     """What it allocates goes into a container that names its bound, beside others that leak."""
-    allocated_at: list[Place] = []
+    allocated_at: list[CodeLocation] = []
     """The lines of a library that allocated, where this is the scenario's line that called them; most bytes first."""
 
 
-class WiderLook(Record, frozen=True):
+class BatchedReadings(Record, frozen=True):
     """Readings after the measured iterations, several calls apart, that looked for small steps in the C heap."""
 
     readings: int
@@ -131,7 +126,7 @@ class WiderLook(Record, frozen=True):
     """Why it tells nothing, if it does not."""
 
 
-class DeeperLook(Record, frozen=True):
+class CallerAttribution(Record, frozen=True):
     """Iterations after the measured ones that looked for the callers of a library's lines."""
 
     iterations: int
@@ -160,7 +155,7 @@ class ChainStep(Record, frozen=True):
 class GrowthStack(Record, frozen=True):
     """A stack that allocated what stayed, or what was alive at the peak; the innermost frame first."""
 
-    frames: list[Place]
+    frames: list[CodeLocation]
     """C frames too where memray recorded them; their file is empty and their line 0 where the library does not tell."""
     bytes_per_iteration: float | None = None
     peak_bytes: int | None = None
@@ -275,7 +270,7 @@ class Summary(Record, frozen=True):
     retained_bytes: Statistics | None = None
 
 
-class Baseline(Record, frozen=True):
+class InitialReading(Record, frozen=True):
     """The reading after set-up, before the first iteration."""
 
     retained_bytes: int
@@ -295,12 +290,12 @@ class Result(Record, frozen=True):
     holders: list[Holder]
     verdict: Verdict
     statistics: Summary
-    baseline: Baseline | None = None
+    initial_reading: InitialReading | None = None
     failure: Failure | None = None
     """What ended the run early, if anything did; an iteration's own error stands in that iteration."""
-    wider_look: WiderLook | None = None
+    batched_readings: BatchedReadings | None = None
     """None where no small step could hide in the C heap, or calls take too long to be made so often."""
-    deeper_look: DeeperLook | None = None
+    caller_attribution: CallerAttribution | None = None
     """None where the lines were found without one."""
     explanation: Explanation | None = None
     """With ``--explain``, of a verdict of growth."""

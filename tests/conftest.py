@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from otel_memeval import wire
 from otel_memeval.records import (
-    Baseline,
     Channels,
     Eval,
     Failure,
     Growth,
     Holder,
+    InitialReading,
     Iteration,
     Limits,
     Result,
@@ -116,7 +116,7 @@ def make_result() -> Callable[..., Result]:
             holders=[Holder(path="m.KEPT", type="list", length=5, items_per_iteration=1.0)],
             verdict=Verdict(state="leaking", summary="keeps 4.00 KiB more every iteration", reasons=["a reason"]),
             statistics=Summary(runtime_seconds=numbers, peak_bytes=numbers, retained_bytes=numbers),
-            baseline=Baseline(retained_bytes=1_000_000),
+            initial_reading=InitialReading(retained_bytes=1_000_000),
         )  # fmt: skip
         return msgspec.structs.replace(whole, **parts)
 

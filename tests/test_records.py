@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_memeval import records
-from otel_memeval.cli import options
+from otel_memeval import records, verdicts
+from otel_memeval.cli.measure import measure_command
 from otel_memeval.records import Result, from_json, json_schema, to_json
 
 SCHEMA_FILE = Path(records.__file__).parent / "result.schema.json"
@@ -86,6 +86,14 @@ def test_results_cannot_be_changed(make_result: Callable[..., Result]) -> None:
         make_result().verdict.state = "stable"  # type: ignore[misc]
 
 
-def test_the_states_are_the_same_everywhere() -> None:
-    """The command line, the type and the tuple name the same verdicts in the same order."""
-    assert tuple(options.STATES) == records.STATES == get_args(records.State)
+def test_every_state_has_properties_and_a_rank() -> None:
+    """The type, the table of properties and the worst-first order name the same states."""
+    assert get_args(verdicts.State) == verdicts.STATES
+    assert sorted(verdicts.STATES_WORST_FIRST) == sorted(verdicts.STATES)
+
+
+def test_fail_on_defaults_to_the_failing_states() -> None:
+    """``--fail-on`` without a value fails the states that the table marks, and no others."""
+    assert verdicts.FAILING_STATES == ("leaking", "native-leak", "idle", "failed")
+    defaults = {parameter.name: parameter.default for parameter in measure_command.params}
+    assert defaults["fail_on"] == ",".join(verdicts.FAILING_STATES)

@@ -8,7 +8,7 @@ from statistics import median
 
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.untraced import NATIVE_FLOOR_BYTES, hidden_bytes
-from otel_memeval.records import State
+from otel_memeval.verdicts import State
 
 READINGS = 20
 """Readings of a wider look after its first."""

@@ -22,8 +22,9 @@ from otel_memeval.analysis.rises import LEFT
 from otel_memeval.analysis.tokens import context_reasons
 from otel_memeval.analysis.trend import FEWEST_STEPS
 from otel_memeval.analysis.untraced import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_bytes
-from otel_memeval.records import Channels, Growth, State
+from otel_memeval.records import Channels, Growth
 from otel_memeval.units import format_bytes
+from otel_memeval.verdicts import State
 
 UNEXPLAINED = 0.05
 """Growth outside of the traced heap has to be more than this part of the growth inside: malloc's headers are not ours."""

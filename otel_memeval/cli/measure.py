@@ -13,6 +13,7 @@ from otel_memeval import __version__
 from otel_memeval.cli.options import Duration, Size, Verdicts
 from otel_memeval.errors import UsageError
 from otel_memeval.service.service import Asked, check_usage, stand, standing_options
+from otel_memeval.verdicts import FAILING_STATES
 
 if TYPE_CHECKING:
     from otel_memeval.config import Settings
@@ -66,7 +67,7 @@ signal ended it, 2 for wrong usage."""
 @click.option(
     "--fail-on",
     type=Verdicts(),
-    default="leaking,native-leak,idle,failed",
+    default=",".join(FAILING_STATES),
     show_default=True,
     help="Verdicts that fail the run, or `never`.",
 )
@@ -89,7 +90,7 @@ signal ended it, 2 for wrong usage."""
 @click.option("--keep-going", is_flag=True, help="Go on after an iteration that raised.")
 @click.option("--trace-scenario", is_flag=True, help="Take the scenario's own OpenTelemetry spans.")
 @click.option(
-    "--no-deeper-look",
+    "--no-follow-up",
     is_flag=True,
     help="Call nothing beyond the measured iterations. Without this, a leak in a library's line is followed by a few more, "
     "to name the line that called it, and short calls are repeated where the C heap is too noisy for single ones.",
@@ -124,7 +125,7 @@ def measure_command(
     expected_every: float | None,
     keep_going: bool,
     trace_scenario: bool,
-    no_deeper_look: bool,
+    no_follow_up: bool,
     explain: bool,
     every: float | None,
     serve: str | None,
@@ -155,7 +156,7 @@ def measure_command(
         max_peak_growth_bytes=max_peak_growth,
         python=python or sys.executable,
         keep_going=keep_going,
-        deeper_look=not no_deeper_look,
+        follow_up=not no_follow_up,
         explain=explain,
         show_output=verbose,
         trace_scenario=trace_scenario,

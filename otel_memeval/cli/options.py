@@ -5,9 +5,7 @@ from __future__ import annotations
 import click
 
 from otel_memeval.errors import UsageError
-
-STATES = ["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
-"""As in ``records``, which is not imported for ``--help``; a test holds the two together."""
+from otel_memeval.verdicts import STATES
 
 
 class Size(click.ParamType["int"]):

@@ -15,7 +15,7 @@ from otel_memeval.exporters.otlp.settings import OtlpSettings, read
 from otel_memeval.exporters.prometheus.destinations import NOWHERE, GaugeOptions
 from otel_memeval.records import Result
 from otel_memeval.redact import redact
-from otel_memeval.run.observer import Observer, Several
+from otel_memeval.run.observer import Observer, ObserverGroup
 from otel_memeval.run.result import PASSED, exit_status
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Exporting:
     def watching(self, terminal: Observer) -> Observer:
         """Who watches a run: the terminal, and what sends."""
         sending = [one for one in (self._otlp, self._gauges) if one is not None]
-        return Several([terminal, *sending]) if sending else terminal
+        return ObserverGroup([terminal, *sending]) if sending else terminal
 
     def close(
         self,

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.records import STATES, Channels, Growth, Iteration, Result
+from otel_memeval.records import Channels, Growth, Iteration, Result
 from otel_memeval.telemetry import Metric
+from otel_memeval.verdicts import STATES
 from otel_memeval.version import __version__
 
 Labels = tuple[tuple[str, str], ...]

@@ -8,7 +8,7 @@ import msgspec
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, Ring, SiteKey, Wide, Work, series
-from otel_memeval.records import Baseline, Failure, GenAi, Iteration, Phase
+from otel_memeval.records import Failure, GenAi, InitialReading, Iteration, Phase
 from otel_memeval.redact import redact, shortened, visible
 
 _LONGEST_MESSAGE = 300
@@ -52,7 +52,7 @@ class Collector:
         self.iterations: list[Iteration] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
         self._noop_peak_bytes = 0
-        self.baseline: Baseline | None = None
+        self.initial_reading: InitialReading | None = None
 
     @property
     def measured(self) -> int:
@@ -68,7 +68,7 @@ class Collector:
         """The reading that growth is counted from."""
         reading = ready.reading
         self._noop_peak_bytes = ready.noop_peak_bytes
-        self.baseline = Baseline(
+        self.initial_reading = InitialReading(
             retained_bytes=reading.retained_bytes,
             rss_bytes=reading.rss_bytes,
             uss_bytes=reading.uss_bytes,

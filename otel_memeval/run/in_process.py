@@ -21,7 +21,7 @@ from otel_memeval.config import Settings, from_process
 from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.records import Result, to_json
 from otel_memeval.run.history import one_line
-from otel_memeval.run.observer import Observer, Silent
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, Plan, plan
 from otel_memeval.run.scenario_spans import ScenarioSpans
 from otel_memeval.run.session import Session
@@ -103,7 +103,7 @@ class _InProcess:
                 "stop it (and unset PYTHONTRACEMALLOC), or measure from the command line, in a process of its own",
             )
         self._kept = _Kept()
-        self._options = msgspec.structs.replace(options, deeper_look=False)  # what is judged is already over
+        self._options = msgspec.structs.replace(options, follow_up=False)  # what is judged is already over
         self.host = Host(self._keep, lambda file: file.startswith(_OWN_FOLDER))
         self.host.hello()
         self.plan: Plan
@@ -193,7 +193,7 @@ def run_in_process(evaluation: PerformanceEval) -> Result:
     loaded = _eval_of(evaluation)
     run.use(loaded)
     _blocking(run, keep_going=False)
-    return _reported(evaluation, run.result("(in process)", loaded.name, Silent(), from_process()))
+    return _reported(evaluation, run.result("(in process)", loaded.name, Observer(), from_process()))
 
 
 async def arun_in_process(evaluation: PerformanceEval) -> Result:
@@ -212,7 +212,7 @@ async def arun_in_process(evaluation: PerformanceEval) -> Result:
         await run.host.afinish()
     finally:
         tracemalloc.stop()
-    return _reported(evaluation, run.result("(in process)", loaded.name, Silent(), from_process()))
+    return _reported(evaluation, run.result("(in process)", loaded.name, Observer(), from_process()))
 
 
 def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
-from otel_memeval.records import Place, Record, Site
+from otel_memeval.records import CodeLocation, Record, Site
 from otel_memeval.source import function_at, signature
 
 _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]python3\.\d+t?)[/\\]")
@@ -33,7 +33,7 @@ def shown_path(file: str, folder: str) -> str:
     return file[installed.end() :] if installed else file
 
 
-class Growing(Record, frozen=True):
+class SiteChange(Record, frozen=True):
     """A line that has more alive than after the reading before."""
 
     file: str
@@ -52,7 +52,7 @@ class Functions:
         self._folder = folder
         self._names: dict[tuple[str, int], str] = {}
 
-    def name(self, growing: Growing) -> str:
+    def name(self, growing: SiteChange) -> str:
         """The qualified name; empty where the source cannot be read."""
         key = (growing.source, growing.line)
         if key not in self._names:
@@ -78,12 +78,12 @@ def site_record(site: GrowingSite, folder: str) -> Site:
     )
 
 
-def place(key: SiteKey, folder: str) -> Place:
+def place(key: SiteKey, folder: str) -> CodeLocation:
     """File, line and function as people read them."""
     return _place(key, folder)[0]
 
 
-def _place(key: SiteKey, folder: str) -> tuple[Place, str]:
+def _place(key: SiteKey, folder: str) -> tuple[CodeLocation, str]:
     """File, line and function as people read them, and the line's text."""
     file, line = key
     try:
@@ -93,4 +93,4 @@ def _place(key: SiteKey, folder: str) -> tuple[Place, str]:
     lines = source.split("\n")  # as Python counts lines: splitlines() also splits at form feeds
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     function = function_at(source, line) if source else ""
-    return Place(file=shown_path(file, folder), line=line, function=function), text
+    return CodeLocation(file=shown_path(file, folder), line=line, function=function), text

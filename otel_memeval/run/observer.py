@@ -1,128 +1,96 @@
-"""Who watches a run."""
+"""Hooks that a run calls while it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-from otel_memeval.records import Baseline, Iteration, Result
-from otel_memeval.run.locations import Growing
+from otel_memeval.records import InitialReading, Iteration, Result
+from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.otlp_span import Json
 
 
-class Observer(Protocol):
-    """Who wants to know while a run goes on."""
+class Observer:
+    """Base class of observers; its methods do nothing, and an observer overrides the methods that it needs."""
 
-    def samples(self, trace_id: str) -> bool | None:
-        """Whether the trace (hexadecimal) of a run that is about to begin will be kept; None: not for me to say."""
+    def should_sample(self, trace_id: str) -> bool | None:  # noqa: ARG002 - observers that decide look at it
+        """Return whether the trace of a run that is about to begin will be kept, None if this observer does not decide.
 
-    def described(self, description: str, plan: Plan) -> None:
-        """The scenario is set up, and says what it runs against."""
+        ``trace_id`` is hexadecimal. Called before the scenario is loaded.
+        """
+        return None
 
-    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
-        """The scenario is set up, and the first reading taken. ``started_at``: of the run, RFC 3339."""
+    def on_set_up(self, description: str, plan: Plan) -> None:
+        """Handle the end of the set-up; ``description`` is the scenario's own line, empty without a ``describe`` hook."""
 
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
-        """An iteration is done, of ``total`` (warm-ups included); ``growing``: what is larger than before, largest first."""
+    def on_start(self, run_id: str, started_at: str, initial_reading: InitialReading) -> None:
+        """Handle the reading after the set-up. ``started_at`` is the start of the run (RFC 3339)."""
 
-    def scenario_spans(self, spans: Sequence[Json]) -> None:
-        """Spans of the scenario's that have ended, as OTLP's JSON, each with its ``scope``; secrets are masked.
+    def on_spans(self, spans: Sequence[Json]) -> None:
+        """Handle finished spans of the scenario: OTLP-JSON with the key ``scope``, secrets masked.
 
-        They come before the ``iterated`` of the iteration in which they ended.
+        Called before ``on_iteration`` of the iteration in which the spans ended.
         """
 
-    def extended(self, total: int, why: str) -> None:
-        """The run goes on to ``total`` iterations because it is undecided."""
+    def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:
+        """Handle an iteration and the sites that grew in it, largest first. ``total`` counts warm-up iterations too."""
 
-    def noted(self, what: str) -> None:
-        """Something is done that is not measured."""
+    def on_extension(self, total: int, reason: str) -> None:
+        """Handle the extension of an undecided run to ``total`` iterations."""
 
-    def judged(self, result: Result) -> None:
-        """The run is over; this is all of it."""
+    def on_note(self, note: str) -> None:
+        """Handle the start of a step that is not measured."""
 
-    def printed(self, output: str) -> None:
-        """The end of what the scenario printed, once the run is over."""
+    def on_output(self, output: str) -> None:
+        """Handle the end of the scenario's output, once the run is over."""
 
-
-class Silent:
-    """An observer that wants to know nothing."""
-
-    def samples(self, trace_id: str) -> bool | None:
-        """Nothing."""
-
-    def described(self, description: str, plan: Plan) -> None:
-        """Nothing."""
-
-    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
-        """Nothing."""
-
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
-        """Nothing."""
-
-    def scenario_spans(self, spans: Sequence[Json]) -> None:
-        """Nothing."""
-
-    def extended(self, total: int, why: str) -> None:
-        """Nothing."""
-
-    def noted(self, what: str) -> None:
-        """Nothing."""
-
-    def printed(self, output: str) -> None:
-        """Nothing."""
-
-    def judged(self, result: Result) -> None:
-        """Nothing."""
+    def on_result(self, result: Result) -> None:
+        """Handle the result of the run."""
 
 
-class Several:
-    """Tells each of several observers."""
+class ObserverGroup(Observer):
+    """Passes every call on to several observers, in order."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
 
-    def samples(self, trace_id: str) -> bool | None:
-        """The first who says."""
-        said = (one.samples(trace_id) for one in self._observers)
-        return next((answer for answer in said if answer is not None), None)
+    def should_sample(self, trace_id: str) -> bool | None:
+        """Return the answer of the first observer that decides."""
+        answers = (observer.should_sample(trace_id) for observer in self._observers)
+        return next((answer for answer in answers if answer is not None), None)
 
-    def described(self, description: str, plan: Plan) -> None:
-        """To each."""
-        for one in self._observers:
-            one.described(description, plan)
+    def on_set_up(self, description: str, plan: Plan) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_set_up(description, plan))
 
-    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
-        """To each."""
-        for one in self._observers:
-            one.begun(run_id, started_at, baseline)
+    def on_start(self, run_id: str, started_at: str, initial_reading: InitialReading) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_start(run_id, started_at, initial_reading))
 
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
-        """To each."""
-        for one in self._observers:
-            one.iterated(iteration, growing, total)
+    def on_spans(self, spans: Sequence[Json]) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_spans(spans))
 
-    def scenario_spans(self, spans: Sequence[Json]) -> None:
-        """To each."""
-        for one in self._observers:
-            one.scenario_spans(spans)
+    def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_iteration(iteration, changes, total))
 
-    def extended(self, total: int, why: str) -> None:
-        """To each."""
-        for one in self._observers:
-            one.extended(total, why)
+    def on_extension(self, total: int, reason: str) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_extension(total, reason))
 
-    def noted(self, what: str) -> None:
-        """To each."""
-        for one in self._observers:
-            one.noted(what)
+    def on_note(self, note: str) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_note(note))
 
-    def printed(self, output: str) -> None:
-        """To each."""
-        for one in self._observers:
-            one.printed(output)
+    def on_output(self, output: str) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_output(output))
 
-    def judged(self, result: Result) -> None:
-        """To each."""
-        for one in self._observers:
-            one.judged(result)
+    def on_result(self, result: Result) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_result(result))
+
+    def _each(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            call(observer)

@@ -36,7 +36,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     python: str = sys.executable
     keep_going: bool = False
     """Go on after an iteration that raised."""
-    deeper_look: bool = True
+    follow_up: bool = True
     """After a leak in a library's lines, run a few iterations more to find the scenario's lines that called them."""
     explain: bool = False
     """After a verdict of growth, run a few iterations more to tell types, references and stacks of what grew."""

@@ -6,19 +6,7 @@ from collections.abc import Collection, Sequence
 
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.analysis.statistics import describe
-from otel_memeval.records import (
-    Channels,
-    Eval,
-    Failure,
-    Holder,
-    Iteration,
-    Limits,
-    Result,
-    Site,
-    State,
-    Summary,
-    Verdict,
-)
+from otel_memeval.records import Channels, Eval, Failure, Holder, Iteration, Limits, Result, Site, Summary, Verdict
 from otel_memeval.run.sentence import phrase
 from otel_memeval.units import format_bytes
 
@@ -28,9 +16,6 @@ WRONG_USAGE = 2
 SCENARIO_FAILED = 3
 NOT_DELIVERED = 4
 INTERRUPTED = 130
-
-FAIL_ON: tuple[State, ...] = ("leaking", "native-leak", "idle", "failed")
-"""Verdicts that fail a run unless the user says otherwise."""
 
 
 def summarize(iterations: Sequence[Iteration]) -> Summary:

@@ -34,7 +34,7 @@ class ScenarioSpans:
         """
         parent = self._settings.parent
         trace = trace_id(run_id, parent)
-        sampled = self._observer.samples(trace)
+        sampled = self._observer.should_sample(trace)
         if sampled is None:
             sampled = parent is None or parent.sampled
         return wire.trace_command(run_id, trace, sampled=sampled, contents=self._settings.contents)
@@ -61,5 +61,5 @@ class ScenarioSpans:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._observer.scenario_spans(self._waiting)
+            self._observer.on_spans(self._waiting)
             self._waiting = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otel_memeval.records import Channels, Holder, Site, State
+from otel_memeval.records import Channels, Holder, Site
 from otel_memeval.units import format_bytes
+from otel_memeval.verdicts import State
 
 
 def items(count: float) -> str:

@@ -22,7 +22,7 @@ from otel_memeval.redact import redact
 from otel_memeval.run.containers import MOST_ASKED, Holding
 from otel_memeval.run.follow_up.follow_ups import Looks
 from otel_memeval.run.history import Collector, failure_record, one_line
-from otel_memeval.run.locations import Growing, shown_path, site_record
+from otel_memeval.run.locations import SiteChange, shown_path, site_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, Plan, plan
 from otel_memeval.run.result import exceeded, summarize, verdict
@@ -100,7 +100,7 @@ class Session:
             hello = worker.hello
         if worker.interrupted and self._failure is None:
             self._failure = Failure(type="Interrupted", message="interrupted after the last iteration")
-        self._observer.printed(redact(worker.output(), self._secrets))
+        self._observer.on_output(redact(worker.output(), self._secrets))
         return self._result(hello)
 
     def replay(self, worker: Worker) -> Result:
@@ -136,17 +136,17 @@ class Session:
             return
         assert isinstance(ready, wire.Ready)
         self._description = one_line(ready.description, self._secrets)
-        self._observer.described(self._description, self._plan)
+        self._observer.on_set_up(self._description, self._plan)
         self._collector.ready(ready)
-        assert self._collector.baseline is not None
-        self._observer.begun(self.run_id, self._started_at.isoformat(), self._collector.baseline)
+        assert self._collector.initial_reading is not None
+        self._observer.on_start(self.run_id, self._started_at.isoformat(), self._collector.initial_reading)
         self._spans.ended()
         total = eval_.iterations
         complete = self._iterate(worker, "warmup", eval_.warmup, total) and self._iterate(worker, "measured", total, total)
         judgement = self._judge()
         while complete and judgement.state == "inconclusive" and total < self._plan.most_iterations:
             total = min(self._plan.most_iterations, max(judgement.iterations_needed or 0, total + 1))
-            self._observer.extended(eval_.warmup + total, judgement.reasons[0])
+            self._observer.on_extension(eval_.warmup + total, judgement.reasons[0])
             complete = self._iterate(worker, "measured", total - self._collector.measured, total)
             judgement = self._judge()
         self._finish(worker, judgement)
@@ -198,7 +198,7 @@ class Session:
             for place, message in enumerate(worker.said_already()):
                 if place and self._spans.heard(message):  # a span at the first place has been heard
                     continue
-                if self._collector.baseline is None or not isinstance(message, wire.IterationDone):
+                if self._collector.initial_reading is None or not isinstance(message, wire.IterationDone):
                     continue
                 if not self._collector.has(message):
                     self._collector.iteration(message, self._spans.ended())
@@ -207,10 +207,12 @@ class Session:
         growing = []
         if iteration.retained_bytes is not None:
             growing = [
-                Growing(file=shown_path(file, self._folder), line=line, grown_bytes=grown, grown_blocks=blocks, source=file)
+                SiteChange(
+                    file=shown_path(file, self._folder), line=line, grown_bytes=grown, grown_blocks=blocks, source=file
+                )
                 for (file, line), grown, blocks in self._collector.latest_changes()[: self._plan.top]
             ]
-        self._observer.iterated(iteration, growing, self._plan.eval.warmup + measured)
+        self._observer.on_iteration(iteration, growing, self._plan.eval.warmup + measured)
 
     def _evidence(self) -> Evidence:
         return self._collector.evidence(
@@ -243,7 +245,7 @@ class Session:
                 return
 
     def _ended(self, ended: Ended) -> None:
-        stage = "" if self._collector.baseline is None else " after the last iteration"
+        stage = "" if self._collector.initial_reading is None else " after the last iteration"
         where = "" if any(one.error for one in self._collector.iterations) else stage or " during set-up"
         self._failure = Failure(type=ended.type, message=f"{ended}{where}")
 
@@ -280,14 +282,14 @@ class Session:
             holders=holders,
             verdict=verdict(judgement, self._plan.eval, iterations, all_sites, holders, self._failure),
             statistics=summarize(iterations),
-            baseline=self._collector.baseline,
+            initial_reading=self._collector.initial_reading,
             failure=self._failure,
-            wider_look=self._looks.widening.record(),
-            deeper_look=self._looks.attribution.record(),
+            batched_readings=self._looks.widening.record(),
+            caller_attribution=self._looks.attribution.record(),
             explanation=self._looks.explanation(),
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
-        self._observer.judged(result)
+        self._observer.on_result(result)
         return result
 
 

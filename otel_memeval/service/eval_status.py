@@ -13,9 +13,10 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.labels import label_value
 from otel_memeval.exporters.prometheus.state import EvalState
 from otel_memeval.exporters.samples import Sample
-from otel_memeval.records import Result, State
+from otel_memeval.records import Result
 from otel_memeval.redact import shortened
 from otel_memeval.targets import split_target
+from otel_memeval.verdicts import State
 
 LONGEST_SENTENCE = 2000
 

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from otel_memeval.errors import MemevalError
 from otel_memeval.records import Iteration, Result
-from otel_memeval.run.locations import Growing
-from otel_memeval.run.observer import Observer, Silent
+from otel_memeval.run.locations import SiteChange
+from otel_memeval.run.observer import Observer
 from otel_memeval.service.eval_status import Known, belongs
 from otel_memeval.service.failed_result import unmeasured
 from otel_memeval.service.renaming_observer import Named
@@ -141,7 +141,7 @@ class Loop:
                 known = error if isinstance(error, MemevalError) else MemevalError(f"{type(error).__name__}: {error}")
                 for result in run.unmeasured(known, started_at, time.monotonic() - start):
                     naming = run.watched_by(watching, result.run.target)
-                    self._safely("telling of a failed run", partial(naming.judged, result))
+                    self._safely("telling of a failed run", partial(naming.on_result, result))
                     run.report(result)
 
         complete = self._signals.interruptible(measure) and run.complete and not run.interrupted
@@ -152,7 +152,7 @@ class Loop:
             self._told.log(known, self._missed)
 
 
-class _TargetRun(Silent):
+class _TargetRun(Observer):
     """One target in one round, and the observer that looks at the clock while it is measured."""
 
     def __init__(self, target: str, told: Told, missed: Callable[[], int]) -> None:
@@ -165,7 +165,7 @@ class _TargetRun(Silent):
         self.complete = False
         self.interrupted = False
 
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:  # noqa: ARG002
+    def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:  # noqa: ARG002
         """A turn may be missed by now."""
         self._missed()
 

@@ -22,7 +22,7 @@ from otel_memeval.exporters.otlp.settings import OtlpSettings, read
 from otel_memeval.exporters.pipeline import Exporting
 from otel_memeval.exporters.prometheus.destinations import GaugeOptions
 from otel_memeval.records import Result, to_json
-from otel_memeval.run.observer import Observer, Silent
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import measure
 from otel_memeval.service.loop import ObserverFor, Report
@@ -78,7 +78,7 @@ class Rounds:
         for line in self._exporting.lines:
             self._tell_once(line)
         self._exporting.lines.clear()
-        return [self._exporting.watching(Silent())]
+        return [self._exporting.watching(Observer())]
 
     def measure(self, target: str, observer_for: ObserverFor, report: Report) -> None:
         """All evals of a target."""

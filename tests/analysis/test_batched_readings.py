@@ -21,7 +21,7 @@ from otel_memeval.analysis.batched_readings import (
 from otel_memeval.analysis.evidence import Evidence, Wide
 from otel_memeval.analysis.judge import bytes_of, judge
 from otel_memeval.analysis.untraced import FEWEST_FOR_NOISE, hidden_bytes
-from otel_memeval.records import State
+from otel_memeval.verdicts import State
 from tests.analysis.test_judge import evidence, levels
 
 HEAP_BYTES = 4_000_000

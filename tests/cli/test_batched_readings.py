@@ -43,7 +43,7 @@ def looking(name: str, *options: str) -> Callable[[Tool], Done]:
 
 CASES = {
     **{name: looking(name) for name in SCENARIOS},
-    "switched off": looking("leaks", "--no-deeper-look"),
+    "switched off": looking("leaks", "--no-follow-up"),
     "in process": looking("clean", "--in-process"),
 }
 
@@ -63,9 +63,9 @@ def test_a_leak_that_no_single_step_shows_is_found(together: Together, name: str
     assert (done.status, done.result.verdict.state) == (1, "native-leak")
     assert done.result.growth.native is not None
     assert done.result.growth.native.bytes_per_iteration == pytest.approx(528, rel=0.1)
-    assert done.result.wider_look is not None
-    assert done.result.wider_look.readings == 20
-    assert done.result.wider_look.calls >= 16
+    assert done.result.batched_readings is not None
+    assert done.result.batched_readings.readings == 20
+    assert done.result.batched_readings.calls >= 16
     assert done.stderr.count("calls apart") == 1
 
 
@@ -73,15 +73,15 @@ def test_the_same_noise_without_a_leak_is_stable(together: Together) -> None:
     """The look is made, finds nothing, and says so by what it leaves out: little could still hide."""
     done = looked(together, "clean")
     assert (done.status, done.result.verdict.state) == (0, "stable")
-    assert done.result.wider_look is not None
-    assert done.result.wider_look.problem is None
+    assert done.result.batched_readings is not None
+    assert done.result.batched_readings.problem is None
 
 
 @pytest.mark.parametrize("name", ["switched off", "takes long"])
 def test_where_nothing_more_is_called_the_report_says_what_may_hide(together: Together, name: str) -> None:
-    """``--no-deeper-look``, and calls that take too long to be repeated: stable, with the growth that would not show."""
+    """``--no-follow-up``, and calls that take too long to be repeated: stable, with the growth that would not show."""
     done = looked(together, name)
-    assert (done.status, done.result.verdict.state, done.result.wider_look) == (0, "stable", None)
+    assert (done.status, done.result.verdict.state, done.result.batched_readings) == (0, "stable", None)
     assert "would not show" in done.text
     assert "calls apart" not in done.stderr
 
@@ -90,7 +90,7 @@ def test_where_nothing_more_is_called_the_report_says_what_may_hide(together: To
 def test_nothing_is_looked_for_where_nothing_can_hide(together: Together, name: str) -> None:
     """A quiet C heap, and one that cannot be read because the tool's own memory is in it."""
     done = looked(together, name)
-    assert (done.status, done.result.verdict.state, done.result.wider_look) == (0, "stable", None)
+    assert (done.status, done.result.verdict.state, done.result.batched_readings) == (0, "stable", None)
     assert "would not show" not in done.text
 
 
@@ -107,6 +107,6 @@ def test_a_look_that_fails_changes_nothing(together: Together, name: str, proble
     """What happens after the last measured iteration does not fail the run; the verdict says what was not looked for."""
     done = looked(together, name)
     assert (done.status, done.result.verdict.state) == (0, "stable")
-    assert done.result.wider_look is not None
-    assert done.result.wider_look.problem == problem
+    assert done.result.batched_readings is not None
+    assert done.result.batched_readings.problem == problem
     assert problem in done.text

@@ -78,7 +78,7 @@ def looking(name: str, *options: str) -> Callable[[Tool], Done]:
 
 CASES = {
     **{name: looking(name) for name in SCENARIOS},
-    "switched off": looking("plain", "--no-deeper-look"),
+    "switched off": looking("plain", "--no-follow-up"),
     "in process": looking("plain", "--in-process"),
 }
 
@@ -120,10 +120,10 @@ def test_the_scenarios_line_goes_before_the_librarys(together: Together, name: s
     assert first(result) == ("scenario.py", line_of(name, text), function)
     assert result.sites[0].allocated_at[0].file in ("json/decoder.py", "site-packages/lib.py", "lib.py")
     assert f"scenario.py:{line_of(name, text)}" in result.verdict.summary
-    assert result.deeper_look is not None
-    assert result.deeper_look.problem is None
+    assert result.caller_attribution is not None
+    assert result.caller_attribution.problem is None
     expected = {"every third": (8, 12), "far away": (8, 60)}.get(name, (4, 12))
-    assert (result.deeper_look.iterations, result.deeper_look.frames) == expected
+    assert (result.caller_attribution.iterations, result.caller_attribution.frames) == expected
 
 
 def test_two_callers_of_one_library_line_are_told_apart(together: Together) -> None:
@@ -176,14 +176,14 @@ def test_the_terminal_says_in_one_line_that_there_is_more(together: Together) ->
 
 
 def test_nothing_more_is_called_when_it_is_switched_off(together: Together) -> None:
-    """``--no-deeper-look``, ``--in-process`` and a leak in the scenario's own line: no look, and the line as it was read."""
+    """``--no-follow-up``, ``--in-process`` and a leak in the scenario's own line: no look, and the line as it was read."""
     for name in ("switched off", "in process"):
         result = looked(together, name).result
-        assert result.deeper_look is None
+        assert result.caller_attribution is None
         assert first(result)[0] == "json/decoder.py"
         assert "more iterations" not in looked(together, name).stderr
     own = looked(together, "own line").result
-    assert own.deeper_look is None
+    assert own.caller_attribution is None
     assert first(own) == ("scenario.py", line_of("own line", "bytearray"), "run")
 
 
@@ -192,8 +192,8 @@ def test_a_librarys_own_thread_keeps_its_line(together: Together) -> None:
     result = looked(together, "own thread").result
     assert result.sites[0].function == "keep_in_background"
     assert result.sites[0].allocated_at == []
-    assert result.deeper_look is not None
-    assert result.deeper_look.problem is None
+    assert result.caller_attribution is not None
+    assert result.caller_attribution.problem is None
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_a_librarys_own_thread_keeps_its_line(together: Together) -> None:
 def test_a_look_that_fails_changes_nothing(together: Together, name: str, problem: str) -> None:
     """What happens after the last measured iteration does not fail the run: the first line stays, and the reason is told."""
     done = looked(together, name)
-    assert done.result.deeper_look is not None
-    assert (done.result.deeper_look.iterations, done.result.deeper_look.problem) == (2, problem)
+    assert done.result.caller_attribution is not None
+    assert (done.result.caller_attribution.iterations, done.result.caller_attribution.problem) == (2, problem)
     assert first(done.result)[0] == "json/decoder.py"
     assert done.result.verdict.reasons[-1].endswith(problem)
     assert problem in done.text

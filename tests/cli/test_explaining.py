@@ -176,7 +176,7 @@ def test_nothing_is_explained_where_nothing_is_asked_or_grows(together: Together
     """No further iteration, no explanation."""
     done = together("explained", name, CASES)
     assert done.result.explanation is None
-    assert done.result.deeper_look is None or name == "not asked"
+    assert done.result.caller_attribution is None or name == "not asked"
     assert "to explain" not in done.text
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from otel_memeval.config import Settings
 from otel_memeval.records import Iteration, Result
-from otel_memeval.run.locations import Growing
-from otel_memeval.run.observer import Silent
+from otel_memeval.run.locations import SiteChange
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import measure
 
 
-class Interrupting(Silent):
+class Interrupting(Observer):
     """Interrupts this process while it is told of the second iteration, and then goes on."""
 
     def __init__(self, number: signal.Signals) -> None:
@@ -24,7 +24,7 @@ class Interrupting(Silent):
         self.begun_with: list[int] = []
         self.done_with: list[int] = []
 
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
+    def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:
         """As an exporter that makes a span and hands it on."""
         self.begun_with.append(iteration.index)
         if iteration.index == 2:
@@ -41,7 +41,7 @@ def test_an_iteration_is_told_whole_before_the_run_ends(tmp_path: Path, number: 
     results: list[Result] = []
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON"))}
     settings = Settings(environment=environment, folder=str(tmp_path))
-    options = Options(iterations=200, warmup=0, timeout_seconds=60, deeper_look=False)
+    options = Options(iterations=200, warmup=0, timeout_seconds=60, follow_up=False)
     before = signal.signal(number, signal.default_int_handler)
     try:
         measure(str(path), options, lambda _: observer, settings, results.append)

@@ -16,7 +16,7 @@ from benchmarks.made_up import MadeUpWorker
 from benchmarks.receiver import free_port
 from otel_memeval.config import Settings
 from otel_memeval.exporters.pipeline import Exporting
-from otel_memeval.run.observer import Silent
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import Session
 from tests.cli.receivers import Answer, Receiver
@@ -40,8 +40,8 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in range(2):
         settings = Settings(environment=environment, folder=str(folder.parent))
         exporting = Exporting(settings, "span", (), sys.stderr)
-        options = Options(iterations=SPANS - 1, warmup=0, deeper_look=False)
-        session = Session("made up", "", options, exporting.watching(Silent()), settings)
+        options = Options(iterations=SPANS - 1, warmup=0, follow_up=False)
+        session = Session("made up", "", options, exporting.watching(Observer()), settings)
         session.replay(MadeUpWorker(1))
         exporting.close()
         assert exporting.undelivered

@@ -10,7 +10,7 @@ import msgspec
 
 from otel_memeval.config import Settings
 from otel_memeval.records import Result
-from otel_memeval.run.observer import Silent
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import measure
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id
@@ -18,7 +18,7 @@ from otel_memeval.tracing.otlp_span import Json, Span
 from otel_memeval.wire import Contents
 
 
-class Watching(Silent):
+class Watching(Observer):
     """Keeps the spans that it is told, in groups as they came."""
 
     def __init__(self, sampled: bool | None = None) -> None:
@@ -30,7 +30,7 @@ class Watching(Silent):
         assert len(bytes.fromhex(trace_id)) == 16
         return self._sampled
 
-    def scenario_spans(self, spans: Sequence[Json]) -> None:
+    def on_spans(self, spans: Sequence[Json]) -> None:
         """Keep them."""
         self.groups.append([msgspec.convert(span, Span) for span in spans])
 

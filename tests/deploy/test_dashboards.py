@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from otel_memeval import telemetry
-from otel_memeval.records import STATES
+from otel_memeval.verdicts import STATES
 from tests.deploy.grafana_files import DASHBOARDS, GRAFANA, dashboard, panels, provisioned, queries
 from tests.deploy.shipped import DEPLOY, metrics_in, rules
 

@@ -49,8 +49,8 @@ def test_series_begin_before_the_first_measured_iteration(make_reading: MakeRead
     assert evidence.native == (2, 3, 4)
     assert [work.cpu_seconds for work in evidence.work] == [0.25, 0.25]
     assert evidence.awaits_nothing
-    assert collector.baseline is not None
-    assert (collector.baseline.retained_bytes, collector.baseline.native_heap_bytes) == (100, 1)
+    assert collector.initial_reading is not None
+    assert (collector.initial_reading.retained_bytes, collector.initial_reading.native_heap_bytes) == (100, 1)
     assert [one.phase for one in collector.iterations] == ["warmup", "measured", "measured"]
 
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import pytest
 
 from otel_memeval.analysis.judge import Judgement
-from otel_memeval.records import STATES, Channels, Eval, Failure, Growth, Iteration, Limits, Result, State, Verdict
+from otel_memeval.records import Channels, Eval, Failure, Growth, Iteration, Limits, Result, Verdict
 from otel_memeval.run import result as outcome
-from otel_memeval.run.result import FAIL_ON, exceeded, exit_status, first_error, summarize, verdict
+from otel_memeval.run.result import exceeded, exit_status, first_error, summarize, verdict
+from otel_memeval.verdicts import FAILING_STATES, STATES, State
 
 ERROR = Failure(type="ValueError", message="no")
 
@@ -24,7 +25,7 @@ def saying(state: State, **parts: Any) -> dict[str, Any]:
 def test_each_verdict_has_its_status(state: State, make_result: Callable[..., Result]) -> None:
     """By default leaking, native-leak and idle fail the run; failed is the scenario's own status; the rest passes."""
     expected = 3 if state == "failed" else 1 if state in ("leaking", "native-leak", "idle") else 0
-    assert exit_status([make_result(**saying(state))], FAIL_ON) == expected
+    assert exit_status([make_result(**saying(state))], FAILING_STATES) == expected
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -51,8 +52,8 @@ def test_the_worst_of_several_runs_counts(make_result: Callable[..., Result]) ->
         ([failed, limited], 3),
         ([failed, interrupted, leaking], 130),
     ]:
-        assert exit_status(results, FAIL_ON) == status
-        assert exit_status(results[::-1], FAIL_ON) == status
+        assert exit_status(results, FAILING_STATES) == status
+        assert exit_status(results[::-1], FAILING_STATES) == status
 
 
 def test_a_passed_limit_fails_whatever_fail_on_says(make_result: Callable[..., Result]) -> None:

@@ -20,11 +20,11 @@ from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.labels import label_value
 from otel_memeval.exporters.prometheus.state import Durations, EvalState, Exemplar
 from otel_memeval.exporters.samples import Sample
-from otel_memeval.records import STATES
 from otel_memeval.service.eval_status import Known, View, belongs, distinct_name, with_interval
 from otel_memeval.service.metrics_cache import MOST_FORMATS, Rendering, negotiated, takes_gzip
 from otel_memeval.service.page import page
 from otel_memeval.service.state_file import Saved, StateFile, default_path
+from otel_memeval.verdicts import STATES
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;q=0.5"
 STATE = EvalState(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_memeval import telemetry as name
 from otel_memeval.records import Growth, Iteration, Result
-from otel_memeval.run.locations import Growing
+from otel_memeval.run.locations import SiteChange
 
 Values = dict[str, object]
 Error = tuple[str, str]
@@ -52,7 +52,7 @@ def iteration_error(iteration: Iteration) -> Error | None:
     return iteration.error.type, iteration.error.message
 
 
-def growth_values(growing: Growing, rank: int, function: str) -> Values:
+def growth_values(growing: SiteChange, rank: int, function: str) -> Values:
     """A line that has more alive than after the reading before; the first has rank 1."""
     return {
         name.FILE: growing.file,

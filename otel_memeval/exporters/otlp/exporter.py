@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TextIO
@@ -25,9 +25,10 @@ from otel_memeval.exporters.otlp.scenario import Sieve
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.signals import Signal
 from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
-from otel_memeval.records import Baseline, Iteration, Result
+from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.redact import redact
-from otel_memeval.run.locations import Functions, Growing
+from otel_memeval.run.locations import Functions, SiteChange
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
 from otel_memeval.version import __version__
@@ -70,7 +71,7 @@ class _Run(msgspec.Struct, kw_only=True):
     end: int = 0
 
 
-class OtlpExporter:
+class OtlpExporter(Observer):
     """The way out of one command; an observer of each of its runs. ``passed`` says whether a result passes;
     ``console`` is where the console exporter writes; ``standing``: this is one of many in the same process.
 
@@ -105,34 +106,25 @@ class OtlpExporter:
         self._early: list[Mapping[str, object]] = []
         """The scenario's spans from before its set-up was over."""
 
-    def samples(self, trace_id: str) -> bool:
+    def should_sample(self, trace_id: str) -> bool:
         """As the sampler will decide when the run's span begins."""
         return samples(self._otlp, trace_id, self._settings.parent)
 
-    def described(self, description: str, plan: Plan) -> None:  # noqa: ARG002 - as an Observer
+    def on_set_up(self, description: str, plan: Plan) -> None:  # noqa: ARG002 - as an Observer
         """Takes the eval's name."""
         self._plan = plan
 
-    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
+    def on_start(self, run_id: str, started_at: str, initial_reading: InitialReading) -> None:
         """Starts the run's span."""
         assert self._plan is not None
-        self._start(run_id, self._plan.eval.name, started_at, baseline)
+        self._start(run_id, self._plan.eval.name, started_at, initial_reading)
 
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:  # noqa: ARG002
+    def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:  # noqa: ARG002
         """One iteration, as a span."""
         if self._run is not None:
-            self._iteration(self._run, iteration, growing)
+            self._iteration(self._run, iteration, changes)
 
-    def extended(self, total: int, why: str) -> None:
-        """Nothing: the spans tell."""
-
-    def noted(self, what: str) -> None:
-        """Nothing: what is not measured is not sent."""
-
-    def printed(self, output: str) -> None:
-        """Nothing: what a scenario prints is not sent."""
-
-    def scenario_spans(self, spans: Iterable[Mapping[str, object]]) -> None:
+    def on_spans(self, spans: Sequence[Mapping[str, object]]) -> None:
         """Spans that the scenario finished, as OTLP-JSON, each with its own ``scope`` (name, version) and ``resource``
         (attributes).
 
@@ -151,10 +143,10 @@ class OtlpExporter:
             scope = self._sieve.scope(given.get("scope"))
             self._add("traces", span, resource or self._resource, scope or self._scope)
 
-    def judged(self, result: Result) -> None:
+    def on_result(self, result: Result) -> None:
         """The verdict: ends the run's span, and sends metrics and the log record."""
         result = self._without_secrets(result)
-        run = self._run or self._start(result.run.id, result.eval.name, result.run.started_at, result.baseline)
+        run = self._run or self._start(result.run.id, result.eval.name, result.run.started_at, result.initial_reading)
         for iteration in result.iterations[run.heard :]:  # an interruption came before they were told
             self._iteration(run, iteration, [])
         passed = self._passed(result)
@@ -208,7 +200,7 @@ class OtlpExporter:
     def _span(self, span: Json) -> None:
         self._add("traces", span, self._resource, self._scope)
 
-    def _start(self, run_id: str, eval_name: str, started_at: str, baseline: Baseline | None) -> _Run:
+    def _start(self, run_id: str, eval_name: str, started_at: str, initial_reading: InitialReading | None) -> _Run:
         if self._delivery is None:
             self._open(run_id)
         eval_name = self._masked(eval_name)
@@ -222,13 +214,13 @@ class OtlpExporter:
             eval_name=eval_name,
             start=start,
             span=self._spans.begin(name, trace, run_span_id(run_id), start, common, self._parent),
-            retained_bytes=None if baseline is None else baseline.retained_bytes,
+            retained_bytes=None if initial_reading is None else initial_reading.retained_bytes,
         )
         early, self._early = self._early, []
-        self.scenario_spans(early)
+        self.on_spans(early)
         return self._run
 
-    def _iteration(self, run: _Run, iteration: Iteration, growing: list[Growing]) -> None:
+    def _iteration(self, run: _Run, iteration: Iteration, growing: list[SiteChange]) -> None:
         run.heard += 1
         retained, before = iteration.retained_bytes, run.retained_bytes
         grown = None if retained is None or before is None else retained - before

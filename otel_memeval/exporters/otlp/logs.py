@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from otel_memeval import telemetry
 from otel_memeval.exporters.otlp.attributes import Values
 from otel_memeval.exporters.otlp.otlp_json import Json, any_value, attributes, nanoseconds, text
-from otel_memeval.records import Result, State
+from otel_memeval.records import Result
+from otel_memeval.verdicts import PROPERTIES
 
 _INFO, _WARN, _ERROR = (9, "INFO"), (13, "WARN"), (17, "ERROR")
-_WARNINGS: frozenset[State] = frozenset({"creeping", "inconclusive"})
 
 
 def record(
@@ -37,6 +37,6 @@ def event_record(event_name: str, at: int, trace_id: str, span_id: str, values: 
 
 def verdict_record(result: Result, at: int, trace_id: str, span_id: str, values: Values, *, passed: bool) -> Json:
     """The verdict in a sentence; an error if the run does not pass, a warning if it leaves something open."""
-    severity = _ERROR if not passed else _WARN if result.verdict.state in _WARNINGS else _INFO
+    severity = _ERROR if not passed else _WARN if PROPERTIES[result.verdict.state].severity == "warning" else _INFO
     body = f"{result.eval.name}: {result.verdict.state}: {result.verdict.summary}"
     return record(telemetry.VERDICT_EVENT, at, trace_id, span_id, body, values, severity)

@@ -13,13 +13,13 @@ from otel_memeval.exporters.prometheus.pushgateway import PushgatewayExporter
 from otel_memeval.exporters.prometheus.state import MOST_SERIES
 from otel_memeval.records import Result
 from otel_memeval.redact import redact, secrets_in, visible
-from otel_memeval.run.observer import Silent
+from otel_memeval.run.observer import Observer
 
 _ADDED_SERIES = 4
 """In a Pushgateway each eval has these too: failures of three exporters, and the spool."""
 
 
-class OneShotGauges(Silent):
+class OneShotGauges(Observer):
     """An observer that tells each run's gauges. Each way out is on its own: what one cannot do does not touch the other."""
 
     def __init__(
@@ -50,7 +50,7 @@ class OneShotGauges(Silent):
         if options.textfile is not None:
             self._board.exporting("textfile")
 
-    def judged(self, result: Result) -> None:
+    def on_result(self, result: Result) -> None:
         """The run is over: push, and write."""
         state = self._board.told(
             result, time.time(), passed=self._passed(result), interval_seconds=self._options.interval_seconds

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from otel_memeval.exporters.terminal.explanation import shown
-from otel_memeval.records import Baseline, Iteration, Result
+from otel_memeval.records import Iteration
 from otel_memeval.redact import visible
-from otel_memeval.run.locations import Growing
+from otel_memeval.run.locations import SiteChange
+from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
-from otel_memeval.tracing.otlp_span import Json
 from otel_memeval.units import format_bytes
 
 _SHOWN_LINES = 20
 
 
-class TerminalObserver:
+class TerminalObserver(Observer):
     """Writes the first line to ``out``, everything passing to ``err``. The bar shows on a terminal only."""
 
     def __init__(self, target: str, out: Console, err: Console, *, quiet: bool, debug: bool) -> None:
@@ -34,7 +32,7 @@ class TerminalObserver:
     def samples(self, trace_id: str) -> bool | None:
         """Nothing: a terminal keeps no traces."""
 
-    def described(self, description: str, plan: Plan) -> None:
+    def on_set_up(self, description: str, plan: Plan) -> None:
         """First of all, what is measured against what; then the bar."""
         self._debug = self._debug or plan.debug
         if self._quiet:
@@ -55,10 +53,7 @@ class TerminalObserver:
             total = plan.eval.warmup + plan.eval.iterations
             self._task = self._progress.add_task("iteration", total=total, retained="")
 
-    def begun(self, run_id: str, started_at: str, baseline: Baseline) -> None:
-        """Nothing: ``described`` has said it."""
-
-    def iterated(self, iteration: Iteration, growing: list[Growing], total: int) -> None:
+    def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:
         """Moves the bar; with ``--debug``, the lines that are larger than before this iteration."""
         if self._progress is not None:
             retained = f"{format_bytes(iteration.retained_bytes)} retained" if iteration.retained_bytes else ""
@@ -67,24 +62,21 @@ class TerminalObserver:
             what = "warm-up" if iteration.phase == "warmup" else "iteration"
             error = f": {visible(f'{iteration.error.type}: {iteration.error.message}')}" if iteration.error else ""
             self._err.print(Text(f"{what} {iteration.index}{error}"), soft_wrap=True)
-            for one in growing:
-                grown = format_bytes(one.grown_bytes, signed=True)
-                self._err.print(Text(f"  {grown:>11}  {shown(one.file)}:{one.line}"), soft_wrap=True)
+            for change in changes:
+                grown = format_bytes(change.grown_bytes, signed=True)
+                self._err.print(Text(f"  {grown:>11}  {shown(change.file)}:{change.line}"), soft_wrap=True)
 
-    def scenario_spans(self, spans: Sequence[Json]) -> None:
-        """Not for a terminal."""
-
-    def extended(self, total: int, why: str) -> None:
+    def on_extension(self, total: int, reason: str) -> None:
         """Says that the run goes on."""
         if not self._quiet:
-            self._err.print(Text(f"going on to {total} iterations: {visible(why)}", style="dim"), soft_wrap=True)
+            self._err.print(Text(f"going on to {total} iterations: {visible(reason)}", style="dim"), soft_wrap=True)
 
-    def noted(self, what: str) -> None:
+    def on_note(self, note: str) -> None:
         """Says what is done beside measuring."""
         if not self._quiet:
-            self._err.print(Text(visible(what), style="dim"), soft_wrap=True)
+            self._err.print(Text(visible(note), style="dim"), soft_wrap=True)
 
-    def printed(self, output: str) -> None:
+    def on_output(self, output: str) -> None:
         """Takes the bar away and shows the end of what the scenario printed."""
         self.close()
         if not output.strip() or self._quiet:
@@ -96,9 +88,6 @@ class TerminalObserver:
         self._err.print(Text(heading, style="dim"), soft_wrap=True)
         for line in shown:
             self._err.print(Text(f"  | {visible(line)}"), soft_wrap=True)
-
-    def judged(self, result: Result) -> None:
-        """Nothing: the report follows."""
 
     def close(self) -> None:
         """Takes the bar away."""

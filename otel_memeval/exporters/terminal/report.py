@@ -12,22 +12,11 @@ from rich.text import Text
 
 from otel_memeval.exporters.terminal.explanation import place_in_words, print_explanation, shown
 from otel_memeval.exporters.terminal.spans_line import spans_line
-from otel_memeval.records import Iteration, Result, State, Statistics
+from otel_memeval.records import Iteration, Result, Statistics
 from otel_memeval.redact import visible
 from otel_memeval.run.sentence import items
 from otel_memeval.units import format_bytes, format_seconds
-
-_COLOURS: dict[State, str] = {
-    "stable": "green",
-    "settling": "green",
-    "bounded": "green",
-    "creeping": "yellow",
-    "inconclusive": "yellow",
-    "leaking": "red",
-    "native-leak": "red",
-    "idle": "red",
-    "failed": "red",
-}
+from otel_memeval.verdicts import PROPERTIES
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +85,7 @@ def print_verdict(console: Console, result: Result) -> None:
     """One line: the eval, its state, the sentence; then one for each limit that was passed."""
     state = result.verdict.state
     name = shown(result.eval.name)
-    coloured = (state, f"bold {_COLOURS[state]}")
+    coloured = (state, f"bold {PROPERTIES[state].colour}")
     _print_line(console, Text.assemble((name, "bold"), ": ", coloured, ": ", visible(result.verdict.summary)))
     for limit in result.limits_exceeded:
         _print_line(console, Text(f"{name}: past its limit: {visible(limit)}", style="red"))
@@ -111,7 +100,7 @@ def _iterations(result: Result) -> Table:
     table = _table(f"{shown(result.eval.name)}: {counted}, Python {result.run.python}")
     for column in ("#", "duration", "retained", "change", "peak", "process"):
         table.add_column(column, justify="right", no_wrap=True, header_style="dim")
-    before = result.baseline.retained_bytes if result.baseline else None
+    before = result.initial_reading.retained_bytes if result.initial_reading else None
     for one in result.iterations:
         table.add_row(*_iteration_row(one, before), style="dim" if one.phase == "warmup" else "")
         before = one.retained_bytes if one.retained_bytes is not None else before

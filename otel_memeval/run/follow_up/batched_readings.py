@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from otel_memeval import wire
 from otel_memeval.analysis.batched_readings import FEWEST_READINGS, MOST_SECONDS, READINGS, calls_wanted
 from otel_memeval.analysis.evidence import Evidence, Wide
-from otel_memeval.records import State, WiderLook
+from otel_memeval.records import BatchedReadings
 from otel_memeval.run.containers import Worker
 from otel_memeval.run.history import Collector, failure_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.supervisor import Ended
+from otel_memeval.verdicts import State
 
 
 class Widening:
@@ -40,7 +41,7 @@ class Widening:
         self._calls = calls_wanted(state, evidence, durations_seconds)
         if not self._calls:
             return True
-        observer.noted(
+        observer.on_note(
             f"{READINGS} more readings, not measured, {self._calls} calls apart, to see small steps in the C heap"
         )
         worker.send(wire.widen_command(READINGS + 1, self._calls, 2 * MOST_SECONDS))
@@ -79,8 +80,8 @@ class Widening:
             f"small steps in the C heap were not looked for: the calls that were to show them ended with {self._problem}",
         )
 
-    def record(self) -> WiderLook | None:
+    def record(self) -> BatchedReadings | None:
         """What was done, for the result; None if nothing was."""
         if not self._calls:
             return None
-        return WiderLook(readings=max(len(self._native) - 1, 0), calls=self._calls, problem=self._problem)
+        return BatchedReadings(readings=max(len(self._native) - 1, 0), calls=self._calls, problem=self._problem)

@@ -8,7 +8,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.callers import Code, Stack, attributed, iterations_to_look, unexplained
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
-from otel_memeval.records import DeeperLook
+from otel_memeval.records import CallerAttribution
 from otel_memeval.run.containers import Worker
 from otel_memeval.run.history import failure_record
 from otel_memeval.run.observer import Observer
@@ -65,7 +65,7 @@ class Attribution:
         numbered = [(number[site.key[0]], site.key[1]) for site in wanted]
         what = "to explain what grows" if explain else "to see who called the library's lines that grow"
         for frames in (FRAMES, MOST_FRAMES):
-            observer.noted(f"{count} more iterations, not measured, {what}")
+            observer.on_note(f"{count} more iterations, not measured, {what}")
             worker.send(wire.look_command(frames, count, numbered, explain=explain and frames == FRAMES))
             self._frames = frames
             if not self._hear(worker, timeout_seconds):
@@ -106,11 +106,11 @@ class Attribution:
             return ()
         return (f"who called the library's lines is not known: the iterations that were to tell ended with {self.problem}",)
 
-    def record(self) -> DeeperLook | None:
+    def record(self) -> CallerAttribution | None:
         """What was done, for the result; None if nothing was."""
         if not self._iterations:
             return None
-        return DeeperLook(iterations=self._iterations, frames=self._frames, problem=self.problem)
+        return CallerAttribution(iterations=self._iterations, frames=self._frames, problem=self.problem)
 
 
 def _stack(told: wire.StackTold) -> Stack:

@@ -7,13 +7,14 @@ import tempfile
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import SiteKey
-from otel_memeval.records import ChainStep, Explanation, GrownType, GrowthStack, Place, Recorder, State
+from otel_memeval.records import ChainStep, CodeLocation, Explanation, GrownType, GrowthStack, Recorder
 from otel_memeval.run.containers import Worker
 from otel_memeval.run.follow_up.callers import Attribution
 from otel_memeval.run.history import failure_record, one_line
 from otel_memeval.run.locations import place
 from otel_memeval.run.observer import Observer
 from otel_memeval.supervisor import Ended
+from otel_memeval.verdicts import State
 
 NATIVE_ITERATIONS = 10
 """Under memray; what is left of fewer than half of them was replaced, not kept."""
@@ -34,7 +35,7 @@ class Explainer:
         self._iterations = 0
         self._peak = False
         self._notes: list[str] = []
-        self._places: dict[SiteKey, Place] = {}
+        self._places: dict[SiteKey, CodeLocation] = {}
 
     def record(self, worker: Worker, state: State, observer: Observer, timeout_seconds: float) -> bool:
         """For growth that Python's own tracing does not see: C frames, or what is alive at the peak, through memray. Whether
@@ -44,7 +45,7 @@ class Explainer:
             return True
         self._peak = state == "creeping"
         count = PEAK_ITERATIONS if self._peak else NATIVE_ITERATIONS
-        observer.noted(f"{count} more iterations, not measured, under memray if it is there")
+        observer.on_note(f"{count} more iterations, not measured, under memray if it is there")
         with tempfile.TemporaryDirectory(prefix="memeval-") as folder:
             worker.send(wire.record_command(count, os.path.join(folder, "memray.bin"), peak=self._peak))
             while True:
@@ -134,16 +135,16 @@ class Explainer:
             for stack in self._native.stacks
         ]
 
-    def _place(self, key: SiteKey) -> Place:
+    def _place(self, key: SiteKey) -> CodeLocation:
         """Each file is read once for a line, however many stacks go through it."""
         if key not in self._places:
             self._places[key] = place(key, self._folder)
         return self._places[key]
 
-    def _native_place(self, function: str, file: str, line: int) -> Place:
+    def _native_place(self, function: str, file: str, line: int) -> CodeLocation:
         known = self._place((file, line)) if file.endswith(".py") else None
         if known is not None:
             return known
         unknown = file.startswith("<unknown")
         name = "" if function.startswith("<unknown") else one_line(function, self._secrets)
-        return Place(file="" if unknown else file, line=0 if unknown else line, function=name)
+        return CodeLocation(file="" if unknown else file, line=0 if unknown else line, function=name)

@@ -8,7 +8,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.judge import judge
 from otel_memeval.config import Settings
-from otel_memeval.records import Explanation, State
+from otel_memeval.records import Explanation
 from otel_memeval.run.containers import Holding, Worker
 from otel_memeval.run.follow_up.batched_readings import Widening
 from otel_memeval.run.follow_up.callers import Attribution
@@ -16,6 +16,7 @@ from otel_memeval.run.follow_up.explanation import Explainer
 from otel_memeval.run.history import Collector
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
+from otel_memeval.verdicts import State
 
 EXPLAINED: tuple[State, ...] = ("leaking", "bounded", "native-leak", "creeping")
 """Verdicts that ``--explain`` has something to say about."""
@@ -44,14 +45,14 @@ class Looks:
         """
         evidence = evidence_now()
         timeout = self._options.timeout_seconds
-        if self._options.deeper_look:
+        if self._options.follow_up:
             durations = [one.duration_seconds for one in self._collector.iterations if one.phase == "measured"]
             if not self.widening.look(worker, judge(evidence).state, evidence, durations, self._observer, timeout):
                 return False
             evidence = evidence_now()
         judgement = judge(evidence)
         explain = self._options.explain and judgement.state in EXPLAINED
-        if not explain and not (self._options.deeper_look and judgement.state in LOOKED_AT):
+        if not explain and not (self._options.follow_up and judgement.state in LOOKED_AT):
             return True
         numbers = self._collector.file_numbers()
         sites = holding.sites(judgement, evidence, module)

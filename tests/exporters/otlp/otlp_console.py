@@ -14,8 +14,8 @@ from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import Events, OtlpExporter
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.signals import SIGNALS, Signal
-from otel_memeval.records import Baseline, Iteration, Result
-from otel_memeval.run.locations import Growing
+from otel_memeval.records import InitialReading, Iteration, Result
+from otel_memeval.run.locations import SiteChange
 
 RUN = uuid4().hex
 SETTINGS = Settings(environment={}, folder=".", secrets=("a-secret-value",))
@@ -33,13 +33,13 @@ class Exported:
 
     def begin(self, retained_bytes: int = 0) -> None:
         """A run is under way; its eval has a name."""
-        self.exporter._start(RUN, "An eval", "2026-01-01T00:00:00+00:00", Baseline(retained_bytes=retained_bytes))
+        self.exporter._start(RUN, "An eval", "2026-01-01T00:00:00+00:00", InitialReading(retained_bytes=retained_bytes))
 
-    def tell(self, result: Result, *iterations: tuple[Iteration, list[Growing]]) -> None:
+    def tell(self, result: Result, *iterations: tuple[Iteration, list[SiteChange]]) -> None:
         """Iterations, the verdict, the end."""
         for iteration, growing in iterations:
-            self.exporter.iterated(iteration, growing, 1)
-        self.exporter.judged(result)
+            self.exporter.on_iteration(iteration, growing, 1)
+        self.exporter.on_result(result)
         self.exporter.close()
 
     @property

@@ -12,9 +12,10 @@ from otel_memeval import telemetry
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import Events
 from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
-from otel_memeval.records import STATES, Failure, GenAi, Iteration, Result
-from otel_memeval.run.locations import Growing
+from otel_memeval.records import Failure, GenAi, Iteration, Result
+from otel_memeval.run.locations import SiteChange
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id, trace_id
+from otel_memeval.verdicts import STATES
 from tests.exporters.otlp.otlp_console import RUN, Exported, ours, plain
 
 MakeIteration = Callable[..., Iteration]
@@ -25,7 +26,7 @@ def test_an_iteration_is_a_child_of_its_run(make_iteration: MakeIteration, make_
     """Names, ids, parents, explicit times and attributes are those of the contract."""
     exported = Exported()
     exported.begin(retained_bytes=1_000_000)
-    growing = [Growing(file="m.py", line=3, grown_bytes=4096, grown_blocks=2, source=str(Path(__file__)))]
+    growing = [SiteChange(file="m.py", line=3, grown_bytes=4096, grown_blocks=2, source=str(Path(__file__)))]
     exported.tell(ours(make_result(iterations=[make_iteration(1)])), (make_iteration(1), growing))
     spans = exported.spans()
     run, iteration = spans[run_span_id(RUN)], spans[iteration_span_id(RUN, "measured", 1)]
@@ -96,7 +97,7 @@ def test_events_are_on_spans_or_records(
     """The same names and attributes in both; a record names its span."""
     exported = Exported(events=events)
     exported.begin()
-    growing = [Growing(file="m.py", line=3, grown_bytes=4096, grown_blocks=2, source="")]
+    growing = [SiteChange(file="m.py", line=3, grown_bytes=4096, grown_blocks=2, source="")]
     exported.tell(ours(make_result(iterations=[make_iteration(1)])), (make_iteration(1), growing))
     span_id = iteration_span_id(RUN, "measured", 1)
     on_span = exported.spans()[span_id].get("events", [])
@@ -115,7 +116,7 @@ def test_a_span_keeps_the_largest_events(most: int, make_iteration: MakeIteratio
     """No more than its limit, and of those the lines that grew most."""
     exported = Exported(own=OtlpSettings(limits=Limits(events=most)))
     exported.begin()
-    growing = [Growing(file="m.py", line=line, grown_bytes=1000 - line, grown_blocks=1, source="") for line in range(200)]
+    growing = [SiteChange(file="m.py", line=line, grown_bytes=1000 - line, grown_blocks=1, source="") for line in range(200)]
     exported.tell(ours(make_result(iterations=[])), (make_iteration(1), growing))
     events = exported.spans()[iteration_span_id(RUN, "measured", 1)].get("events", [])
     assert [plain(one["attributes"])["memeval.growth.rank"] for one in events] == [str(rank + 1) for rank in range(most)]
@@ -154,7 +155,7 @@ def test_what_the_sampler_will_decide_is_known_before(sampler: str, parent: bool
         above = None if parent is None else Parent(trace_id="7" * 32, span_id="2" * 16, sampled=parent)
         settings = Settings(environment={}, folder=".", parent=above)
         exported = Exported(own=OtlpSettings(sampler=sampler, sampler_argument=argument), settings=settings)
-        told = exported.exporter.samples(trace_id(RUN, above))
+        told = exported.exporter.should_sample(trace_id(RUN, above))
         exported.tell(ours(make_result()))
         assert bool(exported.items("traces")) is told
 
@@ -202,7 +203,7 @@ def test_counters_count_on_or_begin_anew(make_result: MakeResult) -> None:
     """Cumulative, a second run adds to the first; delta, it stands alone."""
     for delta, counts in ((False, ["5", "10"]), (True, ["5", "5"])):
         exported = Exported(own=OtlpSettings(delta=delta))
-        exported.exporter.judged(ours(make_result()))
+        exported.exporter.on_result(ours(make_result()))
         exported.tell(ours(make_result()))
         counted = [one["sum"] for one in exported.items("metrics") if one["name"] == "memeval_iterations_total"]
         assert [one["dataPoints"][0]["asInt"] for one in counted] == counts
@@ -226,7 +227,7 @@ def test_every_name_that_is_sent_is_in_the_table(make_iteration: MakeIteration, 
     """Attributes of spans, events and records all stand in telemetry.ATTRIBUTES, on what they say."""
     exported = Exported(events="both", passed=False)
     exported.begin()
-    growing = [Growing(file="m.py", line=3, grown_bytes=1, grown_blocks=1, source="")]
+    growing = [SiteChange(file="m.py", line=3, grown_bytes=1, grown_blocks=1, source="")]
     failed = make_iteration(1, error=Failure(type="E", message="m"))
     exported.tell(ours(make_result(iterations=[failed], limits_exceeded=["x"])), (failed, growing))
     sent = {

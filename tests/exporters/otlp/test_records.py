@@ -15,7 +15,7 @@ from otel_memeval.exporters.otlp.otlp_json import attributes
 from otel_memeval.exporters.otlp.scenario import Sieve
 from otel_memeval.exporters.otlp.signals import SIGNALS
 from otel_memeval.records import Failure, Iteration, Result
-from otel_memeval.run.locations import Growing
+from otel_memeval.run.locations import SiteChange
 from tests.exporters.otlp.otlp_console import RUN, Exported, ours
 
 TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(["", " ", "\udc80\ud800", "\x00", "木" * 9000, "🙂", "\n"])
@@ -38,7 +38,7 @@ ITERATION = st.builds(
     native_heap_bytes=st.none() | HUGE,
     cpu_seconds=st.none() | SECONDS,
 )
-GROWING = st.builds(Growing, file=TEXT, line=HUGE, grown_bytes=HUGE, grown_blocks=HUGE, source=st.just(""))
+GROWING = st.builds(SiteChange, file=TEXT, line=HUGE, grown_bytes=HUGE, grown_blocks=HUGE, source=st.just(""))
 
 
 def assert_valid(line: bytes) -> Message:

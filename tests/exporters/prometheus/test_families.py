@@ -18,20 +18,8 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot, registry
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, after, skipped
-from otel_memeval.records import (
-    STATES,
-    Channels,
-    Eval,
-    Failure,
-    GenAi,
-    Growth,
-    Holder,
-    Iteration,
-    Limits,
-    Result,
-    Site,
-    Verdict,
-)
+from otel_memeval.records import Channels, Eval, Failure, GenAi, Growth, Holder, Iteration, Limits, Result, Site, Verdict
+from otel_memeval.verdicts import STATES
 from tests.servers.prometheus import promtool
 
 MakeResult = Callable[..., Result]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from otel_memeval.exporters.terminal.progress import TerminalObserver
 from otel_memeval.records import Eval, Failure, Iteration, Limits
-from otel_memeval.run.locations import Growing
+from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.plan import Plan
 
 SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
@@ -48,10 +48,10 @@ class Screen:
 def test_the_first_line_is_what_is_measured() -> None:
     """The scenario's own description on stdout, else the eval's name and target."""
     screen = Screen()
-    screen.observer.described("model gpt-5.2 · PostgreSQL 18", planned())
+    screen.observer.on_set_up("model gpt-5.2 · PostgreSQL 18", planned())
     assert screen.texts() == ("model gpt-5.2 · PostgreSQL 18\n", "")
     screen = Screen()
-    screen.observer.described("", planned())
+    screen.observer.on_set_up("", planned())
     assert screen.texts() == ("An eval (m:run)\n", "")
 
 
@@ -59,10 +59,10 @@ def test_a_long_first_line_is_whole_in_a_pipe_and_fits_a_terminal() -> None:
     """80 columns on a terminal, one line for a program."""
     description = "word " * 40 + "end"
     screen = Screen()
-    screen.observer.described(description, planned())
+    screen.observer.on_set_up(description, planned())
     assert screen.texts()[0] == description + "\n"
     screen = Screen(is_terminal=True)
-    screen.observer.described(description, planned(progress=False))
+    screen.observer.on_set_up(description, planned(progress=False))
     assert max(map(cell_len, screen.texts()[0].split("\n"))) <= 80
 
 
@@ -74,9 +74,9 @@ def test_the_bar_moves_on_a_terminal_only(make_iteration: MakeIteration) -> None
         (Screen(is_terminal=True, quiet=True), planned(), False),
         (Screen(), planned(), False),
     ]:
-        screen.observer.described("", plan)
+        screen.observer.on_set_up("", plan)
         for index in (1, 2, 3):
-            screen.observer.iterated(make_iteration(index), [], 5)
+            screen.observer.on_iteration(make_iteration(index), [], 5)
         screen.observer.close()
         screen.observer.close()
         err = screen.texts()[1]
@@ -84,8 +84,8 @@ def test_the_bar_moves_on_a_terminal_only(make_iteration: MakeIteration) -> None
         assert not bar or err.endswith("\x1b[2K")  # the line is erased
 
 
-def grown(file: str, line: int, size: int) -> Growing:
-    return Growing(file=file, line=line, grown_bytes=size, grown_blocks=1, source=file)
+def grown(file: str, line: int, size: int) -> SiteChange:
+    return SiteChange(file=file, line=line, grown_bytes=size, grown_blocks=1, source=file)
 
 
 def test_debug_shows_growing_lines(make_iteration: MakeIteration) -> None:
@@ -94,24 +94,24 @@ def test_debug_shows_growing_lines(make_iteration: MakeIteration) -> None:
     expected = "iteration 2: ValueError: no\n    +4.00 KiB  m.py:3\n        +10 B  n.py:14\n"
     error = Failure(type="ValueError", message="no")
     for screen, plan in [(Screen(debug=True), planned()), (Screen(), planned(debug=True))]:
-        screen.observer.described("", plan)
-        screen.observer.iterated(make_iteration(2, "measured", error), growing, 5)
+        screen.observer.on_set_up("", plan)
+        screen.observer.on_iteration(make_iteration(2, "measured", error), growing, 5)
         assert screen.texts()[1] == expected
     screen = Screen(debug=True)
-    screen.observer.iterated(make_iteration(1, "warmup"), [], 5)
+    screen.observer.on_iteration(make_iteration(1, "warmup"), [], 5)
     assert screen.texts()[1] == "warm-up 1\n"
     quiet = Screen(debug=True, quiet=True)
-    quiet.observer.iterated(make_iteration(1), growing, 5)
+    quiet.observer.on_iteration(make_iteration(1), growing, 5)
     assert quiet.texts() == ("", "")
 
 
 def test_going_on_is_said(make_iteration: MakeIteration) -> None:
     """Why a run is longer than was asked for; not with --quiet."""
     screen = Screen()
-    screen.observer.extended(8, "too few [iterations]")
+    screen.observer.on_extension(8, "too few [iterations]")
     assert screen.texts()[1] == "going on to 8 iterations: too few [iterations]\n"
     screen = Screen(quiet=True)
-    screen.observer.extended(8, "why")
+    screen.observer.on_extension(8, "why")
     assert screen.texts() == ("", "")
 
 
@@ -119,7 +119,7 @@ def test_going_on_is_said(make_iteration: MakeIteration) -> None:
 def test_the_end_of_the_scenarios_output_is_shown(count: int, title: str) -> None:
     """Twenty lines are shown, one more is said to be left out; on stderr, marked, after the bar."""
     screen = Screen()
-    screen.observer.printed("".join(f"line {number}\n" for number in range(count)))
+    screen.observer.on_output("".join(f"line {number}\n" for number in range(count)))
     lines = screen.texts()[1].rstrip("\n").split("\n")
     assert lines[0] == f"the scenario printed ({title}; -v shows everything as it comes):"
     assert lines[1:] == [f"  | line {number}" for number in range(count)][-20:]
@@ -129,10 +129,10 @@ def test_the_end_of_the_scenarios_output_is_shown(count: int, title: str) -> Non
 def test_no_output_is_not_mentioned(output: str) -> None:
     """A scenario that prints nothing, or only empty lines, gets no heading; with --quiet none does."""
     screen = Screen()
-    screen.observer.printed(output)
+    screen.observer.on_output(output)
     assert screen.texts() == ("", "")
     screen = Screen(quiet=True)
-    screen.observer.printed("text")
+    screen.observer.on_output("text")
     assert screen.texts() == ("", "")
 
 
@@ -150,13 +150,13 @@ def test_no_output_is_not_mentioned(output: str) -> None:
 def test_nothing_of_the_scenarios_reaches_the_terminal_raw(text: str, is_terminal: bool) -> None:
     """Output, description, names, paths and errors with any characters: shown, and not obeyed."""
     screen = Screen(text, is_terminal=is_terminal, debug=True)
-    screen.observer.described(text, planned(text, progress=False))
-    screen.observer.described("", planned(text, progress=False))
+    screen.observer.on_set_up(text, planned(text, progress=False))
+    screen.observer.on_set_up("", planned(text, progress=False))
     error = Failure(type=text, message=text)
     iteration = Iteration(index=1, phase="measured", started_at="", duration_seconds=0.0, status="error", error=error)
-    screen.observer.iterated(iteration, [grown(text, 1, 1)], 1)
-    screen.observer.extended(2, text)
-    screen.observer.printed(text)
+    screen.observer.on_iteration(iteration, [grown(text, 1, 1)], 1)
+    screen.observer.on_extension(2, text)
+    screen.observer.on_output(text)
     for written in screen.texts():
         plain = re.sub(r"\x1b\[[0-9;]*m", "", written) if is_terminal else written
         assert [character for character in plain if not (character.isprintable() or character in "\n\u200c\u200d")] == []
@@ -166,5 +166,5 @@ def test_nothing_of_the_scenarios_reaches_the_terminal_raw(text: str, is_termina
 def test_coloured_output_is_readable() -> None:
     """A logger's colours are left out, tabs are kept as columns, brackets are text."""
     screen = Screen()
-    screen.observer.printed("\x1b[32mINFO\x1b[0m\tready [bold]\n\x1b[1Adone\n")
+    screen.observer.on_output("\x1b[32mINFO\x1b[0m\tready [bold]\n\x1b[1Adone\n")
     assert screen.texts()[1].split("\n")[1:3] == ["  | INFO    ready [bold]", "  | done"]

@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from otel_memeval.exporters.terminal.report import Report, make_console, print_report, print_verdict
-from otel_memeval.records import STATES, Failure, Holder, Iteration, Limits, Result, State, Verdict
+from otel_memeval.records import Failure, Holder, Iteration, Limits, Result, Verdict
+from otel_memeval.verdicts import STATES, State
 
 MakeResult = Callable[..., Result]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -109,7 +110,7 @@ def test_warmups_and_failures_have_rows_of_their_own(
     error = Failure(type="ValueError", message="no")
     unread = Iteration(index=2, phase="measured", started_at="", duration_seconds=0.1, status="error", error=error)
     iterations = [make_iteration(1, "warmup"), make_iteration(1, "measured", error), unread, make_iteration(3)]
-    lines = shown(pipe(), make_result(iterations=iterations, baseline=None)).split("\n")
+    lines = shown(pipe(), make_result(iterations=iterations, initial_reading=None)).split("\n")
     rows = [line.split() for line in lines[2:6]]
     assert lines[0].rstrip() == "An eval: 3 iterations after 1 warm-up, Python 3.11.7"
     assert rows[0] == ["warm-up", "1", "500", "ms", "981", "KiB", "-", "1.91", "MiB", "47.7", "MiB"]
@@ -155,7 +156,7 @@ def test_a_run_without_iterations_is_reported(make_result: MakeResult) -> None:
     failed = Verdict(state="failed", summary="setup failed", reasons=[])
     whole = make_result()
     result = make_result(
-        iterations=[], sites=[], holders=[], verdict=failed, baseline=None, statistics=type(whole.statistics)()
+        iterations=[], sites=[], holders=[], verdict=failed, initial_reading=None, statistics=type(whole.statistics)()
     )
     assert shown(pipe(), result) == "An eval: failed: setup failed\n"
 
