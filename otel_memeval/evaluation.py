@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,10 +84,30 @@ class PerformanceEval:
         """
         from otel_memeval.run.in_process import run_in_process
 
-        return run_in_process(self)
+        return _save_and_print(self, run_in_process(self))
 
     async def arun(self) -> Result:
         """Measure in the calling process, in the running event loop; otherwise as ``run()``."""
         from otel_memeval.run.in_process import arun_in_process
 
-        return await arun_in_process(self)
+        return _save_and_print(self, await arun_in_process(self))
+
+
+def _save_and_print(evaluation: PerformanceEval, result: Result) -> Result:
+    """Write the result file and print the parts of the report that the eval's fields ask for; return the result."""
+    if evaluation.file_path_to_save_results:
+        from otel_memeval.records import to_json
+
+        path = Path(evaluation.file_path_to_save_results.format(name=result.eval.name, run_id=result.run.id))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_json([result]))
+    if evaluation.print_summary or evaluation.print_results:
+        from otel_memeval.exporters.terminal.report import Report, make_console, print_report
+
+        parts = Report(
+            iterations=evaluation.print_results,
+            statistics=evaluation.print_summary,
+            growth=evaluation.memory_growth_tracking,
+        )
+        print_report(make_console(), result, parts)
+    return result

@@ -11,8 +11,9 @@ import click
 
 from otel_memeval import __version__
 from otel_memeval.cli.options import Duration, Size, Verdicts
+from otel_memeval.cli.service_options import service_options
 from otel_memeval.errors import UsageError
-from otel_memeval.service.service import Asked, check_usage, stand, standing_options
+from otel_memeval.service.service import Asked, check_usage, stand
 from otel_memeval.verdicts import FAILING_STATES
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ signal ended it, 2 for wrong usage."""
     help="After a verdict of growth, a few more iterations tell types, references and stacks of what grew; with memray in "
     "the scenario's interpreter, C frames too.",
 )
-@standing_options
+@service_options
 @click.option("--in-process", is_flag=True, help="No worker process, for a debugger.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the scenario prints as it comes.")
 @click.option("-q", "--quiet", is_flag=True, help="The verdict only.")

@@ -12,14 +12,13 @@ import sys
 import tracemalloc
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from otel_memeval import wire
 from otel_memeval.config import Settings, from_process
 from otel_memeval.errors import TargetError, UsageError
-from otel_memeval.records import Result, to_json
+from otel_memeval.records import Result
 from otel_memeval.run.history import one_line
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, Plan, plan
@@ -30,9 +29,6 @@ from otel_memeval.targets import split_target
 from otel_memeval.worker import target
 from otel_memeval.worker.harness import Host
 from otel_memeval.worker.memory.reading import Message
-
-if TYPE_CHECKING:
-    from otel_memeval.evaluation import PerformanceEval
 
 _OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parents[1]), "")
 _MOST_HOLDERS = 50
@@ -186,17 +182,17 @@ def _require_no_loop() -> None:
     raise UsageError("run() was called inside a running event loop", "use: await arun()")
 
 
-def run_in_process(evaluation: PerformanceEval) -> Result:
+def run_in_process(evaluation: object) -> Result:
     """See ``PerformanceEval.run``."""
     _require_no_loop()
     run = _InProcess(Options())
     loaded = _eval_of(evaluation)
     run.use(loaded)
     _blocking(run, keep_going=False)
-    return _reported(evaluation, run.result("(in process)", loaded.name, Observer(), from_process()))
+    return run.result("(in process)", loaded.name, Observer(), from_process())
 
 
-async def arun_in_process(evaluation: PerformanceEval) -> Result:
+async def arun_in_process(evaluation: object) -> Result:
     """See ``PerformanceEval.arun``."""
     run = _InProcess(Options())
     loaded = _eval_of(evaluation)
@@ -212,7 +208,7 @@ async def arun_in_process(evaluation: PerformanceEval) -> Result:
         await run.host.afinish()
     finally:
         tracemalloc.stop()
-    return _reported(evaluation, run.result("(in process)", loaded.name, Observer(), from_process()))
+    return run.result("(in process)", loaded.name, Observer(), from_process())
 
 
 def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:
@@ -228,25 +224,7 @@ def measure_in_process(target_text: str, options: Options, observer: Observer, s
     return run.result(source, name, observer, settings)
 
 
-def _reported(evaluation: PerformanceEval, result: Result) -> Result:
-    """Print and save what the eval's fields ask for."""
-    if evaluation.file_path_to_save_results:
-        path = Path(evaluation.file_path_to_save_results.format(name=result.eval.name, run_id=result.run.id))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(to_json([result]))
-    if evaluation.print_summary or evaluation.print_results:
-        from otel_memeval.exporters.terminal.report import Report, make_console, print_report
-
-        parts = Report(
-            iterations=evaluation.print_results,
-            statistics=evaluation.print_summary,
-            growth=evaluation.memory_growth_tracking,
-        )
-        print_report(make_console(), result, parts)
-    return result
-
-
-def _eval_of(evaluation: PerformanceEval) -> target.Eval:
+def _eval_of(evaluation: object) -> target.Eval:
     try:
         return target.eval_of(evaluation, "(in process)", "eval")
     except target.TargetProblem as problem:

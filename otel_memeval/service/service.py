@@ -8,36 +8,17 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
-from otel_memeval.cli.options import Duration
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
     from otel_memeval.exporters.prometheus.destinations import GaugeOptions
     from otel_memeval.run.plan import Options
-
-_OPTIONS = (
-    click.option("--every", type=Duration(), help="Keep running: measure all targets this often, such as 15m."),
-    click.option(
-        "--serve", metavar="[HOST:]PORT", help="With --every: /metrics for Prometheus, /healthz, a page.  [host: 127.0.0.1]"
-    ),
-    click.option(
-        "--web-config",
-        metavar="FILE",
-        help="TLS, client certificates, passwords of --serve, as Prometheus' exporters have them.",
-    ),
-    click.option(
-        "--state", metavar="PATH", help="What outlives a restart of --every.  [default: in the user's state folder]"
-    ),
-    click.option(
-        "--targets", "targets_file", metavar="FILE", help="With --every: more targets, a line each; SIGHUP reads it again."
-    ),
-)
 
 
 class Asked(NamedTuple):
@@ -48,13 +29,6 @@ class Asked(NamedTuple):
     web_config: str | None
     state: str | None
     targets_file: str | None
-
-
-def standing_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def check_usage(asked: Asked, targets: Sequence[str], json_path: str | None, *, in_process: bool) -> None:
