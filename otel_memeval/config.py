@@ -12,9 +12,14 @@ import msgspec
 from otel_memeval.records import Git
 from otel_memeval.redact import secrets_in
 from otel_memeval.tracing.ids import Parent, parse_traceparent
-from otel_memeval.wire import Contents
+from otel_memeval.wire import ContentCapture
 
-_CONTENTS: Mapping[str, Contents] = {"true": "both", "span_only": "spans", "event_only": "events", "span_and_event": "both"}
+_CONTENTS: Mapping[str, ContentCapture] = {
+    "true": "both",
+    "span_only": "spans",
+    "event_only": "events",
+    "span_and_event": "both",
+}
 """``true`` is the older form; anything else means no contents."""
 
 
@@ -29,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     git: Git | None = None
     parent: Parent | None = None
     """The span that a run is a child of (``TRACEPARENT``)."""
-    contents: Contents = "none"
+    contents: ContentCapture = "none"
     """Which of the scenario's spans and events may hold prompts and completions."""
     sdk_disabled: bool = False
     """``OTEL_SDK_DISABLED``: OpenTelemetry makes no spans, neither the scenario's nor ours."""

@@ -37,7 +37,7 @@ class Holding:
         self._folder = folder
         self._secrets = secrets
         self.rings: list[Ring] = []
-        self.told: dict[int, wire.HolderTold] = {}
+        self.told: dict[int, wire.HolderInfo] = {}
         """By id."""
         self.left_out: set[int] = set()
         """Ids of those that hold nothing of their own: gone by now, or the inside of a weak collection."""
@@ -47,7 +47,7 @@ class Holding:
         """What bounds each, in words: ``len(SESSIONS) >= MAX_SESSIONS at app.py:31``; empty where nothing does."""
         return {key: self._limit(told) for key, told in self.told.items()}
 
-    def _limit(self, told: wire.HolderTold) -> str:
+    def _limit(self, told: wire.HolderInfo) -> str:
         limit = one_line(told.limit, self._secrets)
         return f"{limit} at {shown_path(told.limit_file, self._folder)}:{told.limit_line}" if told.limit_file else limit
 
@@ -59,7 +59,7 @@ class Holding:
         message = worker.receive(timeout_seconds)
         assert isinstance(message, wire.Holders)
         grows = {told.id for told in message.holders}
-        filling = [told for told in message.filling if told.id not in grows]
+        filling = [told for told in message.ring_buffers if told.id not in grows]
         self.told = {told.id: told for told in (*message.holders, *filling)}
         self.left_out = set(asked) - set(self.told)
         self.rings = [

@@ -20,7 +20,7 @@ def one_line(text: str, secrets: tuple[str, ...]) -> str:
     return shortened(visible(" ".join(redact(text, secrets).split())), _LONGEST_MESSAGE)
 
 
-def failure_record(told: wire.FailureTold, secrets: tuple[str, ...]) -> Failure:
+def failure_record(told: wire.FailureInfo, secrets: tuple[str, ...]) -> Failure:
     """A failure as it is reported."""
     return Failure(type=shortened(visible(told.type), _LONGEST_MESSAGE), message=one_line(told.message, secrets))
 
@@ -180,7 +180,7 @@ class Collector:
         self,
         *,
         awaits_nothing: bool,
-        told: Mapping[int, wire.HolderTold] | None = None,
+        told: Mapping[int, wire.HolderInfo] | None = None,
         limits: Mapping[int, str] | None = None,
         rings: Sequence[Ring] = (),
         left_out: Collection[int] = (),
@@ -229,7 +229,7 @@ class Collector:
         )
 
 
-def _holder_series(key: int, lengths: tuple[int, ...], told: wire.HolderTold | None, limit: str) -> HolderSeries:
+def _holder_series(key: int, lengths: tuple[int, ...], told: wire.HolderInfo | None, limit: str) -> HolderSeries:
     if told is None:
         return HolderSeries(id=key, lengths=lengths)
     return HolderSeries(

@@ -1,6 +1,6 @@
 """Measuring in the calling process: ``PerformanceEval.run()`` and ``arun()``, and ``--in-process`` for a debugger.
 
-The same host as in the worker process. What it tells is kept until the end and only then looked at, so that judging
+The same harness as in the worker process. What it tells is kept until the end and only then looked at, so that judging
 and reporting are not in the measurement. The number of iterations is the eval's own: nothing is extended.
 """
 
@@ -27,7 +27,7 @@ from otel_memeval.run.session import Session
 from otel_memeval.supervisor import Ended
 from otel_memeval.targets import split_target
 from otel_memeval.worker import target
-from otel_memeval.worker.harness import Host
+from otel_memeval.worker.harness import Harness
 from otel_memeval.worker.memory.reading import Message
 
 _OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parents[1]), "")
@@ -86,7 +86,7 @@ def _decoded(message: Message) -> list[wire.AnyMessage]:
     lines = message.get("lines")
     if isinstance(lines, bytes):  # of spans
         return [wire.decode(line) for line in lines.splitlines()]
-    return [wire.from_plain(message)]
+    return [wire.decode_dict(message)]
 
 
 class _InProcess:
@@ -100,8 +100,8 @@ class _InProcess:
             )
         self._kept = _Kept()
         self._options = msgspec.structs.replace(options, follow_up=False)  # what is judged is already over
-        self.host = Host(self._keep, lambda file: file.startswith(_OWN_FOLDER))
-        self.host.hello()
+        self.harness = Harness(self._keep, lambda file: file.startswith(_OWN_FOLDER))
+        self.harness.hello()
         self.plan: Plan
         self._run_id = uuid.uuid4().hex
 
@@ -117,21 +117,21 @@ class _InProcess:
     def trace(self, spans: ScenarioSpans) -> None:
         """Take the scenario's spans; they are kept until the end, as all messages are."""
         _, run_id, trace_id, wanted = spans.command(self._run_id).split(" ")
-        self.host.trace(run_id, trace_id, wanted, lambda lines: self._kept.add({"kind": "spans", "lines": bytes(lines)}))
+        self.harness.trace(run_id, trace_id, wanted, lambda lines: self._kept.add({"kind": "spans", "lines": bytes(lines)}))
 
     def load(self, source: str, name: str) -> None:
         """Import the target, as the worker would."""
-        self.host.load(source, name)
+        self.harness.load(source, name)
         self._plan()
 
     def use(self, loaded: target.Eval) -> None:
         """Take an eval that is at hand."""
-        self.host.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
+        self.harness.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
         self._plan()
 
     def _plan(self) -> None:
-        loaded = wire.from_plain(self._kept.newest("loaded") or self._kept.newest("unusable"))
-        if isinstance(loaded, wire.Unusable):
+        loaded = wire.decode_dict(self._kept.newest("loaded") or self._kept.newest("target_rejected"))
+        if isinstance(loaded, wire.TargetRejected):
             told = f": {loaded.failure.type}: {loaded.failure.message}" if loaded.failure else ""
             raise TargetError(one_line(f"{loaded.problem}{told}", from_process().secrets))
         assert isinstance(loaded, wire.Loaded)
@@ -143,7 +143,7 @@ class _InProcess:
         reading = self._kept.newest("iteration").get("reading")
         changes = reading if isinstance(reading, dict) else {}
         longer = [key for key, before, now in changes.get("holders", []) if now > before]
-        self.host.describe(
+        self.harness.describe(
             longer[:_MOST_HOLDERS], [(number, line) for number, line, size, _ in changes.get("sites", []) if size]
         )
 
@@ -161,14 +161,14 @@ class _InProcess:
 def _blocking(run: _InProcess, keep_going: bool) -> None:
     loop = asyncio.new_event_loop()
     try:
-        run.host.prepare(loop)
-        run.host.start_tracing()
-        if run.host.set_up(loop):
+        run.harness.prepare(loop)
+        run.harness.start_tracing()
+        if run.harness.set_up(loop):
             for phase, count in run.phases():
-                if count and not run.host.iterate(loop, phase, 1, count, keep_going):
+                if count and not run.harness.iterate(loop, phase, 1, count, keep_going):
                     break
         run.describe()
-        run.host.finish(loop)
+        run.harness.finish(loop)
     finally:
         tracemalloc.stop()
         loop.close()
@@ -197,15 +197,15 @@ async def arun_in_process(evaluation: object) -> Result:
     run = _InProcess(Options())
     loaded = _eval_of(evaluation)
     run.use(loaded)
-    await run.host.aprepare()
-    run.host.start_tracing()
+    await run.harness.aprepare()
+    run.harness.start_tracing()
     try:
-        if await run.host.aset_up():
+        if await run.harness.aset_up():
             for phase, count in run.phases():
-                if count and not await run.host.aiterate(phase, 1, count, keep_going=False):
+                if count and not await run.harness.aiterate(phase, 1, count, keep_going=False):
                     break
         run.describe()
-        await run.host.afinish()
+        await run.harness.afinish()
     finally:
         tracemalloc.stop()
     return run.result("(in process)", loaded.name, Observer(), from_process())

@@ -41,7 +41,7 @@ class ScenarioSpans:
 
     def heard(self, message: wire.AnyMessage) -> bool:
         """Take a message, if it is about spans."""
-        if isinstance(message, wire.SpanTold):
+        if isinstance(message, wire.ScenarioSpan):
             self._sums.add(message.span)
             self._waiting.append(as_json(self._masker.span(message.span), message.scope))
             if len(self._waiting) >= MOST_AT_ONCE:

@@ -117,7 +117,7 @@ class Session:
             loaded = worker.receive(self._options.timeout_seconds)
         except Ended as ended:
             raise TargetError(f"importing {self._target} ended the process: {ended}") from None
-        if isinstance(loaded, wire.Unusable):
+        if isinstance(loaded, wire.TargetRejected):
             raise unusable(loaded, self._secrets, self._folder)
         if not isinstance(loaded, wire.Loaded):
             raise MemevalError(f"the worker answered {type(loaded).__name__} to load", "reinstall otel-memeval")
@@ -178,7 +178,7 @@ class Session:
                 failed = failed or message.failure is not None
                 with whole():
                     self._iterated(self._collector.iteration(message, self._spans.ended()), measured)
-            elif isinstance(message, wire.Untraced):
+            elif isinstance(message, wire.TracingStopped):
                 untraced = True
                 error = Failure(
                     type="Untraced",

@@ -11,7 +11,7 @@ from otel_memeval.run.locations import shown_path
 from otel_memeval.supervisor import WORKER_FOLDER
 
 
-def unusable(told: wire.Unusable, secrets: tuple[str, ...], folder: str) -> TargetError:
+def unusable(told: wire.TargetRejected, secrets: tuple[str, ...], folder: str) -> TargetError:
     """What is wrong with the target, and where; paths are shown relative to ``folder``."""
     if told.failure is None:
         return TargetError(one_line(told.problem, secrets))

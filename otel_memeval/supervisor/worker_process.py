@@ -175,7 +175,7 @@ class WorkerProcess:
             if not self._read_block(deadline, timeout_seconds):
                 raise self._how_it_ended()
         message = wire.decode(line)
-        self._said_its_last = isinstance(message, (wire.Finished, wire.Unusable))
+        self._said_its_last = isinstance(message, (wire.Finished, wire.TargetRejected))
         return message
 
     def said_already(self) -> Iterator[wire.AnyMessage]:

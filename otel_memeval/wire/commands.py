@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from otel_memeval.wire.messages import Contents
+from otel_memeval.wire.messages import ContentCapture
 
 
-def trace_command(run_id: str, trace_id: str, *, sampled: bool, contents: Contents) -> str:
+def trace_command(run_id: str, trace_id: str, *, sampled: bool, contents: ContentCapture) -> str:
     """Before ``load``: send the scenario's spans, as children of this run's."""
     wanted = ["sampled"] if sampled else []
     wanted += ["span-contents"] if contents in ("spans", "both") else []

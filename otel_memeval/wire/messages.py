@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -12,7 +12,7 @@ from otel_memeval.tracing.otlp_span import Scope, Span
 
 WIRE_VERSION = 2
 
-Contents = Literal["none", "spans", "events", "both"]
+ContentCapture = Literal["none", "spans", "events", "both"]
 """Where what was said to and by a model may stand."""
 
 
@@ -20,7 +20,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Base of all messages; ``kind`` says which."""
 
 
-class FailureTold(msgspec.Struct, frozen=True, kw_only=True):
+_MessageType = TypeVar("_MessageType", bound=Message)
+
+
+class FailureInfo(msgspec.Struct, frozen=True, kw_only=True):
     """An exception of the scenario's: ``frames`` are ``(file, line, function)``, the innermost last."""
 
     type: str
@@ -55,17 +58,15 @@ class Hello(Message, frozen=True, tag="hello"):
 
     wire: int
     python: str
-    implementation: str
     platform: str
-    executable: str
     missing_channels: list[str]
 
 
-class Unusable(Message, frozen=True, tag="unusable"):
+class TargetRejected(Message, frozen=True, tag="target_rejected"):
     """The target cannot be loaded: ``problem`` says why; ``failure`` if the module raised."""
 
     problem: str
-    failure: FailureTold | None
+    failure: FailureInfo | None
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +79,6 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     max_growth: int | str | None = None
     max_peak_growth: int | str | None = None
     top_n_memory_allocations: int = 5
-    measure_runtime: bool = True
-    measure_memory: bool = True
     debug_mode: bool = False
     show_spinner: bool = True
     agent_id: str | None = None
@@ -107,7 +106,7 @@ class SetUpFailed(Message, frozen=True, tag="set_up_failed"):
     """Set-up or ``describe`` raised."""
 
     stage: str
-    failure: FailureTold
+    failure: FailureInfo
 
 
 class Ready(Message, frozen=True, tag="ready"):
@@ -118,7 +117,7 @@ class Ready(Message, frozen=True, tag="ready"):
     reading: Reading
 
 
-class SpanTold(Message, frozen=True, tag="span"):
+class ScenarioSpan(Message, frozen=True, tag="span"):
     """A span of the scenario's that has ended; it comes before the message about what it ended in."""
 
     span: Span
@@ -131,7 +130,7 @@ class SpansDropped(Message, frozen=True, tag="spans_dropped"):
     count: int
 
 
-class Called(Message, frozen=True):
+class IterationCall(Message, frozen=True):
     """What is told of one call of the scenario's function."""
 
     index: int
@@ -141,16 +140,16 @@ class Called(Message, frozen=True):
     cpu_seconds: float
     waits: int | None
     suspended: bool
-    failure: FailureTold | None
+    failure: FailureInfo | None
 
 
-class IterationDone(Called, frozen=True, tag="iteration"):
+class IterationDone(IterationCall, frozen=True, tag="iteration"):
     """One iteration, and the reading after it."""
 
     reading: Reading
 
 
-class Untraced(Called, frozen=True, tag="untraced"):
+class TracingStopped(IterationCall, frozen=True, tag="tracing_stopped"):
     """During this iteration the scenario switched tracemalloc off, or cleared it: there is nothing to read."""
 
 
@@ -158,7 +157,7 @@ class Paused(Message, frozen=True, tag="paused"):
     """The iterations that were asked for are done, or were cut short by a failure."""
 
 
-class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
+class HolderInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A container that was asked about, by its ``id``; ``path`` is None when no module leads to it.
 
     ``items``: file, line, bytes and blocks of what its ``items_seen`` newest items take. ``storage``: the line that last
@@ -183,7 +182,7 @@ class HolderTold(msgspec.Struct, frozen=True, kw_only=True):
     """Weak references only: no other memory hangs on it."""
 
 
-class FillingTold(HolderTold, frozen=True, kw_only=True):
+class RingBufferInfo(HolderInfo, frozen=True, kw_only=True):
     """A list that ends and that takes in without becoming longer; ``length`` counts what is not None.
 
     ``lines``: files and lines of what is in there, of those that were said to have grown.
@@ -195,32 +194,32 @@ class FillingTold(HolderTold, frozen=True, kw_only=True):
 class Holders(Message, frozen=True, tag="holders"):
     """The containers that were asked about and still live."""
 
-    holders: list[HolderTold]
-    filling: list[FillingTold] = []
+    holders: list[HolderInfo]
+    ring_buffers: list[RingBufferInfo] = []
 
 
-class Looked(Message, frozen=True, tag="looked"):
+class FollowUpIteration(Message, frozen=True, tag="follow_up_iteration"):
     """One of the iterations that are not measured is done."""
 
     index: int
 
 
-class Widened(Message, frozen=True, tag="widened"):
+class BatchedReading(Message, frozen=True, tag="batched_reading"):
     """A reading of the wider look; None at its end, with the ``failure`` of the iteration that ended it early."""
 
     reading: Reading | None
-    failure: FailureTold | None
+    failure: FailureInfo | None
 
 
-class StackTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What one stack left alive, and what of it was added in the second half of the look.
+class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Live memory of one stack after a caller attribution.
 
-    ``frames``: file and line, the innermost first, the tool's own left out; ``whole``: none of the scenario's is missing at
-    the outer end.
+    ``frames``: file and line, the innermost first, without those of the tool. ``complete``: no frame of the scenario is
+    missing at the outer end. ``alive_bytes`` and ``blocks``: alive at the end; ``added_bytes``: added since half time.
     """
 
     frames: tuple[tuple[str, int], ...]
-    whole: bool
+    complete: bool
     alive_bytes: int
     added_bytes: int
     blocks: int
@@ -229,11 +228,11 @@ class StackTold(msgspec.Struct, frozen=True, kw_only=True):
 class Stacks(Message, frozen=True, tag="stacks"):
     """Who called the lines that were asked about; none, and ``failure``, if an iteration raised."""
 
-    stacks: list[StackTold]
-    failure: FailureTold | None
+    stacks: list[StackInfo]
+    failure: FailureInfo | None
 
 
-class Grown(Message, frozen=True, tag="grown"):
+class GrownTypes(Message, frozen=True, tag="grown_types"):
     """Which objects the second half of a look left alive: type, objects, bytes. ``chain``: the steps from a module to one of
     them, each with the type of what it leads to.
     """
@@ -242,7 +241,7 @@ class Grown(Message, frozen=True, tag="grown"):
     chain: list[tuple[str, str]]
 
 
-class NativeStackTold(msgspec.Struct, frozen=True, kw_only=True):
+class MemrayStackInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One stack as memray has it: function, file and line of each frame, the innermost first."""
 
     frames: list[tuple[str, str, int]]
@@ -250,37 +249,37 @@ class NativeStackTold(msgspec.Struct, frozen=True, kw_only=True):
     blocks: int
 
 
-class NativeStacks(Message, frozen=True, tag="native_stacks"):
+class MemrayStacks(Message, frozen=True, tag="memray_stacks"):
     """What memray recorded; nothing, and ``failure``, where it is not installed or an iteration raised."""
 
-    stacks: list[NativeStackTold]
-    failure: FailureTold | None
+    stacks: list[MemrayStackInfo]
+    failure: FailureInfo | None
 
 
 class Finished(Message, frozen=True, tag="finished"):
     """Torn down; ``failure`` if the tear-down raised."""
 
-    failure: FailureTold | None
+    failure: FailureInfo | None
     packages: dict[str, str]
 
 
 AnyMessage = (
     Hello
-    | Unusable
+    | TargetRejected
     | Loaded
     | SetUpFailed
     | Ready
-    | SpanTold
+    | ScenarioSpan
     | SpansDropped
     | IterationDone
-    | Untraced
+    | TracingStopped
     | Paused
     | Holders
-    | Looked
-    | Widened
-    | Grown
+    | FollowUpIteration
+    | BatchedReading
+    | GrownTypes
     | Stacks
-    | NativeStacks
+    | MemrayStacks
     | Finished
 )
 
@@ -308,6 +307,14 @@ def _without_surrogates(line: bytes) -> bytes:
         return line
 
 
-def from_plain(message: dict[str, object]) -> AnyMessage:
-    """As ``decode``, for a message that never left the process."""
+def decode_dict(message: dict[str, object]) -> AnyMessage:
+    """Decode a message that never left the process. Raises as ``decode``."""
     return decode(json.dumps(message).encode("ascii"))
+
+
+def expect(message: AnyMessage, kind: type[_MessageType]) -> _MessageType:
+    """Return the message, which must be of this type. Raises ``WorkerError`` if it is of another one."""
+    if isinstance(message, kind):
+        return message
+    expected, received = kind.__struct_config__.tag, type(message).__struct_config__.tag
+    raise WorkerError(f"the worker sent the message {received!r} where {expected!r} was expected", "reinstall otel-memeval")

@@ -56,7 +56,7 @@ class Looking:
         stacks = look.stacks() if failure is None else []
         if grown is not None and failure is None:
             types, chain = grown.types_and_chain(module_name)
-            self._send({"kind": "grown", "types": types, "chain": chain})
+            self._send({"kind": "grown_types", "types": types, "chain": chain})
         tracemalloc.stop()
         self._send({"kind": "stacks", "stacks": [_stack_message(stack) for stack in stacks], "failure": failure})
         return failure is None
@@ -82,7 +82,7 @@ class Looking:
         except Exception as error:  # memray is not there, or cannot record here
             failure = failure_message(Failure(error))
         told = [{"frames": stack.frames, "bytes": stack.bytes, "blocks": stack.blocks} for stack in stacks]
-        self._send({"kind": "native_stacks", "stacks": told, "failure": failure})
+        self._send({"kind": "memray_stacks", "stacks": told, "failure": failure})
         return failure is None
 
     async def widen(self, reader: Reader, readings: int, calls: int, seconds: float) -> bool:
@@ -95,8 +95,8 @@ class Looking:
             failure = await self._call_again(calls, reader.still_tracing, lambda: None)
             if failure is not None or time.monotonic() > end:
                 break
-            self._send({"kind": "widened", "reading": reader.read(0), "failure": None})
-        self._send({"kind": "widened", "reading": None, "failure": failure})
+            self._send({"kind": "batched_reading", "reading": reader.read(0), "failure": None})
+        self._send({"kind": "batched_reading", "reading": None, "failure": failure})
         return failure is None
 
     async def _call_again(self, count: int, unhindered: Callable[[], bool], halfway: Callable[[], None]) -> Message | None:
@@ -111,14 +111,14 @@ class Looking:
                 return {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
             if index == count // 2:
                 halfway()
-            self._send({"kind": "looked", "index": index})
+            self._send({"kind": "follow_up_iteration", "index": index})
         return None
 
 
 def _stack_message(stack: Stack) -> Message:
     return {
         "frames": stack.frames,
-        "whole": stack.whole,
+        "complete": stack.whole,
         "alive_bytes": stack.alive_bytes,
         "added_bytes": stack.added_bytes,
         "blocks": stack.blocks,

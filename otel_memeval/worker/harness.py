@@ -40,7 +40,7 @@ _CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
 Send = Callable[[Message], None]
 
 
-class Host:
+class Harness:
     """One eval, loaded once and then iterated. ``send`` is called with every message; nothing is kept of it."""
 
     def __init__(self, send: Send, is_own: Callable[[str], bool]) -> None:
@@ -61,9 +61,7 @@ class Host:
                 "kind": "hello",
                 "wire": WIRE_VERSION,
                 "python": platform.python_version(),
-                "implementation": platform.python_implementation(),
                 "platform": platform.platform(),
-                "executable": sys.executable,
                 "missing_channels": self._process.missing_channels(),
             }
         )
@@ -87,11 +85,11 @@ class Host:
                 self._tracing.install()
             self.use(target.eval_named(module, names[0]), module.__name__, names)
         except target.TargetProblem as problem:
-            self._send({"kind": "unusable", "problem": str(problem), "failure": None})
+            self._send({"kind": "target_rejected", "problem": str(problem), "failure": None})
             return False
         except BaseException as error:
             what = f"{source} raised on import"
-            self._send({"kind": "unusable", "problem": what, "failure": failure_message(Failure(error))})
+            self._send({"kind": "target_rejected", "problem": what, "failure": failure_message(Failure(error))})
             return False
         return True
 
@@ -162,7 +160,7 @@ class Host:
         lines = self._reader.sites_numbered(list(grown))
         told = describe_holders(holders, self._module_name, self._is_own, lines)
         filling = describe_filling(self._reader.blocks_at(lines), self._module_name)
-        self._send({"kind": "holders", "holders": told, "filling": filling})
+        self._send({"kind": "holders", "holders": told, "ring_buffers": filling})
 
     def widen(self, loop: asyncio.AbstractEventLoop, readings: int, calls: int, seconds: float) -> None:
         """``readings`` further readings, ``calls`` iterations that are not measured before each, for ``seconds`` at most."""
@@ -258,7 +256,7 @@ class Host:
             await caller.run_what_is_ready()
             if not self._reader.still_tracing():
                 self._send_spans()
-                self._send({"kind": "untraced", "index": index, "phase": phase, **_told(outcome)})
+                self._send({"kind": "tracing_stopped", "index": index, "phase": phase, **_told(outcome)})
                 return False
             reading = self._reader.read(outcome.peak_bytes)
             self._send_spans()

@@ -18,7 +18,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 
-from .harness import Host
+from .harness import Harness
 from .iterate import Fork
 from .memory.reading import Message
 
@@ -35,9 +35,9 @@ def serve(commands: int, messages: int) -> None:
     process = os.getpid()
     try:
         write = _writer(messages)
-        host = Host(_sender(write), lambda file: file.startswith(folder))
+        harness = Harness(_sender(write), lambda file: file.startswith(folder))
         _lend_public_api(os.path.dirname(folder.rstrip(os.sep)))
-        _serve(host, _lines(commands), write)
+        _serve(harness, _lines(commands), write)
     except (Fork, BrokenPipeError):
         os._exit(0)
     except (MemoryError, SystemError):  # the second is what some C code makes of the first
@@ -53,47 +53,47 @@ def serve(commands: int, messages: int) -> None:
     os._exit(0)
 
 
-def _serve(host: Host, commands: Iterator[str], write: Callable[[memoryview[int]], None]) -> None:
-    host.hello()
+def _serve(harness: Harness, commands: Iterator[str], write: Callable[[memoryview[int]], None]) -> None:
+    harness.hello()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     for command in commands:
         do, _, rest = command.partition(" ")
         if do == "trace":
             run_id, trace_id, wanted = rest.split(" ")
-            host.trace(run_id, trace_id, wanted, write)
+            harness.trace(run_id, trace_id, wanted, write)
         elif do == "load":
             target = json.loads(rest)
-            if not host.load(target["source"], target["name"]):
+            if not harness.load(target["source"], target["name"]):
                 return
         elif do == "set_up":
-            host.prepare(loop)
-            host.start_tracing()
-            if not host.set_up(loop):
-                host.finish(loop)
+            harness.prepare(loop)
+            harness.start_tracing()
+            if not harness.set_up(loop):
+                harness.finish(loop)
                 return
         elif do == "iterate":
             # Not JSON: what json.loads() makes would be traced as the decoder's, and lives while the iterations run.
             phase, first, count, keep_going = rest.split()
-            host.iterate(loop, phase, int(first), int(count), keep_going == "1")
+            harness.iterate(loop, phase, int(first), int(count), keep_going == "1")
         elif do == "describe":
             words = rest.split()
             pairs = [word.split(":") for word in words if ":" in word]
             holders = [int(word) for word in words if ":" not in word]
-            host.describe(holders, [(int(number), int(line)) for number, line in pairs])
+            harness.describe(holders, [(int(number), int(line)) for number, line in pairs])
         elif do == "widen":
             readings, calls, seconds = rest.split()
-            host.widen(loop, int(readings), int(calls), float(seconds))
+            harness.widen(loop, int(readings), int(calls), float(seconds))
         elif do == "look":
             frames, count, explain, *sites = rest.split()
             pairs = [site.split(":") for site in sites]
             numbered = [(int(number), int(line)) for number, line in pairs]
-            host.look(loop, int(frames), int(count), explain == "1", numbered)
+            harness.look(loop, int(frames), int(count), explain == "1", numbered)
         elif do == "record":
             count, peak, path = rest.split(" ", 2)
-            host.record(loop, int(count), peak == "1", json.loads(path))
+            harness.record(loop, int(count), peak == "1", json.loads(path))
         elif do == "finish":
-            host.finish(loop)
+            harness.finish(loop)
             _end_loop(loop)
             return
 

@@ -48,8 +48,6 @@ _FIELDS = {
     "max_growth": (int, str, type(None)),
     "max_peak_growth": (int, str, type(None)),
     "top_n_memory_allocations": (int,),
-    "measure_runtime": (bool,),
-    "measure_memory": (bool,),
     "debug_mode": (bool,),
     "show_spinner": (bool,),
     "agent_id": (str, type(None)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from otel_memeval.tracing.ids import Parent, iteration_span_id
-from otel_memeval.wire import Contents
+from otel_memeval.wire import ContentCapture
 from tests.cli.traced import trace
 
 BEGIN = "import asyncio, threading, time\nfrom opentelemetry import trace\nTRACER = trace.get_tracer('scenario')\n"
@@ -154,7 +154,9 @@ SAYING = (
     ("contents", "paris", "rome"),
     [("none", False, False), ("spans", True, False), ("events", False, True), ("both", True, True)],
 )
-def test_contents_leave_the_worker_only_when_wanted(tmp_path: Path, contents: Contents, paris: bool, rome: bool) -> None:
+def test_contents_leave_the_worker_only_when_wanted(
+    tmp_path: Path, contents: ContentCapture, paris: bool, rome: bool
+) -> None:
     """Prompts in attributes and in events, each as the caller's environment says."""
     text = str(trace(tmp_path, BEGIN + SAYING, 1, contents=contents).spans)
     assert ("Paris" in text, "Rome" in text, "gpt" in text) == (paris, rome, True)

@@ -15,7 +15,7 @@ from otel_memeval.run.plan import Options
 from otel_memeval.run.session import measure
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id
 from otel_memeval.tracing.otlp_span import Json, Span
-from otel_memeval.wire import Contents
+from otel_memeval.wire import ContentCapture
 
 
 class Watching(Observer):
@@ -65,7 +65,7 @@ def trace(
     iterations: int = 2,
     *,
     parent: Parent | None = None,
-    contents: Contents = "none",
+    contents: ContentCapture = "none",
     secrets: tuple[str, ...] = (),
     environment: dict[str, str] | None = None,
     keep_going: bool = False,

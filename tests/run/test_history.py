@@ -30,7 +30,7 @@ def done(index: int, reading: wire.Reading, phase: str = "measured", error: str 
         "cpu_seconds": 0.25,
         "waits": 3,
         "suspended": True,
-        "failure": wire.FailureTold(type="ValueError", message=error) if error else None,
+        "failure": wire.FailureInfo(type="ValueError", message=error) if error else None,
     }
     return wire.IterationDone(index=index, phase=phase, reading=reading, **{**plain, **parts})
 
@@ -99,7 +99,7 @@ def test_holders_have_a_length_for_every_reading(make_reading: MakeReading) -> N
     collector.iteration(done(4, make_reading()))
     (holder,) = collector.evidence(
         awaits_nothing=False,
-        told={77: wire.HolderTold(id=77, path=None, type="dict", length=2, bound=64, items_seen=0, items=[], storage=None)},
+        told={77: wire.HolderInfo(id=77, path=None, type="dict", length=2, bound=64, items_seen=0, items=[], storage=None)},
     ).holders
     assert (holder.id, holder.lengths, holder.bound) == (77, (4, 4, 5, 9, 9), 64)
     assert collector.evidence(awaits_nothing=False).holders[0].bound is None
@@ -196,6 +196,6 @@ def test_messages_are_one_short_masked_line() -> None:
     assert one_line(" a\n  b\x1b[31m\x07 top-secret ", ("top-secret",)) == "a b\\x07 ***"
     assert one_line("x" * 300, ()) == "x" * 300
     assert one_line("x" * 301, ()) == "x" * 299 + "…"
-    record = failure_record(wire.FailureTold(type="m.\x1b[31mOdd\n" + "x" * 400, message="y" * 400), ())
+    record = failure_record(wire.FailureInfo(type="m.\x1b[31mOdd\n" + "x" * 400, message="y" * 400), ())
     assert (len(record.type), len(record.message)) == (300, 300)
     assert record.type.startswith("m.Odd\\nx")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from otel_memeval import wire
 from otel_memeval.errors import WorkerError
 from otel_memeval.worker import follow_up as looking
-from otel_memeval.worker import harness as host
+from otel_memeval.worker import harness
 from otel_memeval.worker.otel import span_json as spans
 
 KINDS = {kind.__struct_config__.tag: kind for kind in get_args(wire.AnyMessage)}
@@ -24,13 +24,13 @@ KINDS = {kind.__struct_config__.tag: kind for kind in get_args(wire.AnyMessage)}
 
 def test_worker_and_parent_speak_one_version() -> None:
     """The two numbers, which cannot be imported from one place, are equal."""
-    assert wire.WIRE_VERSION == host.WIRE_VERSION
+    assert wire.WIRE_VERSION == harness.WIRE_VERSION
 
 
 def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> None:
     """The kinds that stand in the worker's code are exactly those that the parent can read."""
     sent = set()
-    for node in ast.walk(ast.parse(inspect.getsource(host) + inspect.getsource(looking).partition("annotations\n")[2])):
+    for node in ast.walk(ast.parse(inspect.getsource(harness) + inspect.getsource(looking).partition("annotations\n")[2])):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values):
                 if isinstance(key, ast.Constant) and key.value == "kind":
@@ -41,13 +41,13 @@ def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> 
 
 SAYING = """
 import asyncio, json, sys, tracemalloc
-from otel_memeval.worker import harness as host, target
+from otel_memeval.worker import harness, target
 KEPT = {}
 def fail(): raise ValueError("no")
 def nothing(): pass
 def describe(): return "a model"
 name, source = sys.argv[1], sys.argv[2]
-one = host.Host(lambda message: print(json.dumps(message)), lambda file: "/worker/" in file)
+one = harness.Harness(lambda message: print(json.dumps(message)), lambda file: "/worker/" in file)
 one.hello()
 if source and not one.load(source, ""):
     sys.exit()
@@ -89,8 +89,8 @@ def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) ->
     assert said["Finished"].failure.message == "no"
     assert [(told.type, told.path) for told in said["Holders"].holders] == [("dict", "__main__.KEPT")]
     assert said["Ready"].description == "a model"
-    assert said["Looked"].index == 2
-    assert (said["Widened"].reading, said["Widened"].failure) == (None, None)
+    assert said["FollowUpIteration"].index == 2
+    assert (said["BatchedReading"].reading, said["BatchedReading"].failure) == (None, None)
     assert said["Stacks"].failure is None
     failed = said_by_a_host(run_python, "fail", "")
     assert failed["Stacks"].failure.message == "no"
@@ -100,7 +100,7 @@ def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) ->
     unusable = said_by_a_host(run_python, "nothing", "no_such_module_anywhere")
     untraced = said_by_a_host(run_python, "clear", "")
     traced = said_by_a_host(run_python, "spans", "", "setup=huge")
-    assert traced["SpanTold"].span.name == "a span"
+    assert traced["ScenarioSpan"].span.name == "a span"
     assert traced["SpansDropped"].count == 1
     assert {*said, *failed, *unset, *unusable, *untraced, *traced} == {kind.__name__ for kind in KINDS.values()}
 
@@ -130,7 +130,7 @@ def test_no_line_raises_anything_else(line: bytes) -> None:
 @pytest.mark.parametrize("version", [1, 3])
 def test_another_version_is_refused_by_number(version: int) -> None:
     """A worker older or newer than this parent is named, not guessed at; the right one is heard."""
-    hello = {"kind": "hello", "wire": version, "python": "3", "implementation": "C", "platform": "L", "executable": "p"}
+    hello = {"kind": "hello", "wire": version, "python": "3", "platform": "L"}
     with pytest.raises(WorkerError, match=f"speaks version {version}, this is version 2"):
         wire.decode(json.dumps({**hello, "missing_channels": []}).encode())
     assert isinstance(wire.decode(json.dumps({**hello, "wire": 2, "missing_channels": []}).encode()), wire.Hello)
@@ -144,9 +144,17 @@ def test_fields_from_the_future_are_passed_over() -> None:
 @pytest.mark.parametrize("text", ["caf\udce9", "\ud83d", "a \\ud83d in words", "👩‍👩‍👧", "\x00\n\u2028"])
 def test_half_characters_travel(text: str) -> None:
     """An error message with half a character arrives, the half as a question mark; whole ones, and escapes, as they were."""
-    message: dict[str, object] = {"kind": "unusable", "problem": text, "failure": None}
-    expected = wire.Unusable(problem=text.encode("utf-8", "replace").decode("utf-8"), failure=None)
-    assert wire.decode(json.dumps(message).encode("ascii")) == wire.from_plain(message) == expected
+    message: dict[str, object] = {"kind": "target_rejected", "problem": text, "failure": None}
+    expected = wire.TargetRejected(problem=text.encode("utf-8", "replace").decode("utf-8"), failure=None)
+    assert wire.decode(json.dumps(message).encode("ascii")) == wire.decode_dict(message) == expected
+
+
+def test_expected_message_is_returned_and_another_one_is_an_error() -> None:
+    """A message of the expected type comes back as it is; another type raises an error that names both."""
+    paused = wire.Paused()
+    assert wire.expect(paused, wire.Paused) is paused
+    with pytest.raises(WorkerError, match="'paused' where 'ready' was expected"):
+        wire.expect(paused, wire.Ready)
 
 
 def test_commands_are_lines_of_plain_words() -> None:

@@ -51,7 +51,7 @@ class Widening:
             except Ended as ended:
                 self._problem = f"{ended.type}: {ended}"
                 return False
-            if not isinstance(message, wire.Widened):
+            if not isinstance(message, wire.BatchedReading):
                 continue
             if message.reading is None:
                 break

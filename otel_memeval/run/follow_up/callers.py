@@ -32,7 +32,7 @@ class Attribution:
         self._secrets = secrets
         self.stacks: list[Stack] = []
         """Of the growing lines, from the last look."""
-        self.grown: wire.Grown | None = None
+        self.grown: wire.GrownTypes | None = None
         """Which objects stayed, if that was to be explained."""
         self.problem: str | None = None
         """Why the last look found nothing, if it did not."""
@@ -83,7 +83,7 @@ class Attribution:
             except Ended as ended:
                 self.problem = f"{ended.type}: {ended}"
                 return False
-            if isinstance(message, wire.Grown):
+            if isinstance(message, wire.GrownTypes):
                 self._iterations -= 1
                 self.grown = message
             elif isinstance(message, wire.Stacks):
@@ -113,10 +113,10 @@ class Attribution:
         return CallerAttribution(iterations=self._iterations, frames=self._frames, problem=self.problem)
 
 
-def _stack(told: wire.StackTold) -> Stack:
+def _stack(told: wire.StackInfo) -> Stack:
     return Stack(
         frames=told.frames,
-        whole=told.whole,
+        whole=told.complete,
         alive_bytes=told.alive_bytes,
         added_bytes=told.added_bytes,
         blocks=told.blocks,

@@ -31,7 +31,7 @@ class Explainer:
     def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
         self._folder = folder
         self._secrets = secrets
-        self._native: wire.NativeStacks | None = None
+        self._native: wire.MemrayStacks | None = None
         self._iterations = 0
         self._peak = False
         self._notes: list[str] = []
@@ -54,13 +54,13 @@ class Explainer:
                 except Ended as ended:
                     self._notes.append(f"no stacks: the iterations that were to tell them ended with {ended.type}: {ended}")
                     return False
-                if isinstance(message, wire.NativeStacks):
+                if isinstance(message, wire.MemrayStacks):
                     break
-                self._iterations += isinstance(message, wire.Looked)
+                self._iterations += isinstance(message, wire.FollowUpIteration)
         self._take(message)
         return True
 
-    def _take(self, message: wire.NativeStacks) -> None:
+    def _take(self, message: wire.MemrayStacks) -> None:
         if message.failure is None:
             self._native = message
             return

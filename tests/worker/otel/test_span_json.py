@@ -57,14 +57,16 @@ def sdk_span(name: str = "a span", parent: SpanContext | None = None, **parts: A
     return finished
 
 
-def told(span: ReadableSpan, parent_of_root: str = "", *, in_spans: bool = False, in_events: bool = False) -> wire.SpanTold:
+def told(
+    span: ReadableSpan, parent_of_root: str = "", *, in_spans: bool = False, in_events: bool = False
+) -> wire.ScenarioSpan:
     """What the parent reads of it."""
     message = wire.decode(SpanWriter(in_spans=in_spans, in_events=in_events).line(span, parent_of_root))  # type: ignore[arg-type]
-    assert isinstance(message, wire.SpanTold)
+    assert isinstance(message, wire.ScenarioSpan)
     return message
 
 
-def otlp(message: wire.SpanTold) -> trace_pb2.Span:
+def otlp(message: wire.ScenarioSpan) -> trace_pb2.Span:
     """The protobuf message that the JSON stands for; protobuf's own JSON has ids in base64."""
     plain = json.loads(msgspec.json.encode(message.span))
     for one in (plain, *plain.get("links", ())):
