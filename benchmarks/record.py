@@ -20,7 +20,7 @@ import msgspec
 
 from benchmarks.corpus.ground import SEED_VARIABLE, Scenario
 from benchmarks.registry import scenarios, target, target_name
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, IterationWork, SiteKey
 from otel_memeval.analysis.growth import GrowingHolder
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.config import from_process
@@ -49,7 +49,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     process: tuple[int, ...]
     sites: list[tuple[str, int, tuple[int, ...], int]]
     holders: list[tuple[int, str, str, int | None, tuple[int, ...]]]
-    work: tuple[Work, ...]
+    work: tuple[IterationWork, ...]
     awaits_nothing: bool
     noop_peak_bytes: int = 0
     only_misses: list[int] = []
@@ -100,7 +100,7 @@ class _Recorder(Session):
             awaits_nothing=self._loaded.awaits_nothing,
             told=self._holding.told,
             limits=self._holding.limits,
-            rings=self._holding.rings,
+            ring_buffers=self._holding.ring_buffers,
         )
 
     def told(self, key: int) -> tuple[str, str]:

@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from otel_memeval.analysis.batched_readings import READINGS, calls_wanted
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, Wide, Work
+from otel_memeval.analysis.assessment import assess
+from otel_memeval.analysis.batched_readings import READINGS, calls_between_readings
+from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, IterationWork
 from otel_memeval.analysis.judge import Judgement, judge
 
 Random = random.Random
@@ -52,12 +53,12 @@ class Family:
     def judged(self, seed: int, iterations: int, warmup: int) -> Judgement:
         """The verdict on such a run, with the wider look where there would have been one."""
         run, levels = self._run(seed, iterations, warmup)
-        judgement = judge(run)
-        calls = calls_wanted(judgement.state, run, [CALL_SECONDS])
+        assessment = assess(run)
+        calls = calls_between_readings(assessment, [CALL_SECONDS])
         if not calls:
-            return judgement
+            return assessment.judgement
         native = tuple(OUTSIDE_BYTES + int(next(islice(levels, calls - 1, None))) for _ in range(READINGS + 1))
-        return judge(msgspec.structs.replace(run, wide=Wide(calls=calls, native=native)))
+        return judge(msgspec.structs.replace(run, batched_native=BatchedNativeReadings(calls_apart=calls, native=native)))
 
     def _run(self, seed: int, iterations: int, warmup: int) -> tuple[Evidence, Levels]:
         """The evidence, and how the series goes on."""
@@ -96,5 +97,5 @@ def evidence(
         sites={("scenario.py", 1): live} if inside else {},
         blocks={("scenario.py", 1): 1 if channel == "block" else 10},
         holders=holders,
-        work=tuple(Work(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=one) for one in peak),
+        work=tuple(IterationWork(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=one) for one in peak),
     )

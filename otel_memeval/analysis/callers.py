@@ -25,18 +25,17 @@ MOST_PLACES = 3
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
-class Stack(msgspec.Struct, frozen=True, kw_only=True):
+class CallStack(msgspec.Struct, frozen=True, kw_only=True):
     """What a stack left alive, and what of it was added in the second half of a look; frames from the innermost on."""
 
     frames: tuple[SiteKey, ...]
-    whole: bool
+    complete: bool
     """No frame of the scenario's is missing at the outer end."""
     alive_bytes: int
     added_bytes: int
-    blocks: int
 
 
-class Code(msgspec.Struct, frozen=True, kw_only=True):
+class CodeOwnership(msgspec.Struct, frozen=True, kw_only=True):
     """Tells the scenario's code from that of libraries.
 
     ``library_folder`` is the standard library's. A target that is itself installed, as an evaluation that a package ships,
@@ -46,7 +45,7 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     target_file: str
     library_folder: str
 
-    def is_the_scenarios(self, file: str) -> bool:
+    def is_scenario_code(self, file: str) -> bool:
         """Whether a person who measures this target would change this file; never for code without one."""
         file = _plain(file)
         if file.startswith("<"):
@@ -73,7 +72,7 @@ def _plain(path: str) -> str:
     return path.replace("\\", "/")
 
 
-def iterations_to_look(series: Sequence[Sequence[int]]) -> int:
+def attribution_iterations(series: Sequence[Sequence[int]]) -> int:
     """How many iterations tell apart what lines keep from what they replace, given these lines' live bytes so far.
 
     Twice as many as lie between two rises, so that each half has one.
@@ -85,12 +84,12 @@ def iterations_to_look(series: Sequence[Sequence[int]]) -> int:
     return min(MOST_ITERATIONS, max(FEWEST_ITERATIONS, 2 * gap))
 
 
-def unexplained(sites: Sequence[GrowingSite], stacks: Sequence[Stack], code: Code) -> bool:
+def needs_more_frames(sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership) -> bool:
     """Whether stacks of these lines were cut off before they came to the scenario's code, for a part worth a second look."""
     wanted = {site.key for site in sites}
     stacks = [stack for stack in stacks if stack.frames[0] in wanted]
     cut_off = [
-        stack for stack in stacks if not stack.whole and not any(code.is_the_scenarios(file) for file, _ in stack.frames)
+        stack for stack in stacks if not stack.complete and not any(code.is_scenario_code(file) for file, _ in stack.frames)
     ]
     return any(
         sum(weight(stack) for stack in cut_off) > SECOND_LOOK * sum(weight(stack) for stack in stacks)
@@ -98,15 +97,17 @@ def unexplained(sites: Sequence[GrowingSite], stacks: Sequence[Stack], code: Cod
     )
 
 
-def _added_bytes(stack: Stack) -> int:
+def _added_bytes(stack: CallStack) -> int:
     return stack.added_bytes
 
 
-def _alive_bytes(stack: Stack) -> int:
+def _alive_bytes(stack: CallStack) -> int:
     return stack.alive_bytes
 
 
-def attributed(sites: Sequence[GrowingSite], stacks: Sequence[Stack], code: Code) -> tuple[GrowingSite, ...]:
+def attribute_to_callers(
+    sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership
+) -> tuple[GrowingSite, ...]:
     """The sites with each library's line replaced by the scenario's lines that called it, largest growth first, those that
     fill bounded containers last.
 
@@ -142,9 +143,9 @@ def _together(key: SiteKey, parts: Sequence[_Part]) -> GrowingSite:
     )
 
 
-def _callers(key: SiteKey, stacks: Sequence[Stack], code: Code) -> Mapping[SiteKey, float]:
+def _callers(key: SiteKey, stacks: Sequence[CallStack], code: CodeOwnership) -> Mapping[SiteKey, float]:
     """The lines to name for ``key``, each with its part of the bytes; ``key`` itself where nothing better is known."""
-    if code.is_the_scenarios(key[0]):
+    if code.is_scenario_code(key[0]):
         return {key: 1.0}
     of_key = [stack for stack in stacks if stack.frames[0] == key]
     weights = [stack.added_bytes for stack in of_key]
@@ -154,6 +155,6 @@ def _callers(key: SiteKey, stacks: Sequence[Stack], code: Code) -> Mapping[SiteK
     shares: dict[SiteKey, float] = {}
     for stack, weight in zip(of_key, weights):
         if weight:
-            caller = next((frame for frame in stack.frames if code.is_the_scenarios(frame[0])), key)
+            caller = next((frame for frame in stack.frames if code.is_scenario_code(frame[0])), key)
             shares[caller] = shares.get(caller, 0.0) + weight / total
     return shares or {key: 1.0}

@@ -13,7 +13,7 @@ SiteKey = tuple[str, int]
 """File and line."""
 
 
-class Work(msgspec.Struct, frozen=True, kw_only=True):
+class IterationWork(msgspec.Struct, frozen=True, kw_only=True):
     """What one iteration did beside allocating."""
 
     cpu_seconds: float
@@ -40,7 +40,7 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     """Weak references only: no other memory hangs on it."""
 
 
-class Ring(msgspec.Struct, frozen=True, kw_only=True):
+class RingBuffer(msgspec.Struct, frozen=True, kw_only=True):
     """A list that ends and takes in what lines allocate without becoming longer, as it was at the end."""
 
     id: int
@@ -51,10 +51,10 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     """Where what it holds was allocated."""
 
 
-class Wide(msgspec.Struct, frozen=True, kw_only=True):
+class BatchedNativeReadings(msgspec.Struct, frozen=True, kw_only=True):
     """What the wider look saw: readings after the measured ones, several calls apart."""
 
-    calls: int
+    calls_apart: int
     """Between two readings."""
     native: tuple[int, ...]
     """The C heap at each."""
@@ -72,7 +72,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     peak: tuple[int, ...]
     native: tuple[int, ...]
     """Empty where the platform has no such channel."""
-    wide: Wide | None = None
+    batched_native: BatchedNativeReadings | None = None
     """Says more of the C heap than ``native`` where it is there."""
     process: tuple[int, ...]
     """Unique memory of the process that was written to, less what the traced heap and the C heap explain, less what is free
@@ -85,8 +85,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     blocks: dict[SiteKey, int]
     """Live blocks at the end."""
     holders: tuple[HolderSeries, ...]
-    rings: tuple[Ring, ...] = ()
-    work: tuple[Work, ...]
+    ring_buffers: tuple[RingBuffer, ...] = ()
+    work: tuple[IterationWork, ...]
     input_tokens: tuple[int, ...] = ()
     """What models were given, as ``peak``; empty where the scenario was not traced."""
     noop_peak_bytes: int = 0
@@ -95,7 +95,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The eval's function is async and its own code holds no await."""
 
 
-def series(changes: Sequence[tuple[int, int]], length: int) -> tuple[int, ...]:
+def series_from_changes(changes: Sequence[tuple[int, int]], length: int) -> tuple[int, ...]:
     """A series of ``length`` values from ``(place, value)`` pairs in order: each value holds until the next; 0 before."""
     values: list[int] = []
     value = 0

@@ -90,7 +90,7 @@ class Trends(msgspec.Struct, frozen=True, kw_only=True):
     """Containers with a bound that rose and may or may not go on: both is harmless."""
     filled: bool
     """Whether everything that was retained came with those."""
-    open_holders: tuple[int, ...]
+    undecided_holders: tuple[int, ...]
     """Ids of containers of which the type would tell whether they go on growing."""
     kept: float
     """Bytes an iteration that the growing lines keep together."""
@@ -100,7 +100,7 @@ class Trends(msgspec.Struct, frozen=True, kw_only=True):
 
 def trends_of_run(evidence: Evidence) -> Trends:
     """The trends of all that a run's evidence holds."""
-    holders, filling, open_holders = _holder_trends(evidence)
+    holders, filling, undecided_holders = _holder_trends(evidence)
     sites, open_sites, lost = _site_trends(
         evidence, _places_of_rises(evidence, holders), _places_of_rises(evidence, filling)
     )
@@ -112,14 +112,14 @@ def trends_of_run(evidence: Evidence) -> Trends:
         retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _nature(evidence)),
         peak=peak,
         native=native_trend(evidence),
-        calls_apart=1 if evidence.wide is None else evidence.wide.calls,
+        calls_apart=1 if evidence.batched_native is None else evidence.batched_native.calls_apart,
         process=process_trend(evidence, peak),
         sites=sites,
         open_sites=open_sites,
         holders=holders or _rings(evidence, sites),
         filling=filling,
         filled=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in _places_of_rises(evidence, filling),
-        open_holders=open_holders,
+        undecided_holders=undecided_holders,
         kept=kept_bytes,
         net=kept_bytes - lost,
     )
@@ -233,7 +233,7 @@ def _gathers(holder: HolderSeries) -> Gathers:
 def _rings(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[GrowingHolder, ...]:
     """The lists that end and hold what all growing lines allocate; none if a line's objects are in no such list."""
     lines = {site.key for site in sites}
-    inside = [one for one in evidence.rings if lines & one.lines]
+    inside = [one for one in evidence.ring_buffers if lines & one.lines]
     if not lines or not lines <= frozenset[SiteKey]().union(*(one.lines for one in inside)):
         return ()
     iterations = len(evidence.peak) + evidence.warmup

@@ -17,12 +17,12 @@ NOISY = 0.1
 """An interval wider than this part of a slope says that the slope is not the best figure."""
 
 
-class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """A growing container, and what its ``items_seen`` newest items take: bytes and blocks by line."""
+class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
+    """A growing container, and what its ``items_seen`` newest items take: bytes by line."""
 
     holder: GrowingHolder
     items_seen: int
-    items: dict[SiteKey, tuple[int, int]]
+    items: dict[SiteKey, int]
     storage: SiteKey | None
     """The line that last made room in the container; None where that is not known."""
 
@@ -33,11 +33,10 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
     def bytes_of(self, line: SiteKey) -> float:
         """What of it one line allocates."""
-        live_bytes, _ = self.items.get(line, (0, 0))
-        return self.holder.items_per_iteration * live_bytes / self.items_seen if self.items_seen else 0.0
+        return self.holder.items_per_iteration * self.items.get(line, 0) / self.items_seen if self.items_seen else 0.0
 
 
-def divided(sites: Sequence[GrowingSite], contents: Sequence[Contents]) -> tuple[GrowingSite, ...]:
+def mark_bounded_sites(sites: Sequence[GrowingSite], contents: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:
     """The growing sites, those that fill bounded containers told apart from those that leak."""
     bounded = [one for one in contents if one.holder.bounded]
     endless = [one for one in contents if not one.holder.bounded]
@@ -50,7 +49,7 @@ def divided(sites: Sequence[GrowingSite], contents: Sequence[Contents]) -> tuple
     )
 
 
-def growth_with(growth: Channels, sites: Sequence[GrowingSite], judged: Sequence[GrowingSite]) -> Channels:
+def growth_from_items(growth: Channels, sites: Sequence[GrowingSite], judged: Sequence[GrowingSite]) -> Channels:
     """The channels' growth; where noise hides it and only a container's items show the leak, by these items."""
     retained = growth.retained
     if judged or not sites or retained is None:
@@ -62,7 +61,7 @@ def growth_with(growth: Channels, sites: Sequence[GrowingSite], judged: Sequence
     return msgspec.structs.replace(growth, retained=better)
 
 
-def sites_of_items(contents: Sequence[Contents], evidence: Evidence) -> tuple[GrowingSite, ...]:
+def sites_from_items(contents: Sequence[HolderContents], evidence: Evidence) -> tuple[GrowingSite, ...]:
     """The lines that filled the first of the unbounded containers that says any: for a leak that no line's own series
     shows, because the same line makes noise, or because only references are kept.
     """

@@ -8,6 +8,7 @@ from statistics import median
 
 import msgspec
 
+from otel_memeval.analysis.context_growth import context_reasons
 from otel_memeval.analysis.evidence import Evidence, settled_start
 from otel_memeval.analysis.growth import (
     TOTAL_FLOOR_BYTES,
@@ -19,9 +20,8 @@ from otel_memeval.analysis.growth import (
 )
 from otel_memeval.analysis.noise import typical_step
 from otel_memeval.analysis.rises import LEFT
-from otel_memeval.analysis.tokens import context_reasons
 from otel_memeval.analysis.trend import FEWEST_STEPS
-from otel_memeval.analysis.untraced import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_bytes
+from otel_memeval.analysis.untraced import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_native_bytes
 from otel_memeval.records import Channels, Growth
 from otel_memeval.units import format_bytes
 from otel_memeval.verdicts import State
@@ -62,9 +62,9 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[GrowingSite, ...]
     """Largest growth first."""
     holders: tuple[GrowingHolder, ...]
-    grown: tuple[str, ...] = ()
+    leaking_channels: tuple[str, ...] = ()
     """Of ``growth``, the names of the channels outside of the peak that a leak is in, largest first."""
-    open_holders: tuple[int, ...] = ()
+    undecided_holders: tuple[int, ...] = ()
     """Containers of which the type would tell whether they go on growing."""
     iterations_needed: int | None = None
 
@@ -82,8 +82,8 @@ def judge(evidence: Evidence) -> Judgement:
             growth=growth,
             sites=series.sites,
             holders=series.holders,
-            grown=_grown(series, growth) if state in ("leaking", "native-leak") else (),
-            open_holders=series.open_holders,
+            leaking_channels=_leaking_channels(series, growth) if state in ("leaking", "native-leak") else (),
+            undecided_holders=series.undecided_holders,
             iterations_needed=iterations_needed,
         )
 
@@ -154,7 +154,7 @@ def _without_growth(series: Trends, evidence: Evidence, judgement: Callable[...,
 
 def _unseen_reasons(series: Trends, evidence: Evidence) -> list[str]:
     """How little growth of the C heap would have been seen, where that is more than for a quiet one."""
-    least = hidden_bytes(evidence)
+    least = hidden_native_bytes(evidence)
     if series.native.shape == "undecided" or not least:
         return []
     return [f"the C heap is so unsteady that growth of less than {format_bytes(least)} an iteration would not show"]
@@ -232,7 +232,7 @@ def _unexplained(series: Trends) -> list[str]:
     ]
 
 
-def _grown(series: Trends, growth: Channels) -> tuple[str, ...]:
+def _leaking_channels(series: Trends, growth: Channels) -> tuple[str, ...]:
     inside = ["retained"] if growth.retained is not None and (series.sites or series.holders) else []
     return tuple(sorted((*inside, *_unexplained(series)), key=lambda name: -bytes_of(growth, name)))
 

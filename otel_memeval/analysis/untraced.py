@@ -63,17 +63,18 @@ def _native(evidence: Evidence) -> Sequence[float]:
     """The C heap, of the wider look where there is one: then each value is what it was, divided by the calls between two,
     so that steps are those of one call.
     """
-    wide = evidence.wide
-    return evidence.native if wide is None else [value / wide.calls for value in wide.native]
+    batched = evidence.batched_native
+    return evidence.native if batched is None else [value / batched.calls_apart for value in batched.native]
 
 
 def native_trend(evidence: Evidence) -> Trend:
     """Of the C heap, per call."""
     trend = _outside(evidence, _native(evidence), NATIVE_FLOOR_BYTES)
-    return trend if evidence.wide is None else msgspec.structs.replace(trend, stride=trend.stride * evidence.wide.calls)
+    batched = evidence.batched_native
+    return trend if batched is None else msgspec.structs.replace(trend, stride=trend.stride * batched.calls_apart)
 
 
-def hidden_bytes(evidence: Evidence) -> float:
+def hidden_native_bytes(evidence: Evidence) -> float:
     """Growth of the C heap, in bytes an iteration, below which it does not show because the heap is unsteady; 0 where it is
     quiet, or where too few iterations were read to tell.
     """

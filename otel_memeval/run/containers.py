@@ -8,9 +8,9 @@ from typing import Protocol
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.analysis.contents import Contents, divided, sites_of_items
-from otel_memeval.analysis.evidence import Evidence, Ring
+from otel_memeval.analysis.evidence import Evidence, RingBuffer
 from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
+from otel_memeval.analysis.holder_contents import HolderContents, mark_bounded_sites, sites_from_items
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.records import Holder
 from otel_memeval.run.history import one_line
@@ -36,7 +36,7 @@ class Holding:
     def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
         self._folder = folder
         self._secrets = secrets
-        self.rings: list[Ring] = []
+        self.ring_buffers: list[RingBuffer] = []
         self.told: dict[int, wire.HolderInfo] = {}
         """By id."""
         self.left_out: set[int] = set()
@@ -62,18 +62,20 @@ class Holding:
         filling = [told for told in message.ring_buffers if told.id not in grows]
         self.told = {told.id: told for told in (*message.holders, *filling)}
         self.left_out = set(asked) - set(self.told)
-        self.rings = [
-            Ring(id=told.id, length=told.length, bound=told.bound, limit=self._limit(told), lines=frozenset(told.lines))
+        self.ring_buffers = [
+            RingBuffer(
+                id=told.id, length=told.length, bound=told.bound, limit=self._limit(told), lines=frozenset(told.lines)
+            )
             for told in filling
         ]
 
-    def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[Contents]:
+    def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[HolderContents]:
         """The scenario's own first, then what a module leads to, then the rest; within each, endless ones and then most
         bytes first. What two keep cannot be compared where that of one is not known: those stay as they come.
         """
         growing = [self._contents(holder) for holder in holders if holder.id in self.told]
 
-        def place(one: Contents) -> tuple[bool, bool, bool, float]:
+        def place(one: HolderContents) -> tuple[bool, bool, bool, float]:
             path = self.told[one.holder.id].path or ""
             return (
                 not path.startswith(f"{module}."),
@@ -84,12 +86,12 @@ class Holding:
 
         return sorted(growing, key=place)
 
-    def _contents(self, holder: GrowingHolder) -> Contents:
+    def _contents(self, holder: GrowingHolder) -> HolderContents:
         told = self.told[holder.id]
-        return Contents(
+        return HolderContents(
             holder=msgspec.structs.replace(holder, bound=told.bound, limit=self._limit(told)),
             items_seen=told.items_seen,
-            items={(file, line): (live_bytes, blocks) for file, line, live_bytes, blocks in told.items},
+            items={(file, line): live_bytes for file, line, live_bytes, _ in told.items},
             storage=told.storage,
         )
 
@@ -115,6 +117,6 @@ class Holding:
         if judgement.state != "leaking":
             return judgement.sites
         contents = self._in_order(judgement.holders, module)
-        sites = divided(judgement.sites, contents)
-        leaking = [site for site in sites if not site.bounded] or list(sites_of_items(contents, evidence))
+        sites = mark_bounded_sites(judgement.sites, contents)
+        leaking = [site for site in sites if not site.bounded] or list(sites_from_items(contents, evidence))
         return (*leaking, *(site for site in sites if site.bounded))

@@ -7,7 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, Ring, SiteKey, Wide, Work, series
+from otel_memeval.analysis.evidence import (
+    BatchedNativeReadings,
+    Evidence,
+    HolderSeries,
+    IterationWork,
+    RingBuffer,
+    SiteKey,
+    series_from_changes,
+)
 from otel_memeval.records import Failure, GenAi, InitialReading, Iteration, Phase
 from otel_memeval.redact import redact, shortened, visible
 
@@ -47,7 +55,7 @@ class Collector:
         self._blocks: dict[SiteKey, int] = {}
         self._holders: dict[int, list[tuple[int, int]]] = {}
         self._readings: list[Levels] = []
-        self._work: list[Work] = []
+        self._work: list[IterationWork] = []
         self._input_tokens: list[int | None] = []
         self.iterations: list[Iteration] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
@@ -80,7 +88,7 @@ class Collector:
         """One iteration, done; its record. ``gen_ai``: what its spans sum up to, if it was traced."""
         self._read(done.reading)
         self._work.append(
-            Work(
+            IterationWork(
                 cpu_seconds=done.cpu_seconds,
                 waits=done.waits,
                 suspended=done.suspended,
@@ -182,15 +190,15 @@ class Collector:
         awaits_nothing: bool,
         told: Mapping[int, wire.HolderInfo] | None = None,
         limits: Mapping[int, str] | None = None,
-        rings: Sequence[Ring] = (),
+        ring_buffers: Sequence[RingBuffer] = (),
         left_out: Collection[int] = (),
-        wide: Wide | None = None,
+        batched_native: BatchedNativeReadings | None = None,
     ) -> Evidence:
         """The series of the measured iterations, the reading before them first.
 
-        ``told``: what the worker said of containers, by id; ``limits``: what bounds them, in words. ``rings``: lists that
-        take in without becoming longer. ``left_out``: ids of those that turned out to hold nothing. ``wide``: from the
-        wider look.
+        ``told``: what the worker said of containers, by id; ``limits``: what bounds them, in words. ``ring_buffers``: lists
+        that take in without becoming longer. ``left_out``: ids of those that turned out to hold nothing. ``batched_native``:
+        from the batched readings.
         """
         readings = len(self._readings)
         warmups = min(self.warmups, max(readings - 1, 0))
@@ -204,7 +212,7 @@ class Collector:
             retained=tuple(reading.retained_bytes for reading in levels),
             peak=tuple(reading.peak_bytes for reading in measured),
             native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
-            wide=wide,
+            batched_native=batched_native,
             process=tuple(
                 reading.dirty_bytes
                 - reading.traced_current_bytes
@@ -214,14 +222,14 @@ class Collector:
                 if reading.dirty_bytes is not None
             ),
             mapped=tuple(reading.mapped_bytes for reading in levels if reading.mapped_bytes is not None),
-            sites={key: series(changes, readings)[warmups:] for key, changes in self._sites.items()},
+            sites={key: series_from_changes(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
             holders=tuple(
-                _holder_series(key, series(changes, readings)[warmups:], told.get(key), limits.get(key, ""))
+                _holder_series(key, series_from_changes(changes, readings)[warmups:], told.get(key), limits.get(key, ""))
                 for key, changes in self._holders.items()
                 if key not in left_out
             ),
-            rings=tuple(rings),
+            ring_buffers=tuple(ring_buffers),
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,

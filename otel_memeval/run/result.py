@@ -70,10 +70,10 @@ def verdict(
     reasons = list(judgement.reasons)
     return Verdict(
         state=judgement.state,
-        summary=phrase(judgement.state, judgement.growth, sites, holders, reasons, measured, judgement.grown),
+        summary=phrase(judgement.state, judgement.growth, sites, holders, reasons, measured, judgement.leaking_channels),
         reasons=reasons,
         iterations_needed=judgement.iterations_needed,
-        channels=list(judgement.grown),
+        channels=list(judgement.leaking_channels),
     )
 
 

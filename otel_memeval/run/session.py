@@ -12,9 +12,10 @@ from typing import Protocol
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.analysis.contents import growth_with
+from otel_memeval.analysis.assessment import assess
 from otel_memeval.analysis.evidence import Evidence
-from otel_memeval.analysis.judge import Judgement, judge
+from otel_memeval.analysis.holder_contents import growth_from_items
+from otel_memeval.analysis.judge import Judgement
 from otel_memeval.config import Settings
 from otel_memeval.errors import MemevalError, TargetError, WorkerError
 from otel_memeval.records import Failure, Iteration, Result, Run
@@ -219,17 +220,17 @@ class Session:
             awaits_nothing=self._loaded.awaits_nothing,
             told=self._holding.told,
             limits=self._holding.limits,
-            rings=self._holding.rings,
+            ring_buffers=self._holding.ring_buffers,
             left_out=self._holding.left_out,
-            wide=self._looks.widening.wide,
+            batched_native=self._looks.widening.wide,
         )
 
     def _judge(self) -> Judgement:
-        return judge(self._evidence())
+        return assess(self._evidence()).judgement
 
     def _finish(self, worker: Worker, judgement: Judgement) -> None:
         asked = [holder.id for holder in judgement.holders[:MOST_ASKED]]
-        asked.extend(judgement.open_holders[:MOST_ASKED])
+        asked.extend(judgement.undecided_holders[:MOST_ASKED])
         self._holding.ask(worker, asked, self._collector.risen(), self._options.timeout_seconds)
         if not self._looks.look(worker, self._evidence, self._holding, self._loaded.module):
             return
@@ -250,13 +251,13 @@ class Session:
         self._failure = Failure(type=ended.type, message=f"{ended}{where}")
 
     def _result(self, hello: wire.Hello) -> Result:
-        evidence = self._evidence()
-        judged = judge(evidence)
-        held = self._holding.sites(judged, evidence, self._loaded.module)
+        assessment = assess(self._evidence())
+        judged = assessment.judgement
+        held = self._holding.sites(judged, assessment.evidence, self._loaded.module)
         judgement = msgspec.structs.replace(
             judged,
             reasons=(*judged.reasons, *self._looks.reasons()),
-            growth=growth_with(judged.growth, held, judged.sites),
+            growth=growth_from_items(judged.growth, held, judged.sites),
         )
         iterations = self._collector.iterations
         all_sites = [site_record(site, self._folder) for site in self._looks.attribution.sites(held)]

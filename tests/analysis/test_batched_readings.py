@@ -1,4 +1,4 @@
-"""The wider look: when it is made, how many calls lie between its readings, and what it says."""
+"""Batched readings: when they are made, how many calls lie between two of them, and how they are judged."""
 
 from __future__ import annotations
 
@@ -10,117 +10,141 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.batched_readings import (
     LONGEST_CALL_SECONDS,
+    MAX_SECONDS,
     MAY_HIDE,
     MOST_CALLS,
-    MOST_SECONDS,
     READINGS,
-    calls_wanted,
+    calls_between_readings,
 )
-from otel_memeval.analysis.evidence import Evidence, Wide
+from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence
 from otel_memeval.analysis.judge import bytes_of, judge
-from otel_memeval.analysis.untraced import FEWEST_FOR_NOISE, hidden_bytes
+from otel_memeval.analysis.untraced import FEWEST_FOR_NOISE
 from otel_memeval.verdicts import State
 from tests.analysis.test_judge import evidence, levels
 
 HEAP_BYTES = 4_000_000
-QUICK = [0.001] * 20
+SHORT_CALLS = [0.001] * 20
 
 
 def noisy(noise_bytes: int, seed: int = 1) -> Evidence:
-    """A run whose C heap goes up and down around one level."""
+    """A run with a C heap that goes up and down around one level."""
     numbers = random.Random(seed)
     return evidence(native=tuple(HEAP_BYTES + numbers.randint(0, noise_bytes) for _ in range(21)))
 
 
-def looked(noise_bytes: int, step_bytes: float, calls: int, seed: int = 1) -> Evidence:
-    """The same after a wider look at a leak of ``step_bytes`` a call."""
-    numbers = random.Random(f"wide {seed}")
+def batched(noise_bytes: int, step_bytes: float, calls_apart: int, seed: int = 1) -> Evidence:
+    """The same run with batched readings of a leak of ``step_bytes`` per call."""
+    numbers = random.Random(f"batched {seed}")
     native = tuple(
-        HEAP_BYTES + int(place * calls * step_bytes) + numbers.randint(0, noise_bytes) for place in range(READINGS + 1)
+        HEAP_BYTES + int(index * calls_apart * step_bytes) + numbers.randint(0, noise_bytes) for index in range(READINGS + 1)
     )
-    return msgspec.structs.replace(noisy(noise_bytes, seed), wide=Wide(calls=calls, native=native))
+    readings = BatchedNativeReadings(calls_apart=calls_apart, native=native)
+    return msgspec.structs.replace(noisy(noise_bytes, seed), batched_native=readings)
 
 
-def test_a_quiet_heap_needs_no_look() -> None:
-    """Where a step of 64 bytes shows anyway, nothing more is called; where noise hides it, something is."""
-    assert calls_wanted("stable", evidence(), QUICK) == 0
-    assert calls_wanted("stable", noisy(20), QUICK) == 0
-    assert calls_wanted("stable", noisy(20_000), QUICK) > 1
+def with_state(run: Evidence, state: State) -> Assessment:
+    """The assessment of a run, but with another verdict."""
+    assessment = assess(run)
+    judgement = msgspec.structs.replace(assessment.judgement, state=state)
+    return msgspec.structs.replace(assessment, judgement=judgement)
+
+
+def calls(run: Evidence, durations_seconds: list[float] | None = None, state: State = "stable") -> int:
+    """The calls between two batched readings of a run with this verdict."""
+    return calls_between_readings(with_state(run, state), SHORT_CALLS if durations_seconds is None else durations_seconds)
+
+
+def test_assessment_holds_evidence_and_judgement() -> None:
+    """An assessment is the evidence, the judgement on it, and the growth of the C heap that does not show."""
+    run = noisy(20_000)
+    assessment = assess(run)
+    assert assessment.evidence is run
+    assert assessment.judgement == judge(run)
+    assert assessment.hidden_native_bytes > 64
+    assert assess(evidence()).hidden_native_bytes == 0
+
+
+def test_batched_readings_are_made_only_when_noise_hides_growth() -> None:
+    """A quiet C heap shows a step of 64 bytes without batched readings; a noisy one needs them."""
+    assert calls(evidence()) == 0
+    assert calls(noisy(20)) == 0
+    assert calls(noisy(20_000)) > 1
 
 
 @pytest.mark.parametrize("state", ["leaking", "bounded", "native-leak", "creeping", "idle", "failed"])
-def test_a_verdict_that_says_something_else_needs_no_look(state: State) -> None:
-    """Only what looks harmless or undecided may hide growth of the C heap."""
-    assert calls_wanted(state, noisy(20_000), QUICK) == 0
-    assert all(calls_wanted(one, noisy(20_000), QUICK) for one in MAY_HIDE)
+def test_no_batched_readings_after_a_verdict_that_hides_nothing(state: State) -> None:
+    """Only a harmless or undecided verdict may hide growth of the C heap."""
+    assert calls(noisy(20_000), state=state) == 0
+    assert all(calls(noisy(20_000), state=hiding) for hiding in MAY_HIDE)
 
 
 def test_long_calls_are_not_repeated() -> None:
-    """A call as long as the limit is, one that is longer is not; nor where an iteration failed or none was measured."""
+    """A call as long as the limit is repeated, a longer call is not; nor after a failure or without measured iterations."""
     run = noisy(20_000)
-    assert calls_wanted("stable", run, [LONGEST_CALL_SECONDS]) > 1
-    assert calls_wanted("stable", run, [LONGEST_CALL_SECONDS * 1.01]) == 0
-    assert calls_wanted("stable", run, []) == 0
-    assert calls_wanted("stable", msgspec.structs.replace(run, failed=1), QUICK) == 0
-    assert calls_wanted("stable", msgspec.structs.replace(run, native=()), QUICK) == 0
+    assert calls(run, [LONGEST_CALL_SECONDS]) > 1
+    assert calls(run, [LONGEST_CALL_SECONDS * 1.01]) == 0
+    assert calls(run, []) == 0
+    assert calls(msgspec.structs.replace(run, failed=1)) == 0
+    assert calls(msgspec.structs.replace(run, native=())) == 0
 
 
-def test_few_iterations_tell_nothing_of_the_noise() -> None:
-    """After ten iterations there may be a look, after nine there is none: who asks for few wants few calls."""
+def test_few_iterations_say_nothing_about_noise() -> None:
+    """Batched readings may follow ten iterations, but not nine: a user who asks for few iterations wants few calls."""
     run = noisy(20_000)
-    few, fewer = (msgspec.structs.replace(run, native=run.native[: count + 1]) for count in (FEWEST_FOR_NOISE, 9))
-    assert calls_wanted("stable", few, QUICK) > 1
-    assert calls_wanted("stable", fewer, QUICK) == 0
+    enough, too_few = (msgspec.structs.replace(run, native=run.native[: count + 1]) for count in (FEWEST_FOR_NOISE, 9))
+    assert calls(enough) > 1
+    assert calls(too_few) == 0
 
 
 @given(noise=st.integers(1, 10**7), seconds=st.floats(0, LONGEST_CALL_SECONDS))
-def test_the_calls_fit_their_time(noise: int, seconds: float) -> None:
-    """Whatever the noise, no more calls than the limit, and no more seconds than the whole look has."""
-    calls = calls_wanted("stable", noisy(noise), [seconds])
-    assert calls == 0 or 2 <= calls <= MOST_CALLS
-    assert calls * (READINGS + 1) * seconds <= MOST_SECONDS * 1.001
+def test_calls_stay_within_their_limits(noise: int, seconds: float) -> None:
+    """Whatever the noise is, the number of calls and their time in all stay within the limits."""
+    found = calls(noisy(noise), [seconds])
+    assert found == 0 or 2 <= found <= MOST_CALLS
+    assert found * (READINGS + 1) * seconds <= MAX_SECONDS * 1.001
 
 
-@given(noise=st.integers(1, 10**6), more=st.integers(1, 10))
-def test_more_noise_wants_no_fewer_calls(noise: int, more: int) -> None:
-    """Noise that is a multiple of other noise wants as many calls or more."""
+@given(noise=st.integers(1, 10**6), factor=st.integers(1, 10))
+def test_more_noise_needs_at_least_as_many_calls(noise: int, factor: int) -> None:
+    """Noise that is a multiple of other noise needs as many calls or more."""
     run = noisy(noise)
-    louder = tuple(HEAP_BYTES + (value - HEAP_BYTES) * more for value in run.native)
-    assert calls_wanted("stable", msgspec.structs.replace(run, native=louder), QUICK) >= calls_wanted("stable", run, QUICK)
+    louder = tuple(HEAP_BYTES + (value - HEAP_BYTES) * factor for value in run.native)
+    assert calls(msgspec.structs.replace(run, native=louder)) >= calls(run)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_leak_that_no_step_shows_is_found(seed: int) -> None:
-    """512 bytes a call under ten times that noise: stable without the look, a native leak of 512 bytes with it."""
+def test_batched_readings_find_a_leak_that_single_steps_hide(seed: int) -> None:
+    """512 bytes per call under ten times that noise are stable without batched readings, and a native leak with them."""
     before = noisy(5_000, seed)
-    calls = calls_wanted("stable", before, QUICK)
     assert judge(before).state == "stable"
-    found = judge(looked(5_000, 512, calls, seed))
+    found = judge(batched(5_000, 512, calls(before), seed))
     assert found.state == "native-leak"
     assert bytes_of(found.growth, "native") == pytest.approx(512, rel=0.1)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_noise_alone_stays_stable(seed: int) -> None:
-    """The same noise without a leak: the look finds nothing, and no more is said to be hidden than one call's part of it."""
-    calls = calls_wanted("stable", noisy(5_000, seed), QUICK)
-    judged = judge(looked(5_000, 0, calls, seed))
-    assert judged.state == "stable"
-    assert hidden_bytes(looked(5_000, 0, calls, seed)) < hidden_bytes(noisy(5_000, seed)) / 4
+def test_batched_readings_of_noise_alone_stay_stable(seed: int) -> None:
+    """Without a leak batched readings find nothing, and hide less than a quarter of what single readings hide."""
+    single = assess(noisy(5_000, seed))
+    several = assess(batched(5_000, 0, calls(single.evidence), seed))
+    assert several.judgement.state == "stable"
+    assert several.hidden_native_bytes < single.hidden_native_bytes / 4
 
 
-def test_what_would_not_show_is_told() -> None:
-    """An unsteady heap that was not looked at closer says how little would show; a quiet one says nothing."""
+def test_reasons_name_the_growth_that_would_not_show() -> None:
+    """The reasons of a noisy run say how little growth would not show; those of a quiet run do not."""
     assert any("would not show" in reason for reason in judge(noisy(20_000)).reasons)
     assert not any("would not show" in reason for reason in judge(evidence()).reasons)
 
 
-@given(shift=st.integers(0, 10**6), calls=st.integers(2, 64), step=st.integers(200, 100_000))
-def test_the_level_and_the_calls_do_not_matter(shift: int, calls: int, step: int) -> None:
-    """A steady step a call is told as it is, whatever the heap's level and however many calls lie between two readings."""
-    wide = Wide(calls=calls, native=tuple(accumulate([step * calls] * READINGS, initial=HEAP_BYTES + shift)))
-    judged = judge(evidence(native=levels(*[0] * 20), wide=wide))
-    assert judged.state == "native-leak"
-    assert bytes_of(judged.growth, "native") == pytest.approx(step)
+@given(shift=st.integers(0, 10**6), calls_apart=st.integers(2, 64), step=st.integers(200, 100_000))
+def test_growth_per_call_depends_on_neither_level_nor_batch(shift: int, calls_apart: int, step: int) -> None:
+    """A steady step per call is reported as it is, whatever the level of the heap and the calls between two readings."""
+    native = tuple(accumulate([step * calls_apart] * READINGS, initial=HEAP_BYTES + shift))
+    readings = BatchedNativeReadings(calls_apart=calls_apart, native=native)
+    judgement = judge(evidence(native=levels(*[0] * 20), batched_native=readings))
+    assert judgement.state == "native-leak"
+    assert bytes_of(judgement.growth, "native") == pytest.approx(step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import Ring, SiteKey
+from otel_memeval.analysis.evidence import RingBuffer, SiteKey
 from otel_memeval.analysis.growth import MOST_BYTES_TO_FILL, MOST_ITERATIONS_TO_FILL
 from otel_memeval.analysis.judge import judge
 from tests.analysis.test_judge import LINE, OTHER, holder, leak, levels
@@ -50,8 +50,8 @@ def test_bookkeeping_hides_no_native_leak(bookkeeping: bool, state: str) -> None
 )
 def test_a_list_that_takes_in_what_grows_and_ends(lines: set[SiteKey], state: str) -> None:
     """Bounded if everything that grows lies in such a list; never while a container grows without a bound."""
-    ring = Ring(id=7, length=23, bound=64, limit="41 of its 64 slots are still None", lines=frozenset(lines))
-    judgement = judge(leak(64, rings=(ring,)))
+    ring = RingBuffer(id=7, length=23, bound=64, limit="41 of its 64 slots are still None", lines=frozenset(lines))
+    judgement = judge(leak(64, ring_buffers=(ring,)))
     assert judgement.state == state
     assert [one.items_per_iteration for one in judgement.holders] == ([1.0] if state == "bounded" else [])
-    assert judge(leak(64, rings=(ring,), holders=(holder(*STEPS),))).state == "leaking"
+    assert judge(leak(64, ring_buffers=(ring,), holders=(holder(*STEPS),))).state == "leaking"

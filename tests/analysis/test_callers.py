@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from otel_memeval.analysis.callers import (
     FEWEST_ITERATIONS,
     MOST_ITERATIONS,
-    Code,
-    Stack,
-    attributed,
-    iterations_to_look,
-    unexplained,
+    CallStack,
+    CodeOwnership,
+    attribute_to_callers,
+    attribution_iterations,
+    needs_more_frames,
 )
 from otel_memeval.analysis.growth import GrowingSite
 
@@ -23,7 +23,7 @@ COPY = (f"{STANDARD}/copy.py", 231)
 CLIENT = ("/venv/lib/python3.12/site-packages/client/api.py", 40)
 RUN = ("/project/agent.py", 7)
 OTHER = ("/project/agent.py", 30)
-CODE = Code(target_file="/project/agent.py", library_folder=STANDARD)
+CODE = CodeOwnership(target_file="/project/agent.py", library_folder=STANDARD)
 
 
 def site(key: tuple[str, int], bytes_per_iteration: float = 100.0) -> GrowingSite:
@@ -31,9 +31,9 @@ def site(key: tuple[str, int], bytes_per_iteration: float = 100.0) -> GrowingSit
     return GrowingSite(key=key, bytes_per_iteration=bytes_per_iteration, retained_bytes=2000, blocks=20)
 
 
-def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, whole: bool = True) -> Stack:
+def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, complete: bool = True) -> CallStack:
     """What these frames, the innermost first, left alive."""
-    return Stack(frames=frames, whole=whole, alive_bytes=alive, added_bytes=added, blocks=4)
+    return CallStack(frames=frames, complete=complete, alive_bytes=alive, added_bytes=added)
 
 
 @pytest.mark.parametrize(
@@ -61,19 +61,19 @@ def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, whole: b
 )
 def test_whose_code_a_file_is(file: str, target: str, expected: bool) -> None:
     """Installed code is a library's unless the target is of that package; code without a file never is the scenario's."""
-    assert Code(target_file=target, library_folder=STANDARD).is_the_scenarios(file) is expected
+    assert CodeOwnership(target_file=target, library_folder=STANDARD).is_scenario_code(file) is expected
 
 
 def test_without_a_known_standard_library_the_rest_is_still_told_apart() -> None:
     """An empty folder does not make every file a library's."""
-    code = Code(target_file="", library_folder="")
-    assert code.is_the_scenarios("/project/agent.py")
-    assert not code.is_the_scenarios(CLIENT[0])
+    code = CodeOwnership(target_file="", library_folder="")
+    assert code.is_scenario_code("/project/agent.py")
+    assert not code.is_scenario_code(CLIENT[0])
 
 
 def test_the_innermost_line_of_the_scenarios_is_named() -> None:
     """Of all frames, it is the innermost of the scenario's own that is named; the library's line is kept beside it."""
-    (named,) = attributed([site(JSON)], [stack(JSON, CLIENT, RUN, OTHER)], CODE)
+    (named,) = attribute_to_callers([site(JSON)], [stack(JSON, CLIENT, RUN, OTHER)], CODE)
     assert (named.key, named.allocated_at) == (RUN, (JSON,))
     assert (named.bytes_per_iteration, named.retained_bytes, named.blocks) == (100.0, 2000, 20)
 
@@ -81,26 +81,28 @@ def test_the_innermost_line_of_the_scenarios_is_named() -> None:
 def test_what_several_library_lines_allocated_for_one_line_adds_up() -> None:
     """The line that called them has their sum, its own bytes included, and goes before a single larger one."""
     sites = [site(OTHER, 150.0), site(JSON, 100.0), site(COPY, 60.0), site(RUN, 8.0)]
-    first, second = attributed(sites, [stack(JSON, RUN), stack(COPY, RUN)], CODE)
+    first, second = attribute_to_callers(sites, [stack(JSON, RUN), stack(COPY, RUN)], CODE)
     assert (first.key, first.bytes_per_iteration, first.allocated_at) == (RUN, 168.0, (JSON, COPY))
     assert (second.key, second.bytes_per_iteration, second.allocated_at) == (OTHER, 150.0, ())
 
 
 def test_what_is_replaced_is_not_blamed() -> None:
     """Of two callers, the one that only has more alive and added nothing in the second half keeps nothing."""
-    (named,) = attributed([site(JSON)], [stack(JSON, RUN, added=10), stack(JSON, OTHER, added=0, alive=9000)], CODE)
+    (named,) = attribute_to_callers(
+        [site(JSON)], [stack(JSON, RUN, added=10), stack(JSON, OTHER, added=0, alive=9000)], CODE
+    )
     assert named.key == RUN
 
 
 def test_what_is_alive_decides_where_nothing_was_added() -> None:
     """A leak that did not come in the second half of the look is still found by what it left."""
-    (named,) = attributed([site(JSON)], [stack(JSON, RUN, added=0)], CODE)
+    (named,) = attribute_to_callers([site(JSON)], [stack(JSON, RUN, added=0)], CODE)
     assert named.key == RUN
 
 
 def test_callers_share_by_their_bytes() -> None:
     """A quarter of the bytes is a quarter of the growth."""
-    first, second = attributed([site(JSON)], [stack(JSON, RUN, added=300), stack(JSON, OTHER, added=100)], CODE)
+    first, second = attribute_to_callers([site(JSON)], [stack(JSON, RUN, added=300), stack(JSON, OTHER, added=100)], CODE)
     assert (first.key, first.bytes_per_iteration) == (RUN, 75.0)
     assert (second.key, second.bytes_per_iteration) == (OTHER, 25.0)
 
@@ -108,12 +110,12 @@ def test_callers_share_by_their_bytes() -> None:
 def test_a_librarys_own_leak_keeps_the_librarys_line() -> None:
     """A stack without a line of the scenario's, a line without a stack, and a look that saw nothing change nothing."""
     for stacks in ([stack(CLIENT, JSON)], [stack(JSON, RUN)], []):
-        assert attributed([site(CLIENT)], stacks, CODE) == (site(CLIENT),)
+        assert attribute_to_callers([site(CLIENT)], stacks, CODE) == (site(CLIENT),)
 
 
 def test_the_scenarios_own_line_stays() -> None:
     """Whoever called it: the innermost line of the scenario's is where it stands."""
-    assert attributed([site(RUN)], [stack(RUN, OTHER)], CODE) == (site(RUN),)
+    assert attribute_to_callers([site(RUN)], [stack(RUN, OTHER)], CODE) == (site(RUN),)
 
 
 LINES = st.sampled_from([JSON, COPY, CLIENT, RUN, OTHER])
@@ -128,7 +130,7 @@ def test_no_byte_is_lost_or_invented(
 ) -> None:
     """Whatever the stacks say, the growth of all lines together is what was measured; each line is named once."""
     sites = [site(key, growth) for key, growth in growing.items()]
-    named = attributed(sites, [stack(*frames, added=added, alive=alive) for frames, added, alive in told], CODE)
+    named = attribute_to_callers(sites, [stack(*frames, added=added, alive=alive) for frames, added, alive in told], CODE)
     assert sum(one.bytes_per_iteration for one in named) == pytest.approx(sum(growing.values()))
     assert sum(one.retained_bytes for one in named) == pytest.approx(2000 * len(sites), abs=len(named))
     assert len({one.key for one in named}) == len(named)
@@ -137,13 +139,17 @@ def test_no_byte_is_lost_or_invented(
 
 def test_a_second_look_is_for_a_tenth_of_the_bytes() -> None:
     """Stacks that were cut off matter from a tenth on, if they are of a line that grows and no line of ours is in them."""
-    whole = stack(JSON, RUN, added=900, alive=900)
-    assert not unexplained([site(JSON)], [whole, stack(JSON, CLIENT, added=100, alive=100, whole=False)], CODE)
-    assert unexplained([site(JSON)], [whole, stack(JSON, CLIENT, added=101, alive=100, whole=False)], CODE)
-    assert not unexplained([site(JSON)], [whole, stack(COPY, CLIENT, added=900, whole=False)], CODE)
-    assert not unexplained([site(JSON)], [stack(JSON, RUN, whole=False)], CODE)
-    assert not unexplained([site(JSON)], [stack(JSON, CLIENT)], CODE)
-    assert not unexplained([site(JSON)], [], CODE)
+    to_the_scenario = stack(JSON, RUN, added=900, alive=900)
+    assert not needs_more_frames(
+        [site(JSON)], [to_the_scenario, stack(JSON, CLIENT, added=100, alive=100, complete=False)], CODE
+    )
+    assert needs_more_frames(
+        [site(JSON)], [to_the_scenario, stack(JSON, CLIENT, added=101, alive=100, complete=False)], CODE
+    )
+    assert not needs_more_frames([site(JSON)], [to_the_scenario, stack(COPY, CLIENT, added=900, complete=False)], CODE)
+    assert not needs_more_frames([site(JSON)], [stack(JSON, RUN, complete=False)], CODE)
+    assert not needs_more_frames([site(JSON)], [stack(JSON, CLIENT)], CODE)
+    assert not needs_more_frames([site(JSON)], [], CODE)
 
 
 @pytest.mark.parametrize(
@@ -160,4 +166,4 @@ def test_a_second_look_is_for_a_tenth_of_the_bytes() -> None:
 )
 def test_a_rare_leak_is_looked_at_longer(series: list[tuple[int, ...]], expected: int) -> None:
     """Each half of the look has room for one rise of the rarest line, within limits."""
-    assert iterations_to_look(series) == expected
+    assert attribution_iterations(series) == expected

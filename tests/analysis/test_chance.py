@@ -45,7 +45,7 @@ def by_chance(kind: str, *, only_misses: bool = False) -> str:
     sizes = [5_000 * step for step in steps]
     run = evidence(retained=levels(*sizes), sites={LINE: levels(*sizes, start=0)}, holders=(held,))
     judgement = judge(run)
-    assert (1 in judgement.open_holders) == (not kind)
+    assert (1 in judgement.undecided_holders) == (not kind)
     assert bool(judgement.sites) == (judgement.state == "leaking")
     return judgement.state
 
@@ -66,10 +66,10 @@ def test_a_leak_is_all_channels_together() -> None:
         holders=(holder(*[1] * 20),),
     )
     judgement = judge(run)
-    assert (judgement.state, judgement.grown) == ("leaking", ("process", "retained"))
+    assert (judgement.state, judgement.leaking_channels) == ("leaking", ("process", "retained"))
     assert judgement.growth.process is not None
     assert judgement.growth.process.bytes_per_iteration == 65_536
-    said = phrase(judgement.state, judgement.growth, [], [], judgement.reasons, 20, judgement.grown)
+    said = phrase(judgement.state, judgement.growth, [], [], judgement.reasons, 20, judgement.leaking_channels)
     assert said == "keeps 64.1 KiB more every iteration (64.0 KiB of it mapped)"
 
 

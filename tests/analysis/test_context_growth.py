@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_memeval.analysis.context_growth import context_reasons
 from otel_memeval.analysis.judge import judge
-from otel_memeval.analysis.tokens import context_reasons
 from tests.analysis.test_judge import evidence
 
 CREEP = tuple(50_000 + 10_000 * place for place in range(20))

@@ -7,7 +7,7 @@ from itertools import accumulate
 import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, Work, series
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, IterationWork, SiteKey, series_from_changes
 from otel_memeval.analysis.judge import Judgement, judge
 from otel_memeval.records import Channels, Growth, Holder, Site
 from otel_memeval.run.sentence import phrase
@@ -34,7 +34,7 @@ def evidence(steps: int = 20, **changes: object) -> Evidence:
         blocks={},
         holders=(),
         noop_peak_bytes=279,
-        work=tuple([Work(cpu_seconds=0.1, waits=8, suspended=True, peak_bytes=50_000)] * steps),
+        work=tuple([IterationWork(cpu_seconds=0.1, waits=8, suspended=True, peak_bytes=50_000)] * steps),
     )
     return msgspec.structs.replace(quiet, **changes)
 
@@ -181,9 +181,9 @@ def test_a_short_run_may_use_what_it_has_mapped(mapped: int, state: str) -> None
     assert judge(run).state == state
 
 
-def idle_work(**changes: object) -> tuple[Work, ...]:
+def idle_work(**changes: object) -> tuple[IterationWork, ...]:
     """Iterations that did nothing, but for ``changes``."""
-    nothing = Work(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)
+    nothing = IterationWork(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)
     return tuple([msgspec.structs.replace(nothing, **changes)] * 20)
 
 
@@ -250,9 +250,9 @@ def test_hardly_anything_measured_is_a_clear_state(steps: int) -> None:
 
 def test_series_holds_a_value_until_the_next() -> None:
     """Changes become a series: 0 before the first, then each value until the next."""
-    assert series([(1, 5), (3, 7)], 5) == (0, 5, 5, 7, 7)
-    assert series([], 3) == (0, 0, 0)
-    assert series([(0, 4)], 1) == (4,)
+    assert series_from_changes([(1, 5), (3, 7)], 5) == (0, 5, 5, 7, 7)
+    assert series_from_changes([], 3) == (0, 0, 0)
+    assert series_from_changes([(0, 4)], 1) == (4,)
 
 
 def _said(judgement: Judgement, sites: list[Site], holders: list[Holder]) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulated import HARMLESS
 from benchmarks.simulation.series import Channel, evidence
-from otel_memeval.analysis.evidence import Evidence, HolderSeries, Work
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, IterationWork
 from otel_memeval.analysis.judge import judge
 from otel_memeval.records import Channels
 
@@ -37,7 +37,7 @@ def runs(least: int = 0, most: int = 30) -> st.SearchStrategy[Evidence]:
             type=st.sampled_from(["", "list", "dict", "deque", "lru_cache"]),
             only_misses=st.booleans(),
         )
-        work = Work(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=1)
+        work = IterationWork(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=1)
         return st.builds(
             Evidence,
             warmup=st.integers(0, 3),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import series
+from otel_memeval.analysis.evidence import series_from_changes
 from otel_memeval.records import Failure
 from otel_memeval.run.history import Collector, failure_record, one_line
 
@@ -188,7 +188,7 @@ def test_series_are_the_totals_that_the_worker_saw(steps: list[dict[int, int]]) 
 )
 def test_a_series_holds_each_value_until_the_next(changes: list[tuple[int, int]], values: tuple[int, ...]) -> None:
     """Changes at the first, a middle and the last place, and none at all."""
-    assert series(changes, 3) == values
+    assert series_from_changes(changes, 3) == values
 
 
 def test_messages_are_one_short_masked_line() -> None:

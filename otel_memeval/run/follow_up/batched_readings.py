@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otel_memeval import wire
-from otel_memeval.analysis.batched_readings import FEWEST_READINGS, MOST_SECONDS, READINGS, calls_wanted
-from otel_memeval.analysis.evidence import Evidence, Wide
+from otel_memeval.analysis.assessment import Assessment
+from otel_memeval.analysis.batched_readings import MAX_SECONDS, MIN_READINGS, READINGS, calls_between_readings
+from otel_memeval.analysis.evidence import BatchedNativeReadings
 from otel_memeval.records import BatchedReadings
 from otel_memeval.run.containers import Worker
 from otel_memeval.run.history import Collector, failure_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.supervisor import Ended
-from otel_memeval.verdicts import State
 
 
 class Widening:
@@ -28,8 +28,7 @@ class Widening:
     def look(
         self,
         worker: Worker,
-        state: State,
-        evidence: Evidence,
+        assessment: Assessment,
         durations_seconds: Sequence[float],
         observer: Observer,
         timeout_seconds: float,
@@ -38,13 +37,13 @@ class Widening:
 
         ``durations_seconds``: of the measured iterations.
         """
-        self._calls = calls_wanted(state, evidence, durations_seconds)
+        self._calls = calls_between_readings(assessment, durations_seconds)
         if not self._calls:
             return True
         observer.on_note(
             f"{READINGS} more readings, not measured, {self._calls} calls apart, to see small steps in the C heap"
         )
-        worker.send(wire.widen_command(READINGS + 1, self._calls, 2 * MOST_SECONDS))
+        worker.send(wire.widen_command(READINGS + 1, self._calls, 2 * MAX_SECONDS))
         while True:
             try:
                 message = worker.receive(timeout_seconds)
@@ -61,16 +60,16 @@ class Widening:
         if message.failure is not None:
             failure = failure_record(message.failure, self._secrets)
             self._problem = f"{failure.type}: {failure.message}"
-        elif len(self._native) <= FEWEST_READINGS:
+        elif len(self._native) <= MIN_READINGS:
             self._problem = f"the end of their time, after {len(self._native)} readings"
         return True
 
     @property
-    def wide(self) -> Wide | None:
+    def wide(self) -> BatchedNativeReadings | None:
         """For the judgement; None if nothing was seen."""
         if not self._calls or self._problem is not None:
             return None
-        return Wide(calls=self._calls, native=tuple(self._native))
+        return BatchedNativeReadings(calls_apart=self._calls, native=tuple(self._native))
 
     def reasons(self) -> tuple[str, ...]:
         """What the verdict says of a look that saw nothing."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otel_memeval import wire
-from otel_memeval.analysis.callers import Code, Stack, attributed, iterations_to_look, unexplained
+from otel_memeval.analysis.callers import (
+    CallStack,
+    CodeOwnership,
+    attribute_to_callers,
+    attribution_iterations,
+    needs_more_frames,
+)
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.records import CallerAttribution
@@ -28,9 +34,9 @@ class Attribution:
     """What looks have found out about one run's growing lines."""
 
     def __init__(self, loaded: wire.Loaded, secrets: tuple[str, ...]) -> None:
-        self._code = Code(target_file=loaded.file, library_folder=loaded.library_folder)
+        self._code = CodeOwnership(target_file=loaded.file, library_folder=loaded.library_folder)
         self._secrets = secrets
-        self.stacks: list[Stack] = []
+        self.stacks: list[CallStack] = []
         """Of the growing lines, from the last look."""
         self.grown: wire.GrownTypes | None = None
         """Which objects stayed, if that was to be explained."""
@@ -57,11 +63,11 @@ class Attribution:
         ``series``: live bytes of each site over the measured iterations; ``number``: of each file, as the worker has it.
         """
         known = [site for site in sites if site.key[0] in number][:MOST_SITES]
-        libraries = [site for site in known if not self._code.is_the_scenarios(site.key[0])]
+        libraries = [site for site in known if not self._code.is_scenario_code(site.key[0])]
         if not libraries and not explain:
             return True
         wanted = known if explain else libraries
-        count = self.count = iterations_to_look([series.get(site.key, ()) for site in wanted])
+        count = self.count = attribution_iterations([series.get(site.key, ()) for site in wanted])
         numbered = [(number[site.key[0]], site.key[1]) for site in wanted]
         what = "to explain what grows" if explain else "to see who called the library's lines that grow"
         for frames in (FRAMES, MOST_FRAMES):
@@ -70,7 +76,7 @@ class Attribution:
             self._frames = frames
             if not self._hear(worker, timeout_seconds):
                 return False
-            if self.problem is not None or not unexplained(libraries, self.stacks, self._code):
+            if self.problem is not None or not needs_more_frames(libraries, self.stacks, self._code):
                 break
         return True
 
@@ -98,7 +104,7 @@ class Attribution:
 
     def sites(self, sites: Sequence[GrowingSite]) -> tuple[GrowingSite, ...]:
         """The sites as a person would want them named; as they were where no look was made."""
-        return attributed(sites, self.stacks, self._code) if self.stacks else tuple(sites)
+        return attribute_to_callers(sites, self.stacks, self._code) if self.stacks else tuple(sites)
 
     def reasons(self) -> tuple[str, ...]:
         """What the verdict says of a look that found nothing."""
@@ -113,11 +119,10 @@ class Attribution:
         return CallerAttribution(iterations=self._iterations, frames=self._frames, problem=self.problem)
 
 
-def _stack(told: wire.StackInfo) -> Stack:
-    return Stack(
+def _stack(told: wire.StackInfo) -> CallStack:
+    return CallStack(
         frames=told.frames,
-        whole=told.complete,
+        complete=told.complete,
         alive_bytes=told.alive_bytes,
         added_bytes=told.added_bytes,
-        blocks=told.blocks,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from otel_memeval import wire
+from otel_memeval.analysis.assessment import assess
 from otel_memeval.analysis.evidence import Evidence
-from otel_memeval.analysis.judge import judge
 from otel_memeval.config import Settings
 from otel_memeval.records import Explanation
 from otel_memeval.run.containers import Holding, Worker
@@ -43,14 +43,14 @@ class Looks:
 
         ``evidence_now``: with what the looks until then have seen.
         """
-        evidence = evidence_now()
+        assessment = assess(evidence_now())
         timeout = self._options.timeout_seconds
         if self._options.follow_up:
             durations = [one.duration_seconds for one in self._collector.iterations if one.phase == "measured"]
-            if not self.widening.look(worker, judge(evidence).state, evidence, durations, self._observer, timeout):
+            if not self.widening.look(worker, assessment, durations, self._observer, timeout):
                 return False
-            evidence = evidence_now()
-        judgement = judge(evidence)
+            assessment = assess(evidence_now())
+        evidence, judgement = assessment.evidence, assessment.judgement
         explain = self._options.explain and judgement.state in EXPLAINED
         if not explain and not (self._options.follow_up and judgement.state in LOOKED_AT):
             return True
