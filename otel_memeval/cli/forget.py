@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from otel_memeval.cli.exit_codes import NOT_DELIVERED, PASSED
 from otel_memeval.errors import UsageError
 
 _EPILOG = """\b
@@ -45,4 +46,4 @@ def forget_command(evals: tuple[str, ...], every: bool, pushgateway: str | None,
         click.echo(line)
     for line in problems:
         click.echo(f"otel-memeval: {line}", err=True)
-    return 4 if problems else 0
+    return NOT_DELIVERED if problems else PASSED

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
 from otel_memeval.cli.measure import measure_command
 from otel_memeval.cli.metrics import metrics_command
@@ -69,18 +70,18 @@ def run(arguments: list[str]) -> int:
     try:
         with _interruptible():
             status = (command or measure_command).main(args=rest, standalone_mode=False)
-            return status if isinstance(status, int) else 0
+            return status if isinstance(status, int) else PASSED
     except click.ClickException as error:
         error.show()
-        return 2
+        return WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        return 130
+        return INTERRUPTED
     except MemevalError as error:
         if "--debug" in arguments:
             raise
         click.echo(f"otel-memeval: {error}", err=True)
-        return 2
+        return WRONG_USAGE
 
 
 def main() -> NoReturn:
@@ -92,5 +93,5 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:  # a pager was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = PASSED
     sys.exit(status)

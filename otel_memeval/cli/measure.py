@@ -139,11 +139,11 @@ def measure_command(
     debug: bool,
 ) -> int:
     """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
+    from otel_memeval.cli.exit_codes import exit_status
     from otel_memeval.config import from_process
     from otel_memeval.exporters.pipeline import Exporting
     from otel_memeval.exporters.prometheus.destinations import read_gauges
     from otel_memeval.run.plan import Options
-    from otel_memeval.run.result import exit_status
 
     standing = Asked(every_seconds=every, serve=serve, web_config=web_config, state=state, targets_file=targets_file)
     check_usage(standing, targets, json_path, in_process=in_process)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otel_memeval.cli.exit_codes import INTERRUPTED, NOT_DELIVERED, PASSED
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
         click.echo(_summary(sending.sent))
     if stop.is_set():
         click.echo("interrupted", err=True)
-        return 130
-    return 4 if sending.sent.undelivered or sending.sent.rejected else 0
+        return INTERRUPTED
+    return NOT_DELIVERED if sending.sent.undelivered or sending.sent.rejected else PASSED
 
 
 def _summary(sent: Sent) -> str:

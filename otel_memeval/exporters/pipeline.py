@@ -16,7 +16,7 @@ from otel_memeval.exporters.prometheus.destinations import NOWHERE, GaugeOptions
 from otel_memeval.records import Result
 from otel_memeval.redact import redact
 from otel_memeval.run.observer import Observer, ObserverGroup
-from otel_memeval.run.result import PASSED, exit_status
+from otel_memeval.run.result import passes
 
 if TYPE_CHECKING:
     from otel_memeval.exporters.otlp.exporter import OtlpExporter, Standing
@@ -53,7 +53,7 @@ class Exporting:
         otlp = read(environment)
 
         def passed(result: Result) -> bool:
-            return exit_status([result], fail_on) == PASSED
+            return passes(result, fail_on)
 
         self._spool = spool_folder(settings.environment)
         self._otlp = _open(settings, otlp, self._spool, events, passed, console, standing) if otlp.signals else None

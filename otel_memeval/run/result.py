@@ -1,4 +1,4 @@
-"""From the judgement to the result: the sentence, the limits, what failed, and the exit status. Pure."""
+"""From the judgement to the result: the sentence, the limits, what failed, and whether it passes. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from otel_memeval.analysis.statistics import describe
 from otel_memeval.records import Channels, Eval, Failure, Holder, Iteration, Limits, Result, Site, Summary, Verdict
 from otel_memeval.run.sentence import phrase
 from otel_memeval.units import format_bytes
-
-PASSED = 0
-VERDICT_FAILED = 1
-WRONG_USAGE = 2
-SCENARIO_FAILED = 3
-NOT_DELIVERED = 4
-INTERRUPTED = 130
 
 
 def summarize(iterations: Sequence[Iteration]) -> Summary:
@@ -77,14 +70,6 @@ def verdict(
     )
 
 
-def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelivered: bool = False) -> int:
-    """The status of a run of one or more evals: the scenario's failure first, then verdicts and limits, then what an
-    exporter could not deliver.
-    """
-    if any(result.failure is not None and result.failure.type == "Interrupted" for result in results):
-        return INTERRUPTED
-    if any(result.verdict.state == "failed" for result in results):
-        return SCENARIO_FAILED
-    if any(result.verdict.state in fail_on or result.limits_exceeded for result in results):
-        return VERDICT_FAILED
-    return NOT_DELIVERED if undelivered else PASSED
+def passes(result: Result, fail_on: Collection[str]) -> bool:
+    """Return whether the scenario did not fail, its verdict is not in ``fail_on``, and no limit was exceeded."""
+    return result.verdict.state not in ("failed", *fail_on) and not result.limits_exceeded

@@ -68,7 +68,7 @@ def stand(
     from otel_memeval.exporters.prometheus.board import Board
     from otel_memeval.redact import redact, visible
     from otel_memeval.run.plan import check
-    from otel_memeval.run.result import PASSED, exit_status
+    from otel_memeval.run.result import passes
     from otel_memeval.service.eval_status import View, belongs, with_interval
     from otel_memeval.service.http.access import Gate
     from otel_memeval.service.http.server import Server, parse_address
@@ -123,7 +123,7 @@ def stand(
             View(interval_seconds=every, evals=tuple(kept)),
             state_file,
             mask=mask,
-            passed=lambda result: exit_status([result], fail_on) == PASSED,
+            passed=lambda result: passes(result, fail_on),
             tell=tell,
             round_over=lambda results: write_results(json_path, results, tell),
             python=platform.python_version() if options.python == sys.executable else "",
@@ -138,7 +138,7 @@ def stand(
         )
         Loop(schedule, told, rounds, signals, read_targets, tell).run()
         tell("told to end")
-    return PASSED
+    return 0
 
 
 def _targets_in(path: str) -> list[str]:

@@ -1,70 +1,28 @@
-"""From the judgement to the verdict, the limits and the exit status."""
+"""From the judgement to the verdict, the limits and whether a result passes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
+import msgspec
 import pytest
 
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.records import Channels, Eval, Failure, Growth, Iteration, Limits, Result, Verdict
-from otel_memeval.run import result as outcome
-from otel_memeval.run.result import exceeded, exit_status, first_error, summarize, verdict
-from otel_memeval.verdicts import FAILING_STATES, STATES, State
+from otel_memeval.run.result import exceeded, first_error, passes, summarize, verdict
+from otel_memeval.verdicts import STATES, State
 
 ERROR = Failure(type="ValueError", message="no")
 
 
-def saying(state: State, **parts: Any) -> dict[str, Any]:
-    """The parts of a result with this verdict."""
-    return {"verdict": Verdict(state=state, summary="", reasons=[]), **parts}
-
-
 @pytest.mark.parametrize("state", STATES)
-def test_each_verdict_has_its_status(state: State, make_result: Callable[..., Result]) -> None:
-    """By default leaking, native-leak and idle fail the run; failed is the scenario's own status; the rest passes."""
-    expected = 3 if state == "failed" else 1 if state in ("leaking", "native-leak", "idle") else 0
-    assert exit_status([make_result(**saying(state))], FAILING_STATES) == expected
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_fail_on_says_which_verdicts_fail(state: State, make_result: Callable[..., Result]) -> None:
-    """Each verdict fails the run when it is named and does not when none is; a failed scenario always has status 3."""
-    result = [make_result(**saying(state))]
-    assert exit_status(result, [state]) == (3 if state == "failed" else 1)
-    assert exit_status(result, []) == (3 if state == "failed" else 0)
-
-
-def test_the_worst_of_several_runs_counts(make_result: Callable[..., Result]) -> None:
-    """Interrupted goes before a failed scenario, that before a verdict or a limit, that before passing; in any order."""
-    passed = make_result(**saying("stable"))
-    limited = make_result(**saying("stable", limits_exceeded=["past"]))
-    leaking = make_result(**saying("leaking"))
-    failed = make_result(**saying("failed", failure=Failure(type="Crash", message="")))
-    interrupted = make_result(**saying("failed", failure=Failure(type="Interrupted", message="")))
-    for results, status in [
-        ([], 0),
-        ([passed], 0),
-        ([passed, limited], 1),
-        ([leaking, passed], 1),
-        ([leaking, failed, passed], 3),
-        ([failed, limited], 3),
-        ([failed, interrupted, leaking], 130),
-    ]:
-        assert exit_status(results, FAILING_STATES) == status
-        assert exit_status(results[::-1], FAILING_STATES) == status
-
-
-def test_a_passed_limit_fails_whatever_fail_on_says(make_result: Callable[..., Result]) -> None:
-    """A limit of the user's own is not switched off with the verdicts."""
-    assert exit_status([make_result(**saying("stable", limits_exceeded=["past"]))], []) == 1
-
-
-def test_the_statuses_are_the_contracts() -> None:
-    """The numbers that scripts rely on."""
-    assert (outcome.PASSED, outcome.VERDICT_FAILED, outcome.WRONG_USAGE, outcome.SCENARIO_FAILED) == (0, 1, 2, 3)
-    assert (outcome.NOT_DELIVERED, outcome.INTERRUPTED) == (4, 130)
+def test_result_passes_unless_verdict_or_limit_fails_it(state: State, make_result: Callable[..., Result]) -> None:
+    """A named verdict and an exceeded limit fail a result, a failed scenario always does."""
+    result = make_result(verdict=Verdict(state=state, summary="", reasons=[]))
+    assert passes(result, []) == (state != "failed")
+    assert not passes(result, [state])
+    assert not passes(msgspec.structs.replace(result, limits_exceeded=["past"]), [])
 
 
 @pytest.mark.parametrize(

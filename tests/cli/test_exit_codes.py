@@ -1,0 +1,64 @@
+"""Exit statuses of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from otel_memeval.cli import exit_codes
+from otel_memeval.cli.exit_codes import exit_status
+from otel_memeval.records import Failure, Result, Verdict
+from otel_memeval.verdicts import FAILING_STATES, STATES, State
+
+
+def with_verdict(state: State, **parts: Any) -> dict[str, Any]:
+    """Return the parts of a result with this verdict."""
+    return {"verdict": Verdict(state=state, summary="", reasons=[]), **parts}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_default_fail_on_maps_each_verdict_to_a_status(state: State, make_result: Callable[..., Result]) -> None:
+    """By default leaking, native-leak and idle give 1, failed gives 3, and the other verdicts give 0."""
+    expected = 3 if state == "failed" else 1 if state in ("leaking", "native-leak", "idle") else 0
+    assert exit_status([make_result(**with_verdict(state))], FAILING_STATES) == expected
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_fail_on_decides_which_verdicts_fail(state: State, make_result: Callable[..., Result]) -> None:
+    """A verdict gives 1 if it is named and 0 if none is named; a failed scenario always gives 3."""
+    result = [make_result(**with_verdict(state))]
+    assert exit_status(result, [state]) == (3 if state == "failed" else 1)
+    assert exit_status(result, []) == (3 if state == "failed" else 0)
+
+
+def test_most_severe_status_of_several_results_counts(make_result: Callable[..., Result]) -> None:
+    """Interrupted wins over a failed scenario, that over a verdict or a limit, that over passing, in any order."""
+    passed = make_result(**with_verdict("stable"))
+    limited = make_result(**with_verdict("stable", limits_exceeded=["past"]))
+    leaking = make_result(**with_verdict("leaking"))
+    failed = make_result(**with_verdict("failed", failure=Failure(type="Crash", message="")))
+    interrupted = make_result(**with_verdict("failed", failure=Failure(type="Interrupted", message="")))
+    for results, status in [
+        ([], 0),
+        ([passed], 0),
+        ([passed, limited], 1),
+        ([leaking, passed], 1),
+        ([leaking, failed, passed], 3),
+        ([failed, limited], 3),
+        ([failed, interrupted, leaking], 130),
+    ]:
+        assert exit_status(results, FAILING_STATES) == status
+        assert exit_status(results[::-1], FAILING_STATES) == status
+
+
+def test_exceeded_limit_fails_whatever_fail_on_is(make_result: Callable[..., Result]) -> None:
+    """``--fail-on never`` does not switch off limits."""
+    assert exit_status([make_result(**with_verdict("stable", limits_exceeded=["past"]))], []) == 1
+
+
+def test_statuses_are_those_of_the_contract() -> None:
+    """Scripts rely on these numbers."""
+    assert (exit_codes.PASSED, exit_codes.VERDICT_FAILED, exit_codes.WRONG_USAGE, exit_codes.SCENARIO_FAILED) == (0, 1, 2, 3)
+    assert (exit_codes.NOT_DELIVERED, exit_codes.INTERRUPTED) == (4, 130)
