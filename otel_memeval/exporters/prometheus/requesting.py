@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 import requests
 
+from otel_memeval.exporters.http_request import HttpClient, HttpResponse, root_cause
 from otel_memeval.exporters.prometheus.gateway import Gateway
 from otel_memeval.redact import shortened, visible
-from otel_memeval.version import USER_AGENT
 
 JOB = "memeval"
 
@@ -63,63 +63,42 @@ def request(gateway: Gateway, method: str, path: str, body: bytes, timeout_secon
 
 
 def _asked(gateway: Gateway, method: str, path: str, body: bytes, timeout_seconds: float) -> Answer:
-    headers = {"user-agent": USER_AGENT}
-    if body:
-        headers["content-type"] = "text/plain; version=0.0.4; charset=utf-8"
-    client = (gateway.certificate, gateway.key) if gateway.key else gateway.certificate
+    client = HttpClient(
+        headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"} if body else {},
+        ca_file=gateway.ca_file,
+        certificate=gateway.certificate,
+        key=gateway.key,
+        username=gateway.username,
+        password=gateway.password,
+    )
     try:
-        with (
-            requests.Session() as session,
-            session.request(
-                method,
-                gateway.url + path,
-                data=body,
-                headers=headers,
-                timeout=timeout_seconds,
-                allow_redirects=False,
-                stream=True,
-                # Said with the request: of a session, requests lets REQUESTS_CA_BUNDLE and .netrc go before it.
-                verify=gateway.ca_file or True,
-                cert=client or None,
-                auth=lambda prepared: _authorized(gateway, prepared),
-            ) as response,
-        ):
-            said = response.raw.read(_LARGEST_ANSWER_BYTES, decode_content=True)
-            return _answer(response, said)
+        url = gateway.url + path
+        size = _LARGEST_ANSWER_BYTES
+        return _answer(client.request(method, url, body, timeout_seconds=timeout_seconds, largest_response_bytes=size))
     except requests.exceptions.Timeout:
         return Answer("absent", f"no answer within {timeout_seconds:.0f} seconds")
     except (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
         return Answer("refused", _reason(error))
     except Exception as error:  # noqa: BLE001 - whatever stands between here and there
         return Answer("absent", _reason(error))
+    finally:
+        client.close()
 
 
-def _authorized(gateway: Gateway, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    if gateway.username or gateway.password:
-        requests.auth.HTTPBasicAuth(gateway.username.encode(), gateway.password.encode())(prepared)
-    return prepared
-
-
-def _answer(response: requests.Response, body: bytes) -> Answer:
-    if 200 <= response.status_code < 300:
-        return Answer("taken", body=body)
-    reason = f"HTTP {response.status_code} {response.reason or ''}".strip()
-    said = body.decode("utf-8", "replace").strip()
-    if said and not said.startswith("<") and response.status_code == 400:
-        reason += f": {said}"
+def _answer(response: HttpResponse) -> Answer:
+    if 200 <= response.status < 300:
+        return Answer("taken", body=response.body)
+    reason = response.reason
+    text = response.body.decode("utf-8", "replace").strip()
+    if text and not text.startswith("<") and response.status == 400:
+        reason += f": {text}"
     # A gateway that is being restarted behind a proxy is not there.
-    return Answer("absent" if response.status_code in (502, 503, 504) else "refused", _line(reason))
+    return Answer("absent" if response.status in (502, 503, 504) else "refused", _line(reason))
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, without the layers around it."""
-    inner: BaseException = error
-    while (
-        isinstance(inner, requests.exceptions.RequestException) and inner.args and isinstance(inner.args[0], BaseException)
-    ):
-        inner = inner.args[0]
-    reason = getattr(inner, "reason", None) or inner
-    return _line(_CONNECTION.sub("", str(reason)) or type(error).__name__)
+    """Return the cause of an error without urllib3's description of the connection."""
+    return _line(_CONNECTION.sub("", str(root_cause(error))) or type(error).__name__)
 
 
 def _line(text: str) -> str:

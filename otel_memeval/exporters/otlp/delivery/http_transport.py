@@ -1,4 +1,4 @@
-"""OTLP/HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
+"""Send OTLP over HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import zlib
 import requests
 from google.protobuf.message import Message
 
+from otel_memeval.exporters.http_request import HttpClient, HttpResponse, root_cause
 from otel_memeval.exporters.otlp.delivery.protobuf import rejected
 from otel_memeval.exporters.otlp.delivery.send_result import Answer, of_status, retry_after_seconds
 from otel_memeval.exporters.otlp.settings import Destination
 from otel_memeval.exporters.otlp.signals import Signal
-from otel_memeval.version import USER_AGENT
 
-_LARGEST_ANSWER_BYTES = 65_536
+_LARGEST_RESPONSE_BYTES = 65_536
+"""A receiver's message about a rejected batch is far smaller."""
 
 
 class Http:
@@ -24,74 +25,56 @@ class Http:
     def __init__(self, signal: Signal, destination: Destination) -> None:
         self._signal = signal
         self._destination = destination
-        self._session = requests.Session()
-        self._verify: bool | str = destination.certificate or True
-        self._client: str | tuple[str, str] | None = destination.client_certificate or None
-        if destination.client_certificate and destination.client_key:
-            self._client = (destination.client_certificate, destination.client_key)
-        self._session.headers.update(
-            {"content-type": "application/x-protobuf", "user-agent": USER_AGENT, **dict(destination.headers)}
+        encoding = {} if destination.compression == "none" else {"content-encoding": destination.compression}
+        username, password = requests.utils.get_auth_from_url(destination.endpoint)
+        self._client = HttpClient(
+            headers={"content-type": "application/x-protobuf", **dict(destination.headers), **encoding},
+            ca_file=destination.certificate,
+            certificate=destination.client_certificate,
+            key=destination.client_key,
+            username=username,
+            password=password,
         )
-        if destination.compression != "none":
-            self._session.headers["content-encoding"] = destination.compression
 
     def send(self, message: Message, timeout_seconds: float) -> Answer:
-        """One POST; a redirect is not followed."""
+        """Send one message in one POST request and judge the response."""
         body = message.SerializeToString()
         if self._destination.compression == "gzip":
             body = gzip.compress(body, 6)
         elif self._destination.compression == "deflate":
             body = zlib.compress(body)
         try:
-            # Said with each request: of a session, requests lets REQUESTS_CA_BUNDLE and .netrc go before what it was told.
-            with self._session.post(
+            response = self._client.request(
+                "POST",
                 self._destination.endpoint,
-                data=body,
-                timeout=timeout_seconds,
-                allow_redirects=False,
-                stream=True,
-                verify=self._verify,
-                cert=self._client,
-                auth=self._auth,
-            ) as response:
-                answer = response.raw.read(_LARGEST_ANSWER_BYTES, decode_content=True)
-                return self._answer(response, answer)
+                body,
+                timeout_seconds=timeout_seconds,
+                largest_response_bytes=_LARGEST_RESPONSE_BYTES,
+            )
+            return self._judge(response)
         except (
             requests.exceptions.InvalidURL,
             requests.exceptions.InvalidSchema,
             requests.exceptions.InvalidHeader,
         ) as error:
             return Answer(kind="refused", reason=_reason(error))
-        except Exception as error:  # noqa: BLE001 - whatever stands between here and there
+        except Exception as error:  # noqa: BLE001 - anything can fail between here and the receiver
             return Answer(kind="later", reason=_reason(error), reached=False)
 
-    def _auth(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """User and password of the endpoint's address; what the headers say goes before."""
-        user, password = requests.utils.get_auth_from_url(self._destination.endpoint)
-        if user and "authorization" not in dict(self._destination.headers):
-            requests.auth.HTTPBasicAuth(user, password)(request)
-        return request
-
-    def _answer(self, response: requests.Response, body: bytes) -> Answer:
-        kind = of_status(response.status_code)
+    def _judge(self, response: HttpResponse) -> Answer:
+        """Return the result that a response stands for."""
+        kind = of_status(response.status)
         if kind == "delivered":
-            count, why = rejected(self._signal, body)
+            count, why = rejected(self._signal, response.body)
             return Answer(kind="rejected", rejected=count, reason=why) if count else Answer(kind="delivered", reason=why)
         wait = retry_after_seconds(response.headers.get("retry-after"), time.time())
-        reason = f"HTTP {response.status_code} {response.reason or ''}".strip()
-        return Answer(kind=kind, reason=reason, retry_after_seconds=wait)
+        return Answer(kind=kind, reason=response.reason, retry_after_seconds=wait)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._client.close()
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, without the layers around it."""
-    inner: BaseException = error
-    while (
-        isinstance(inner, requests.exceptions.RequestException) and inner.args and isinstance(inner.args[0], BaseException)
-    ):
-        inner = inner.args[0]
-    reason = getattr(inner, "reason", None)
-    return f"{type(error).__name__}: {reason or inner}"[:300]
+    """Return type and cause of an error in at most 300 characters."""
+    return f"{type(error).__name__}: {root_cause(error)}"[:300]
