@@ -1,4 +1,4 @@
-"""Bytes and durations, to text and back. Binary units (KiB, MiB), as memory is counted; standard library only."""
+"""Convert bytes, durations and counts to text and back; bytes in binary units (KiB, MiB). Standard library only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SIZE = re.compile(r"\s*(\d{1,18})(\.\d{1,18})?\s*([a-z]*)\s*", re.IGNORECASE | 
 
 
 def parse_bytes(text: str | int) -> int:
-    """The number of bytes that ``"16KiB"``, ``"1.5 MiB"``, ``"64kB"`` or ``"4096"`` says.
+    """Return the number of bytes in a text such as ``"16KiB"``, ``"1.5 MiB"``, ``"64kB"`` or ``"4096"``.
 
-    KiB, MiB and GiB (or K, M, G) are powers of 1024; kB, MB and GB powers of 1000. Raises ``UsageError`` for anything
+    KiB, MiB and GiB (or K, M, G) are powers of 1024; kB, MB and GB are powers of 1000. Raises ``UsageError`` for anything
     else, and for negative numbers.
     """
     match = _SIZE.fullmatch(str(text))
@@ -28,13 +28,13 @@ def parse_bytes(text: str | int) -> int:
 
 
 def format_bytes(count: float, *, signed: bool = False) -> str:
-    """``1536`` as ``"1.50 KiB"``; whole bytes below 1 KiB. ``signed`` writes a plus sign as well."""
+    """Return a number of bytes as text, ``1536`` as ``"1.50 KiB"``; ``signed`` adds a plus sign to a positive number."""
     sign = "-" if count < 0 else "+" if signed and count > 0 else ""
     size = abs(count)
-    # The limits are where rounding would show another digit: 9.996 is written 10.0, 1023.7 is the next unit's.
+    # The limits allow for rounding: 9.996 is written as 10.0, and 1023.7 B as 1.00 KiB.
     if size < 1023.5:
-        whole = f"{size:.0f}" if size >= 9.95 or size == int(size) else f"{size:.1f}"
-        return f"{sign}{whole} B"
+        digits = 0 if size >= 9.95 or size == int(size) else 1
+        return f"{sign}{size:.{digits}f} B"
     for unit in ("KiB", "MiB", "GiB"):
         size /= 1024
         if size < 1023.5 or unit == "GiB":
@@ -44,7 +44,7 @@ def format_bytes(count: float, *, signed: bool = False) -> str:
 
 
 def parse_seconds(text: str | float) -> float:
-    """The number of seconds that ``"15m"``, ``"1h30m"``, ``"1.5 h"``, ``"250ms"`` or ``"90"`` says.
+    """Return the number of seconds in a text such as ``"15m"``, ``"1h30m"``, ``"1.5 h"``, ``"250ms"`` or ``"90"``.
 
     Units are ms, s, m, h, d and w, as in Prometheus. Raises ``UsageError`` for anything else, and for negative numbers.
     """
@@ -56,7 +56,7 @@ def parse_seconds(text: str | float) -> float:
 
 
 def format_seconds(seconds: float) -> str:
-    """``0.0123`` as ``"12.3 ms"``, ``83`` as ``"1 min 23 s"``."""
+    """Return a duration as text, ``0.0123`` as ``"12.3 ms"`` and ``83`` as ``"1 min 23 s"``."""
     if seconds < 0.9995e-3:
         return f"{seconds * 1e6:.0f} µs"
     if seconds < 0.9995:
@@ -68,3 +68,8 @@ def format_seconds(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def format_items(count: float) -> str:
+    """Return a change of a number of items as text, ``1.0`` as ``"+1"`` and ``0.5`` as ``"+0.5"``."""
+    return f"{count:+.2f}".rstrip("0").rstrip(".")

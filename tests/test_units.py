@@ -1,4 +1,4 @@
-"""Bytes and durations as text."""
+"""Bytes, durations and counts as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.errors import UsageError
-from otel_memeval.units import format_bytes, format_seconds, parse_bytes, parse_seconds
+from otel_memeval.units import format_bytes, format_items, format_seconds, parse_bytes, parse_seconds
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ from otel_memeval.units import format_bytes, format_seconds, parse_bytes, parse_
         ("999999999999999999", 10**18 - 1),
     ],
 )
-def test_a_size_is_read(text: str | int, count: int) -> None:
-    """Every unit means what it says, exactly: powers of 1024 with an i or alone, powers of 1000 without."""
+def test_parse_bytes_accepts_every_unit(text: str | int, count: int) -> None:
+    """A unit with an i, or one letter, is a power of 1024; the others are powers of 1000."""
     assert parse_bytes(text) == count
 
 
@@ -41,16 +41,16 @@ def test_a_size_is_read(text: str | int, count: int) -> None:
     ["", "KiB", "-1", -1, "1e6", "1,5K", "1.K", ".5K", "1 TiB", "1 XiB", "nan", "inf", "0x10", "1K 1", True, "١", "1" * 400,
      "1000000000000000000"],
 )  # fmt: skip
-def test_what_is_not_a_size_is_refused_with_a_remedy(text: str | int) -> None:
-    """Anything else, negative numbers and absurdly many digits included, is wrong usage and says how to write it."""
+def test_parse_bytes_rejects_other_text_with_a_remedy(text: str | int) -> None:
+    """Other text, negative numbers and too many digits raise an error that says how to write a size."""
     with pytest.raises(UsageError, match="is not a size; write bytes"):
         parse_bytes(text)
 
 
 @given(st.integers(0, 10**18 - 1))
 @settings(deadline=None, max_examples=100)
-def test_whole_bytes_are_read_back_exactly(count: int) -> None:
-    """Digits alone lose nothing, up to the largest number that is accepted."""
+def test_parse_bytes_is_exact_for_whole_bytes(count: int) -> None:
+    """No digit is lost, up to the largest number that is accepted."""
     assert parse_bytes(str(count)) == count
 
 
@@ -59,15 +59,15 @@ def test_whole_bytes_are_read_back_exactly(count: int) -> None:
 @example(1024)
 @example((1 << 20) - 1)
 @settings(deadline=None, max_examples=200)
-def test_what_is_written_reads_back_within_rounding(count: int) -> None:
-    """A size that is written with three digits reads back as itself, to half a percent."""
+def test_formatted_size_parses_back_within_rounding(count: int) -> None:
+    """A size written with three digits parses back to within half a percent."""
     assert parse_bytes(format_bytes(count).removesuffix(" B")) == pytest.approx(count, rel=0.005)
 
 
 @given(st.floats(-(2.0**45), 2.0**45))
 @settings(deadline=None, max_examples=200)
-def test_a_sign_is_written_where_it_is_asked_for(count: float) -> None:
-    """Growth always shows its direction, shrinking does in any case, and the rest of the text is the same."""
+def test_signed_size_shows_its_direction(count: float) -> None:
+    """Only the plus sign depends on ``signed``; the rest of the text is the same."""
     size = format_bytes(abs(count))
     assert format_bytes(count, signed=True) == ("-" if count < 0 else "+" if count > 0 else "") + size
     assert format_bytes(count) == ("-" if count < 0 else "") + size
@@ -96,8 +96,8 @@ def test_a_sign_is_written_where_it_is_asked_for(count: float) -> None:
         (5 << 40, "5120 GiB"),
     ],
 )
-def test_sizes_change_unit_where_rounding_would(count: float, text: str) -> None:
-    """On both sides of each limit: never "1024 KiB", never more digits than three and a unit's own four."""
+def test_format_bytes_changes_unit_after_rounding(count: float, text: str) -> None:
+    """Both sides of each limit: never "1024 KiB", and three digits where the unit allows it."""
     assert format_bytes(count) == text
 
 
@@ -122,8 +122,8 @@ def test_sizes_change_unit_where_rounding_would(count: float, text: str) -> None
         (7260, "2 h 1 min"),
     ],
 )
-def test_durations_change_unit_where_rounding_would(seconds: float, text: str) -> None:
-    """On both sides of each limit, from microseconds to hours."""
+def test_format_seconds_changes_unit_after_rounding(seconds: float, text: str) -> None:
+    """Both sides of each limit, from microseconds to hours."""
     assert format_seconds(seconds) == text
 
 
@@ -144,15 +144,23 @@ def test_durations_change_unit_where_rounding_would(seconds: float, text: str) -
         ("2w", 1_209_600.0),
     ],
 )
-def test_a_duration_is_read(text: str | float, seconds: float) -> None:
-    """Every unit means what it says, alone and added up; a number alone is seconds."""
+def test_parse_seconds_accepts_every_unit(text: str | float, seconds: float) -> None:
+    """Units stand alone or are added up; a number without a unit is seconds."""
     assert parse_seconds(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "m", "-1", "-5m", "1e3", "1h-5m", "1h30", "1,5h", "1 month", "1y", "nan", "inf", "5mm", "١m", "1" * 400]
 )
-def test_what_is_not_a_duration_is_refused_with_a_remedy(text: str) -> None:
-    """Anything else, negative numbers and a number without its unit included, is wrong usage and says how to write it."""
+def test_parse_seconds_rejects_other_text_with_a_remedy(text: str) -> None:
+    """Other text, negative numbers and a number without its unit raise an error that says how to write a duration."""
     with pytest.raises(UsageError, match="is not a duration; write seconds"):
         parse_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1.0, "+1"), (0.5, "+0.5"), (0.25, "+0.25"), (1.234, "+1.23"), (10.0, "+10"), (-3.0, "-3")]
+)
+def test_format_items_has_a_sign_and_no_trailing_zeros(count: float, text: str) -> None:
+    """A change of a number of items has at most two decimals."""
+    assert format_items(count) == text

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otel_memeval.records import Channels, Holder, Site
-from otel_memeval.units import format_bytes
+from otel_memeval.units import format_bytes, format_items
 from otel_memeval.verdicts import State
-
-
-def items(count: float) -> str:
-    """``1.0`` as ``"+1"``, ``0.5`` as ``"+0.5"``."""
-    return f"{count:+.2f}".rstrip("0").rstrip(".")
 
 
 def holder_in_words(holder: Holder) -> str:
     """``scenarios.leaky_team.SESSIONS (dict, +1 an iteration)``."""
     bound = f", at most {holder.bound}" if holder.bound is not None else ""
     path = holder.path or "a container that no module leads to"
-    return f"{path} ({holder.type}, {items(holder.items_per_iteration)} an iteration{bound})"
+    return f"{path} ({holder.type}, {format_items(holder.items_per_iteration)} an iteration{bound})"
 
 
 OUTSIDE = {"native": "in the C heap", "process": "mapped"}

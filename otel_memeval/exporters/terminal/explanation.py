@@ -8,8 +8,7 @@ from rich.text import Text
 
 from otel_memeval.records import Explanation, GrowthStack
 from otel_memeval.redact import shortened, visible
-from otel_memeval.run.sentence import items
-from otel_memeval.units import format_bytes
+from otel_memeval.units import format_bytes, format_items
 
 _LONGEST = 300
 """Characters of a name that are shown."""
@@ -60,7 +59,7 @@ def _types(explanation: Explanation) -> Table:
     table.add_column("type", overflow="fold", header_style="dim")
     for one in explanation.types[:_MOST_TYPES]:
         size = format_bytes(one.bytes_per_iteration, signed=True)
-        table.add_row(size, items(one.objects_per_iteration), Text(shown(one.type)))
+        table.add_row(size, format_items(one.objects_per_iteration), Text(shown(one.type)))
     return table
 
 

@@ -14,8 +14,7 @@ from otel_memeval.exporters.terminal.explanation import place_in_words, print_ex
 from otel_memeval.exporters.terminal.spans_line import spans_line
 from otel_memeval.records import Iteration, Result, Statistics
 from otel_memeval.redact import visible
-from otel_memeval.run.sentence import items
-from otel_memeval.units import format_bytes, format_seconds
+from otel_memeval.units import format_bytes, format_items, format_seconds
 from otel_memeval.verdicts import PROPERTIES
 
 
@@ -163,6 +162,6 @@ def _print_growth(console: Console, result: Result) -> None:
                 bound += f"{', bounded' if holder.bound is None else ''}: {shown(holder.bound_from)}"
             path = shown(holder.path) or "(no module leads to it)"
             held_by = Text(f"{path} ({shown(holder.type)}{bound})")
-            table.add_row(items(holder.items_per_iteration), str(holder.length), held_by)
+            table.add_row(format_items(holder.items_per_iteration), str(holder.length), held_by)
         console.print(table)
         console.print()
