@@ -1,7 +1,7 @@
-"""Prometheus' alerting rules as Grafana-managed ones, for those without Alertmanager. Pure but for reading the rules.
+"""Translate Prometheus' alerting rules to rules that Grafana evaluates, for users without Alertmanager.
 
-What Grafana itself makes of an imported Prometheus rule, this makes as well: a rule fires for each series that its query
-gives, whatever its value, and it is over as soon as the series is gone. Recording rules stay with Prometheus.
+The translation is that of Grafana's own import: a rule fires for each series that its query returns, whatever the value,
+and resolves as soon as the series is gone. Recording rules stay in Prometheus. Pure, except for reading the rules.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.alerting import RelativeTimeRange
 
-from deploy.grafana.shared import EVAL_UID, FOLDER, PROMETHEUS_UID
-from deploy.grafana.shipped_rules import groups, texts
+from deploy.grafana.dashboards import FOLDER, PROMETHEUS_UID
+from deploy.grafana.overview_panels import EVAL_UID
+from deploy.grafana.shipped_rules import Rule, alert_groups, texts
 
 HEADER = """\
 # Generated from ../../../prometheus/rules/memeval-alerts.yaml by `python -m deploy.grafana.build`; do not edit.
 #
-# For those without Alertmanager. Either these or the alerts in Prometheus, or everything is told twice: so all of them are
-# paused as shipped. To have them, `sed -i 's/isPaused: true/isPaused: false/'` this file, and leave memeval-alerts.yaml out
-# of Prometheus' `rule_files`. memeval-recording.yaml has to stay there: these rules read what it records.
+# For users without Alertmanager. Use either these rules or the alerts in Prometheus; with both, every alert is sent twice.
+# As shipped, all rules here are paused. To use them, run `sed -i 's/isPaused: true/isPaused: false/'` on this file, and
+# remove memeval-alerts.yaml from Prometheus' `rule_files`. Keep memeval-recording.yaml there: these rules read its series.
 """
 
 
 def alert_rules(panel_id: int) -> str:
-    """The provisioning file; alerts lead to the panel of that id on the dashboard of the eval."""
+    """Return the text of the provisioning file; alerts link to the panel with this id on the dashboard of the eval."""
     made = [
         {
             "orgId": 1,
@@ -37,27 +38,27 @@ def alert_rules(panel_id: int) -> str:
             "interval": "1m",
             "rules": [_provisioned(_rule(name, rule), panel_id) for rule in rules],
         }
-        for name, rules in groups()
+        for name, rules in alert_groups()
     ]
     file = {"apiVersion": 1, "groups": made}
     return HEADER + yaml.dump(file, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as it is, and lists as yamllint wants them."""
+    """Write a text of several lines as a block, and lists in the form that yamllint requires."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, False)
 
 
-def _as_it_is(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
-_Dumper.add_representer(str, _as_it_is)
+_Dumper.add_representer(str, _as_block)
 
 
-def _rule(group: str, rule: dict[str, object]) -> alerting.Rule:
+def _rule(group: str, rule: Rule) -> alerting.Rule:
     name = str(rule["alert"])
     made = (
         alerting.Rule(name)
@@ -98,10 +99,10 @@ def _queries(expression: str) -> list[alerting.Query]:
 
 
 def _provisioned(rule: alerting.Rule, panel_id: int) -> dict[str, object]:
-    """The rule as a provisioning file has it: the names of the API, but for these."""
+    """Return a rule in the form of a provisioning file, which differs from the API's in a few names."""
     encoded: dict[str, object] = json.loads(JSONEncoder().encode(rule.build()))
     for name in ("folderUID", "orgID", "ruleGroup"):
-        del encoded[name]  # the group says so
+        del encoded[name]  # given by the group
     if "keep_firing_for" in encoded:
         encoded["keepFiringFor"] = encoded.pop("keep_firing_for")
     encoded["missing_series_evals_to_resolve"] = encoded.pop("missingSeriesEvalsToResolve")
@@ -113,9 +114,9 @@ def _provisioned(rule: alerting.Rule, panel_id: int) -> dict[str, object]:
 
 
 def _in_grafana(template: str) -> str:
-    """The same text there: ``$value`` is a sentence in Grafana, and some versions take a dollar for the environment's."""
+    """Translate a template: ``$value`` has another meaning in Grafana, and some versions expand every dollar."""
     text = re.sub(r"\$value\b", ".Values.query.Value", re.sub(r"\$labels\b", ".Labels", template))
-    assert "$" not in text, f"no way to say this in Grafana: {template}"
+    assert "$" not in text, f"this template has no equivalent in Grafana: {template}"
     return text
 
 

@@ -1,6 +1,6 @@
-"""Writes the dashboards and Grafana's alert rules: ``python -m deploy.grafana.build``.
+"""Write the dashboards and Grafana's alert rules: ``python -m deploy.grafana.build``.
 
-With ``--check`` it only says which file is stale, with status 1.
+With ``--check`` nothing is written: stale files are named on standard output, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ HERE = Path(__file__).parent
 
 
 def files() -> dict[Path, str]:
-    """Every generated file, as it should be."""
+    """Return the text of every generated file by its path."""
     with warnings.catch_warnings():
-        # The SDK would rather have dashboards in Grafana's second format, which is read by Grafana 13 only.
+        # The SDK recommends the second format of dashboards, which only Grafana 13 reads.
         warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
         from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
         from deploy.grafana.alerts import alert_rules
-        from deploy.grafana.one_eval import GROWTH_TITLE, one_eval
-        from deploy.grafana.overview import overview
-        from deploy.grafana.shared import numbered
+        from deploy.grafana.dashboards import one_eval, overview
+        from deploy.grafana.eval_panels import GROWTH_TITLE
 
-        made = {"overview": numbered(overview().build()), "eval": numbered(one_eval().build())}
-    growth = next(panel.id_val for panel in made["eval"].panels or [] if panel.title == GROWTH_TITLE)
+        dashboards = {"overview": overview(), "eval": one_eval()}
+    growth = next(panel.id_val for panel in dashboards["eval"].panels or [] if panel.title == GROWTH_TITLE)
     texts = {
-        HERE / "dashboards" / f"memeval-{name}.json": JSONEncoder(indent=2, sort_keys=True).encode(one) + "\n"
-        for name, one in made.items()
+        HERE / "dashboards" / f"memeval-{name}.json": JSONEncoder(indent=2, sort_keys=True).encode(dashboard) + "\n"
+        for name, dashboard in dashboards.items()
     }
     return {**texts, HERE / "provisioning" / "alerting" / "memeval-grafana-alerts.yaml": alert_rules(growth or 0)}
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status."""
+    """Write the stale files, or with ``--check`` name them; return the exit status."""
     made = files()
     stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
     if arguments == ["--check"]:

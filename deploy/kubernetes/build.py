@@ -1,4 +1,4 @@
-"""Writes ``prometheusrule.yaml`` from ``deploy/prometheus/rules``, word for word: ``python -m deploy.kubernetes.build``."""
+"""Write ``prometheusrule.yaml``, a copy of ``deploy/prometheus/rules``: ``python -m deploy.kubernetes.build``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RULES = HERE.parent / "prometheus" / "rules"
 WRITTEN = HERE / "prometheusrule.yaml"
 
 _HEAD = """\
-# Generated from deploy/prometheus/rules by `python -m deploy.kubernetes.build`; change those.
+# Generated from deploy/prometheus/rules by `python -m deploy.kubernetes.build`; change those files.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -22,12 +22,15 @@ spec:
 
 
 def text() -> str:
-    """The object as it should be; comments come along. ``ValueError`` if a file of rules has anything beside groups."""
+    """Return the text of the object, with the comments of the rules.
+
+    Raises ``ValueError`` if a file of rules contains anything but comments and groups.
+    """
     made = _HEAD
     for file in sorted(RULES.glob("*.yaml")):
         before, found, groups = file.read_text(encoding="utf-8").partition("\ngroups:\n")
         if not found or any(line and not line.startswith("#") for line in before.splitlines()):
-            raise ValueError(f"{file}: expected comments, then `groups:`; put them so, or teach this script")
+            raise ValueError(f"{file}: expected comments, then `groups:`; remove other keys, or extend this script")
         made += "".join(f"  {line}".rstrip() + "\n" for line in groups.splitlines())
     return made
 

@@ -1,0 +1,273 @@
+"""List the panels of one eval: title, description, queries, columns and order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders.stat import Panel as Stat
+from grafana_foundation_sdk.builders.table import Panel as Table
+from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
+
+from deploy.grafana import promql
+from deploy.grafana.builders import (
+    Panel,
+    Series,
+    columns,
+    fixed_colour,
+    largest_first,
+    named,
+    span_table,
+    stat,
+    table,
+    table_query,
+    time_series,
+    transformation,
+    verdict_timeline,
+)  # fmt: skip
+from deploy.grafana.colours import BLUE, GREEN, KIND_COLOURS, ORANGE, PURPLE, SKY, states_mapping
+from deploy.grafana.promql import held, latest
+from otel_memeval import telemetry
+
+GROWTH_TITLE = "Is growth within its limit?"
+"""The panel that alerts link to."""
+
+HIDDEN = ("Time", "job", "eval", "cluster", "namespace", "environment")
+
+
+def eval_panels() -> list[Panel]:
+    """Return the panels of one eval, in order: its last run, then its past."""
+    return [
+        *_last_run_numbers(),
+        _sites(),
+        _holders(),
+        _growth_and_limits(),
+        _last_run(),
+        *_past(),
+    ]
+
+
+def model_panels() -> list[Panel]:
+    """Return the panels of the models and tools that an iteration calls."""
+    return [
+        time_series(
+            "How many calls does an iteration make?",
+            "Calls of models and of tools in the last iteration of each run.",
+            "none",
+            {
+                "A": Series("model calls", held(telemetry.ITERATION_MODEL_CALLS)),
+                "B": Series("tool calls", held(telemetry.ITERATION_TOOL_CALLS)),
+            },
+        ),
+        time_series(
+            "How many tokens does an iteration take?",
+            "Tokens to and from models in the last iteration of each run. A peak that climbs with the tokens in is a "
+            "context that becomes longer.",
+            "none",
+            {
+                "A": Series("tokens in", held(telemetry.ITERATION_INPUT_TOKENS)),
+                "B": Series("tokens out", held(telemetry.ITERATION_OUTPUT_TOKENS)),
+            },
+        ),
+    ]
+
+
+def trace_panels() -> list[Panel]:
+    """Return the panels of the spans in Tempo."""
+    of_run = (telemetry.VERDICT, telemetry.RETAINED_PER_ITERATION, telemetry.PEAK_PER_ITERATION, telemetry.VERDICT_SUMMARY)
+    of_iteration = (
+        telemetry.INDEX, telemetry.PHASE, telemetry.RETAINED, telemetry.RETAINED_GROWTH, telemetry.TRACED_PEAK,
+        telemetry.RSS,
+    )  # fmt: skip
+    return [
+        span_table(
+            "Which runs were traced?",
+            "One span a run, with its verdict. Each leads to its trace.",
+            _spans_of_eval(telemetry.RUN_SPAN, of_run),
+        ),
+        span_table(
+            "What did each iteration keep?",
+            "One span an iteration, with its memory in bytes.",
+            _spans_of_eval(telemetry.ITERATION_SPAN, of_iteration),
+        ),
+    ]
+
+
+def _last_run_numbers() -> list[Stat]:
+    growth = latest(telemetry.GROWTH, "kind")
+    verdict = stat(
+        "Verdict",
+        "Of the last run. The runbook says what each word means and what to do.",
+        "none",
+        {"A": Series("{{environment}}", promql.verdict_code())},
+        width=4,
+        on_colour=True,
+    )
+    return [
+        verdict.mappings(states_mapping()),
+        stat(
+            "Growth an iteration",
+            "What one iteration needs more than the one before, in the last run: retained memory (traced by Python), its "
+            "peak, the C heap (native), the whole process.",
+            "bytes",
+            {"A": Series("{{kind}}", growth)},
+            width=9,
+        ).decimals(1),
+        stat(
+            "When",
+            "Since when the verdict was not another (no value: before the time range); when the last run ended, and the "
+            "last that passed.",
+            "dateTimeFromNow",
+            {
+                "A": Series("Verdict since", f"1000 * {promql.verdict_since()}"),
+                "B": Series("Last run", f"1000 * {held(telemetry.LAST_RUN)}"),
+                "C": Series("Last passed", f"1000 * {held(telemetry.LAST_SUCCESS)}"),
+            },
+            width=8,
+        ),
+        stat(
+            "Duration",
+            "How long the last run took, all its iterations together.",
+            "s",
+            {"A": Series("{{environment}}", held(telemetry.LAST_RUN_DURATION))},
+            width=3,
+        ),
+    ]
+
+
+def _sites() -> Table:
+    panel = table(
+        "Which lines grow?",
+        "Source lines whose live memory grew most in the last run. Without growth there is none.",
+        "bytes",
+        [table_query("A", f"sort_desc({latest(telemetry.SITE_GROWTH, 'file', 'line', 'function')})")],
+        [
+            largest_first("Value"),
+            columns({"Value": "An iteration", "file": "File", "line": "Line", "function": "Function"}, HIDDEN),
+        ],
+        [
+            named("An iteration", ("decimals", 1), ("custom.width", 110)),
+            named("Line", ("unit", "none"), ("custom.width", 70)),
+        ],
+        width=13,
+        height=7,
+    )
+    return panel.no_value("No line grew in the last run")
+
+
+def _holders() -> Table:
+    panel = table(
+        "Which containers grow?",
+        "Containers that became longer in the last run, by the path that leads to them from a module: who holds the memory.",
+        "none",
+        [table_query("A", f"sort_desc({latest(telemetry.HOLDER_GROWTH, 'path', 'type')})")],
+        [largest_first("Value"), columns({"Value": "Items an iteration", "path": "Held by", "type": "Type"}, HIDDEN)],
+        [named("Items an iteration", ("decimals", 2), ("custom.width", 130))],
+        width=11,
+        height=7,
+    )
+    return panel.no_value("No container grew in the last run")
+
+
+def _growth_and_limits() -> TimeSeries:
+    dashed = ("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})
+    overrides = []
+    for kind, colour in KIND_COLOURS.items():
+        overrides.append(named(kind, fixed_colour(colour)))
+        overrides.append(named(f"limit of {kind}", fixed_colour(colour), dashed, ("custom.lineWidth", 1)))
+    return time_series(
+        GROWTH_TITLE,
+        "What one iteration needs more than the one before, run by run. Dashed: the limits that the eval sets itself "
+        "(--max-growth, --max-peak-growth), where it does.",
+        "bytes",
+        {
+            "growth": Series("{{kind}}", held(telemetry.GROWTH, "kind")),
+            "limit": Series("limit of {{kind}}", latest(telemetry.GROWTH_LIMIT, "kind")),
+        },
+        overrides,
+        width=15,
+    )
+
+
+def _last_run() -> Table:
+    info = latest(telemetry.LAST_RUN_INFO, "target", "revision", "site", "holder")
+    headings = {"shown": "", "target": "Target", "revision": "Revision", "site": "Line", "holder": "Held by"}
+    return table(
+        "What did the last run measure?",
+        "The target and the revision that was checked out, the line that grew most and the container that holds it.",
+        "none",
+        [table_query("A", f'label_replace({info}, "shown", "Last run", "", "")')],
+        [
+            columns({**headings, "job": "Job", "environment": "Environment"}, hidden=("Time", "Value", "eval")),
+            # The first column becomes the heading.
+            transformation("transpose", {"firstFieldName": "What", "restFieldsName": ""}),
+        ],
+        [],
+        width=9,
+        height=9,
+    )
+
+
+def _past() -> list[Panel]:
+    return [
+        time_series(
+            "How much stays, and how much is needed at once?",
+            "After the last iteration of each run: retained memory, traced and alive after a full collection; and the "
+            "peak of that iteration above what was alive when it began.",
+            "bytes",
+            {
+                "A": Series("retained", held(telemetry.RETAINED_BYTES), KIND_COLOURS["retained"]),
+                "B": Series("peak", held(telemetry.PEAK_BYTES), KIND_COLOURS["peak"]),
+            },
+        ),
+        time_series(
+            "How large is the process?",
+            "Resident memory of the worker after the last iteration of each run: also what Python does not trace.",
+            "bytes",
+            {"A": Series("process", held(telemetry.RSS_BYTES), SKY)},
+        ),
+        verdict_timeline(
+            "Verdict history",
+            "The verdict of the last run, over time.",
+            "{{job}} {{environment}}",
+            width=24,
+            height=5,
+        ),
+        time_series(
+            "Since when does which line grow?",
+            "Growth of the lines that grew most in each run. A line's number changes when lines above it do.",
+            "bytes",
+            {"A": Series("{{file}}:{{line}} in {{function}}", latest(telemetry.SITE_GROWTH, "file", "line", "function"))},
+        ),
+        time_series(
+            "Since when does which container grow?",
+            "Items that containers gained in an iteration, run by run.",
+            "none",
+            {"A": Series("{{path}} ({{type}})", latest(telemetry.HOLDER_GROWTH, "path", "type"))},
+        ),
+        time_series(
+            "How long do runs and iterations take?",
+            "The last run, and the mean of an iteration within the hour (of all iterations that were counted, where "
+            "gauges are pushed). The points are single iterations; each leads to its trace.",
+            "s",
+            {
+                "run": Series("run", held(telemetry.LAST_RUN_DURATION), BLUE),
+                "iteration": Series("iteration, mean", promql.mean_iteration_seconds(), ORANGE, exemplars=True),
+            },
+        ),
+        time_series(
+            "Do runs pass, and do iterations fail?",
+            "Passed is 1 while the last run passed, else 0. Beside it, how many iterations that were counted ended in an "
+            "error.",
+            "none",
+            {
+                "A": Series("passed", held(telemetry.LAST_RUN_SUCCESS), GREEN),
+                "B": Series("iterations with an error", held(telemetry.ITERATIONS_TOTAL, matchers='status="error"'), PURPLE),
+            },
+        ),
+    ]
+
+
+def _spans_of_eval(span: str, attributes: Sequence[str]) -> str:
+    """Return the TraceQL of the chosen eval's spans of one name, with the attributes that become columns."""
+    found = f'name =~ "{span}.*" && span.{telemetry.SUITE_NAME} = ${{eval:doublequote}}'
+    return f"{{ {found} }} | select({', '.join(f'span.{name}' for name in attributes)})"
