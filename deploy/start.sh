@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts everything of deploy/compose.yaml and waits until it is healthy. Arguments go to `docker compose up`.
+# Starts all services of deploy/compose.yaml and waits until they are healthy. Arguments are passed to `docker compose up`.
 set -eu
 cd "$(dirname -- "$0")"
 

@@ -114,7 +114,7 @@ def _provisioned(rule: alerting.Rule, panel_id: int) -> dict[str, object]:
 
 
 def _in_grafana(template: str) -> str:
-    """Translate a template: ``$value`` has another meaning in Grafana, and some versions expand every dollar."""
+    """Translate a template: in Grafana ``$value`` is a sentence of all values, and some versions expand every dollar."""
     text = re.sub(r"\$value\b", ".Values.query.Value", re.sub(r"\$labels\b", ".Labels", template))
     assert "$" not in text, f"this template has no equivalent in Grafana: {template}"
     return text

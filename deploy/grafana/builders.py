@@ -132,7 +132,7 @@ def stat(
 ) -> Stat:
     """Return a panel of numbers as they are now, one for each series in ``shown``, by the id of its query.
 
-    With ``on_colour`` each number stands on a colour: that of its verdict, or the series' own from the value 1 on.
+    With ``on_colour`` the background has a colour: that of the verdict, or the series' own from the value 1 on.
     """
     panel = _placed(Stat(), title, description, unit, width, 4)
     panel = panel.reduce_options(ReduceDataOptions().calcs(["lastNotNull"]).values(False))

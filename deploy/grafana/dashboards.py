@@ -26,7 +26,7 @@ def overview() -> dashboard.Dashboard:
     made = _dashboard(
         "Memory evals: overview",
         OVERVIEW_UID,
-        "Which agent keeps memory or needs more of it with every turn, since when, on which line, who holds it, and what "
+        "Which agents leak or need more memory with every turn: since when, on which line, in which container, and what "
         "changed.",
     )
     for variable in _variables(one_eval=False):
@@ -42,7 +42,7 @@ def one_eval() -> dashboard.Dashboard:
     made = _dashboard(
         "Memory evals: one eval",
         EVAL_UID,
-        "What the last run of an eval said: how much an iteration keeps, on which line, held by what; how it came to that.",
+        "The last run of one eval: growth per iteration, lines and containers; and the history of its runs.",
     )
     for variable in _variables(one_eval=True):
         made = made.with_variable(variable)
@@ -52,8 +52,8 @@ def one_eval() -> dashboard.Dashboard:
     made = made.link(all_evals.url(f"/d/{OVERVIEW_UID}?${{datasource:queryparam}}&${{job:queryparam}}")).link(_runbook())
     for panel in eval_panels():
         made = made.with_panel(panel)
-    made = made.with_row(_row("What does an iteration ask of models? (runs with --trace-scenario)", model_panels()))
-    made = made.with_row(_row("What happens within a run? (traces in Tempo)", trace_panels()))
+    made = made.with_row(_row("Models and tools (runs with --trace-scenario)", model_panels()))
+    made = made.with_row(_row("Traces of runs and iterations (Tempo)", trace_panels()))
     return _numbered(made.build())
 
 
@@ -139,7 +139,7 @@ def _alerts() -> build.AnnotationQuery:
 
 def _revisions() -> build.AnnotationQuery:
     """Mark the first run of each revision."""
-    text = "{{eval}} at another revision"
+    text = "{{eval}} at a new revision"
     return _annotation("Revisions", new_revision(), BLUE, title="{{revision}}", text=text, tags="")
 
 

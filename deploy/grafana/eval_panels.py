@@ -60,8 +60,8 @@ def model_panels() -> list[Panel]:
         ),
         time_series(
             "How many tokens does an iteration take?",
-            "Tokens to and from models in the last iteration of each run. A peak that climbs with the tokens in is a "
-            "context that becomes longer.",
+            "Tokens to and from models in the last iteration of each run. A peak that grows with the input tokens "
+            "indicates a context that becomes longer.",
             "none",
             {
                 "A": Series("tokens in", held(telemetry.ITERATION_INPUT_TOKENS)),
@@ -81,12 +81,12 @@ def trace_panels() -> list[Panel]:
     return [
         span_table(
             "Which runs were traced?",
-            "One span a run, with its verdict. Each leads to its trace.",
+            "One span per run, with its verdict. Each row links to its trace.",
             _spans_of_eval(telemetry.RUN_SPAN, of_run),
         ),
         span_table(
-            "What did each iteration keep?",
-            "One span an iteration, with its memory in bytes.",
+            "How much did each iteration retain?",
+            "One span per iteration, with its memory in bytes.",
             _spans_of_eval(telemetry.ITERATION_SPAN, of_iteration),
         ),
     ]
@@ -96,7 +96,7 @@ def _last_run_numbers() -> list[Stat]:
     growth = latest(telemetry.GROWTH, "kind")
     verdict = stat(
         "Verdict",
-        "Of the last run. The runbook says what each word means and what to do.",
+        "The verdict of the last run. The runbook explains what to do.",
         "none",
         {"A": Series("{{environment}}", promql.verdict_code())},
         width=4,
@@ -105,17 +105,17 @@ def _last_run_numbers() -> list[Stat]:
     return [
         verdict.mappings(states_mapping()),
         stat(
-            "Growth an iteration",
-            "What one iteration needs more than the one before, in the last run: retained memory (traced by Python), its "
-            "peak, the C heap (native), the whole process.",
+            "Growth per iteration",
+            "Growth per iteration in the last run: retained memory (traced by Python), its peak, the C heap (native), "
+            "and the whole process.",
             "bytes",
             {"A": Series("{{kind}}", growth)},
             width=9,
         ).decimals(1),
         stat(
             "When",
-            "Since when the verdict was not another (no value: before the time range); when the last run ended, and the "
-            "last that passed.",
+            "Since when the eval has its verdict (empty: since before the time range), the end of the last run, and the "
+            "end of the last run that passed.",
             "dateTimeFromNow",
             {
                 "A": Series("Verdict since", f"1000 * {promql.verdict_since()}"),
@@ -126,7 +126,7 @@ def _last_run_numbers() -> list[Stat]:
         ),
         stat(
             "Duration",
-            "How long the last run took, all its iterations together.",
+            "Duration of the last run, all its iterations together.",
             "s",
             {"A": Series("{{environment}}", held(telemetry.LAST_RUN_DURATION))},
             width=3,
@@ -137,15 +137,15 @@ def _last_run_numbers() -> list[Stat]:
 def _sites() -> Table:
     panel = table(
         "Which lines grow?",
-        "Source lines whose live memory grew most in the last run. Without growth there is none.",
+        "Source lines whose retained memory grew most in the last run. Empty if nothing grew.",
         "bytes",
         [table_query("A", f"sort_desc({latest(telemetry.SITE_GROWTH, 'file', 'line', 'function')})")],
         [
             largest_first("Value"),
-            columns({"Value": "An iteration", "file": "File", "line": "Line", "function": "Function"}, HIDDEN),
+            columns({"Value": "Per iteration", "file": "File", "line": "Line", "function": "Function"}, HIDDEN),
         ],
         [
-            named("An iteration", ("decimals", 1), ("custom.width", 110)),
+            named("Per iteration", ("decimals", 1), ("custom.width", 110)),
             named("Line", ("unit", "none"), ("custom.width", 70)),
         ],
         width=13,
@@ -157,11 +157,11 @@ def _sites() -> Table:
 def _holders() -> Table:
     panel = table(
         "Which containers grow?",
-        "Containers that became longer in the last run, by the path that leads to them from a module: who holds the memory.",
+        "Containers that became longer in the last run and hold the memory, by their path from a module.",
         "none",
         [table_query("A", f"sort_desc({latest(telemetry.HOLDER_GROWTH, 'path', 'type')})")],
-        [largest_first("Value"), columns({"Value": "Items an iteration", "path": "Held by", "type": "Type"}, HIDDEN)],
-        [named("Items an iteration", ("decimals", 2), ("custom.width", 130))],
+        [largest_first("Value"), columns({"Value": "Items per iteration", "path": "Holder", "type": "Type"}, HIDDEN)],
+        [named("Items per iteration", ("decimals", 2), ("custom.width", 130))],
         width=11,
         height=7,
     )
@@ -176,8 +176,7 @@ def _growth_and_limits() -> TimeSeries:
         overrides.append(named(f"limit of {kind}", fixed_colour(colour), dashed, ("custom.lineWidth", 1)))
     return time_series(
         GROWTH_TITLE,
-        "What one iteration needs more than the one before, run by run. Dashed: the limits that the eval sets itself "
-        "(--max-growth, --max-peak-growth), where it does.",
+        "Growth per iteration in each run. Dashed: the eval's limits (--max-growth, --max-peak-growth), if it has any.",
         "bytes",
         {
             "growth": Series("{{kind}}", held(telemetry.GROWTH, "kind")),
@@ -190,16 +189,16 @@ def _growth_and_limits() -> TimeSeries:
 
 def _last_run() -> Table:
     info = latest(telemetry.LAST_RUN_INFO, "target", "revision", "site", "holder")
-    headings = {"shown": "", "target": "Target", "revision": "Revision", "site": "Line", "holder": "Held by"}
+    headings = {"shown": "", "target": "Target", "revision": "Revision", "site": "Line", "holder": "Holder"}
     return table(
         "What did the last run measure?",
-        "The target and the revision that was checked out, the line that grew most and the container that holds it.",
+        "Target and revision of the last run, the line that grew most, and the container that holds its memory.",
         "none",
         [table_query("A", f'label_replace({info}, "shown", "Last run", "", "")')],
         [
             columns({**headings, "job": "Job", "environment": "Environment"}, hidden=("Time", "Value", "eval")),
             # The first column becomes the heading.
-            transformation("transpose", {"firstFieldName": "What", "restFieldsName": ""}),
+            transformation("transpose", {"firstFieldName": "Field", "restFieldsName": ""}),
         ],
         [],
         width=9,
@@ -210,9 +209,9 @@ def _last_run() -> Table:
 def _past() -> list[Panel]:
     return [
         time_series(
-            "How much stays, and how much is needed at once?",
-            "After the last iteration of each run: retained memory, traced and alive after a full collection; and the "
-            "peak of that iteration above what was alive when it began.",
+            "How large are retained memory and peak?",
+            "After the last iteration of each run: retained memory, that is traced memory alive after a full "
+            "collection; and the peak of that iteration above its start.",
             "bytes",
             {
                 "A": Series("retained", held(telemetry.RETAINED_BYTES), KIND_COLOURS["retained"]),
@@ -221,7 +220,8 @@ def _past() -> list[Panel]:
         ),
         time_series(
             "How large is the process?",
-            "Resident memory of the worker after the last iteration of each run: also what Python does not trace.",
+            "Resident memory of the worker after the last iteration of each run, including memory that Python does not "
+            "trace.",
             "bytes",
             {"A": Series("process", held(telemetry.RSS_BYTES), SKY)},
         ),
@@ -233,21 +233,22 @@ def _past() -> list[Panel]:
             height=5,
         ),
         time_series(
-            "Since when does which line grow?",
-            "Growth of the lines that grew most in each run. A line's number changes when lines above it do.",
+            "Which lines grew in each run?",
+            "Growth of the lines that grew most in each run. A line number changes when lines above it are added or "
+            "removed.",
             "bytes",
             {"A": Series("{{file}}:{{line}} in {{function}}", latest(telemetry.SITE_GROWTH, "file", "line", "function"))},
         ),
         time_series(
-            "Since when does which container grow?",
-            "Items that containers gained in an iteration, run by run.",
+            "Which containers grew in each run?",
+            "Items that containers gained per iteration, in each run.",
             "none",
             {"A": Series("{{path}} ({{type}})", latest(telemetry.HOLDER_GROWTH, "path", "type"))},
         ),
         time_series(
             "How long do runs and iterations take?",
-            "The last run, and the mean of an iteration within the hour (of all iterations that were counted, where "
-            "gauges are pushed). The points are single iterations; each leads to its trace.",
+            "Duration of the last run, and the mean duration of an iteration within the last hour (for pushed gauges: "
+            "of all iterations of the run). Each point is one iteration and links to its trace.",
             "s",
             {
                 "run": Series("run", held(telemetry.LAST_RUN_DURATION), BLUE),
@@ -256,8 +257,8 @@ def _past() -> list[Panel]:
         ),
         time_series(
             "Do runs pass, and do iterations fail?",
-            "Passed is 1 while the last run passed, else 0. Beside it, how many iterations that were counted ended in an "
-            "error.",
+            "Passed is 1 if the last run passed, else 0. Iterations with an error: how many of the counted iterations "
+            "failed.",
             "none",
             {
                 "A": Series("passed", held(telemetry.LAST_RUN_SUCCESS), GREEN),

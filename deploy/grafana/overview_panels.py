@@ -44,8 +44,7 @@ def overview_panels() -> list[Panel]:
     links = [matching(".*", _eval_link("__field.labels.job", "__field.labels.eval"))]
     growth = time_series(
         "How fast do the evals grow?",
-        "Retained memory that an iteration keeps more than the one before: the ten evals that grow most at the end of the "
-        "time range.",
+        "Growth of retained memory per iteration: the ten evals that grow most at the end of the time range.",
         "bytes",
         {"A": Series("{{eval}}", promql.fastest_growing(10, RETAINED))},
         links,
@@ -71,8 +70,8 @@ def overview_panels() -> list[Panel]:
 def _counts() -> Stat:
     return stat(
         "How many evals are in trouble?",
-        "Evals by the verdict of their last run. Undecided: too few iterations to tell. No growth: stable, settling or "
-        "bounded.",
+        "Evals by the verdict of their last run. Undecided: too few iterations for a verdict. No growth: stable, "
+        "settling or bounded.",
         "none",
         {
             "A": Series("Leaking", promql.count_of("leaking", "native-leak"), VERMILION),
@@ -89,14 +88,14 @@ def _counts() -> Stat:
 def _health() -> Stat:
     missed = threshold("missed_intervals")
     panel = stat(
-        "Is the measuring itself in order?",
-        "Overdue: evals that did not run for two of their intervals. Left out: runs within the time range that were not "
-        "started because the one before was not over. Undelivered: batches of telemetry within the time range. Waiting: "
-        "telemetry that is kept to be sent again with `otel-memeval replay`.",
+        "Are measurements running and delivered?",
+        f"Overdue: evals without a run for {missed} of their intervals. Skipped: runs in the time range that were not "
+        "started because the previous run had not finished. Undelivered: batches of telemetry in the time range. "
+        "Waiting: telemetry on disk, to be sent again with `otel-memeval replay`.",
         "none",
         {
             "A": Series("Overdue", promql.overdue_count(missed), ORANGE),
-            "B": Series("Left out", promql.skipped_runs(), ORANGE),
+            "B": Series("Skipped", promql.skipped_runs(), ORANGE),
             "C": Series("Undelivered", promql.undelivered_batches(), ORANGE),
             "D": Series("Waiting", promql.waiting_bytes(), ORANGE),
         },
@@ -126,9 +125,9 @@ def _evals() -> Table:
     trend = range_query("trend", held(telemetry.GROWTH, matchers=RETAINED), "{{eval}}")
     panel = table(
         "Which eval keeps memory, and where?",
-        "Every eval, the worst verdict first; since when it is that (from the recording rules; no value without them). "
-        "Growth is what one iteration keeps more than the one before. Line is what grew most in the last run, holder the "
-        "container that keeps it. Last passed is when it was last in order.",
+        "All evals, the worst verdict first. Since: start of the current verdict (from the recording rules; empty without "
+        "them). Growth: retained memory that each iteration adds. Line: the source line that grew most in the last run. "
+        "Holder: the container that holds the memory. Last passed: the end of the last run that passed.",
         "none",
         [*(table_query(ref, expr) for ref, expr in queries.items()), trend],
         [
@@ -170,8 +169,8 @@ def _changes() -> Table:
     }  # fmt: skip
     return table(
         "What changed within the time range?",
-        "Each eval at the beginning of the time range and now: its verdict and growth; the revision that was measured "
-        "last, and the last one that passed. What broke it lies between the two.",
+        "Each eval at the beginning of the time range and now: verdict, growth, the revision of the last run, and the last "
+        "revision that passed. The cause of a failure lies between these two revisions.",
         "none",
         [table_query(ref, expr) for ref, expr in queries.items()],
         [transformation("merge"), largest_first("Value #change"), columns(headings, HIDDEN)],

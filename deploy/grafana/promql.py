@@ -72,7 +72,7 @@ def verdict_code(offset: str = "") -> str:
 def verdict_since() -> str:
     """Return the query of the time since which an eval has its verdict, in seconds since 1970.
 
-    The result is empty if the verdict was the same in the whole time range. For one eval only: the query reads every state
+    The result is empty if the verdict was the same throughout the time range. For one eval only: the query reads every state
     at every five minutes.
     """
     other = selector(telemetry.VERDICT_STATE.name)

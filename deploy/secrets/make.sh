@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes the files of secrets that deploy/compose.yaml mounts, where they are missing; what is there stays as it is.
+# Creates the files of secrets that deploy/compose.yaml mounts; existing files are not changed.
 #
 #     postgres_password        random
 #     grafana_admin_password   random; the user is admin
-#     openai_api_key           empty: the scenarios use their local model server. Put your key in, without a line's end or with.
+#     openai_api_key           empty: the scenarios use their local model server. To use a key, write it into the file.
 #
-# In a container a secret keeps the mode that its file has here, and the users there are others than here. So the files can be
-# read by all, and their folder can be entered by you alone.
+# In a container a secret has the mode of its file, and containers use other users. Therefore all users may read the files, but
+# only you can enter their folder.
 set -eu
 cd "$(dirname -- "$0")"
 

@@ -78,8 +78,8 @@ def test_everything_is_there() -> None:
         ("PersistentVolumeClaim", "memeval-pushgateway"),
         ("ServiceMonitor", "memeval-exporter"), ("ServiceMonitor", "memeval-pushgateway"), ("PrometheusRule", "memeval"),
         ("ConfigMap", "memeval-settings"), ("ConfigMap", "memeval-dashboards"),
-        ("NetworkPolicy", "memeval-nothing-else"), ("NetworkPolicy", "memeval-is-scraped"),
-        ("NetworkPolicy", "memeval-is-pushed-to"), ("NetworkPolicy", "memeval-agents-reach"),
+        ("NetworkPolicy", "memeval-deny-all"), ("NetworkPolicy", "memeval-allow-scraping"),
+        ("NetworkPolicy", "memeval-allow-pushing"), ("NetworkPolicy", "memeval-allow-agents"),
     ])  # fmt: skip
     assert {one["metadata"].get("namespace", "memeval") for one in cluster.objects()} == {"memeval"}
 
@@ -196,7 +196,7 @@ def test_only_one_measures_at_a_time() -> None:
 
 def test_what_is_not_allowed_is_not_possible() -> None:
     """All pods are closed both ways; what is opened is the ports of the README, DNS, and what agents need."""
-    closed = cluster.named("NetworkPolicy", "memeval-nothing-else")["spec"]
+    closed = cluster.named("NetworkPolicy", "memeval-deny-all")["spec"]
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     opened: dict[str, tuple[list[str], list[str]]] = {}
     for one in cluster.objects("NetworkPolicy"):
@@ -205,10 +205,10 @@ def test_what_is_not_allowed_is_not_possible() -> None:
         ports = sorted({str(port["port"]) for way in ways for port in way["ports"]})
         opened[one["metadata"]["name"]] = (sorted(cluster.selected(one["spec"]["podSelector"])), ports)
     assert opened == {
-        "memeval-nothing-else": (PODS, []),
-        "memeval-is-scraped": (["memeval-exporter", "memeval-pushgateway"], ["metrics"]),
-        "memeval-is-pushed-to": (["memeval-pushgateway"], ["metrics"]),
-        "memeval-agents-reach": (["memeval-exporter", "memeval-nightly"], ["4317", "4318", "443", "53", "5432", "9091"]),
+        "memeval-deny-all": (PODS, []),
+        "memeval-allow-scraping": (["memeval-exporter", "memeval-pushgateway"], ["metrics"]),
+        "memeval-allow-pushing": (["memeval-pushgateway"], ["metrics"]),
+        "memeval-allow-agents": (["memeval-exporter", "memeval-nightly"], ["4317", "4318", "443", "53", "5432", "9091"]),
     }
 
 

@@ -93,7 +93,7 @@ def test_an_alert_leads_to_its_heading_in_the_runbook(rule: Rule) -> None:
     text = RUNBOOK.read_text(encoding="utf-8")
     sections = {section.partition("\n")[0].lower(): section for section in re.split(r"^## ", text, flags=re.MULTILINE)}
     assert anchor == rule.name.lower()
-    for part in ("**Meaning.**", "**Look.**", "**Do.**"):
+    for part in ("**Meaning.**", "**Diagnosis.**", "**Mitigation.**"):
         assert part in sections[anchor]
 
 
