@@ -1,4 +1,4 @@
-"""``deploy/kubernetes`` as a cluster would be given it: built by kubectl's own kustomize."""
+"""Build the objects of ``deploy/kubernetes`` with kubectl's own kustomize, as for a cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _built() -> list[Object]:
         shutil.copytree(DEPLOY, copy, ignore=shutil.ignore_patterns("secrets"))
         done = _kustomize(copy / "kubernetes")
         if done.returncode and "must be a file" in done.stderr:
-            # The kubectl of Debian 12 has a kustomize of 2019, where a folder is a base and not yet a resource.
+            # The kubectl of Debian 12 has a kustomize of 2019, which accepts a folder as a base only, not as a resource.
             file = copy / "kubernetes" / "kustomization.yaml"
             text = file.read_text(encoding="utf-8").replace("  - ../grafana\n", "")
             file.write_text(text.replace("resources:\n", "bases: [../grafana]\n\nresources:\n"), encoding="utf-8")
@@ -40,41 +40,41 @@ def _kustomize(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def objects(kind: str | None = None) -> list[Object]:
-    """All objects, or those of a kind; not to be changed."""
-    found = [one for one in _built() if kind in (None, one["kind"])]
+    """Return all objects, or those of a kind. The result is shared: do not change it."""
+    found = [candidate for candidate in _built() if kind in (None, candidate["kind"])]
     assert found, kind
     return found
 
 
 def named(kind: str, name: str) -> Object:
-    """The one object of that kind and name."""
-    (found,) = (one for one in objects(kind) if one["metadata"]["name"] == name)
+    """Return the only object of this kind and name."""
+    (found,) = (candidate for candidate in objects(kind) if candidate["metadata"]["name"] == name)
     return found
 
 
 def pods() -> Iterator[tuple[str, Object]]:
-    """The templates of all pods, by the name of what makes them."""
-    for one in objects():
-        if one["kind"] == "Deployment":
-            yield one["metadata"]["name"], one["spec"]["template"]
-        if one["kind"] == "CronJob":
-            yield one["metadata"]["name"], one["spec"]["jobTemplate"]["spec"]["template"]
+    """Yield the name of each workload that creates pods, and the template of its pods."""
+    for workload in objects():
+        if workload["kind"] == "Deployment":
+            yield workload["metadata"]["name"], workload["spec"]["template"]
+        if workload["kind"] == "CronJob":
+            yield workload["metadata"]["name"], workload["spec"]["jobTemplate"]["spec"]["template"]
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector, or the plain labels of a Service's, match."""
+    """Return whether labels match a label selector, or the plain labels of a Service's selector."""
     plain = (
         selector if "matchLabels" not in selector and "matchExpressions" not in selector else selector.get("matchLabels", {})
     )
     if any(labels.get(name) != value for name, value in plain.items()):
         return False
-    for one in selector.get("matchExpressions", ()):
-        assert one["operator"] == "In"
-        if labels.get(one["key"]) not in one["values"]:
+    for requirement in selector.get("matchExpressions", ()):
+        assert requirement["operator"] == "In"
+        if labels.get(requirement["key"]) not in requirement["values"]:
             return False
     return True
 
 
 def selected(selector: Mapping[str, Any]) -> list[str]:
-    """The pods that match, by the name of what makes them."""
-    return [name for name, one in pods() if selects(selector, one["metadata"]["labels"])]
+    """Return the names of the workloads whose pods match."""
+    return [name for name, template in pods() if selects(selector, template["metadata"]["labels"])]

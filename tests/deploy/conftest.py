@@ -1,4 +1,4 @@
-"""A Prometheus with the shipped rules that holds gauges of real runs: pushed twice, scraped, and a week old."""
+"""Start a Prometheus with the shipped rules and gauges of real runs: pushed twice, scraped, and a week old."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import registry
 from otel_memeval.records import Result
 from tests.deploy.real_runs import measured
-from tests.deploy.shipped import config, hurried
+from tests.deploy.shipped import config, with_short_waits
 from tests.servers.prometheus import Prometheus, promtool
 from tests.servers.pushgateway import Pushgateway
 
@@ -22,7 +22,7 @@ DAY = 86400
 
 
 class Filled(NamedTuple):
-    """The Prometheus, the gateway that it scrapes, and the last runs by eval: clean, leaking, creeping, failing."""
+    """A Prometheus, the Pushgateway that it scrapes, and the last runs by eval: clean, leaking, creeping, failing."""
 
     prometheus: Prometheus
     pushgateway: Pushgateway
@@ -30,7 +30,7 @@ class Filled(NamedTuple):
 
 
 def past_week(folder: Path, clean: Result) -> None:
-    """Blocks of data: what the rules recorded while the eval that leaks today was clean, a run every six hours."""
+    """Write blocks of recorded series from a week in which the eval that leaks today was clean, a run every six hours."""
     assert clean.growth.retained is not None
     assert clean.growth.peak is not None
     measures = {"retained growth": clean.growth.retained, "peak growth": clean.growth.peak}
@@ -51,7 +51,7 @@ def past_week(folder: Path, clean: Result) -> None:
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Every alert on an eval that wants two runs has had two."""
+    """Start the Prometheus, and push two runs of each eval, so that alerts that require two runs fire."""
     folder = tmp_path_factory.mktemp("filled")
     board = Board(mask=str)
     server, _ = start_http_server(0, addr="127.0.0.1", registry=registry(board.snapshot))
@@ -66,11 +66,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
             services = {
                 "pushgateway": gateway.url,
                 "memeval": f"127.0.0.1:{server.server_port}",
-                "otel-collector": "127.0.0.1:9",  # nobody is there
+                "otel-collector": "127.0.0.1:9",  # nothing listens on this port
             }
             (folder / "prometheus").mkdir()
             past_week(folder / "prometheus", first["clean"])
-            with Prometheus(folder / "prometheus", config(hurried(folder / "rules"), services)) as prometheus:
+            with Prometheus(folder / "prometheus", config(with_short_waits(folder / "rules"), services)) as prometheus:
                 prometheus.wait_for("eval:memeval_regression:bool == 1")
                 runs = measured(folder, *options)
                 prometheus.wait_for('ALERTS{alertname="MemevalRegression", alertstate="firing"}')

@@ -1,10 +1,10 @@
-"""A Prometheus that holds a day and a half of gauges of real runs: measured once, told again and again at their times.
+"""Write a day and a half of gauges of real runs as data of Prometheus: each run is measured once and repeated.
 
-| eval | its runs | how its gauges come |
+| eval | its runs | how its gauges arrive |
 | --- | --- | --- |
-| ``Weather "agent" (v2.0)/it's`` | passes at revision A, leaks from revision B on | pushed, the lines as ``part="detail"`` |
-| ``Nightly`` | leaked, passes since | sent over OTLP: seen for five minutes after each run |
-| ``History`` | its peak creeps; traced: has calls and tokens; has limits | scraped from a pod that another replaced |
+| ``Weather "agent" (v2.0)/it's`` | passes at revision A, leaks from revision B on | pushed, lines in ``part="detail"`` |
+| ``Nightly`` | leaked first, passes since | sent over OTLP: present for five minutes after each run |
+| ``History`` | its peak creeps; traced, with calls and tokens; has limits | scraped from a pod that was replaced |
 | ``Broken`` | passed once, fails since | scraped |
 """
 
@@ -31,8 +31,8 @@ INTERVAL_SECONDS = 4 * 3600
 SCRAPE_SECONDS = 240
 WEATHER, NIGHTLY, HISTORY, BROKEN = 'Weather "agent" (v2.0)/it\'s', "Nightly", "History", "Broken"
 
-DETAIL = tuple(one.name for one in (telemetry.SITE_GROWTH, telemetry.HOLDER_GROWTH, *telemetry.GENAI_METRICS))
-"""What is pushed in a group of its own."""
+DETAIL = tuple(metric.name for metric in (telemetry.SITE_GROWTH, telemetry.HOLDER_GROWTH, *telemetry.GENAI_METRICS))
+"""Metrics that are pushed in a separate group."""
 
 SCENARIO = textwrap.dedent(
     '''
@@ -79,20 +79,20 @@ SCENARIO = textwrap.dedent(
 
 
 def measured(folder: Path) -> dict[str, Result]:
-    """Real runs of the four, by name."""
+    """Run the four evals and return their results by name."""
     path = folder / "scenario.py"
     path.write_text(SCENARIO, encoding="utf-8")
     command = [sys.executable, "-m", "otel_memeval", str(path), "--trace-scenario", "--json", "-", "--max-iterations", "24"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-    runs = {one.eval.name: one for one in from_json(done.stdout.encode())}
-    states = {name: one.verdict.state for name, one in runs.items()}
+    runs = {run.eval.name: run for run in from_json(done.stdout.encode())}
+    states = {name: run.verdict.state for name, run in runs.items()}
     expected = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "failing": "failed"}
     assert states == expected, done.stderr
     return runs
 
 
-def told(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float, Labels, EvalState]]:
-    """What is scraped: when, with which labels of the scrape, and of which eval."""
+def scrapes(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float, Labels, EvalState]]:
+    """Yield each scrape: its time, the labels that it adds, and the state of the scraped eval."""
     begin = end_seconds - HOURS * 3600
     starts = [begin + k * INTERVAL_SECONDS for k in range(HOURS * 3600 // INTERVAL_SECONDS)]
     for name, job in ((WEATHER, "ci"), (NIGHTLY, "nightly"), (HISTORY, "memeval"), (BROKEN, "memeval")):
@@ -108,7 +108,7 @@ def told(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float, L
             limits = Limits(16 * 1024, 32 * 1024) if name == HISTORY else Limits()
             commit = Git(commit=("b" if later else "a") * 40, branch="main", dirty=False)
             result = replace(ran, eval=replace(ran.eval, name=name, limits=limits), run=replace(ran.run, git=commit))
-            before = _of_a_process_that_ended(state) if name in {WEATHER, NIGHTLY} else state
+            before = _kept_by_pushgateway(state) if name in {WEATHER, NIGHTLY} else state
             state = after(before, result, start, passed=passed, mask=str, interval_seconds=INTERVAL_SECONDS)
             shown_until = start + 300 if name == NIGHTLY else min(start + INTERVAL_SECONDS, end_seconds)
             pod = (("instance", "pod-b:9464" if later else "pod-a:9464"),) if job == "memeval" else ()
@@ -120,17 +120,17 @@ def told(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float, L
             yield end_seconds, (("job", job), *pod), state
 
 
-def _of_a_process_that_ended(state: EvalState | None) -> EvalState | None:
-    """What a push leaves alone in the gateway: the next process counts anew."""
+def _kept_by_pushgateway(state: EvalState | None) -> EvalState | None:
+    """Return the part of the state that a push does not replace in the Pushgateway; a new process counts from zero."""
     return state and EvalState(
-        eval=state.eval, gauges=[one for one in state.gauges if one.metric == telemetry.LAST_SUCCESS.name]
+        eval=state.eval, gauges=[gauge for gauge in state.gauges if gauge.metric == telemetry.LAST_SUCCESS.name]
     )
 
 
 def openmetrics(runs: dict[str, Result], end_seconds: float) -> str:
-    """All of it as text, in the order of time."""
+    """Return all scrapes as OpenMetrics text, in the order of time."""
     lines: list[str] = []
-    for at, scraped, state in sorted(told(runs, end_seconds), key=lambda one: one[0]):
+    for at, scraped, state in sorted(scrapes(runs, end_seconds), key=lambda scrape: scrape[0]):
         snapshot = Snapshot(evals=[state], spool_bytes=0, export_failures={"otlp": 0})
         for family in families(snapshot):
             for sample in family.samples:
@@ -146,7 +146,7 @@ def _escaped(value: str) -> str:
 
 
 def fill(folder: Path, end_seconds: float) -> None:
-    """Prometheus' data in ``folder/data``."""
+    """Create Prometheus' data in ``folder/data``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "past.txt"
     path.write_text(openmetrics(measured(folder), end_seconds), encoding="utf-8")

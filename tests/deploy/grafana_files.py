@@ -1,4 +1,4 @@
-"""What is shipped for Grafana, as tests read it."""
+"""Read the files shipped for Grafana."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ GRAFANA = DEPLOY / "grafana"
 DASHBOARDS = ("overview", "eval")
 
 
-class Asked(NamedTuple):
-    """One query to Prometheus: where it stands, its text, whether it is of now."""
+class PanelQuery(NamedTuple):
+    """A query to Prometheus: the panel or annotation that has it, its text, and whether it is instant."""
 
     where: str
     expr: str
@@ -28,23 +28,24 @@ def dashboard(name: str) -> dict[str, Any]:
 
 
 def panels(name: str) -> list[dict[str, Any]]:
-    """All panels, those in rows too, without the rows."""
-    return [one for top in dashboard(name)["panels"] for one in ([top] if top["type"] != "row" else top["panels"])]
+    """Return all panels, including those within rows, without the rows."""
+    return [panel for top in dashboard(name)["panels"] for panel in ([top] if top["type"] != "row" else top["panels"])]
 
 
-def queries(name: str) -> list[Asked]:
-    """Those of panels and annotations."""
+def queries(name: str) -> list[PanelQuery]:
+    """Return the queries of panels and annotations."""
     of_panels = [
-        Asked(f"{panel['title']} [{target['refId']}]", target["expr"], target["instant"])
+        PanelQuery(f"{panel['title']} [{target['refId']}]", target["expr"], target["instant"])
         for panel in panels(name)
         for target in panel["targets"]
         if "expr" in target
     ]
-    return of_panels + [Asked(one["name"], one["target"]["expr"], False) for one in dashboard(name)["annotations"]["list"]]
+    annotations = dashboard(name)["annotations"]["list"]
+    return of_panels + [PanelQuery(mark["name"], mark["target"]["expr"], False) for mark in annotations]
 
 
 def filled_in(expr: str, name: str, range_seconds: int) -> str:
-    """As Grafana fills it in: all jobs, and one eval (or all of them, by ``.*``)."""
+    """Replace Grafana's variables in a query: all jobs, and one eval (or all, with ``.*``)."""
     chosen = ".*" if name == ".*" else re.sub(r"[\\^$*+?.()|\[\]{}/]", r"\\\g<0>", name)
     text = expr.replace("${job:regex}", ".*").replace("${eval:regex}", chosen).replace("$__range", f"{range_seconds}s")
     assert "$" not in text.replace('"$1"', ""), text
@@ -52,7 +53,7 @@ def filled_in(expr: str, name: str, range_seconds: int) -> str:
 
 
 def provisioned(kind: str) -> dict[str, Any]:
-    """The only provisioning file of a kind."""
+    """Return the content of the only provisioning file of a kind."""
     (path,) = (GRAFANA / "provisioning" / kind).glob("*.yaml")
     read: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return read

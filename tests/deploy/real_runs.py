@@ -1,4 +1,4 @@
-"""Real runs of small scenarios, through the command line."""
+"""Run small scenarios with the command line."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ STATES = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "fail
 
 
 def measured(folder: Path, *options: str) -> dict[str, Result]:
-    """Runs of the four evals that have just ended, by name; ``options`` of the command line go to all."""
+    """Run the four evals and return their results by name; ``options`` of the command line apply to all."""
     path = folder / "scenario.py"
     path.write_text(SCENARIO, encoding="utf-8")
     command = [sys.executable, "-m", "otel_memeval", path.name, "--json", "-", *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-    runs = {one.eval.name: one for one in from_json(done.stdout.encode())}
-    assert {name: one.verdict.state for name, one in runs.items()} == STATES, done.stderr
+    runs = {run.eval.name: run for run in from_json(done.stdout.encode())}
+    assert {name: run.verdict.state for name, run in runs.items()} == STATES, done.stderr
     return runs

@@ -1,4 +1,4 @@
-"""The files in ``deploy/``, as tests use them: as shipped, or with their waiting times shortened and nothing else."""
+"""Provide the files in ``deploy/`` to tests: as shipped, or changed only in their waiting times and addresses."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _METRIC = re.compile(r"(?<![\w:{,\"$])(?:[a-z]+:)?memeval[a-z0-9_:]*|(?<![\w:])u
 
 
 class Rule(NamedTuple):
-    """One rule: the alert's or the record's name, its group, its query, and all of it as it stands in the file."""
+    """A rule: the name of the alert or recorded series, its group, its query, and all its fields in the file."""
 
     name: str
     group: str
     expr: str
-    whole: dict[str, Any]
+    fields: dict[str, Any]
 
 
 def rules(kind: str) -> list[Rule]:
-    """All of a kind, ``alert`` or ``record``, in the order of evaluation."""
+    """Return all rules of a kind, ``alert`` or ``record``, in the order of evaluation."""
     return [
         Rule(rule[kind], group["name"], rule["expr"], rule)
         for path in reversed(RULES)
@@ -43,12 +43,12 @@ def rules(kind: str) -> list[Rule]:
 
 
 def metrics_in(expr: str) -> set[str]:
-    """Names of the series that a query reads."""
+    """Return the names of the series that a query reads."""
     return set(_METRIC.findall(re.sub(r"\"[^\"]*\"|\([a-z_, ]*\)", "", expr)))
 
 
-def hurried(folder: Path, interval: str = "500ms") -> list[str]:
-    """The rules, copied into ``folder``: where they wait, or are evaluated now and then, it is ``interval`` instead."""
+def with_short_waits(folder: Path, interval: str = "500ms") -> list[str]:
+    """Copy the rules into ``folder`` with every ``for`` and ``interval`` replaced; return the paths of the copies."""
     folder.mkdir(parents=True, exist_ok=True)
     copies = []
     for path in RULES:
@@ -59,28 +59,28 @@ def hurried(folder: Path, interval: str = "500ms") -> list[str]:
 
 
 def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
-    """The shipped configuration of Prometheus, scraping twice a second, with the jobs of ``services`` where those are.
+    """Return the shipped configuration of Prometheus with other addresses, scraping twice a second.
 
-    ``services``: a URL, or host and port, by the job's name. One that is not named is not scraped; ``alertmanager`` is also
-    where alerts go.
+    ``services`` has a URL, or host and port, by the name of the job. Other jobs are not scraped. Alerts are sent to the
+    address of ``alertmanager``.
     """
     made = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
-    places = {name: one.rpartition("//")[2] for name, one in services.items()}
+    addresses = {name: address.rpartition("//")[2] for name, address in services.items()}
     made["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
     made["rule_files"] = list(rule_files)
-    made["scrape_configs"] = [one for one in made["scrape_configs"] if one["job_name"] in places]
-    for one in made["scrape_configs"]:
-        one["static_configs"] = [{"targets": [places[one["job_name"]]]}]
-    if "alertmanager" in places:
-        made["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [places["alertmanager"]]}]
+    made["scrape_configs"] = [job for job in made["scrape_configs"] if job["job_name"] in addresses]
+    for job in made["scrape_configs"]:
+        job["static_configs"] = [{"targets": [addresses[job["job_name"]]]}]
+    if "alertmanager" in addresses:
+        made["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [addresses["alertmanager"]]}]
     else:
         del made["alerting"]
     return json.dumps(made)
 
 
-def routed(webhook_url: str) -> str:
-    """The shipped configuration of Alertmanager, with an address for ``people`` and waiting times of half a second."""
+def routing_to(webhook_url: str) -> str:
+    """Return Alertmanager's shipped configuration with a webhook for ``people`` and waiting times of half a second."""
     made = yaml.safe_load(_ALERTMANAGER_WAITING.sub(r"\g<1>500ms", ALERTMANAGER.read_text(encoding="utf-8")))
-    [people] = [one for one in made["receivers"] if one["name"] == "people"]
+    [people] = [receiver for receiver in made["receivers"] if receiver["name"] == "people"]
     people["webhook_configs"] = [{"url": webhook_url}]
     return json.dumps(made)

@@ -1,6 +1,6 @@
-"""From a leaking line to a message that names it, and back: real runs, Prometheus and Alertmanager with the shipped files.
+"""A leaking line leads to a notification that names it, and a clean run resolves it: real runs, Prometheus, Alertmanager.
 
-Only waiting times are shortened (``hurried``, ``config`` and ``routed`` in ``shipped``), and ``people`` have an address.
+The shipped files are used. Only waiting times are shortened, and the receiver ``people`` has an address (``shipped``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.deploy.shipped import RULES, RUNBOOK, config, hurried, routed
+from tests.deploy.shipped import RULES, RUNBOOK, config, routing_to, with_short_waits
 from tests.deploy.webhook import Alert, Webhook
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.prometheus import Prometheus
@@ -39,11 +39,11 @@ CLEAN = textwrap.dedent(
 LEAKING = CLEAN.replace("return len(answer)", "ANSWERS.append(answer)")
 FIRING = 'ALERTS{alertname="MemevalRetainedGrowth", alertstate="firing"}'
 GROWTH = "64."
-"""KiB an iteration, and a few bytes of the list."""
+"""KiB per iteration, and a few bytes for the list."""
 
 
-def written(folder: Path, source: str) -> None:
-    """The agent, as it is from now on."""
+def write_agent(folder: Path, source: str) -> None:
+    """Replace the source of the agent."""
     (folder / "weather.py").write_text(source, encoding="utf-8")
 
 
@@ -51,8 +51,8 @@ def command(*options: str) -> list[str]:
     return [sys.executable, "-m", "otel_memeval", "weather.py", *options]
 
 
-def assert_tells_all(alert: Alert) -> None:
-    """The eval, its growth, the line, who holds it, what to run again, and where to read on."""
+def assert_names_all(alert: Alert) -> None:
+    """Assert that the alert names the eval, its growth, the line, the holder, the target and the runbook."""
     assert alert["labels"]["eval"] == "Weather agent"
     assert alert["labels"]["severity"] == "critical"
     assert alert["labels"]["target"] == "weather.py:weather"
@@ -67,25 +67,25 @@ def assert_tells_all(alert: Alert) -> None:
     assert f"\n## {anchor}\n" in RUNBOOK.read_text(encoding="utf-8").lower()
 
 
-def test_one_shot_runs(tmp_path: Path) -> None:
-    """A leaking run pushes and is gone; people are told, and told again when a clean run has pushed.
+def test_pushed_leak_is_notified_and_resolved_by_a_clean_run(tmp_path: Path) -> None:
+    """A leak that a one-shot run pushed is notified, and resolved when a clean run has pushed.
 
-    That a limit was passed is not told beside the leak, which says it already.
+    No notification is sent for the exceeded limit, because that of the leak includes it.
     """
     with Pushgateway(tmp_path / "pushgateway") as gateway, Webhook() as webhook:
 
         def run(source: str) -> int:
-            written(tmp_path, source)
+            write_agent(tmp_path, source)
             options = ["--pushgateway", gateway.url, "--max-growth", "16KiB"]
             done = subprocess.run(command(*options), cwd=tmp_path, capture_output=True, check=False, timeout=60)
             return done.returncode
 
-        with Alertmanager(tmp_path / "alertmanager", routed(webhook.url)) as alertmanager:
+        with Alertmanager(tmp_path / "alertmanager", routing_to(webhook.url)) as alertmanager:
             services = {"pushgateway": gateway.url, "alertmanager": alertmanager.url}
-            with Prometheus(tmp_path / "prometheus", config(hurried(tmp_path / "rules"), services)) as prometheus:
+            with Prometheus(tmp_path / "prometheus", config(with_short_waits(tmp_path / "rules"), services)) as prometheus:
                 assert run(LEAKING) == 1
-                assert_tells_all(webhook.wait_for("MemevalRetainedGrowth", "firing"))
-                # Nobody runs any more; it goes on firing.
+                assert_names_all(webhook.wait_for("MemevalRetainedGrowth", "firing"))
+                # Without further runs the alert keeps firing.
                 before = time.time()
                 prometheus.wait_for(f"timestamp({FIRING}) > {before + 3}")
                 assert prometheus.query('ALERTS{alertname="MemevalGrowthLimitExceeded", alertstate="firing"}')
@@ -99,8 +99,8 @@ def test_one_shot_runs(tmp_path: Path) -> None:
 
 
 @contextmanager
-def standing(folder: Path, port: int) -> Iterator[None]:
-    """The exporter, measuring every second; at the end it is asked to end, and does."""
+def running_service(folder: Path, port: int) -> Iterator[None]:
+    """Run the service with a measurement every second; at the end, stop it with SIGTERM."""
     options = ["--every", "1s", "--serve", str(port), "--state", str(folder / "state.json")]
     with (folder / "exporter.log").open("ab") as log:
         process = subprocess.Popen(command(*options), cwd=folder, stdout=log, stderr=log)
@@ -113,31 +113,31 @@ def standing(folder: Path, port: int) -> Iterator[None]:
         process.wait()
 
 
-def test_a_standing_exporter(tmp_path: Path) -> None:
-    """A leak is told while it runs, held while the exporter is down, and taken back when it is back with a clean run."""
+def test_leak_is_held_while_the_service_is_down_and_resolved_by_a_clean_run(tmp_path: Path) -> None:
+    """A leak is notified, keeps firing while the service is down, and resolves after the restarted service's clean run."""
     port = free_port()
-    with Webhook() as webhook, Alertmanager(tmp_path / "alertmanager", routed(webhook.url)) as alertmanager:
+    with Webhook() as webhook, Alertmanager(tmp_path / "alertmanager", routing_to(webhook.url)) as alertmanager:
         services = {"memeval": f"127.0.0.1:{port}", "alertmanager": alertmanager.url}
-        written(tmp_path, LEAKING)
-        with Prometheus(tmp_path / "prometheus", config(hurried(tmp_path / "rules"), services)) as prometheus:
-            with standing(tmp_path, port):
-                assert_tells_all(webhook.wait_for("MemevalRetainedGrowth", "firing"))
+        write_agent(tmp_path, LEAKING)
+        with Prometheus(tmp_path / "prometheus", config(with_short_waits(tmp_path / "rules"), services)) as prometheus:
+            with running_service(tmp_path, port):
+                assert_names_all(webhook.wait_for("MemevalRetainedGrowth", "firing"))
             down = time.time()
             webhook.wait_for("MemevalExporterDown", "firing", down)
             assert prometheus.query("memeval_verdict") == []
             assert prometheus.query(FIRING)
             assert "MemevalRetainedGrowth" not in webhook.names("resolved")
 
-            written(tmp_path, CLEAN)
-            with standing(tmp_path, port):
+            write_agent(tmp_path, CLEAN)
+            with running_service(tmp_path, port):
                 webhook.wait_for("MemevalRetainedGrowth", "resolved", down)
                 webhook.wait_for("MemevalExporterDown", "resolved", down)
 
 
-def test_waiting_times_are_all_that_is_changed(tmp_path: Path) -> None:
-    """The rules that these tests use differ from the shipped ones in ``for`` and ``interval`` only."""
-    for path, copy in zip(RULES, map(Path, hurried(tmp_path)), strict=True):
-        lines, now = (one.read_text(encoding="utf-8").splitlines() for one in (path, copy))
+def test_only_waiting_times_differ_from_the_shipped_rules(tmp_path: Path) -> None:
+    """The rules in these tests differ from the shipped ones in ``for`` and ``interval`` only."""
+    for path, copy in zip(RULES, map(Path, with_short_waits(tmp_path)), strict=True):
+        lines, now = (file.read_text(encoding="utf-8").splitlines() for file in (path, copy))
         changed = [(old.split()[0], new.split()) for old, new in zip(lines, now, strict=True) if old != new]
         assert changed
         assert all(new == [key, "500ms"] and key in {"for:", "interval:"} for key, new in changed)

@@ -1,4 +1,4 @@
-"""``deploy/collector``: what comes in is on disk until it is delivered, and metrics keep their names on the way."""
+"""The Collector keeps telemetry on disk until it is delivered, and does not change the names of metrics."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CONFIG: dict[str, Any] = yaml.safe_load((DEPLOY / "collector" / "collector.yaml"
 PIPELINES: dict[str, dict[str, list[str]]] = CONFIG["service"]["pipelines"]
 SERVICE = stack.services()["otel-collector"]
 
-# What Prometheus' and the Collector's translation append: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
+# Suffixes that the translation of Prometheus and the Collector appends: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
 UNITS = {"By": "bytes", "s": "seconds", "": ""}
 
 
 def translated(metric: telemetry.Metric) -> str:
-    """A metric's name in Prometheus: its unit is appended unless a part of the name is it, a counter ends in ``total``."""
+    """Return a metric's name in Prometheus: it includes the unit, and ends in ``total`` for a counter."""
     parts = metric.name.split("_")
     unit = UNITS[metric.unit]
     if unit and unit not in parts:
@@ -35,21 +35,21 @@ def mebibytes(text: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["receivers", "processors", "exporters"])
-def test_what_is_configured_is_used(kind: str) -> None:
-    """Every component stands in a pipeline, and every pipeline's components are configured."""
+def test_pipelines_use_every_configured_component(kind: str) -> None:
+    """Every component is part of a pipeline, and all components of pipelines are configured."""
     used = {name for pipeline in PIPELINES.values() for name in pipeline[kind]}
     assert used == set(CONFIG[kind])
 
 
-def test_extensions_are_started() -> None:
-    """All that are configured, and those that exporters store in."""
+def test_service_starts_every_configured_extension() -> None:
+    """The service starts all configured extensions, among them the storage of the exporters."""
     assert CONFIG["service"]["extensions"] == list(CONFIG["extensions"])
-    assert {one["sending_queue"]["storage"] for one in CONFIG["exporters"].values()} <= set(CONFIG["extensions"])
+    assert {exporter["sending_queue"]["storage"] for exporter in CONFIG["exporters"].values()} <= set(CONFIG["extensions"])
 
 
 @pytest.mark.parametrize("name", CONFIG["exporters"])
-def test_nothing_taken_is_lost(name: str) -> None:
-    """Queues are on disk, written through, and never given up; batches are made behind them, none in memory before."""
+def test_queue_is_on_disk_and_retries_without_end(name: str) -> None:
+    """Accepted telemetry is on disk with fsync and retried without end; batches are formed from the queue, not in memory."""
     queue = CONFIG["exporters"][name]["sending_queue"]
     assert queue["storage"] == "file_storage"
     assert queue["batch"]["min_size"] <= queue["batch"]["max_size"] <= queue["queue_size"]
@@ -59,8 +59,8 @@ def test_nothing_taken_is_lost(name: str) -> None:
     assert all(pipeline["processors"] == ["memory_limiter"] for pipeline in PIPELINES.values())
 
 
-def test_the_queue_lies_in_a_volume_that_its_user_may_write_to() -> None:
-    """In the folder that the image makes for that user, on the volume that compose mounts there."""
+def test_queue_is_in_a_volume_that_its_user_may_write_to() -> None:
+    """The queue is in the folder that the image creates for the user, on the volume that compose mounts there."""
     assert stack.named_volumes(SERVICE) == {"collector-data": "/var/lib/otelcol"}
     assert CONFIG["extensions"]["file_storage"]["directory"].startswith("/var/lib/otelcol/")
     made = (DEPLOY / "collector" / "Dockerfile").read_text(encoding="utf-8")
@@ -68,8 +68,8 @@ def test_the_queue_lies_in_a_volume_that_its_user_may_write_to() -> None:
     assert "/state/ /var/lib/" in made
 
 
-def test_memory_is_refused_before_it_is_taken() -> None:
-    """The limiter's limit, and Go's, are below the container's."""
+def test_memory_limits_are_below_the_limit_of_the_container() -> None:
+    """The memory limiter's limit and Go's are below that of the container."""
     container = mebibytes(SERVICE["deploy"]["resources"]["limits"]["memory"])
     limiter = CONFIG["processors"]["memory_limiter"]
     assert limiter["spike_limit_mib"] < limiter["limit_mib"] <= container * 0.8
@@ -77,13 +77,13 @@ def test_memory_is_refused_before_it_is_taken() -> None:
 
 
 def test_ports_are_those_of_the_readme() -> None:
-    """What it listens on, its health and its own metrics included, stands in the table; where it sends to does as well."""
+    """The table has the ports for OTLP, health and own metrics, and the ports of the exporters' targets."""
     protocols = CONFIG["receivers"]["otlp"]["protocols"]
     reader = CONFIG["service"]["telemetry"]["metrics"]["readers"][0]["pull"]["exporter"]["prometheus"]
     listening = [protocols["grpc"]["endpoint"], protocols["http"]["endpoint"], f"{reader['host']}:{reader['port']}"]
     listening.append(CONFIG["extensions"]["health_check"]["endpoint"])
-    assert [place.partition(":")[0] for place in listening] == ["0.0.0.0"] * 4  # in its container
-    assert [int(place.partition(":")[2]) for place in listening] == stack.ports()["otel-collector"]
+    assert [address.partition(":")[0] for address in listening] == ["0.0.0.0"] * 4  # within its container
+    assert [int(address.partition(":")[2]) for address in listening] == stack.ports()["otel-collector"]
     assert listening[-1].rpartition(":")[2] in " ".join(SERVICE["healthcheck"]["test"])
     for name, exporter in CONFIG["exporters"].items():
         host, port = exporter["endpoint"].removeprefix("http://").partition("/")[0].split(":")
@@ -92,8 +92,8 @@ def test_ports_are_those_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize("metric", telemetry.METRICS, ids=lambda metric: metric.name)
-def test_a_metric_keeps_its_name(metric: telemetry.Metric) -> None:
-    """Sent over OTLP it is called as it is when scraped: no unit and no ``_total`` is doubled or added."""
+def test_metric_keeps_its_name_over_otlp(metric: telemetry.Metric) -> None:
+    """A metric has the same name sent over OTLP and scraped: no unit and no ``_total`` is added or doubled."""
     assert translated(metric) == metric.name
 
 
@@ -104,13 +104,13 @@ def test_a_metric_keeps_its_name(metric: telemetry.Metric) -> None:
         (telemetry.Metric("runs", "counter", "", (), ""), "runs_total"),
     ],
 )
-def test_a_name_that_lacks_its_unit_would_change(metric: telemetry.Metric, name: str) -> None:
-    """So the test above can fail."""
+def test_translation_completes_a_name_without_unit_or_total(metric: telemetry.Metric, name: str) -> None:
+    """The translation changes incomplete names, so the test above can fail."""
     assert translated(metric) == name
 
 
-def test_traces_are_kept_where_grafana_asks() -> None:
-    """Tempo listens where the Collector sends and where Grafana's data source reads, and stores on its volume."""
+def test_tempo_listens_on_the_ports_of_the_readme_and_stores_on_its_volume() -> None:
+    """Tempo listens on the ports that the Collector and Grafana's data source use, and stores traces on its volume."""
     tempo = yaml.safe_load((DEPLOY / "tempo" / "tempo.yaml").read_text(encoding="utf-8"))
     otlp = tempo["distributor"]["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"]
     assert [tempo["server"]["http_listen_port"], int(otlp.partition(":")[2])] == stack.ports()["tempo"]

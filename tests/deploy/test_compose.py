@@ -1,4 +1,4 @@
-"""``deploy/compose.yaml``: valid, pinned, on loopback, without rights, and of one mind with what it mounts."""
+"""The compose file is valid, pinned, on loopback, without privileges, and consistent with the files that it mounts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from compose_spec import PyCompose
 from tests.deploy import stack
 from tests.deploy.shipped import DEPLOY
 
-EVERY = stack.services()
+SERVICES = stack.services()
 OWN_IMAGES = {"otel-memeval:0.1.0", "otel-memeval-collector:0.158.0", "otel-memeval-tempo:2.10.4"}
 
 
-def test_the_file_follows_the_compose_specification() -> None:
-    """As it is, and with everything set that a user may set."""
+def test_file_follows_the_compose_specification() -> None:
+    """The file is valid as shipped, and with all variables set that a user may set."""
     for environment in ({}, {"MEMEVAL_TARGETS": "/agent/a.py b", "MEMEVAL_AGENT": "/srv/agent", "AGENT_PACKAGES": "a==1 b"}):
         names = PyCompose.from_json(json.dumps(stack.compose(**environment))).service_names()
-        assert sorted(names) == sorted(EVERY)
+        assert sorted(names) == sorted(SERVICES)
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "expected"),
+    ("key", "value", "expected"),
     [
         ("bogus", 1, "extension key `bogus`"),
         ("ports", ["nowhere:1:1"], "parsing host ip"),
@@ -37,109 +37,110 @@ def test_the_file_follows_the_compose_specification() -> None:
         ("volumes", ["$HOME:/b"], "invalid start character"),
     ],
 )
-def test_what_does_not_follow_it_would_be_found(place: str, value: object, expected: str) -> None:
-    """An unknown key, or a value that compose would refuse."""
+def test_specification_check_refuses_bad_keys_and_values(key: str, value: object, expected: str) -> None:
+    """The check refuses an unknown key, or a value that compose would refuse."""
     broken = copy.deepcopy(stack.compose())
-    broken["services"]["exporter"][place] = value
+    broken["services"]["exporter"][key] = value
     with pytest.raises(ValueError, match=expected):
         PyCompose.from_json(json.dumps(broken))
 
 
 def test_every_image_is_pinned() -> None:
-    """By version; one that is built here is built from pinned ones, and is called by the version of what is in it."""
-    images = {one["image"] for one in EVERY.values()}
+    """Every image has a version; built images have pinned bases and the version of the program in them."""
+    images = {service["image"] for service in SERVICES.values()}
     images |= {base for file in stack.DOCKERFILES for base in stack.bases(file)}
     assert [image for image in images if not stack.is_pinned(image)] == []
-    assert {one["image"] for one in EVERY.values() if "build" in one} == OWN_IMAGES
+    assert {service["image"] for service in SERVICES.values() if "build" in service} == OWN_IMAGES
     for folder in ("collector", "tempo"):
         version = stack.bases(DEPLOY / folder / "Dockerfile")[-1].partition(":")[2]
-        assert any(one.endswith(f"{folder}:{version}") for one in OWN_IMAGES)
+        assert any(image.endswith(f"{folder}:{version}") for image in OWN_IMAGES)
 
 
 @pytest.mark.parametrize("image", ["postgres", "postgres:latest", "postgres:18", "grafana/grafana:main"])
-def test_an_image_that_moves_is_not_pinned(image: str) -> None:
-    """Neither without a tag, nor with a word or a major version alone."""
+def test_image_without_a_full_version_is_not_pinned(image: str) -> None:
+    """An image without a tag, with a word or with a major version only is not pinned."""
     assert not stack.is_pinned(image)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_a_service_has_no_rights_that_it_does_not_need(name: str) -> None:
-    """It is not root and cannot become it, its image stays as it is, and it cannot use the machine up."""
-    one = EVERY[name]
-    assert int(one["user"].split(":")[0]) > 0
-    assert one["read_only"] is True
-    assert one["cap_drop"] == ["ALL"]
-    assert one["security_opt"] == ["no-new-privileges:true"]
-    assert set(one["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
-    assert one["restart"] == "unless-stopped"
-    assert not {"privileged", "network_mode", "pid", "ipc", "cap_add", "devices"} & set(one)
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_has_no_unneeded_privileges(name: str) -> None:
+    """A service is not root and cannot become root, its file system is read-only, and its resources are limited."""
+    service = SERVICES[name]
+    assert int(service["user"].split(":")[0]) > 0
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert service["restart"] == "unless-stopped"
+    assert not {"privileged", "network_mode", "pid", "ipc", "cap_add", "devices"} & set(service)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_a_service_tells_whether_it_is_healthy(name: str) -> None:
-    """By a program and not through a shell, which some images do not have; of itself, not of another."""
-    test = EVERY[name]["healthcheck"]["test"]
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_checks_its_own_health_without_a_shell(name: str) -> None:
+    """The health check of a service runs a program without a shell, which some images lack, and asks the service itself."""
+    test = SERVICES[name]["healthcheck"]["test"]
     assert test[0] == "CMD"
     assert "127.0.0.1" in " ".join(test)
 
 
 def test_ports_are_those_of_the_readme_and_on_loopback() -> None:
-    """Every published port is in the table, the table names every service, and none is open to the network."""
+    """The table names every service and every published port, and no port is open to the network."""
     table = stack.ports()
-    assert sorted(table) == sorted(EVERY)
-    for name, one in EVERY.items():
-        for published in one.get("ports", []):
+    assert sorted(table) == sorted(SERVICES)
+    for name, service in SERVICES.items():
+        for published in service.get("ports", []):
             host, outside, inside = published.split(":")
             assert host == "127.0.0.1"
             assert outside == inside
             assert int(inside) in table[name]
-    assert "ports" not in EVERY["postgres"]
+    assert "ports" not in SERVICES["postgres"]
 
 
-def test_what_is_mounted_is_there() -> None:
-    """Configuration comes from this repository, read-only, and a program's configuration file lies in what it sees."""
-    for one in EVERY.values():
-        assert all(mount.split(":")[2:] == ["ro"] for mount in one.get("volumes", []) if mount.startswith("."))
-        seen = stack.mounts(one)
-        assert [str(path) for path in seen.values() if not path.exists()] == []
-        for argument in one["command"] if isinstance(one.get("command"), list) else []:
+def test_mounted_files_exist_and_are_read_only() -> None:
+    """Mounted configuration exists and is read-only, and the configuration file of a program is among the mounted files."""
+    for service in SERVICES.values():
+        assert all(mount.split(":")[2:] == ["ro"] for mount in service.get("volumes", []) if mount.startswith("."))
+        mounted = stack.mounts(service)
+        assert [str(path) for path in mounted.values() if not path.exists()] == []
+        for argument in service["command"] if isinstance(service.get("command"), list) else []:
             if "config" in argument:
-                place = argument.split("=")[1]
-                mounted = next(path for path in seen if place.startswith(path))
-                assert (seen[mounted] / place[len(mounted) :].lstrip("/")).is_file(), argument
+                file = argument.split("=")[1]
+                folder = next(path for path in mounted if file.startswith(path))
+                assert (mounted[folder] / file[len(folder) :].lstrip("/")).is_file(), argument
 
 
-def test_services_are_called_by_their_names() -> None:
-    """What Prometheus scrapes, where alerts go and where the exporter sends are services, at ports of the table."""
+def test_configured_addresses_are_services_at_ports_of_the_readme() -> None:
+    """The targets of Prometheus, its Alertmanager and the exporter's OTLP endpoint are services at ports of the table."""
     prometheus = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
-    named = [target for job in prometheus["scrape_configs"] for one in job["static_configs"] for target in one["targets"]]
-    named += prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
-    named.append(EVERY["exporter"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"].removeprefix("http://"))
-    for place in named:
-        host, port = place.split(":")
-        assert int(port) in stack.ports()["prometheus" if host == "localhost" else host], place
-    assert EVERY["exporter"]["environment"]["PGHOST"] in EVERY
+    static = [config for job in prometheus["scrape_configs"] for config in job["static_configs"]]
+    addresses = [target for config in static for target in config["targets"]]
+    addresses += prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    addresses.append(SERVICES["exporter"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"].removeprefix("http://"))
+    for address in addresses:
+        host, port = address.split(":")
+        assert int(port) in stack.ports()["prometheus" if host == "localhost" else host], address
+    assert SERVICES["exporter"]["environment"]["PGHOST"] in SERVICES
 
 
-def test_an_eval_is_there_once() -> None:
-    """The exporter is scraped, so it does not send its metrics as well."""
-    assert EVERY["exporter"]["environment"]["OTEL_METRICS_EXPORTER"] == "none"
-    assert "--web.enable-otlp-receiver" in EVERY["prometheus"]["command"]  # for one-shot runs
+def test_exporter_does_not_send_its_scraped_metrics() -> None:
+    """The exporter is scraped, so it does not send its metrics over OTLP as well."""
+    assert SERVICES["exporter"]["environment"]["OTEL_METRICS_EXPORTER"] == "none"
+    assert "--web.enable-otlp-receiver" in SERVICES["prometheus"]["command"]  # for one-shot runs
 
 
-def test_several_targets_are_several_arguments() -> None:
-    """``MEMEVAL_TARGETS`` is split as a shell would."""
-    one = stack.compose(MEMEVAL_TARGETS="/agent/a.py scenarios.team:other")["services"]["exporter"]
-    assert stack.arguments(one)[:3] == ["/agent/a.py", "scenarios.team:other", "--every"]
+def test_several_targets_become_several_arguments() -> None:
+    """``MEMEVAL_TARGETS`` is split into arguments as in a shell."""
+    exporter = stack.compose(MEMEVAL_TARGETS="/agent/a.py scenarios.team:other")["services"]["exporter"]
+    assert stack.arguments(exporter)[:3] == ["/agent/a.py", "scenarios.team:other", "--every"]
 
 
-def test_no_secret_stands_in_the_file() -> None:
-    """A password or key is named by the file that it is in, and only a service that names one gets it."""
-    for name, one in EVERY.items():
-        for variable, value in one.get("environment", {}).items():
+def test_compose_file_contains_no_secret() -> None:
+    """A password or key is given as the name of its file, and only to services that use it."""
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
             if any(word in variable for word in ("PASSWORD", "KEY", "TOKEN", "SECRET")):
                 assert variable.endswith("_FILE"), (name, variable)
-                assert value.removeprefix("/run/secrets/") in one["secrets"]
+                assert value.removeprefix("/run/secrets/") in service["secrets"]
 
 
 def make_secrets(folder: Path) -> dict[str, str]:
@@ -149,20 +150,20 @@ def make_secrets(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*_*")}
 
 
-def test_secrets_are_made_once(tmp_path: Path) -> None:
-    """All files that compose mounts, passwords at random; a second time nothing changes, not even a key put in by hand."""
+def test_secrets_are_created_once(tmp_path: Path) -> None:
+    """All files that compose mounts are created, with random passwords; a second run changes none, also no key of a user."""
     first = make_secrets(tmp_path)
-    wanted: dict[str, Any] = stack.compose()["secrets"]
-    assert sorted(first) == sorted(wanted)
+    mounted: dict[str, Any] = stack.compose()["secrets"]
+    assert sorted(first) == sorted(mounted)
     assert {len(first["postgres_password"]), len(first["grafana_admin_password"])} == {48}
     assert first["postgres_password"] != first["grafana_admin_password"]
     assert first["openai_api_key"] == ""
-    (tmp_path / "openai_api_key").write_text("sk-put-in-by-hand", encoding="utf-8")
-    assert make_secrets(tmp_path) == {**first, "openai_api_key": "sk-put-in-by-hand"}
+    (tmp_path / "openai_api_key").write_text("sk-of-the-user", encoding="utf-8")
+    assert make_secrets(tmp_path) == {**first, "openai_api_key": "sk-of-the-user"}
 
 
-def test_secrets_are_the_owners_and_the_containers(tmp_path: Path) -> None:
-    """Nobody else enters their folder; in a container, where the user is another one, the files can be read."""
+def test_folder_of_secrets_is_closed_and_its_files_are_readable(tmp_path: Path) -> None:
+    """Only the owner can enter the folder; in a container, whose user is another one, the files can be read."""
     make_secrets(tmp_path)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
     for path in tmp_path.glob("*_*"):
@@ -170,16 +171,16 @@ def test_secrets_are_the_owners_and_the_containers(tmp_path: Path) -> None:
 
 
 def test_secrets_are_neither_committed_nor_packed(tmp_path: Path) -> None:
-    """Git and hatch, which read one file at the top, leave them out; the script that makes them stays."""
+    """Git and hatch, which read the same ignore file, exclude secrets and include the script that creates them."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, timeout=30)
     shutil.copy(stack.ROOT / ".gitignore", tmp_path)
     secrets = tmp_path / "deploy" / "secrets"
     secrets.mkdir(parents=True)
     make_secrets(secrets)
     (tmp_path / "deploy" / ".env").write_text("MEMEVAL_TARGETS=/agent/a.py", encoding="utf-8")
-    seen = subprocess.run(
+    status = subprocess.run(
         ["git", "-C", str(tmp_path), "status", "--porcelain", "--untracked-files=all"],
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
-    assert [line.split()[-1] for line in seen.stdout.splitlines()] == [".gitignore", "deploy/secrets/make.sh"]
+    assert [line.split()[-1] for line in status.stdout.splitlines()] == [".gitignore", "deploy/secrets/make.sh"]
     assert list((stack.ROOT / "deploy").rglob(".gitignore")) == []

@@ -1,4 +1,4 @@
-"""The dashboards as files: fresh, complete, readable, and of metrics that there are."""
+"""The dashboard files are fresh and complete, their texts are readable, and their queries read existing metrics."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def generate(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="grafana-foundation-sdk needs Python 3.11")
-def test_generated_files_are_fresh_and_a_stale_one_is_found(tmp_path: Path) -> None:
-    """Dashboards and alert rules are what the generator makes; one that was changed by hand is named, and made anew."""
+def test_generated_files_are_fresh_and_stale_files_are_named(tmp_path: Path) -> None:
+    """Dashboards and alert rules are those of the generator; a file that was edited is named, and generated again."""
     done = generate(ROOT, "--check")
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
     for part in ("deploy", "otel_memeval"):
@@ -53,95 +53,95 @@ def test_generated_files_are_fresh_and_a_stale_one_is_found(tmp_path: Path) -> N
     assert generate(tmp_path, "--check").returncode == 0
 
 
-def test_every_panel_says_what_it_shows(name: str) -> None:
-    """A unit that Grafana knows, a description of a sentence or more, a title that is a question or a plain noun."""
+def test_every_panel_has_a_unit_a_description_and_a_title(name: str) -> None:
+    """A panel has a unit of Grafana, a description of one or more sentences, and a title that is a question or a noun."""
     for panel in panels(name):
         assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
-        overrides = [one for over in panel["fieldConfig"]["overrides"] for one in over["properties"]]
-        given = [one["value"] for one in overrides if one["id"] == "unit"]
-        assert set(given) <= UNITS
+        overrides = [given for over in panel["fieldConfig"]["overrides"] for given in over["properties"]]
+        units = [given["value"] for given in overrides if given["id"] == "unit"]
+        assert set(units) <= UNITS
         assert re.fullmatch(r"[A-Z].{15,}\.", panel["description"]), panel["title"]
         assert re.fullmatch(r"[A-Z][a-z]+(, and)? .*\?|[A-Z][a-z]+( [a-z]+){0,2}", panel["title"]), panel["title"]
 
 
-def test_ids_and_uids_are_unique_and_stay(name: str) -> None:
-    """Links, alert rules and people's bookmarks hold on to them."""
+def test_ids_and_uids_are_unique_and_stable(name: str) -> None:
+    """Ids and uids, to which links, alert rules and bookmarks refer, are unique and do not change."""
     made = dashboard(name)
     assert made["uid"] == f"memeval-{name}"
     assert "id" not in made
-    every = [*made["panels"], *(one for row in made["panels"] for one in row.get("panels", []))]
-    assert len({one["id"] for one in every}) == len(every)
-    assert min(one["id"] for one in every) == 1
+    every = [*made["panels"], *(panel for row in made["panels"] for panel in row.get("panels", []))]
+    assert len({panel["id"] for panel in every}) == len(every)
+    assert min(panel["id"] for panel in every) == 1
     for panel in panels(name):
         refs = [target["refId"] for target in panel["targets"]]
         assert refs
         assert len(set(refs)) == len(refs)
 
 
-def test_panels_lie_side_by_side(name: str) -> None:
-    """None over another, none beyond the 24 columns; what is in a row that is shut lies below that row."""
+def test_panels_do_not_overlap(name: str) -> None:
+    """No panel overlaps another or exceeds the 24 columns; the panels of a collapsed row are below the row."""
     made = dashboard(name)["panels"]
     for group in (made, *(row["panels"] for row in made if row["type"] == "row")):
-        places = [one["gridPos"] for one in group]
-        assert all(at["x"] >= 0 and at["x"] + at["w"] <= 24 and at["h"] > 0 for at in places)
-        for one, other in itertools.combinations(places, 2):
-            apart = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-            apart = apart or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
-            assert apart, (one, other)
+        positions = [panel["gridPos"] for panel in group]
+        assert all(at["x"] >= 0 and at["x"] + at["w"] <= 24 and at["h"] > 0 for at in positions)
+        for left, right in itertools.combinations(positions, 2):
+            apart = left["x"] + left["w"] <= right["x"] or right["x"] + right["w"] <= left["x"]
+            apart = apart or left["y"] + left["h"] <= right["y"] or right["y"] + right["h"] <= left["y"]
+            assert apart, (left, right)
     for row in made:
-        assert all(one["gridPos"]["y"] > row["gridPos"]["y"] for one in row.get("panels", []))
+        assert all(panel["gridPos"]["y"] > row["gridPos"]["y"] for panel in row.get("panels", []))
 
 
-def test_every_metric_is_one_of_the_table(name: str) -> None:
-    """What a query names is in ``telemetry.METRICS``, recorded by a shipped rule, or Prometheus' own series of alerts."""
-    known = {one.name for one in telemetry.METRICS} | {one.name for one in rules("record")}
+def test_queries_read_existing_metrics(name: str) -> None:
+    """A query reads metrics of ``telemetry.METRICS``, series of a shipped rule, or Prometheus' own series of alerts."""
+    known = {metric.name for metric in telemetry.METRICS} | {record.name for record in rules("record")}
     buckets = {f"{telemetry.ITERATION_DURATION.name}_{part}" for part in ("sum", "count", "bucket")}
-    for asked in queries(name):
-        named = metrics_in(re.sub(r"`[^`]*`", "``", asked.expr))
-        assert named <= known | buckets, asked.where
-        assert named or "ALERTS{" in asked.expr, asked.where
+    for query in queries(name):
+        read = metrics_in(re.sub(r"`[^`]*`", "``", query.expr))
+        assert read <= known | buckets, query.where
+        assert read or "ALERTS{" in query.expr, query.where
 
 
-def test_no_data_source_is_fixed(name: str) -> None:
-    """Every query goes to the data source that is chosen above, which at first is the one that is provisioned."""
+def test_queries_use_the_chosen_data_source(name: str) -> None:
+    """Every query uses the data source chosen at the top, whose initial value is the provisioned one."""
     made = dashboard(name)
-    offered = {one["name"]: one for one in made["templating"]["list"]}
-    sources = {one["uid"]: one["type"] for one in provisioned("datasources")["datasources"]}
+    offered = {variable["name"]: variable for variable in made["templating"]["list"]}
+    sources = {source["uid"]: source["type"] for source in provisioned("datasources")["datasources"]}
     for panel in panels(name):
         for source in (panel["datasource"], *(target["datasource"] for target in panel["targets"])):
             variable = offered[source["uid"].removeprefix("${").removesuffix("}")]
             assert variable["type"] == "datasource"
             assert variable["query"] == source["type"] == sources[variable["current"]["value"]]
-    for one in (*made["annotations"]["list"], offered["job"], offered["eval"]):
-        assert one["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    for chosen in (*made["annotations"]["list"], offered["job"], offered["eval"]):
+        assert chosen["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-def test_each_verdict_has_its_word_and_one_colour_everywhere() -> None:
-    """All states are mapped, each to a colour of its own, in every panel of both dashboards that shows verdicts."""
+def test_each_verdict_has_its_word_and_colour_in_all_panels() -> None:
+    """Every panel that shows verdicts maps each state to its word and to a colour of its own."""
     found: list[dict[str, Any]] = []
-    for panel in (one for board in DASHBOARDS for one in panels(board)):
+    for panel in (panel for board in DASHBOARDS for panel in panels(board)):
         found += panel["fieldConfig"]["defaults"].get("mappings", [])
         for over in panel["fieldConfig"]["overrides"]:
-            found += [mapping for one in over["properties"] if one["id"] == "mappings" for mapping in one["value"]]
+            found += [mapping for given in over["properties"] if given["id"] == "mappings" for mapping in given["value"]]
     assert len(found) >= 5
-    assert all(one == found[0] for one in found)
-    shown = [one["text"] for one in found[0]["options"].values()]
+    assert all(mapping == found[0] for mapping in found)
+    shown = [option["text"] for option in found[0]["options"].values()]
     assert sorted(shown) == sorted(STATES)
-    assert len({one["color"] for one in found[0]["options"].values()}) == len(STATES)
+    assert len({option["color"] for option in found[0]["options"].values()}) == len(STATES)
 
 
-def test_links_lead_to_dashboards_that_exist_and_to_the_runbook() -> None:
-    """From an eval to all, from all to an eval, from both to the page that the alerts name."""
+def test_dashboards_link_to_each_other_and_to_the_runbook() -> None:
+    """Each dashboard links to the other one, and both link to the page that the alerts name."""
     texts = {board: (GRAFANA / "dashboards" / f"memeval-{board}.json").read_text(encoding="utf-8") for board in DASHBOARDS}
     uids = {dashboard(board)["uid"] for board in DASHBOARDS}
     for board, text in texts.items():
-        led_to = set(re.findall(r"/d/([\w-]+)", text))
-        assert led_to == uids - {dashboard(board)["uid"]}
-        assert any(one["url"].endswith("/runbook.md") for one in dashboard(board)["links"])
+        linked = set(re.findall(r"/d/([\w-]+)", text))
+        assert linked == uids - {dashboard(board)["uid"]}
+        assert any(link["url"].endswith("/runbook.md") for link in dashboard(board)["links"])
 
 
-def test_the_readme_lists_every_panel() -> None:
-    """By its title, and no other."""
+def test_readme_lists_every_panel() -> None:
+    """The README lists the titles of all panels in their order, and no others."""
     text = (GRAFANA / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \*(.+?)\* \|", text, re.MULTILINE)
     assert listed == [panel["title"] for board in DASHBOARDS for panel in panels(board)]

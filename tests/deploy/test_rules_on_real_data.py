@@ -1,4 +1,4 @@
-"""Every rule on a real Prometheus that holds gauges of real runs: clean, leaking, creeping, failing."""
+"""Evaluate every rule on a real Prometheus with gauges of real runs: clean, leaking, creeping, failing."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ FIRING = {
     "MemevalEvalFailing": {"failing"},
     "MemevalRunsSkipped": set(),
 }
-"""Alerts on evals, by the evals of the fixture that they fire for; the others for none."""
+"""The evals of the fixture for which each alert on evals fires; other alerts fire for none."""
 
 
-def of(rule: Rule) -> str:
-    """Its name, for pytest."""
+def rule_name(rule: Rule) -> str:
+    """Return the name of a rule as the id of a test."""
     return rule.name
 
 
-@pytest.mark.parametrize("rule", rules("record"), ids=of)
-def test_every_recording_rule_has_data(filled: Filled, rule: Rule) -> None:
-    """It was evaluated without an error, and its query returns series."""
+@pytest.mark.parametrize("rule", rules("record"), ids=rule_name)
+def test_every_recording_rule_returns_series(filled: Filled, rule: Rule) -> None:
+    """A recording rule was evaluated without an error, and its query returns series."""
     assert filled.prometheus.query(rule.name)
     assert filled.prometheus.query(rule.expr)
 
 
-@pytest.mark.parametrize("rule", rules("alert"), ids=of)
-def test_everything_that_an_alert_reads_has_data(filled: Filled, rule: Rule) -> None:
-    """Each series that its query names is there, and the query is answered."""
+@pytest.mark.parametrize("rule", rules("alert"), ids=rule_name)
+def test_every_series_of_an_alert_exists(filled: Filled, rule: Rule) -> None:
+    """Each series in the query of an alert exists, and the query is valid."""
     read = metrics_in(rule.expr)
     assert read
     assert [name for name in read if not filled.prometheus.query(name)] == []
     filled.prometheus.query(rule.expr)
 
 
-def test_no_rule_has_failed(filled: Filled) -> None:
-    """Prometheus reports every group as evaluated, without a duplicate series or a many-to-many match."""
+def test_no_rule_fails(filled: Filled) -> None:
+    """Prometheus evaluates every group without a duplicate series or a many-to-many match."""
     groups = filled.prometheus.api("rules")["groups"]
     assert len(groups) == 7
     assert {
@@ -48,16 +48,16 @@ def test_no_rule_has_failed(filled: Filled) -> None:
     } == {}
 
 
-@pytest.mark.parametrize("rule", [rule for rule in rules("alert") if rule.group == "memeval-evals"], ids=of)
-def test_an_alert_fires_for_the_evals_that_it_is_for(filled: Filled, rule: Rule) -> None:
-    """And for no other of the four."""
+@pytest.mark.parametrize("rule", [rule for rule in rules("alert") if rule.group == "memeval-evals"], ids=rule_name)
+def test_alert_fires_for_the_intended_evals_only(filled: Filled, rule: Rule) -> None:
+    """An alert fires for the evals in the table ``FIRING``, and for no other of the four."""
     found = filled.prometheus.query(f'ALERTS{{alertname="{rule.name}", alertstate="firing"}}')
-    assert {one.labels["eval"] for one in found} == FIRING.get(rule.name, set())
+    assert {alert.labels["eval"] for alert in found} == FIRING.get(rule.name, set())
 
 
-def test_an_alert_names_line_and_target(filled: Filled) -> None:
-    """As the run's result has them."""
-    [alert] = [one for one in filled.prometheus.alerts() if one["labels"]["alertname"] == "MemevalRetainedGrowth"]
+def test_alert_names_line_holder_and_target(filled: Filled) -> None:
+    """The labels of the alert are those of the run's result."""
+    [alert] = [firing for firing in filled.prometheus.alerts() if firing["labels"]["alertname"] == "MemevalRetainedGrowth"]
     site = filled.runs["leaking"].sites[0]
     assert alert["labels"]["site"] == f"{site.file}:{site.line}"
     assert alert["labels"]["holder"] == "scenario.KEPT"
@@ -65,7 +65,7 @@ def test_an_alert_names_line_and_target(filled: Filled) -> None:
     assert alert["annotations"]["description"].startswith("leaking (memeval) keeps 64.07kiB more with every iteration, ")
 
 
-def test_services_that_are_not_there_are_told(filled: Filled) -> None:
-    """The Collector is; the exporter and the Pushgateway, which are there, are not."""
+def test_only_missing_services_are_alerted(filled: Filled) -> None:
+    """The Collector is down and alerted; the exporter and the Pushgateway are up and are not."""
     found = filled.prometheus.query('ALERTS{alertname=~"Memeval.+Down"}')
-    assert [one.labels["alertname"] for one in found] == ["MemevalCollectorDown"]
+    assert [alert.labels["alertname"] for alert in found] == ["MemevalCollectorDown"]

@@ -1,4 +1,4 @@
-"""What the runbook tells people to type works: queries on a real Prometheus, options on the real command line."""
+"""The runbook's queries return data on a real Prometheus, and the command line has the runbook's options."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ COMMANDS = [
     text for text in (*CODE, *"".join(BLOCKS).splitlines()) if re.match(r"(python -m otel_memeval|otel-memeval) ", text)
 ]
 TRACED = tuple(metric.name for metric in GENAI_METRICS)
-"""The runs of the fixture are not."""
+"""Metrics of traced runs; the runs of the fixture are not traced."""
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_has_data(filled: Filled, query: str) -> None:
-    """For one of the evals, with its name filled in."""
+def test_query_returns_data(filled: Filled, query: str) -> None:
+    """Each query returns data for at least one of the evals."""
     assert len(QUERIES) > 20
     found = [filled.prometheus.query(query.replace("EVAL", name)) for name in filled.runs]
     assert any(found) != query.startswith(TRACED)
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS)))
-def test_the_command_line_knows_what_a_command_uses(command: str, helps: dict[str, str]) -> None:
-    """Its options stand in the help, and its command too."""
+def test_command_line_has_the_commands_and_options(command: str, helps: dict[str, str]) -> None:
+    """The command and the options of each line are in the help."""
     words = shlex.split(command.removeprefix("python -m ").replace("otel_memeval", "otel-memeval"))[1:]
     help_text = helps["forget"] if words[0] == "forget" else helps["measure"]
     assert words[0] == "TARGET" or f"otel-memeval {words[0]}" in helps["measure"]
@@ -44,10 +44,10 @@ def test_the_command_line_knows_what_a_command_uses(command: str, helps: dict[st
 
 @pytest.fixture(scope="module")
 def helps() -> dict[str, str]:
-    """What ``--help`` says."""
+    """Return the output of ``--help``."""
 
-    def said(*arguments: str) -> str:
+    def help_of(*arguments: str) -> str:
         command = [sys.executable, "-m", "otel_memeval", *arguments, "--help"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
-    return {"measure": said(), "forget": said("forget")}
+    return {"measure": help_of(), "forget": help_of("forget")}

@@ -1,4 +1,4 @@
-"""The commands that containers are started with, run here: a small scenario, this machine's addresses and folders."""
+"""Run the commands of the containers on this machine, with a small scenario and other addresses and folders."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.servers.pushgateway import Pushgateway
 from tests.servers.server import free_port
 
 EXPORTER = stack.services()["exporter"]
-STANDING = {
+SERVICE_COMMANDS = {
     "compose": stack.arguments(EXPORTER),
     "kubernetes": dict(cluster.pods())["memeval-exporter"]["spec"]["containers"][0]["args"],
 }
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> dict[str, str]:
-    """What is elsewhere in a container, and where it is in this test."""
+def replacements(tmp_path: Path) -> dict[str, str]:
+    """Return the replacements for the targets, addresses and folders of a container."""
     (tmp_path / "agent.py").write_text("KEPT = []\n\n\ndef run():\n    KEPT.append(bytearray(5000))\n")
     port = free_port()
     return {
@@ -36,60 +36,62 @@ def here(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def translated(arguments: list[str], here: dict[str, str]) -> list[str]:
-    for there, place in here.items():
-        arguments = [argument.replace(there, place) for argument in arguments]
+def translated(arguments: list[str], replacements: dict[str, str]) -> list[str]:
+    for old, new in replacements.items():
+        arguments = [argument.replace(old, new) for argument in arguments]
     return arguments
 
 
-def start(arguments: list[str], here: dict[str, str]) -> subprocess.Popen[str]:
+def start(arguments: list[str], replacements: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "otel_memeval", *translated(arguments, here)],
-        env={**os.environ, "MEMEVAL_SPOOL": here["/var/lib/otel-memeval"] + "/spool"},
+        [sys.executable, "-m", "otel_memeval", *translated(arguments, replacements)],
+        env={**os.environ, "MEMEVAL_SPOOL": replacements["/var/lib/otel-memeval"] + "/spool"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
 
-def is_healthy(here: dict[str, str]) -> bool:
-    """What compose's own check says."""
-    test = translated(EXPORTER["healthcheck"]["test"], here)
+def is_healthy(replacements: dict[str, str]) -> bool:
+    """Return the result of compose's own health check."""
+    test = translated(EXPORTER["healthcheck"]["test"], replacements)
     done = subprocess.run([sys.executable, *test[2:]], capture_output=True, check=False, timeout=30)
     return done.returncode == 0
 
 
-@pytest.mark.parametrize("place", STANDING)
-def test_the_exporter_starts_as_it_is_started(place: str, here: dict[str, str], tmp_path: Path) -> None:
-    """It measures, serves what it measured, is healthy until it is told to end, and leaves its state."""
-    assert not is_healthy(here)
-    process = start(STANDING[place], here)
+@pytest.mark.parametrize("platform", SERVICE_COMMANDS)
+def test_service_command_measures_serves_and_keeps_its_state(
+    platform: str, replacements: dict[str, str], tmp_path: Path
+) -> None:
+    """The service measures, serves the gauges, is healthy until SIGTERM, and leaves a file with its state."""
+    assert not is_healthy(replacements)
+    process = start(SERVICE_COMMANDS[platform], replacements)
     try:
-        deadline, told = time.monotonic() + 60, ""
-        while 'memeval_verdict{eval="agent",state="leaking"} 1.0' not in told:
+        deadline, metrics = time.monotonic() + 60, ""
+        while 'memeval_verdict{eval="agent",state="leaking"} 1.0' not in metrics:
             assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline, told
+            assert time.monotonic() < deadline, metrics
             time.sleep(0.2)
-            if is_healthy(here):
-                with urllib.request.urlopen(f"http://{here['0.0.0.0:9464']}/metrics", timeout=10) as answer:
-                    told = answer.read().decode()
-        assert 'memeval_expected_interval_seconds{eval="agent"} 900.0' in told
+            if is_healthy(replacements):
+                with urllib.request.urlopen(f"http://{replacements['0.0.0.0:9464']}/metrics", timeout=10) as answer:
+                    metrics = answer.read().decode()
+        assert 'memeval_expected_interval_seconds{eval="agent"} 900.0' in metrics
     finally:
         process.terminate()
         process.communicate(timeout=30)
-    assert not is_healthy(here)
+    assert not is_healthy(replacements)
     assert (tmp_path / "state.json").is_file()
 
 
-def test_a_nightly_run_that_fails_is_a_failed_job(here: dict[str, str], tmp_path: Path) -> None:
-    """Its gauges are pushed, its status is 1, and the verdict ends its log, which Kubernetes shows of a failed pod."""
+def test_failed_nightly_run_is_a_failed_job(replacements: dict[str, str], tmp_path: Path) -> None:
+    """A failed run pushes its gauges and ends with status 1; its log ends with the verdict, which Kubernetes shows."""
     container = cluster.named("CronJob", "memeval-nightly")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][
         0
     ]
     with Pushgateway(tmp_path / "gateway") as gateway:
-        process = start(container["args"], {**here, "http://memeval-pushgateway:9091": gateway.url})
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 1, said
-        told = gateway.metrics()
-        assert 'memeval_last_run_success{eval="agent"' in told
-        assert re.search(r'memeval_expected_interval_seconds\{.*eval="agent".*\} 86400', told)
+        process = start(container["args"], {**replacements, "http://memeval-pushgateway:9091": gateway.url})
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 1, output
+        metrics = gateway.metrics()
+        assert 'memeval_last_run_success{eval="agent"' in metrics
+        assert re.search(r'memeval_expected_interval_seconds\{.*eval="agent".*\} 86400', metrics)
     assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
-    assert "leaking: keeps" in said[-2048:]  # so much of a log is shown
+    assert "leaking: keeps" in output[-2048:]  # Kubernetes shows this much of a log

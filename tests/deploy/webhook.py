@@ -1,4 +1,4 @@
-"""What Alertmanager tells people, taken by a real HTTP server."""
+"""Receive Alertmanager's notifications with a real HTTP server."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any, NamedTuple
 from typing_extensions import Self
 
 Alert = dict[str, Any]
-"""As in Alertmanager's webhook: ``status``, ``labels``, ``annotations``, ``startsAt``."""
+"""An alert in the form of Alertmanager's webhook: ``status``, ``labels``, ``annotations``, ``startsAt``."""
 
 
-class Told(NamedTuple):
-    """One alert in one message."""
+class Notice(NamedTuple):
+    """An alert of a message, and the time at which the message arrived."""
 
     at_seconds: float
     alert: Alert
 
 
 class Webhook:
-    """Listens on a port of its own; ``wait_for`` is answered as soon as the message is there."""
+    """A server on a free port that keeps the alerts of all messages."""
 
     def __init__(self) -> None:
-        self._told: list[Told] = []
-        self._came = threading.Condition()
+        self._notices: list[Notice] = []
+        self._arrived = threading.Condition()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,42 +35,42 @@ class Webhook:
                 message = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 self.send_response(200)
                 self.end_headers()
-                with outer._came:
-                    outer._told += [Told(time.time(), alert) for alert in message["alerts"]]
-                    outer._came.notify_all()
+                with outer._arrived:
+                    outer._notices += [Notice(time.time(), alert) for alert in message["alerts"]]
+                    outer._arrived.notify_all()
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Nothing on the terminal."""
+                """Write nothing to the terminal."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def url(self) -> str:
-        """Where messages go."""
+        """The address for messages."""
         return f"http://127.0.0.1:{self._server.server_port}/alerts"
 
     def wait_for(self, name: str, status: str, since_seconds: float = 0.0, timeout: float = 60) -> Alert:
-        """The first alert of that name and status (``firing``, ``resolved``) that was told since then."""
+        """Return the first alert of this name and status (``firing``, ``resolved``) since a time; wait until it arrives."""
 
         def found() -> list[Alert]:
             return [
-                one.alert
-                for one in self._told
-                if one.at_seconds >= since_seconds
-                and one.alert["labels"]["alertname"] == name
-                and one.alert["status"] == status
+                notice.alert
+                for notice in self._notices
+                if notice.at_seconds >= since_seconds
+                and notice.alert["labels"]["alertname"] == name
+                and notice.alert["status"] == status
             ]
 
-        with self._came:
-            assert self._came.wait_for(found, timeout), f"{name} was not told as {status}, but: {self._told}"
+        with self._arrived:
+            assert self._arrived.wait_for(found, timeout), f"{name} did not arrive as {status}, but: {self._notices}"
             return found()[0]
 
     def names(self, status: str, since_seconds: float = 0.0) -> set[str]:
-        """Names of all alerts on evals that were told with that status since then."""
-        with self._came:
-            told = [one.alert for one in self._told if one.at_seconds >= since_seconds]
-        return {one["labels"]["alertname"] for one in told if one["status"] == status and "eval" in one["labels"]}
+        """Return the names of all alerts on evals that arrived with this status since a time."""
+        with self._arrived:
+            alerts = [notice.alert for notice in self._notices if notice.at_seconds >= since_seconds]
+        return {alert["labels"]["alertname"] for alert in alerts if alert["status"] == status and "eval" in alert["labels"]}
 
     def __enter__(self) -> Self:
         self._thread.start()
