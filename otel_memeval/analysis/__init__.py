@@ -1,1 +1,1 @@
-"""Judging growth. Pure: values in, values out; no clock, environment, files or logging."""
+"""Judge growth with pure functions: values in, values out; no clock, environment, files or logging."""

@@ -15,7 +15,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     judgement: Judgement
     hidden_native_bytes: float
-    """Growth of the C heap, in bytes per iteration, below which it does not show; 0 where the C heap is quiet."""
+    """Growth of the C heap, in bytes per iteration, below which noise hides it; 0 where the heap is quiet."""
 
 
 def assess(evidence: Evidence) -> Assessment:

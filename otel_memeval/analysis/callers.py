@@ -1,4 +1,4 @@
-"""Which line a person would change: from what a library's lines allocated to the scenario's lines that called them. Pure."""
+"""Attribute growth in a library to the scenario's sites that called the library."""
 
 from __future__ import annotations
 
@@ -10,119 +10,114 @@ import msgspec
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 
-FEWEST_ITERATIONS = 4
-"""Of a look: what each iteration merely replaces is there after the first half, what is kept is added in the second."""
+MIN_ITERATIONS = 4
+"""Iterations with stacks: replaced memory is there after the first half, kept memory is added in the second."""
 
-MOST_ITERATIONS = 20
-"""Of a look at a leak that comes on every n-th iteration only."""
+MAX_ITERATIONS = 20
+"""The same for a leak that does not grow in every iteration."""
 
-SECOND_LOOK = 0.1
-"""More frames are worth their time for this part of the bytes."""
+CUT_OFF_PART = 0.1
+"""Stacks are recorded again with more frames if more than this part of their bytes is in stacks that were cut off."""
 
-MOST_PLACES = 3
-"""Lines of a library that are named beside the line that called them."""
+MAX_ALLOCATION_SITES = 3
+"""Sites of a library that are named beside the site that called them."""
 
-_INSTALLED = ("/site-packages/", "/dist-packages/")
+INSTALLED_FOLDERS = ("/site-packages/", "/dist-packages/")
+"""Folders of installed packages."""
 
 
 class CallStack(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stack left alive, and what of it was added in the second half of a look; frames from the innermost on."""
+    """A stack with the memory that it left alive."""
 
     frames: tuple[SiteKey, ...]
+    """The innermost frame first."""
     complete: bool
-    """No frame of the scenario's is missing at the outer end."""
+    """No frame of the scenario is missing at the outer end."""
     alive_bytes: int
     added_bytes: int
+    """Bytes of ``alive_bytes`` that the second half of the iterations added."""
 
 
 class CodeOwnership(msgspec.Struct, frozen=True, kw_only=True):
-    """Tells the scenario's code from that of libraries.
+    """Tells code of the scenario from code of libraries.
 
-    ``library_folder`` is the standard library's. A target that is itself installed, as an evaluation that a package ships,
-    makes all of that package the scenario's.
+    A target that is installed itself, such as an eval that a package ships, makes all of that package code of the scenario.
     """
 
     target_file: str
     library_folder: str
+    """Folder of the standard library; empty where it is not known."""
 
     def is_scenario_code(self, file: str) -> bool:
-        """Whether a person who measures this target would change this file; never for code without one."""
-        file = _plain(file)
+        """Return whether a person who measures this target would change this file; False for code without a file."""
+        file = _with_slashes(file)
         if file.startswith("<"):
             return False
-        folder = self._library(file)
+        folder = self._library_folder_of(file)
         if not folder:
             return True
-        target = _plain(self.target_file)
+        target = _with_slashes(self.target_file)
         if not target.startswith(folder):
             return False
         package, inside, _ = target[len(folder) :].partition("/")
         return file == target if not inside else file.startswith(f"{folder}{package}/")
 
-    def _library(self, file: str) -> str:
-        """The folder of installed code that this file lies in; empty for the scenario's own."""
-        ends = [place + len(name) for name in _INSTALLED if (place := file.rfind(name)) >= 0]
+    def _library_folder_of(self, file: str) -> str:
+        """Return the folder of installed code that the file lies in; empty for code of the scenario."""
+        ends = [index + len(name) for name in INSTALLED_FOLDERS if (index := file.rfind(name)) >= 0]
         if ends:
             return file[: max(ends)]
-        standard = f"{_plain(self.library_folder).rstrip('/')}/"
+        standard = f"{_with_slashes(self.library_folder).rstrip('/')}/"
         return standard if self.library_folder and file.startswith(standard) else ""
 
 
-def _plain(path: str) -> str:
+def _with_slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
 def attribution_iterations(series: Sequence[Sequence[int]]) -> int:
-    """How many iterations tell apart what lines keep from what they replace, given these lines' live bytes so far.
+    """Return the iterations that tell kept memory from replaced memory, given the live bytes of the sites so far.
 
-    Twice as many as lie between two rises, so that each half has one.
+    Twice the widest gap between two rises, so that each half of the iterations has a rise.
     """
     gap = 1
     for values in series:
         rises = sum(1 for before, after in pairwise(values) if after > before)
         gap = max(gap, -(-(len(values) - 1) // rises)) if rises else gap
-    return min(MOST_ITERATIONS, max(FEWEST_ITERATIONS, 2 * gap))
+    return min(MAX_ITERATIONS, max(MIN_ITERATIONS, 2 * gap))
 
 
 def needs_more_frames(sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership) -> bool:
-    """Whether stacks of these lines were cut off before they came to the scenario's code, for a part worth a second look."""
+    """Return whether so many stacks of these sites end before code of the scenario that more frames are worth their time."""
     wanted = {site.key for site in sites}
     stacks = [stack for stack in stacks if stack.frames[0] in wanted]
     cut_off = [
         stack for stack in stacks if not stack.complete and not any(code.is_scenario_code(file) for file, _ in stack.frames)
     ]
-    return any(
-        sum(weight(stack) for stack in cut_off) > SECOND_LOOK * sum(weight(stack) for stack in stacks)
-        for weight in (_added_bytes, _alive_bytes)
-    )
-
-
-def _added_bytes(stack: CallStack) -> int:
-    return stack.added_bytes
-
-
-def _alive_bytes(stack: CallStack) -> int:
-    return stack.alive_bytes
+    added = sum(stack.added_bytes for stack in cut_off) > CUT_OFF_PART * sum(stack.added_bytes for stack in stacks)
+    return added or sum(stack.alive_bytes for stack in cut_off) > CUT_OFF_PART * sum(stack.alive_bytes for stack in stacks)
 
 
 def attribute_to_callers(
     sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership
 ) -> tuple[GrowingSite, ...]:
-    """The sites with each library's line replaced by the scenario's lines that called it, largest growth first, those that
-    fill bounded containers last.
+    """Return the sites with each site of a library replaced by the sites of the scenario that called it.
 
-    Its figures are divided among the callers as the stacks' bytes are, and add up on a line that called several. A line
-    that no line of the scenario's called, as in a library's own thread, stays what it is.
+    The growth of a library's site is divided among its callers as the bytes of the stacks are, and adds up on a caller of
+    several. A site that no site of the scenario called, as in a thread of a library, stays. Unbounded sites come first, then
+    the largest growth.
     """
-    parts: dict[SiteKey, list[_Part]] = {}
+    shares: dict[SiteKey, list[_SiteShare]] = {}
     for site in sites:
         for key, share in _callers(site.key, stacks, code).items():
-            parts.setdefault(key, []).append(_Part(site, share))
-    named = [_together(key, of_key) for key, of_key in parts.items()]
-    return tuple(sorted(named, key=lambda site: (site.bounded, -site.bytes_per_iteration, site.key)))
+            shares.setdefault(key, []).append(_SiteShare(site, share))
+    merged = [_merge(key, of_key) for key, of_key in shares.items()]
+    return tuple(sorted(merged, key=lambda site: (site.bounded, -site.bytes_per_iteration, site.key)))
 
 
-class _Part(msgspec.Struct, frozen=True):
+class _SiteShare(msgspec.Struct, frozen=True):
+    """The share of a site's growth that one caller has, from 0 to 1."""
+
     site: GrowingSite
     share: float
 
@@ -131,20 +126,21 @@ class _Part(msgspec.Struct, frozen=True):
         return self.share * self.site.bytes_per_iteration
 
 
-def _together(key: SiteKey, parts: Sequence[_Part]) -> GrowingSite:
-    places = [part.site.key for part in sorted(parts, key=lambda part: -part.bytes_per_iteration) if part.site.key != key]
+def _merge(key: SiteKey, shares: Sequence[_SiteShare]) -> GrowingSite:
+    largest_first = sorted(shares, key=lambda part: -part.bytes_per_iteration)
+    library_sites = [part.site.key for part in largest_first if part.site.key != key]
     return GrowingSite(
         key=key,
-        bounded=all(part.site.bounded for part in parts),
-        bytes_per_iteration=sum(part.bytes_per_iteration for part in parts),
-        retained_bytes=round(sum(part.share * part.site.retained_bytes for part in parts)),
-        blocks=round(sum(part.share * part.site.blocks for part in parts)),
-        allocated_at=tuple(places[:MOST_PLACES]),
+        bounded=all(part.site.bounded for part in shares),
+        bytes_per_iteration=sum(part.bytes_per_iteration for part in shares),
+        retained_bytes=round(sum(part.share * part.site.retained_bytes for part in shares)),
+        blocks=round(sum(part.share * part.site.blocks for part in shares)),
+        allocated_at=tuple(library_sites[:MAX_ALLOCATION_SITES]),
     )
 
 
 def _callers(key: SiteKey, stacks: Sequence[CallStack], code: CodeOwnership) -> Mapping[SiteKey, float]:
-    """The lines to name for ``key``, each with its part of the bytes; ``key`` itself where nothing better is known."""
+    """Return the sites to name for a site, each with its share of the bytes; the site itself where no caller is known."""
     if code.is_scenario_code(key[0]):
         return {key: 1.0}
     of_key = [stack for stack in stacks if stack.frames[0] == key]

@@ -1,28 +1,28 @@
-"""Whether a peak grows because the context does: the tokens that models were given, beside the peak. Pure."""
+"""Say whether a growing peak comes from a growing context: the input tokens of model calls beside the peak."""
 
 from __future__ import annotations
 
 from otel_memeval.analysis.evidence import Evidence, settled_start
-from otel_memeval.analysis.trend import Nature, trend_of
+from otel_memeval.analysis.trend import SeriesTraits, trend_of
 
-FLOOR_TOKENS = 1.0
-"""An iteration; less is no growth worth a word."""
+TOKENS_FLOOR = 1.0
+"""Tokens per iteration below which growth is ignored."""
 
 
 def context_reasons(evidence: Evidence) -> tuple[str, ...]:
-    """One reason if the input tokens rose to the end as well; none if they did not, or the scenario was not traced.
+    """Return a reason if the input tokens rose to the end as well; nothing if they did not, or were not traced.
 
-    The rule is the peak's own (``trend_of``): what is drawn anew in every iteration, and rises all the same.
+    The rule is that of the peak (``trend_of``): each value is made anew in every iteration.
     """
     if len(evidence.input_tokens) != len(evidence.peak):
         return ()
     tokens = settled_start(evidence, evidence.input_tokens)
     if len(tokens) < 2:
         return ()
-    nature = Nature(noisy=True, gathers="redrawn", calls_before=max(evidence.warmup, 1))
-    trend = trend_of(tokens, FLOOR_TOKENS, nature)
+    traits = SeriesTraits(noisy=True, growth_mode="independent", calls_before=max(evidence.warmup, 1))
+    trend = trend_of(tokens, TOKENS_FLOOR, traits)
     if trend.shape != "growing":
         return ()
     pace = f"{trend.growth.bytes_per_iteration:,.1f}".removesuffix(".0")
-    rise = f"models were given {tokens[0]:,} tokens at first and {tokens[-1]:,} in the end, {pace} more every iteration"
-    return (f"the context grows with it: {rise}",)
+    rise = f"from {tokens[0]:,} input tokens to {tokens[-1]:,}, {pace} more per iteration"
+    return (f"the context of the model calls grows with it, {rise}",)

@@ -1,4 +1,4 @@
-"""What a verdict is judged on: the series that a run gave, put in order. Pure."""
+"""Hold the series of one run in the form in which they are judged."""
 
 from __future__ import annotations
 
@@ -14,101 +14,111 @@ SiteKey = tuple[str, int]
 
 
 class IterationWork(msgspec.Struct, frozen=True, kw_only=True):
-    """What one iteration did beside allocating."""
+    """The work of one iteration beside the memory that it kept."""
 
     cpu_seconds: float
     waits: int | None
-    """How often it gave up the processor to wait for something; None where unknown."""
+    """How often the iteration gave up the processor to wait for something; None where this cannot be read."""
     suspended: bool
-    """Whether the event loop ran something else meanwhile."""
+    """Whether the event loop ran something else during the iteration."""
     peak_bytes: int
 
 
 class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
-    """Length of a container after each reading, the start first, and its bound if it has one."""
+    """Lengths of one container after each reading, the start first, and its bound if it has one."""
 
     id: int
     lengths: tuple[int, ...]
     bound: int | None = None
+    """Items that the container will not exceed."""
     type: str = ""
-    """Its type's name, once the worker has told it."""
+    """Name of its type; empty until the worker has described the container."""
     only_misses: bool = False
-    """An ``lru_cache`` that never found what it was asked for."""
+    """The container is an ``lru_cache`` that never had a hit."""
     limit: str = ""
-    """What bounds it, in words; empty if nothing does. ``bound`` may be None: some limits are not counted in items."""
+    """The bound in words; empty if there is none. ``bound`` is None for a limit that is not counted in items."""
     bookkeeping: bool = False
-    """Weak references only: no other memory hangs on it."""
+    """The container holds only weak references: no other memory hangs on it."""
 
 
 class RingBuffer(msgspec.Struct, frozen=True, kw_only=True):
-    """A list that ends and takes in what lines allocate without becoming longer, as it was at the end."""
+    """A list with an end that takes in items without becoming longer, as it was after the last iteration."""
 
     id: int
     length: int
+    """Slots in use."""
     bound: int | None
     limit: str
     lines: frozenset[SiteKey]
-    """Where what it holds was allocated."""
+    """Sites that allocated its items."""
 
 
 class BatchedNativeReadings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the wider look saw: readings after the measured ones, several calls apart."""
+    """Readings of the C heap after the measured iterations, with several calls between two of them."""
 
     calls_apart: int
-    """Between two readings."""
+    """Calls of the scenario between two readings."""
     native: tuple[int, ...]
-    """The C heap at each."""
+    """Bytes of the C heap at each reading."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """All series of the measured iterations. Those of levels begin with the reading before the first iteration, so that
-    n iterations give n + 1 values; ``peak`` has n. Bytes.
+    """All series of the measured iterations, in bytes.
+
+    A series of levels begins with the reading before the first measured iteration, so n iterations give n + 1 values;
+    ``peak``, ``work`` and ``input_tokens`` have n.
     """
 
     warmup: int
+    """Warm-up iterations before the measured ones."""
     failed: int
-    """Measured iterations that raised."""
+    """Measured iterations that raised an error."""
     retained: tuple[int, ...]
     peak: tuple[int, ...]
     native: tuple[int, ...]
-    """Empty where the platform has no such channel."""
+    """The C heap; empty where the platform cannot read it."""
     batched_native: BatchedNativeReadings | None = None
-    """Says more of the C heap than ``native`` where it is there."""
+    """Judged instead of ``native`` where these readings were made."""
     process: tuple[int, ...]
-    """Unique memory of the process that was written to, less what the traced heap and the C heap explain, less what is free
-    in the C heap; empty where unknown.
+    """Unique memory of the process that was written to, without the traced heap, the C heap, and free memory in the C heap;
+    empty where this cannot be read.
     """
     mapped: tuple[int, ...] = ()
-    """What is mapped and not malloc'ed, pymalloc's arenas included: exact to a page, used or not; empty where unknown."""
+    """Memory that is mapped and not malloc'ed, with pymalloc's arenas: exact to a page, used or not; empty where this cannot
+    be read.
+    """
     sites: dict[SiteKey, tuple[int, ...]]
-    """Only sites whose live bytes changed."""
+    """Live bytes of each site that changed."""
     blocks: dict[SiteKey, int]
-    """Live blocks at the end."""
+    """Live blocks of each site after the last iteration."""
     holders: tuple[HolderSeries, ...]
     ring_buffers: tuple[RingBuffer, ...] = ()
     work: tuple[IterationWork, ...]
     input_tokens: tuple[int, ...] = ()
-    """What models were given, as ``peak``; empty where the scenario was not traced."""
+    """Input tokens of all model calls; empty where the scenario was not traced."""
     noop_peak_bytes: int = 0
-    """The peak of an iteration that does nothing, in the same interpreter."""
+    """Peak of an iteration that does nothing, in the same interpreter."""
     awaits_nothing: bool = False
-    """The eval's function is async and its own code holds no await."""
+    """The function of the eval is async and its own code has no ``await``."""
 
 
 def series_from_changes(changes: Sequence[tuple[int, int]], length: int) -> tuple[int, ...]:
-    """A series of ``length`` values from ``(place, value)`` pairs in order: each value holds until the next; 0 before."""
+    """Return ``length`` values from ``(index, value)`` pairs in order: 0 at first, then each value until the next pair."""
     values: list[int] = []
     value = 0
     pending = iter([*changes, (length, 0)])
-    place, following = next(pending)
+    change_index, next_value = next(pending)
     for index in range(length):
-        while place == index:
-            value = following
-            place, following = next(pending)
+        while change_index == index:
+            value = next_value
+            change_index, next_value = next(pending)
         values.append(value)
     return tuple(values)
 
 
 def settled_start(evidence: Evidence, values: Sequence[_Number]) -> Sequence[_Number]:
-    """Without a warm-up the first iteration is one: what it imports and caches is not growth."""
+    """Return ``values`` without the first one if the run had no warm-up.
+
+    The first iteration is then the warm-up: memory of its imports and caches is not growth.
+    """
     return values if evidence.warmup else values[1:]

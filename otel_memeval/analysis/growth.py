@@ -1,4 +1,4 @@
-"""What grows in a run: trends of each line, container and channel, worked out once. Pure."""
+"""Find everything that grows in a run: the trend of each site, container and channel, computed once."""
 
 from __future__ import annotations
 
@@ -7,162 +7,170 @@ from collections.abc import Sequence
 import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
-from otel_memeval.analysis.rises import Gathers
-from otel_memeval.analysis.trend import Nature, Trend, kept, rises_of, trend_of
+from otel_memeval.analysis.rises import GrowthMode
+from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, lower_envelope, rises_of, trend_of
 from otel_memeval.analysis.untraced import native_trend, process_trend
 from otel_memeval.records import Channels, Growth
 
 SITE_FLOOR_BYTES = 8
-"""Growth per iteration below which a single line is not worth a word: one pointer in a list."""
+"""Growth of a site, in bytes per iteration, below which it is ignored: one pointer in a list."""
 
 TOTAL_FLOOR_BYTES = 48
-"""The same for everything that is retained together; a leak below it is found by its holder."""
+"""Growth of retained memory, in bytes per iteration, below which it is ignored; a smaller leak is found by its holder."""
 
 PEAK_FLOOR_BYTES = 256
-"""The same for the peak."""
+"""Growth of the peak, in bytes per iteration, below which it is ignored."""
 
 HOLDER_FLOOR_ITEMS = 0.1
-"""A container that gains an item every tenth iteration."""
+"""Growth of a container, in items per iteration, below which it is ignored: an item every tenth iteration."""
 
 APPENDED_TYPES = ("list", "deque")
-"""Containers that gain an item with each event, whatever it is."""
+"""Types of containers that gain an item with each event, whatever the event is."""
 
+NOISY_SLOPE_PART = 0.1
+"""A slope is noisy if its interval is wider than this part of it."""
 
-MOST_ITERATIONS_TO_FILL = 1_000_000
-"""A bound that is further away than this many iterations is none."""
+MAX_ITERATIONS_TO_FILL = 1_000_000
+"""Iterations to a bound beyond which the bound does not count."""
 
-MOST_BYTES_TO_FILL = 1 << 36
-"""Nor is one that would take more memory than this (64 GiB); the same on every machine, so that a verdict is."""
+MAX_BYTES_TO_FILL = 1 << 36
+"""Bytes to a bound beyond which the bound does not count: 64 GiB on every machine, so that verdicts are the same."""
 
 
 class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
-    """A line that goes on growing."""
+    """A site that keeps growing."""
 
     key: SiteKey
     bytes_per_iteration: float
     retained_bytes: int
     blocks: int
     allocated_at: tuple[SiteKey, ...] = ()
-    """The lines of a library that allocated, if this is the line that called them; most bytes first."""
+    """Sites in a library that allocated, if this site called them; most bytes first."""
     bounded: bool = False
-    """What it allocates goes into a container that names its bound."""
+    """Its memory goes into a container with a bound."""
 
 
 class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):
-    """A container that goes on growing."""
+    """A container that keeps growing."""
 
     id: int
     length: int
     items_per_iteration: float
     bound: int | None
+    """Items that it will not exceed."""
     limit: str = ""
-    """What bounds it, in words."""
+    """The bound in words; empty if there is none."""
     bookkeeping: bool = False
-    """Weak references only: no other memory hangs on it."""
+    """It holds only weak references: no other memory hangs on it."""
 
     @property
     def bounded(self) -> bool:
-        """Whether anything bounds it, however far away."""
+        """Return whether the container has a bound, however far away."""
         return self.bound is not None or bool(self.limit)
 
-    def ends(self, bytes_per_iteration: float) -> bool:
-        """Whether it is bounded, and near enough: with what the run keeps in all, the machine would still be there."""
+    def fills_up(self, bytes_per_iteration: float) -> bool:
+        """Return whether the container has a bound that the run reaches before memory is full.
+
+        ``bytes_per_iteration``: growth of the run.
+        """
         if self.bound is None:
             return bool(self.limit)
         iterations = (self.bound - self.length) / self.items_per_iteration
-        return iterations <= MOST_ITERATIONS_TO_FILL and iterations * bytes_per_iteration <= MOST_BYTES_TO_FILL
+        return iterations <= MAX_ITERATIONS_TO_FILL and iterations * bytes_per_iteration <= MAX_BYTES_TO_FILL
 
 
-class Trends(msgspec.Struct, frozen=True, kw_only=True):
-    """The trends of a whole run."""
+class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
+    """The trends of a run."""
 
-    retained: Trend
-    peak: Trend
-    native: Trend
+    retained: SeriesTrend
+    peak: SeriesTrend
+    native: SeriesTrend
     calls_apart: int
-    """How many calls lay between the readings that ``native`` is from."""
-    process: Trend
+    """Calls between two readings of ``native``."""
+    process: SeriesTrend
     sites: tuple[GrowingSite, ...]
-    open_sites: tuple[Trend, ...]
-    """Trends of lines that cannot be told yet."""
+    """Growing sites, largest growth first."""
+    undecided_sites: tuple[SeriesTrend, ...]
+    """Trends of sites that may or may not keep growing, largest growth first."""
     holders: tuple[GrowingHolder, ...]
-    filling: tuple[GrowingHolder, ...]
-    """Containers with a bound that rose and may or may not go on: both is harmless."""
-    filled: bool
-    """Whether everything that was retained came with those."""
+    """Growing containers, most items per iteration first."""
+    filling_holders: tuple[GrowingHolder, ...]
+    """Containers with a bound that may or may not keep growing: both is harmless."""
+    only_filling: bool
+    """Retained memory rose at the same steps as one of ``filling_holders``."""
     undecided_holders: tuple[int, ...]
-    """Ids of containers of which the type would tell whether they go on growing."""
-    kept: float
-    """Bytes an iteration that the growing lines keep together."""
-    net: float
-    """The same less what other lines steadily lose."""
+    """Ids of containers that are undecided until their type is known."""
+    kept_bytes_per_iteration: float
+    """Growth of all growing sites together."""
+    net_bytes_per_iteration: float
+    """The same, less the steady loss of other sites."""
 
 
-def trends_of_run(evidence: Evidence) -> Trends:
-    """The trends of all that a run's evidence holds."""
+Rises = tuple[int, ...]
+"""Indices at which the lower envelope of a series rises."""
+
+
+def run_trends(evidence: Evidence) -> RunTrends:
+    """Return the trends of all series of a run."""
     holders, filling, undecided_holders = _holder_trends(evidence)
-    sites, open_sites, lost = _site_trends(
-        evidence, _places_of_rises(evidence, holders), _places_of_rises(evidence, filling)
-    )
-    kept_bytes = sum(site.bytes_per_iteration for site in sites)
-    peak = trend_of(
-        settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, _nature(evidence, noisy=True, gathers="redrawn")
-    )
-    return Trends(
-        retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _nature(evidence)),
+    filling_rises = _rises_of_holders(evidence, filling)
+    sites, undecided_sites, lost = _site_trends(evidence, _rises_of_holders(evidence, holders), filling_rises)
+    kept = sum(site.bytes_per_iteration for site in sites)
+    peak_traits = _traits(evidence, noisy=True, growth_mode="independent")
+    peak = trend_of(settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, peak_traits)
+    return RunTrends(
+        retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _traits(evidence)),
         peak=peak,
         native=native_trend(evidence),
         calls_apart=1 if evidence.batched_native is None else evidence.batched_native.calls_apart,
         process=process_trend(evidence, peak),
         sites=sites,
-        open_sites=open_sites,
-        holders=holders or _rings(evidence, sites),
-        filling=filling,
-        filled=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in _places_of_rises(evidence, filling),
+        undecided_sites=undecided_sites,
+        holders=holders or _ring_buffers(evidence, sites),
+        filling_holders=filling,
+        only_filling=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in filling_rises,
         undecided_holders=undecided_holders,
-        kept=kept_bytes,
-        net=kept_bytes - lost,
+        kept_bytes_per_iteration=kept,
+        net_bytes_per_iteration=kept - lost,
     )
 
 
-def _nature(evidence: Evidence, *, noisy: bool = False, one_block: bool = False, gathers: Gathers = "") -> Nature:
-    return Nature(noisy=noisy, one_block=one_block, gathers=gathers, calls_before=max(evidence.warmup, 1))
+def _traits(
+    evidence: Evidence, *, noisy: bool = False, single_block: bool = False, growth_mode: GrowthMode = ""
+) -> SeriesTraits:
+    calls_before = max(evidence.warmup, 1)
+    return SeriesTraits(noisy=noisy, single_block=single_block, growth_mode=growth_mode, calls_before=calls_before)
 
 
-def channels(series: Trends, iterations: int) -> Channels:
-    """Growth by channel. Where the total is noisy, or other lines move it, the sum of growing lines is better."""
+def channels(trends: RunTrends, iterations: int) -> Channels:
+    """Return the growth of each channel; for retained memory the net growth of sites where the total is noisy or differs."""
     if iterations < 2:
         return Channels()
-    retained = series.retained.growth
+    retained = trends.retained.growth
+    net = trends.net_bytes_per_iteration
     spread = retained.ci_high - retained.ci_low
-    differ = abs(retained.bytes_per_iteration - series.net)
-    if series.sites and max(spread, differ) > 0.1 * abs(retained.bytes_per_iteration):
-        low = min(retained.ci_low, series.net)
-        high = max(retained.ci_high, series.net)
-        retained = Growth(bytes_per_iteration=series.net, ci_low=low, ci_high=high)
-    return Channels(retained=retained, peak=series.peak.growth, native=series.native.growth, process=series.process.growth)
+    difference = abs(retained.bytes_per_iteration - net)
+    if trends.sites and max(spread, difference) > NOISY_SLOPE_PART * abs(retained.bytes_per_iteration):
+        retained = Growth(bytes_per_iteration=net, ci_low=min(retained.ci_low, net), ci_high=max(retained.ci_high, net))
+    return Channels(retained=retained, peak=trends.peak.growth, native=trends.native.growth, process=trends.process.growth)
 
 
-Places = tuple[int, ...]
-"""Of the rises of a series, counted from its start."""
-
-
-def _places_of_rises(evidence: Evidence, holders: Sequence[GrowingHolder]) -> frozenset[Places]:
+def _rises_of_holders(evidence: Evidence, holders: Sequence[GrowingHolder]) -> frozenset[Rises]:
     ids = {holder.id for holder in holders}
     return frozenset(_rises(evidence, holder.lengths, HOLDER_FLOOR_ITEMS) for holder in evidence.holders if holder.id in ids)
 
 
-def _rises(evidence: Evidence, values: Sequence[int], floor: float) -> Places:
-    return tuple(rises_of(kept(settled_start(evidence, values)), floor))
+def _rises(evidence: Evidence, values: Sequence[int], floor: float) -> Rises:
+    return tuple(rises_of(lower_envelope(settled_start(evidence, values)), floor))
 
 
 def _site_trends(
-    evidence: Evidence, growing_with: frozenset[Places], filling_with: frozenset[Places]
-) -> tuple[tuple[GrowingSite, ...], tuple[Trend, ...], float]:
-    """The growing lines, the trends of those that cannot be told, and what lines steadily lose (bytes an iteration).
+    evidence: Evidence, growing_rises: frozenset[Rises], filling_rises: frozenset[Rises]
+) -> tuple[tuple[GrowingSite, ...], tuple[SeriesTrend, ...], float]:
+    """Return the growing sites, the trends of undecided sites, and the steady loss of sites in bytes per iteration.
 
-    A line that cannot be told by itself goes the way of the container whose rises are its own: that grows (its places are
-    in ``growing_with``), or fills up to a bound (``filling_with``).
+    An undecided site is decided by a container with the same rises: it grows with a container that grows
+    (``growing_rises``), and is harmless with one that fills up to its bound (``filling_rises``).
     """
     growing = []
     undecided = []
@@ -171,75 +179,77 @@ def _site_trends(
         judged = settled_start(evidence, values)
         if not judged or max(judged) - min(judged) < SITE_FLOOR_BYTES:
             continue
-        trend = trend_of(judged, SITE_FLOOR_BYTES, _nature(evidence, one_block=evidence.blocks.get(key) == 1))
+        trend = trend_of(judged, SITE_FLOOR_BYTES, _traits(evidence, single_block=evidence.blocks.get(key) == 1))
         rises = _rises(evidence, values, SITE_FLOOR_BYTES) if trend.shape == "undecided" else ()
-        if trend.shape == "growing" or rises in growing_with:
-            growing.append(
-                GrowingSite(
-                    key=key,
-                    bytes_per_iteration=trend.growth.bytes_per_iteration
-                    if trend.shape == "growing"
-                    else (judged[-1] - judged[0]) / (len(judged) - 1),
-                    retained_bytes=values[-1],
-                    blocks=evidence.blocks.get(key, 0),
-                )
-            )
-        elif trend.shape == "undecided" and rises not in filling_with:
+        if trend.shape == "growing":
+            growing.append(_growing_site(evidence, key, trend.growth.bytes_per_iteration))
+        elif rises in growing_rises:
+            growing.append(_growing_site(evidence, key, (judged[-1] - judged[0]) / (len(judged) - 1)))
+        elif trend.shape == "undecided" and rises not in filling_rises:
             if trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
                 undecided.append(trend)
         elif judged[-1] < judged[0]:
-            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES, _nature(evidence))
+            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES, _traits(evidence))
             lost += losing.growth.bytes_per_iteration if losing.shape == "growing" else 0.0
     growing.sort(key=lambda site: (-site.bytes_per_iteration, site.key))
     undecided.sort(key=lambda trend: -trend.growth.bytes_per_iteration)
     return tuple(growing), tuple(undecided), lost
 
 
+def _growing_site(evidence: Evidence, key: SiteKey, bytes_per_iteration: float) -> GrowingSite:
+    return GrowingSite(
+        key=key,
+        bytes_per_iteration=bytes_per_iteration,
+        retained_bytes=evidence.sites[key][-1],
+        blocks=evidence.blocks.get(key, 0),
+    )
+
+
 def _holder_trends(
     evidence: Evidence,
 ) -> tuple[tuple[GrowingHolder, ...], tuple[GrowingHolder, ...], tuple[int, ...]]:
-    """The growing containers, those that fill up to a bound, and those of which the type would tell."""
+    """Return the growing containers, those that fill up to a bound, and the ids of those that their type would decide."""
     growing = []
     filling = []
-    untold = []
-    for holder in evidence.holders:
-        lengths = settled_start(evidence, holder.lengths)
-        trend = trend_of(lengths, HOLDER_FLOOR_ITEMS, _nature(evidence, gathers=_gathers(holder)))
-        told = GrowingHolder(
-            id=holder.id,
-            length=holder.lengths[-1] if holder.lengths else 0,
+    undecided = []
+    for series in evidence.holders:
+        trend = trend_of(
+            settled_start(evidence, series.lengths), HOLDER_FLOOR_ITEMS, _traits(evidence, growth_mode=_growth_mode(series))
+        )
+        holder = GrowingHolder(
+            id=series.id,
+            length=series.lengths[-1] if series.lengths else 0,
             items_per_iteration=trend.growth.bytes_per_iteration,
-            bound=holder.bound,
-            limit=holder.limit,
-            bookkeeping=holder.bookkeeping,
+            bound=series.bound,
+            limit=series.limit,
+            bookkeeping=series.bookkeeping,
         )
         if trend.shape == "growing":
-            growing.append(told)
-        elif trend.shape == "undecided" and told.bounded:
-            filling.append(told)
-        elif trend.shape == "undecided" and not holder.type:
-            untold.append(holder.id)
+            growing.append(holder)
+        elif trend.shape == "undecided" and holder.bounded:
+            filling.append(holder)
+        elif trend.shape == "undecided" and not series.type:
+            undecided.append(series.id)
     growing.sort(key=lambda holder: (-holder.items_per_iteration, -holder.length))
-    return tuple(growing), tuple(filling), tuple(untold)
+    return tuple(growing), tuple(filling), tuple(undecided)
 
 
-def _gathers(holder: HolderSeries) -> Gathers:
-    if not holder.type:
+def _growth_mode(series: HolderSeries) -> GrowthMode:
+    if not series.type:
         return ""
-    appended = holder.type in APPENDED_TYPES or holder.only_misses
-    return "appended" if appended else "keyed"
+    return "appended" if series.type in APPENDED_TYPES or series.only_misses else "keyed"
 
 
-def _rings(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[GrowingHolder, ...]:
-    """The lists that end and hold what all growing lines allocate; none if a line's objects are in no such list."""
-    lines = {site.key for site in sites}
-    inside = [one for one in evidence.ring_buffers if lines & one.lines]
-    if not lines or not lines <= frozenset[SiteKey]().union(*(one.lines for one in inside)):
+def _ring_buffers(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[GrowingHolder, ...]:
+    """Return the ring buffers that hold the memory of all growing sites; none if a site has memory in no ring buffer."""
+    keys = {site.key for site in sites}
+    rings = [ring for ring in evidence.ring_buffers if keys & ring.lines]
+    if not keys or not keys <= frozenset[SiteKey]().union(*(ring.lines for ring in rings)):
         return ()
     iterations = len(evidence.peak) + evidence.warmup
     return tuple(
         GrowingHolder(
-            id=one.id, length=one.length, items_per_iteration=one.length / iterations, bound=one.bound, limit=one.limit
+            id=ring.id, length=ring.length, items_per_iteration=ring.length / iterations, bound=ring.bound, limit=ring.limit
         )
-        for one in inside
+        for ring in rings
     )

@@ -1,4 +1,4 @@
-"""What the newest items of growing containers say about the lines that grow. Pure."""
+"""Relate the newest items of growing containers to the sites that grow."""
 
 from __future__ import annotations
 
@@ -7,54 +7,56 @@ from collections.abc import Sequence
 import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, SiteKey
-from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
+from otel_memeval.analysis.growth import NOISY_SLOPE_PART, GrowingHolder, GrowingSite
 from otel_memeval.records import Channels, Growth
 
-MOST_OF_IT = 0.5
-"""A line fills bounded containers if they explain this part of its growth."""
-
-NOISY = 0.1
-"""An interval wider than this part of a slope says that the slope is not the best figure."""
+BOUNDED_PART = 0.5
+"""A site fills bounded containers if they explain more than this part of its growth."""
 
 
 class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
-    """A growing container, and what its ``items_seen`` newest items take: bytes by line."""
+    """A growing container with the memory of its newest items."""
 
     holder: GrowingHolder
     items_seen: int
+    """Newest items that were measured."""
     items: dict[SiteKey, int]
+    """Bytes of the measured items, by the site that allocated them."""
     storage: SiteKey | None
-    """The line that last made room in the container; None where that is not known."""
+    """The site that last made room in the container; None where this is not known."""
 
     @property
     def bytes_per_iteration(self) -> float | None:
-        """What the container's items take more every iteration; None where no item was allocated since the start."""
+        """Return the growth of all items; None if no item was allocated since the start."""
         return sum(map(self.bytes_of, self.items)) if self.items else None
 
-    def bytes_of(self, line: SiteKey) -> float:
-        """What of it one line allocates."""
-        return self.holder.items_per_iteration * self.items.get(line, 0) / self.items_seen if self.items_seen else 0.0
+    def bytes_of(self, site: SiteKey) -> float:
+        """Return the growth of the items that a site allocates, in bytes per iteration."""
+        return self.holder.items_per_iteration * self.items.get(site, 0) / self.items_seen if self.items_seen else 0.0
 
 
 def mark_bounded_sites(sites: Sequence[GrowingSite], contents: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:
-    """The growing sites, those that fill bounded containers told apart from those that leak."""
-    bounded = [one for one in contents if one.holder.bounded]
-    endless = [one for one in contents if not one.holder.bounded]
+    """Return the sites; those that fill only bounded containers are marked ``bounded``."""
+    bounded = [container for container in contents if container.holder.bounded]
+    unbounded = [container for container in contents if not container.holder.bounded]
     return tuple(
         msgspec.structs.replace(site, bounded=True)
-        if sum(one.bytes_of(site.key) for one in bounded) > MOST_OF_IT * site.bytes_per_iteration
-        and not any(one.bytes_of(site.key) for one in endless)
+        if sum(container.bytes_of(site.key) for container in bounded) > BOUNDED_PART * site.bytes_per_iteration
+        and not any(container.bytes_of(site.key) for container in unbounded)
         else site
         for site in sites
     )
 
 
 def growth_from_items(growth: Channels, sites: Sequence[GrowingSite], judged: Sequence[GrowingSite]) -> Channels:
-    """The channels' growth; where noise hides it and only a container's items show the leak, by these items."""
+    """Return the growth of the channels, corrected where noise hides a leak that only the items of a container show.
+
+    ``judged``: growing sites by their own series; ``sites``: those, or the sites of items where there are none.
+    """
     retained = growth.retained
     if judged or not sites or retained is None:
         return growth
-    if retained.ci_high - retained.ci_low <= NOISY * abs(retained.bytes_per_iteration):
+    if retained.ci_high - retained.ci_low <= NOISY_SLOPE_PART * abs(retained.bytes_per_iteration):
         return growth
     kept = sum(site.bytes_per_iteration for site in sites)
     better = Growth(bytes_per_iteration=kept, ci_low=min(retained.ci_low, kept), ci_high=max(retained.ci_high, kept))
@@ -62,24 +64,25 @@ def growth_from_items(growth: Channels, sites: Sequence[GrowingSite], judged: Se
 
 
 def sites_from_items(contents: Sequence[HolderContents], evidence: Evidence) -> tuple[GrowingSite, ...]:
-    """The lines that filled the first of the unbounded containers that says any: for a leak that no line's own series
-    shows, because the same line makes noise, or because only references are kept.
+    """Return the sites that filled the first unbounded container with a known site, largest growth first.
+
+    For a leak that no series of a site shows: the same site makes noise, or the container keeps only references.
     """
-    for one in contents:
-        if one.holder.bounded:
+    for container in contents:
+        if container.holder.bounded:
             continue
-        lines = {line: one.bytes_of(line) for line in one.items}
-        if not lines and one.storage is not None:
-            values = evidence.sites.get(one.storage, (0, 0))
-            lines = {one.storage: (values[-1] - values[0]) / max(1, len(values) - 1)}
-        if lines:
+        growth = {site: container.bytes_of(site) for site in container.items}
+        if not growth and container.storage is not None:
+            values = evidence.sites.get(container.storage, (0, 0))
+            growth = {container.storage: (values[-1] - values[0]) / max(1, len(values) - 1)}
+        if growth:
             return tuple(
                 GrowingSite(
-                    key=line,
-                    bytes_per_iteration=lines[line],
-                    retained_bytes=evidence.sites.get(line, (0,))[-1],
-                    blocks=evidence.blocks.get(line, 0),
+                    key=site,
+                    bytes_per_iteration=growth[site],
+                    retained_bytes=evidence.sites.get(site, (0,))[-1],
+                    blocks=evidence.blocks.get(site, 0),
                 )
-                for line in sorted(lines, key=lambda line: (-lines[line], line))
+                for site in sorted(growth, key=lambda site: (-growth[site], site))
             )
     return ()

@@ -1,4 +1,4 @@
-"""Whether what is kept goes on rising: the places of its rises, and their sizes."""
+"""Decide whether retained memory keeps growing, from the steps at which it rises and the sizes of the rises."""
 
 from __future__ import annotations
 
@@ -7,130 +7,132 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from otel_memeval.analysis import chance
+from otel_memeval.analysis.chance import keyed_cache_chance, record_chance, regular_spacing_chance
 
-Gathers = Literal["", "appended", "keyed", "redrawn"]
-"""How a series may come to rise by chance. appended: a list or a queue, to which each event adds. keyed: by a key that may
-come again, as in a dict. redrawn: each value is made anew, as a peak. Empty: not known."""
+GrowthMode = Literal["", "appended", "keyed", "independent"]
+"""Way in which a series may rise by chance. appended: a list or queue gains an item with each event. keyed: a dict gains an
+item with a new key. independent: each value is made anew, as a peak. Empty: unknown."""
 
-FEWEST_RISES = 3
-"""Rises in each step from the first on that make growth, when there are no others; a warm-up has one or two."""
+MIN_RISES = 3
+"""Rises below which no series keeps growing; a warm-up has one or two."""
 
-FEWEST_LATE_RISES = 4
-"""The same where it begins late, in at most half of the steps; below half, chance decides."""
+MIN_LATE_RISES = 4
+"""Rises in every step from a late start on that are growth; they have to fill half of the steps as well."""
 
-FEWEST_RISES_OF_A_BLOCK = 5
-"""The same for one block, such as a buffer: it grows ahead of what it holds, in larger portions at wider spaces."""
+MIN_BLOCK_RISES = 5
+"""Rises of a single block, such as a buffer, below which it is judged as several blocks are."""
 
-CHANCE = 4e-4
-"""How often a harmless series of as many rises may be as regular, or slow down as little."""
+HARMLESS_CHANCE = 4e-4
+"""Largest chance with which a harmless series may have rises as regular, or slow down as little."""
 
-CHANCE_ALIKE = 5e-3
-"""The same for a list that gains the same number of items with each rise, where a pool gains what is asked for; and for
-peaks that rise by the same each time."""
+EQUAL_SIZES_CHANCE = 5e-3
+"""The same for rises of equal size in a list or a peak: a pool gains the size of the demand, which differs."""
 
-KEPT_PACE_OUTSIDE = 0.6
-"""The same outside of the traced heap, where pages that are used for the first time become fewer and fewer."""
+EQUAL_SIZE_TOLERANCE = 0.1
+"""Sizes are equal if they differ by at most this part of the largest."""
 
-FADED = 2.0
-UNEVEN = 0.2
-"""Outside of the traced heap, growth that was faster than this at first has fallen off; its steps are uneven if they differ
-from their mean by this part of it, on average."""
+MIN_PACE = 0.4
+"""Growth is levelling off if its last third has less than this part of the pace of its middle third."""
 
-OFF_THE_LINE = 0.2
-"""How far a block may be off a straight line, as a part of its growth."""
+UNTRACED_MIN_PACE = 0.6
+"""The same for untraced memory: pages that are used for the first time become fewer and fewer."""
 
-PERIODS = 2.5
-"""A sawtooth that keeps some each time has to be seen this many times over."""
+FADING_FACTOR = 2.0
+"""Untraced memory fades if its first third rose more than this many times as far as its last, with uneven steps there."""
 
-ALIKE = 0.1
-"""Steps are of one size if they differ by less than this part of the largest."""
+UNEVEN_PART = 0.2
+"""Steps are uneven if they differ from their mean by more than this part of it, on average."""
 
-LEFT = 0.1
-"""A part of the growth, or of its pace, that is next to nothing."""
+OFF_LINE_PART = 0.2
+"""Largest distance of a growing block from a straight line, as a part of its growth."""
 
-KEPT_PACE = 0.4
-"""Growth of which the later part has less than this part of the earlier one's pace is levelling off."""
+MIN_PERIODS = 2.5
+"""Periods of a ratcheting series that have to be seen."""
+
+NEGLIGIBLE_PART = 0.1
+"""Part of the growth, or of its pace, that is next to nothing."""
 
 
-def goes_on(
+def keeps_growing(
     window: Sequence[float],
     rises: Sequence[int],
     *,
-    one_block: bool,
+    single_block: bool,
     smoothed: bool,
     fell: bool,
-    gathers: Gathers,
+    growth_mode: GrowthMode,
     calls_before: int,
 ) -> bool:
-    """Whether what is kept rises to the end, without slowing down, in a way that chance does not explain.
+    """Return whether retained memory rises to the end, without slowing down, in a way that chance does not explain.
 
-    ``window``: what is kept, from the first value on; ``rises``: places in it that are higher than the one before.
-    ``smoothed``: each is the mean of two values, so that one step makes two rises; ``fell``: the series went down as well,
-    so that what jitters, and not what is counted, may have made the rises.
+    ``window``: the lower envelope from the first value on; ``rises``: indices of values above the one before. ``smoothed``:
+    each value is the mean of two, so one step makes two rises. ``fell``: the series also went down, so jitter may have made
+    the rises. ``calls_before``: warm-up calls.
     """
     steps = len(window) - 1
     count = len(rises)
-    if count < FEWEST_RISES:
+    if count < MIN_RISES:
         return False
     gaps = [after - before for before, after in pairwise(rises)]
     if steps - rises[-1] > max(gaps):
         return False
-    if one_block and count >= FEWEST_RISES_OF_A_BLOCK and max(gaps) > 1:
-        return _even(window, rises)
-    if _pace(window, rises[0] - 1) < (KEPT_PACE_OUTSIDE if smoothed else KEPT_PACE):
-        return gathers == "appended" and _appended(window, rises, calls_before)
+    if single_block and count >= MIN_BLOCK_RISES and max(gaps) > 1:
+        return _is_straight(window, rises)
+    if _pace(window, rises[0] - 1) < (UNTRACED_MIN_PACE if smoothed else MIN_PACE):
+        return growth_mode == "appended" and _exceeds_records(window, rises, calls_before)
     if smoothed and _fades(window):
         return False
     to_the_end = max(gaps) == 1 and (smoothed or rises[-1] == steps)
-    if to_the_end and (count == steps or count >= max(FEWEST_LATE_RISES + smoothed, steps / 2)):
+    if to_the_end and (count == steps or count >= max(MIN_LATE_RISES + smoothed, steps / 2)):
         return True
     if smoothed:
         if fell:
             return False
         rises = _unsmoothed(rises)
         gaps = [after - before for before, after in pairwise(rises)] or [1]
-    by_events = gathers in ("appended", "redrawn") and rises[0] <= steps / 2 and _alike(window, rises)
-    limit = CHANCE_ALIKE if by_events else CHANCE
-    if max(gaps) - min(gaps) <= 1 and chance.regular(len(rises), max(gaps), min(gaps), steps) <= limit:
+    by_event = growth_mode in ("appended", "independent") and rises[0] <= steps / 2 and _equal_sizes(window, rises)
+    limit = EQUAL_SIZES_CHANCE if by_event else HARMLESS_CHANCE
+    if max(gaps) - min(gaps) <= 1 and regular_spacing_chance(len(rises), max(gaps), min(gaps), steps) <= limit:
         return True
-    if gathers == "appended":
-        return _appended(window, rises, calls_before)
-    return chance.keyed(rises, steps, calls_before) <= CHANCE
+    if growth_mode == "appended":
+        return _exceeds_records(window, rises, calls_before)
+    return keyed_cache_chance(rises, steps, calls_before) <= HARMLESS_CHANCE
 
 
 def _fades(window: Sequence[float]) -> bool:
-    """Whether the first third rose far faster than the last, in which steps are uneven: what becomes less and less by
-    chance does so; a leak behind a warm-up has even steps once that is over.
+    """Return whether the first third rose far faster than the last and the steps of the last are uneven.
+
+    Growth that ends by chance does so; a leak behind a warm-up has even steps once the warm-up is over.
     """
     third = (len(window) - 1) // 3
     if third < 2:
         return False
     late = [after - before for before, after in pairwise(window[-third - 1 :])]
     mean = sum(late) / third
-    uneven = sum(abs(step - mean) for step in late) / third
-    return window[third] - window[0] > FADED * mean * third and uneven > UNEVEN * mean
+    unevenness = sum(abs(step - mean) for step in late) / third
+    return window[third] - window[0] > FADING_FACTOR * mean * third and unevenness > UNEVEN_PART * mean
 
 
 def _unsmoothed(rises: Sequence[int]) -> list[int]:
-    """The steps behind the rises of means of two: one step makes two rises, two steps in a row three."""
-    return [place for place in rises if place + 1 in rises or place - 1 not in rises]
+    """Return the steps behind the rises of means of two: one step makes two rises, two steps in a row make three."""
+    return [index for index in rises if index + 1 in rises or index - 1 not in rises]
 
 
-def _appended(window: Sequence[float], rises: Sequence[int], calls_before: int) -> bool:
-    limit = CHANCE_ALIKE if _alike(window, rises) else CHANCE
-    return chance.records(rises, len(window) - 1, calls_before) <= limit
+def _exceeds_records(window: Sequence[float], rises: Sequence[int], calls_before: int) -> bool:
+    """Return whether records of a harmless pool would hardly be as many and as late as the rises."""
+    limit = EQUAL_SIZES_CHANCE if _equal_sizes(window, rises) else HARMLESS_CHANCE
+    return record_chance(rises, len(window) - 1, calls_before) <= limit
 
 
-def _alike(window: Sequence[float], rises: Sequence[int]) -> bool:
-    sizes = [window[place] - window[place - 1] for place in rises]
-    return max(sizes) - min(sizes) <= ALIKE * max(sizes)
+def _equal_sizes(window: Sequence[float], rises: Sequence[int]) -> bool:
+    sizes = [window[index] - window[index - 1] for index in rises]
+    return max(sizes) - min(sizes) <= EQUAL_SIZE_TOLERANCE * max(sizes)
 
 
 def _pace(window: Sequence[float], first: int) -> float:
-    """Growth per step in the last third of ``window[first:]``, as a part of that in the middle third.
+    """Return the growth per step in the last third of ``window[first:]``, as a part of that in the middle third.
 
-    The first third is left out: behind a large warm-up a leak looks like levelling off.
+    The first third is left out: behind a large warm-up a leak seems to level off.
     """
     length = len(window) - 1 - first
     first += length // 3
@@ -140,37 +142,43 @@ def _pace(window: Sequence[float], first: int) -> float:
     return math.inf if early <= 0 else late / early
 
 
-def repeats(values: Sequence[float], floor_per_step: float) -> bool:
-    """A sawtooth that keeps some each time: the same steps over and over, two and a half times at least, and each value
-    higher than that of one period before, by about the same.
+def is_ratcheting(values: Sequence[float], floor_per_step: float) -> bool:
+    """Return whether the series is a sawtooth that keeps some memory each time.
+
+    The same steps come again for ``MIN_PERIODS`` periods at least, and each value is higher than that of one period before,
+    by at least half of the largest gain and by at least the floor.
     """
     steps = [after - before for before, after in pairwise(values)]
-    slack = ALIKE * max(map(abs, steps))
-    for period in range(2, int(len(steps) / PERIODS) + 1):
-        if all(abs(steps[place + period] - steps[place]) <= slack for place in range(len(steps) - period)):
-            gains = [values[place + period] - values[place] for place in range(len(values) - period)]
+    tolerance = EQUAL_SIZE_TOLERANCE * max(map(abs, steps))
+    for period in range(2, int(len(steps) / MIN_PERIODS) + 1):
+        if all(abs(steps[index + period] - steps[index]) <= tolerance for index in range(len(steps) - period)):
+            gains = [values[index + period] - values[index] for index in range(len(values) - period)]
             return min(gains) >= max(floor_per_step * period, max(gains) / 2)
     return False
 
 
-def _even(window: Sequence[float], rises: Sequence[int]) -> bool:
-    """Whether growth keeps to a straight line from the first rise on: a buffer that grows ahead of what it holds."""
+def _is_straight(window: Sequence[float], rises: Sequence[int]) -> bool:
+    """Return whether growth follows a straight line from the first rise on, as a buffer that grows ahead of its contents."""
     first, last = rises[0] - 1, len(window) - 1
     grown, length = window[-1] - window[first], last - first
-    off = max(abs((window[p] - window[first]) / grown - (p - first) / length) for p in range(first, last + 1))
-    return off <= OFF_THE_LINE
+    distances = (abs((window[index] - window[first]) / grown - (index - first) / length) for index in range(first, last + 1))
+    return max(distances) <= OFF_LINE_PART
 
 
-def have_stopped(window: Sequence[float], rises: Sequence[int]) -> bool:
-    """Whether the rises ended: nothing more for longer than between any two of them, and for a third of the time; or
-    next to nothing in the later half, or in the last third at a pace that is next to nothing.
+def has_levelled_off(window: Sequence[float], rises: Sequence[int]) -> bool:
+    """Return whether the rises have ended.
+
+    They have after a time without rises that is longer than any gap between two rises and than a third of the steps; or
+    when the growth of the later half, or the pace of the last third, is next to nothing.
     """
     steps = len(window) - 1
     quiet = steps - rises[-1]
-    longest = max((after - before for before, after in pairwise(rises)), default=1)
-    if quiet > max(longest, steps / 3):
+    longest_gap = max((after - before for before, after in pairwise(rises)), default=1)
+    if quiet > max(longest_gap, steps / 3):
         return True
     total = window[-1] - window[0]
-    half = window[len(window) // 2] - window[0]
-    third = window[-1] - window[steps - steps // 3]
-    return quiet >= 1 and (total - half < LEFT * total or third < LEFT * total * (steps // 3) / steps)
+    first_half = window[len(window) // 2] - window[0]
+    last_third = window[-1] - window[steps - steps // 3]
+    return quiet >= 1 and (
+        total - first_half < NEGLIGIBLE_PART * total or last_third < NEGLIGIBLE_PART * total * (steps // 3) / steps
+    )

@@ -1,4 +1,4 @@
-"""Slopes that a few wild points do not move, with intervals that need no bell curve."""
+"""Estimate slopes that outliers do not move, with intervals that need no normal distribution."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from otel_memeval.records import Growth
 
 
 def theil_sen(values: Sequence[float], confidence: float = 0.95) -> Growth:
-    """The median of the slopes between all pairs of points, per step of one, with its interval.
+    """Return the median slope between all pairs of points, per step, with its confidence interval.
 
     The interval is Sen's, from the distribution of Kendall's score (P. K. Sen, 1968, "Estimates of the regression
-    coefficient based on Kendall's tau", section 5). One point, or none, has slope 0.
+    coefficient based on Kendall's tau", section 5). Fewer than two points have slope 0.
     """
     count = len(values)
     if count < 2:

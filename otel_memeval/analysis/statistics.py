@@ -1,4 +1,4 @@
-"""The statistics that agno prints, of any series."""
+"""Compute the statistics that agno prints, for any series."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from otel_memeval.records import Statistics
 
 
 def describe(values: Sequence[float]) -> Statistics | None:
-    """Mean, minimum, maximum, sample standard deviation, median and 95th percentile; None for an empty series.
+    """Return mean, minimum, maximum, sample standard deviation, median and 95th percentile; None for an empty series.
 
-    The percentile is the inclusive one, as in agno: it stays within what was observed.
+    The percentile is the inclusive one, as in agno: it lies within the observed values.
     """
     if not values:
         return None

@@ -1,9 +1,9 @@
-"""What one series does: stay, level off, come back down, or go on growing.
+"""Find the shape of one series: flat, settled, returning, growing, or undecided.
 
-A significance test alone is worthless on deterministic data: a warm-up is as significant as a leak, and so is the rise of a
-sawtooth. What counts is what is *kept*: the lower envelope of the series (the least that is still there at any later
-time), and of that only what is old enough to be believed. How old that is, the series says itself: longer than anything
-that was given back took to be given back. Whether its rises go on is for ``rises`` to say, and under noise for ``noise``.
+A significance test alone is of no use on exact data: a warm-up is as significant as a leak, and so is the rise of a
+sawtooth. Memory counts as retained if it is in the *lower envelope* of the series (the least value from an index on), and as
+believed if it is older than the longest time for which any memory was held before it was given back. Whether believed memory
+keeps growing is decided by ``rises``, and under noise by ``noise``.
 """
 
 from __future__ import annotations
@@ -16,219 +16,226 @@ from typing import Literal
 import msgspec
 
 from otel_memeval.analysis.noise import noisy_growth
-from otel_memeval.analysis.rises import Gathers, goes_on, have_stopped, repeats
+from otel_memeval.analysis.rises import GrowthMode, has_levelled_off, is_ratcheting, keeps_growing
 from otel_memeval.analysis.slope import theil_sen
 from otel_memeval.records import Growth
 
 Shape = Literal["flat", "settled", "returning", "growing", "undecided"]
-"""flat: no growth worth a word. settled: grew, then levelled. returning: rises and comes back down. growing: rises to the
-end and keeps what it rose by. undecided: too short, or too irregular, to tell a leak from a warm-up."""
+"""flat: no growth above the floor. settled: grew, then levelled off. returning: rises and comes back down. growing: rises to
+the end and keeps the rise. undecided: too short or too irregular to tell a leak from a warm-up."""
 
-MOST_POINTS = 120
-"""Longer series are thinned to this: slopes between all pairs of thousands of points take minutes and say the same."""
+MAX_POINTS = 120
+"""Values from which on a series is thinned: the time for the slopes of all pairs grows with the square."""
 
-FEWEST_STEPS = 4
-"""Below this many steps growth cannot be told from a warm-up."""
+MIN_STEPS = 4
+"""Steps below which growth cannot be told from a warm-up."""
 
-LAST_PART = 0.1
-"""A short series whose last step has less than this part of its rise has levelled off."""
+SETTLED_LAST_STEP = 0.1
+"""A short series has levelled off if its last step has less than this part of its rise."""
 
-EVEN = 0.3
-"""The mean slope and the robust one may differ by this part and still be of one even growth."""
+EVEN_TOLERANCE = 0.3
+"""Growth is even if the mean slope and the median slope differ by at most this part of the mean slope."""
 
-NOTABLE = 4.0
-"""A rise that ended is worth a word from this many times the floor on; below, the series is flat."""
+NOTABLE_FLOORS = 4.0
+"""Floors from which on a rise that ended makes a series settled instead of flat."""
 
 PATIENCE = 1.5
-"""What is kept must have outlived, by this factor, the longest time that anything took to be given back."""
+"""Memory is believed to be retained once it is older than the longest retention of returned memory times this factor."""
 
-REPEATS = (2, 3, 4, 6)
-"""How many times over a series is continued, as it went so far, to find out how long it would have to be."""
+PROJECTIONS = (2, 3, 4, 6)
+"""Multiples of an undecided series, continued as it went so far, that are judged to find the steps that it needs."""
 
 
-class Nature(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a series beside its values."""
+class SeriesTraits(msgspec.Struct, frozen=True, kw_only=True):
+    """Properties of a series beside its values."""
 
     noisy: bool = False
-    """Other code makes it jitter: a trend under noise may be growth. Else each byte and item is counted exactly."""
+    """Other code makes the series jitter: a trend under noise may be growth. Otherwise each byte and item is exact."""
     smoothed: bool = False
     """Each value is the mean of two neighbours."""
-    one_block: bool = False
-    """It is one block that grows."""
-    gathers: Gathers = ""
+    single_block: bool = False
+    """The memory is one block that grows."""
+    growth_mode: GrowthMode = ""
     calls_before: int = 0
-    """Warm-up iterations."""
+    """Warm-up calls."""
 
 
-EXACT = Nature()
+EXACT = SeriesTraits()
+"""Traits of an exact series of which nothing else is known."""
 
 
-class Rest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an undecided series leaves to be decided: what of it is believed, and the least number of steps that tells."""
+class Undecided(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of an undecided series that more steps would decide."""
 
     window: Sequence[float]
+    """Believed values of the lower envelope."""
     rises: Sequence[int]
-    nature: Nature
+    traits: SeriesTraits
     unbelieved: int
-    """Steps behind the window."""
+    """Steps after the window."""
     least: int
+    """Least number of steps that decides."""
 
 
-class Trend(msgspec.Struct, frozen=True, kw_only=True):
-    """The shape of a series and its slope per step."""
+class SeriesTrend(msgspec.Struct, frozen=True, kw_only=True):
+    """Shape of a series, and its slope per step."""
 
     shape: Shape
     growth: Growth
-    rest: Rest | None = None
+    undecided: Undecided | None = None
     stride: int = 1
-    """Every how many-th value was looked at."""
+    """Steps of the series per judged step, of a series that was thinned."""
 
     @property
     def steps_needed(self) -> int | None:
-        """How long an undecided series would have to be to be growth if it went on as it did so far, and to be none if
-        it did not. None for any other.
+        """Return the length at which an undecided series would be growth if it continued as before, and none if not.
+
+        None for a series that is decided.
         """
-        return None if self.rest is None else self.stride * _steps_needed(self.rest)
+        return None if self.undecided is None else self.stride * _steps_needed(self.undecided)
 
 
-def kept(values: Sequence[float]) -> list[float]:
-    """The lower envelope: at each place the least value from there on. It never falls."""
+def lower_envelope(values: Sequence[float]) -> list[float]:
+    """Return the least value from each index on; the result never falls."""
     envelope = list(values)
-    for place in range(len(values) - 2, -1, -1):
-        envelope[place] = min(envelope[place], envelope[place + 1])
+    for index in range(len(values) - 2, -1, -1):
+        envelope[index] = min(envelope[index], envelope[index + 1])
     return envelope
 
 
 def rises_of(window: Sequence[float], floor_per_step: float) -> list[int]:
-    """The places that are higher than the one before by half of the floor at least."""
-    return [place for place in range(1, len(window)) if window[place] - window[place - 1] >= floor_per_step / 2]
+    """Return the indices of values that are above the value before by at least half of the floor."""
+    return [index for index in range(1, len(window)) if window[index] - window[index - 1] >= floor_per_step / 2]
 
 
-def longest_stay(values: Sequence[float], least: float = 0.0) -> int:
-    """The longest time, in steps, for which a rise was kept before it was given back; 0 if nothing was.
+def longest_retention(values: Sequence[float], min_rise: float = 0.0) -> int:
+    """Return the longest time, in steps, from a rise until it was given back; 0 if no rise was given back.
 
-    A rise at one place is given back at the first later place where the value is no higher than it was before the rise
-    (half of it, at least: noise on top of a level is not a return). Rises of less than ``least`` count for nothing.
+    A rise is given back at the first later value that is at most half of the rise above the value before it: noise on top of
+    a level is not a return. Rises of less than ``min_rise`` are ignored.
     """
     longest = 0
-    for place in range(1, len(values)):
-        rise = values[place] - values[place - 1]
-        if rise <= 0 or rise < least:
+    for index in range(1, len(values)):
+        rise = values[index] - values[index - 1]
+        if rise <= 0 or rise < min_rise:
             continue
-        level = values[place - 1] + rise / 2
-        for later in range(place + 1, len(values)):
+        level = values[index - 1] + rise / 2
+        for later in range(index + 1, len(values)):
             if values[later] <= level:
-                longest = max(longest, later - place)
+                longest = max(longest, later - index)
                 break
     return longest
 
 
-def trend_of(values: Sequence[float], floor_per_step: float, nature: Nature = EXACT) -> Trend:
-    """The shape of ``values``, growth of less than ``floor_per_step`` a step counting as none, and its slope.
+def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTraits = EXACT) -> SeriesTrend:
+    """Return the shape and the slope of ``values``; growth of less than ``floor_per_step`` per step counts as none.
 
-    With a start value and n steps, ``values`` has n + 1 entries. Nothing here depends on the unit.
+    With a start value and n steps, ``values`` has n + 1 entries, in any unit.
     """
-    if len(values) > MOST_POINTS:
-        return _thinned(values, floor_per_step, nature)
+    if len(values) > MAX_POINTS:
+        return _thinned(values, floor_per_step, traits)
     steps = len(values) - 1
     if steps < 1 or max(values) - values[0] < floor_per_step:
-        return Trend(shape="flat", growth=theil_sen(values))
-    envelope = kept(values)
-    stay = longest_stay(values, floor_per_step / 2)
-    believed = steps - (math.ceil(PATIENCE * stay) + 1 if stay else 0)
-    if believed < min(FEWEST_STEPS, steps) or steps < FEWEST_STEPS:
-        return _too_short(values, envelope, floor_per_step, stay)
+        return SeriesTrend(shape="flat", growth=theil_sen(values))
+    envelope = lower_envelope(values)
+    retention = longest_retention(values, floor_per_step / 2)
+    believed = steps - (math.ceil(PATIENCE * retention) + 1 if retention else 0)
+    if believed < min(MIN_STEPS, steps) or steps < MIN_STEPS:
+        return _too_short(values, envelope, floor_per_step, retention)
     window = envelope[: believed + 1]
     rises = rises_of(window, floor_per_step)
     grown = window[-1] - window[0]
     if not rises or grown < floor_per_step * (believed - rises[0] + 1):
-        notable = bool(rises) and grown >= NOTABLE * floor_per_step and have_stopped(window, rises)
-        shape: Shape = "settled" if notable else _level(values, floor_per_step)
-        return _under_noise(values, floor_per_step, nature) or Trend(shape=shape, growth=theil_sen(values))
-    growth = _mean_where_even(values[rises[0] - 1 :]) if stay == 0 else theil_sen(values)
+        notable = bool(rises) and grown >= NOTABLE_FLOORS * floor_per_step and has_levelled_off(window, rises)
+        shape: Shape = "settled" if notable else _level_shape(values, floor_per_step)
+        return _under_noise(values, floor_per_step, traits) or SeriesTrend(shape=shape, growth=theil_sen(values))
+    growth = theil_sen(values) if retention else _even_growth(values[rises[0] - 1 :])
     fell = any(before - after >= floor_per_step / 2 for before, after in pairwise(values))
-    if repeats(values, floor_per_step) if stay else _goes_on(window, rises, nature, fell=fell):
-        return Trend(shape="growing", growth=growth)
-    noisy = _under_noise(values, floor_per_step, nature)
+    if is_ratcheting(values, floor_per_step) if retention else _keeps_growing(window, rises, traits, fell=fell):
+        return SeriesTrend(shape="growing", growth=growth)
+    noisy = _under_noise(values, floor_per_step, traits)
     if noisy is not None:
         return noisy
-    if stay and 2 * grown < max(values) - min(values):
-        return Trend(shape="returning", growth=theil_sen(values))
-    if have_stopped(window, rises):
-        return Trend(shape="settled", growth=theil_sen(values[rises[-1] :]))
-    least = max(2 * steps, 3 * FEWEST_STEPS)
-    rest = Rest(window=window, rises=rises, nature=nature, unbelieved=steps - believed, least=least)
-    return Trend(shape="undecided", growth=growth, rest=rest)
+    if retention and 2 * grown < max(values) - min(values):
+        return SeriesTrend(shape="returning", growth=theil_sen(values))
+    if has_levelled_off(window, rises):
+        return SeriesTrend(shape="settled", growth=theil_sen(values[rises[-1] :]))
+    least = max(2 * steps, 3 * MIN_STEPS)
+    undecided = Undecided(window=window, rises=rises, traits=traits, unbelieved=steps - believed, least=least)
+    return SeriesTrend(shape="undecided", growth=growth, undecided=undecided)
 
 
-def _goes_on(window: Sequence[float], rises: Sequence[int], nature: Nature, *, fell: bool = False) -> bool:
-    return goes_on(
+def _keeps_growing(window: Sequence[float], rises: Sequence[int], traits: SeriesTraits, *, fell: bool = False) -> bool:
+    return keeps_growing(
         window,
         rises,
-        one_block=nature.one_block,
-        smoothed=nature.smoothed,
+        single_block=traits.single_block,
+        smoothed=traits.smoothed,
         fell=fell,
-        gathers=nature.gathers,
-        calls_before=nature.calls_before,
+        growth_mode=traits.growth_mode,
+        calls_before=traits.calls_before,
     )
 
 
-def _under_noise(values: Sequence[float], floor_per_step: float, nature: Nature) -> Trend | None:
-    redrawn = nature.gathers == "redrawn"
-    if not nature.noisy:
+def _under_noise(values: Sequence[float], floor_per_step: float, traits: SeriesTraits) -> SeriesTrend | None:
+    """Return a growing trend if a noisy series rises as noise does not; otherwise None."""
+    if not traits.noisy:
         return None
-    growth = noisy_growth(values, floor_per_step, redrawn=redrawn, smoothed=nature.smoothed)
-    return None if growth is None else Trend(shape="growing", growth=growth)
+    independent = traits.growth_mode == "independent"
+    growth = noisy_growth(values, floor_per_step, independent=independent, smoothed=traits.smoothed)
+    return None if growth is None else SeriesTrend(shape="growing", growth=growth)
 
 
-def _steps_needed(rest: Rest) -> int:
-    if not rest.rises:
-        return rest.least
-    steps = len(rest.window) - 1
-    grown = rest.window[-1] - rest.window[0]
-    for times in REPEATS:
-        window = [value + turn * grown for turn in range(times) for value in rest.window[:-1]]
-        window.append(rest.window[0] + times * grown)
-        rises = [place + turn * steps for turn in range(times) for place in rest.rises]
-        if len(window) <= MOST_POINTS and _goes_on(window, rises, rest.nature):
-            return max(times * steps + rest.unbelieved, rest.least)
-    return rest.least
+def _steps_needed(undecided: Undecided) -> int:
+    if not undecided.rises:
+        return undecided.least
+    steps = len(undecided.window) - 1
+    grown = undecided.window[-1] - undecided.window[0]
+    for times in PROJECTIONS:
+        window = [value + turn * grown for turn in range(times) for value in undecided.window[:-1]]
+        window.append(undecided.window[0] + times * grown)
+        rises = [index + turn * steps for turn in range(times) for index in undecided.rises]
+        if len(window) <= MAX_POINTS and _keeps_growing(window, rises, undecided.traits):
+            return max(times * steps + undecided.unbelieved, undecided.least)
+    return undecided.least
 
 
-def _thinned(values: Sequence[float], floor_per_step: float, nature: Nature) -> Trend:
-    """The trend of every n-th value, the last one among them, told per step of the whole."""
-    stride = math.ceil(len(values) / MOST_POINTS)
+def _thinned(values: Sequence[float], floor_per_step: float, traits: SeriesTraits) -> SeriesTrend:
+    """Return the trend of every n-th value, the last one included, with its slope per step of the full series."""
+    stride = math.ceil(len(values) / MAX_POINTS)
     thin = values[(len(values) - 1) % stride :: stride]
-    trend = trend_of(thin, floor_per_step * stride, nature)
+    trend = trend_of(thin, floor_per_step * stride, traits)
     growth = Growth(
         bytes_per_iteration=trend.growth.bytes_per_iteration / stride,
         ci_low=trend.growth.ci_low / stride,
         ci_high=trend.growth.ci_high / stride,
     )
-    return Trend(shape=trend.shape, growth=growth, rest=trend.rest, stride=stride)
+    return SeriesTrend(shape=trend.shape, growth=growth, undecided=trend.undecided, stride=stride)
 
 
-def _too_short(values: Sequence[float], envelope: Sequence[float], floor_per_step: float, stay: int) -> Trend:
-    """Nothing is old enough to be believed: it comes back, or it cannot be told."""
+def _too_short(values: Sequence[float], envelope: Sequence[float], floor_per_step: float, retention: int) -> SeriesTrend:
+    """Return the trend of a series in which nothing is old enough to be believed: it comes back, or is undecided."""
     steps = len(values) - 1
     growth = theil_sen(values)
     if envelope[-1] - envelope[0] < floor_per_step:
-        return Trend(shape="returning" if stay else "flat", growth=growth)
+        return SeriesTrend(shape="returning" if retention else "flat", growth=growth)
     last = values[-1] - values[-2]
-    if steps >= FEWEST_STEPS - 1 and not stay and last < max(floor_per_step, LAST_PART * (values[-1] - values[0])):
-        return Trend(shape="settled", growth=growth)
-    least = max(2 * steps, 3 * stay + FEWEST_STEPS, 3 * FEWEST_STEPS)
-    return Trend(shape="undecided", growth=growth, rest=Rest(window=(), rises=(), nature=EXACT, unbelieved=0, least=least))
+    small = max(floor_per_step, SETTLED_LAST_STEP * (values[-1] - values[0]))
+    if steps >= MIN_STEPS - 1 and not retention and last < small:
+        return SeriesTrend(shape="settled", growth=growth)
+    least = max(2 * steps, 3 * retention + MIN_STEPS, 3 * MIN_STEPS)
+    undecided = Undecided(window=(), rises=(), traits=EXACT, unbelieved=0, least=least)
+    return SeriesTrend(shape="undecided", growth=growth, undecided=undecided)
 
 
-def _level(values: Sequence[float], floor_per_step: float) -> Shape:
+def _level_shape(values: Sequence[float], floor_per_step: float) -> Shape:
     return "returning" if max(values) - values[-1] >= floor_per_step else "flat"
 
 
-def _mean_where_even(values: Sequence[float]) -> Growth:
-    """The robust slope; the mean one where both nearly agree, because then nothing has to be left out of it."""
+def _even_growth(values: Sequence[float]) -> Growth:
+    """Return the mean slope if growth is even, so that no outlier has to be left out; otherwise the median slope."""
     robust = theil_sen(values)
     mean = (values[-1] - values[0]) / max(len(values) - 1, 1)
-    if abs(mean - robust.bytes_per_iteration) > EVEN * abs(mean):
+    if abs(mean - robust.bytes_per_iteration) > EVEN_TOLERANCE * abs(mean):
         return robust
     return Growth(bytes_per_iteration=mean, ci_low=min(mean, robust.ci_low), ci_high=max(mean, robust.ci_high))

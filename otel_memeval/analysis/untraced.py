@@ -1,4 +1,4 @@
-"""What grows outside of the traced heap: the C heap, unique memory, maps. Pure."""
+"""Find growth of untraced memory: the C heap, unique memory of the process, and mapped memory."""
 
 from __future__ import annotations
 
@@ -9,104 +9,98 @@ import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, settled_start
 from otel_memeval.analysis.noise import jitter
-from otel_memeval.analysis.trend import Nature, Trend, trend_of
+from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, trend_of
 
 NATIVE_FLOOR_BYTES = 64
-"""Growth of the C heap per iteration below which it is not worth a word, when it is quiet."""
+"""Growth of a quiet C heap, in bytes per iteration, below which it is ignored."""
 
-FEWEST_FOR_NOISE = 10
-"""Iterations that tell how unsteady the C heap is."""
+NATIVE_DRIFT = 1e-5
+"""Part of itself, per iteration, by which a C heap drifts without a leak: freed blocks leave holes of other sizes."""
 
-DRIFT = 1e-5
-"""A large C heap drifts by this part of itself an iteration without leaking: holes of other sizes than what was freed."""
-
-JITTERS = 1.0
-"""Growth outside of the traced heap is believed from this many times its usual jitter on."""
+MIN_NOISE_ITERATIONS = 10
+"""Iterations that show how noisy the C heap is."""
 
 PROCESS_FLOOR_BYTES = 32_768
-"""The same for memory that is mapped, not malloc'ed: pages of arenas and of the C heap that are used for the first time
-come to some ten kilobytes an iteration for a long while."""
+"""Growth of unique memory, in bytes per iteration, below which it is ignored: pages of arenas and of the C heap that are
+used for the first time come to some ten kilobytes for many iterations."""
 
 MAPPED_FLOOR_BYTES = 1024
-"""The same for what is mapped, which is counted exactly: a page every fourth iteration."""
+"""Growth of mapped memory, in bytes per iteration, below which it is ignored: a page every fourth iteration."""
 
 ARENA_BYTES = 1 << 20
-"""What Python's small-object allocator maps at a time since 3.10 (Objects/obmalloc.c: ``ARENA_BITS``)."""
+"""Bytes that Python's small-object allocator maps at a time since 3.10 (Objects/obmalloc.c: ``ARENA_BITS``)."""
 
-OF_THE_PEAK = 1.5
-"""A process that grows by less than so many times what the peak does keeps what was freed: pages go back late."""
+PEAK_FACTOR = 1.5
+"""Unique memory that grows by less than this many times the growth of the peak is freed memory: pages go back late."""
 
-MOST_STEPS = 0.6
-"""And it has to grow by half of that in this part of the later iterations: whole arenas come and go."""
+MIN_RISING_PART = 0.6
+"""Part of the later steps in which growing unique memory has to rise by half of the floor: arenas come and go."""
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
+    """Return the means of neighbours, which cancel differences between every other reading, as of a reading's own tables."""
     return [(before + after) / 2 for before, after in pairwise(values)]
 
 
-def _outside(evidence: Evidence, channel: Sequence[float], floor: float) -> Trend:
-    """The trend of a channel outside of the traced heap, which other code's small change makes jitter.
-
-    Neighbours are averaged: what every other reading finds in another place, as the readings' own tables, cancels out.
-    """
+def _untraced_trend(evidence: Evidence, channel: Sequence[float], floor_bytes: float) -> SeriesTrend:
+    """Return the trend of a channel that small changes of other code make jitter."""
     values = settled_start(evidence, channel)
-    nature = Nature(noisy=True, smoothed=True, calls_before=max(evidence.warmup, 1))
-    return trend_of(_smoothed(values), _outside_floor(values, floor), nature)
+    traits = SeriesTraits(noisy=True, smoothed=True, calls_before=max(evidence.warmup, 1))
+    return trend_of(_smoothed(values), _noise_floor(values, floor_bytes), traits)
 
 
-def _outside_floor(values: Sequence[float], floor: float) -> float:
-    floor = max(floor, DRIFT * abs(values[0])) if values else floor
-    return max(floor, JITTERS * jitter(_smoothed(values)))
+def _noise_floor(values: Sequence[float], floor_bytes: float) -> float:
+    floor_bytes = max(floor_bytes, NATIVE_DRIFT * abs(values[0])) if values else floor_bytes
+    return max(floor_bytes, jitter(_smoothed(values)))
 
 
 def _native(evidence: Evidence) -> Sequence[float]:
-    """The C heap, of the wider look where there is one: then each value is what it was, divided by the calls between two,
-    so that steps are those of one call.
-    """
+    """Return the series of the C heap, scaled to steps of one call where batched readings were made."""
     batched = evidence.batched_native
     return evidence.native if batched is None else [value / batched.calls_apart for value in batched.native]
 
 
-def native_trend(evidence: Evidence) -> Trend:
-    """Of the C heap, per call."""
-    trend = _outside(evidence, _native(evidence), NATIVE_FLOOR_BYTES)
+def native_trend(evidence: Evidence) -> SeriesTrend:
+    """Return the trend of the C heap, in bytes per call."""
+    trend = _untraced_trend(evidence, _native(evidence), NATIVE_FLOOR_BYTES)
     batched = evidence.batched_native
     return trend if batched is None else msgspec.structs.replace(trend, stride=trend.stride * batched.calls_apart)
 
 
 def hidden_native_bytes(evidence: Evidence) -> float:
-    """Growth of the C heap, in bytes an iteration, below which it does not show because the heap is unsteady; 0 where it is
-    quiet, or where too few iterations were read to tell.
+    """Return the growth of the C heap, in bytes per iteration, below which noise hides it.
+
+    0 where the heap is quiet, and where too few iterations were read to tell.
     """
     values = _native(evidence)
-    if len(values) <= FEWEST_FOR_NOISE:
+    if len(values) <= MIN_NOISE_ITERATIONS:
         return 0.0
-    least = _outside_floor(settled_start(evidence, values), NATIVE_FLOOR_BYTES)
-    return least if least > NATIVE_FLOOR_BYTES else 0.0
+    floor_bytes = _noise_floor(settled_start(evidence, values), NATIVE_FLOOR_BYTES)
+    return floor_bytes if floor_bytes > NATIVE_FLOOR_BYTES else 0.0
 
 
 def _without_arenas(values: Sequence[int]) -> list[int]:
-    """A mapped series without steps of whole arenas, which come and go as the traced heap has use for them."""
+    """Return a mapped series without steps of complete arenas, which come and go with the demand of the traced heap."""
     rest = [0] if values else []
     for before, after in pairwise(values):
         rest.append(rest[-1] + (after - before + ARENA_BYTES // 2) % ARENA_BYTES - ARENA_BYTES // 2)
     return rest
 
 
-def process_trend(evidence: Evidence, peak: Trend) -> Trend:
-    """Of unique memory; of what is mapped where only that, which is exact, tells."""
+def process_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
+    """Return the trend of unique memory, or that of mapped memory, which is exact, where only mapped memory grows."""
     used = _used_trend(evidence, peak)
-    exact = Nature(calls_before=max(evidence.warmup, 1))
+    exact = SeriesTraits(calls_before=max(evidence.warmup, 1))
     mapped = trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, exact)
     return mapped if mapped.shape == "growing" and used.shape != "growing" else used
 
 
-def _used_trend(evidence: Evidence, peak: Trend) -> Trend:
-    trend = _outside(evidence, evidence.process, PROCESS_FLOOR_BYTES)
+def _used_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
+    trend = _untraced_trend(evidence, evidence.process, PROCESS_FLOOR_BYTES)
     smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
-    comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MOST_STEPS * len(later)
-    explained = OF_THE_PEAK * peak.growth.bytes_per_iteration if peak.shape == "growing" else 0.0
-    if trend.shape == "growing" and (comes_and_goes or trend.growth.bytes_per_iteration < explained):
-        return Trend(shape="returning", growth=trend.growth)
+    comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MIN_RISING_PART * len(later)
+    freed_bytes = PEAK_FACTOR * peak.growth.bytes_per_iteration if peak.shape == "growing" else 0.0
+    if trend.shape == "growing" and (comes_and_goes or trend.growth.bytes_per_iteration < freed_bytes):
+        return SeriesTrend(shape="returning", growth=trend.growth)
     return trend

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.batched_readings import (
-    LONGEST_CALL_SECONDS,
+    MAX_CALL_SECONDS,
+    MAX_CALLS,
     MAX_SECONDS,
     MAY_HIDE,
-    MOST_CALLS,
     READINGS,
     calls_between_readings,
 )
 from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence
 from otel_memeval.analysis.judge import bytes_of, judge
-from otel_memeval.analysis.untraced import FEWEST_FOR_NOISE
+from otel_memeval.analysis.untraced import MIN_NOISE_ITERATIONS
 from otel_memeval.verdicts import State
 from tests.analysis.test_judge import evidence, levels
 
@@ -84,8 +84,8 @@ def test_no_batched_readings_after_a_verdict_that_hides_nothing(state: State) ->
 def test_long_calls_are_not_repeated() -> None:
     """A call as long as the limit is repeated, a longer call is not; nor after a failure or without measured iterations."""
     run = noisy(20_000)
-    assert calls(run, [LONGEST_CALL_SECONDS]) > 1
-    assert calls(run, [LONGEST_CALL_SECONDS * 1.01]) == 0
+    assert calls(run, [MAX_CALL_SECONDS]) > 1
+    assert calls(run, [MAX_CALL_SECONDS * 1.01]) == 0
     assert calls(run, []) == 0
     assert calls(msgspec.structs.replace(run, failed=1)) == 0
     assert calls(msgspec.structs.replace(run, native=())) == 0
@@ -94,16 +94,16 @@ def test_long_calls_are_not_repeated() -> None:
 def test_few_iterations_say_nothing_about_noise() -> None:
     """Batched readings may follow ten iterations, but not nine: a user who asks for few iterations wants few calls."""
     run = noisy(20_000)
-    enough, too_few = (msgspec.structs.replace(run, native=run.native[: count + 1]) for count in (FEWEST_FOR_NOISE, 9))
+    enough, too_few = (msgspec.structs.replace(run, native=run.native[: count + 1]) for count in (MIN_NOISE_ITERATIONS, 9))
     assert calls(enough) > 1
     assert calls(too_few) == 0
 
 
-@given(noise=st.integers(1, 10**7), seconds=st.floats(0, LONGEST_CALL_SECONDS))
+@given(noise=st.integers(1, 10**7), seconds=st.floats(0, MAX_CALL_SECONDS))
 def test_calls_stay_within_their_limits(noise: int, seconds: float) -> None:
     """Whatever the noise is, the number of calls and their time in all stay within the limits."""
     found = calls(noisy(noise), [seconds])
-    assert found == 0 or 2 <= found <= MOST_CALLS
+    assert found == 0 or 2 <= found <= MAX_CALLS
     assert found * (READINGS + 1) * seconds <= MAX_SECONDS * 1.001
 
 

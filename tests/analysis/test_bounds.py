@@ -1,4 +1,4 @@
-"""What a bound does to the verdict: near enough or too far, in items or not, of bookkeeping, of lists that take in."""
+"""Bounds and the verdict: near or distant, counted in items or not, of bookkeeping, of ring buffers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from otel_memeval.analysis.evidence import RingBuffer, SiteKey
-from otel_memeval.analysis.growth import MOST_BYTES_TO_FILL, MOST_ITERATIONS_TO_FILL
+from otel_memeval.analysis.growth import MAX_BYTES_TO_FILL, MAX_ITERATIONS_TO_FILL
 from otel_memeval.analysis.judge import judge
 from tests.analysis.test_judge import LINE, OTHER, holder, leak, levels
 
@@ -16,22 +16,22 @@ STEPS = [1] * 20
 @pytest.mark.parametrize(
     ("size", "bound", "state"),
     [
-        (64, 20 + MOST_ITERATIONS_TO_FILL, "bounded"),
-        (64, 21 + MOST_ITERATIONS_TO_FILL, "leaking"),
-        (1 << 20, 20 + (MOST_BYTES_TO_FILL >> 20), "bounded"),
-        (1 << 20, 21 + (MOST_BYTES_TO_FILL >> 20), "leaking"),
+        (64, 20 + MAX_ITERATIONS_TO_FILL, "bounded"),
+        (64, 21 + MAX_ITERATIONS_TO_FILL, "leaking"),
+        (1 << 20, 20 + (MAX_BYTES_TO_FILL >> 20), "bounded"),
+        (1 << 20, 21 + (MAX_BYTES_TO_FILL >> 20), "leaking"),
     ],
 )
-def test_a_bound_out_of_reach_is_none(size: int, bound: int, state: str) -> None:
-    """More iterations or more memory away than anybody has; the reasons say so."""
+def test_distant_bound_does_not_count(size: int, bound: int, state: str) -> None:
+    """A bound that needs more iterations or more memory than the limits does not count, and the reasons say so."""
     judgement = judge(leak(size, holders=(holder(*STEPS, bound=bound),)))
     assert judgement.state == state
     assert any("too far away" in reason for reason in judgement.reasons) is (state == "leaking")
 
 
 @pytest.mark.parametrize(("limit", "state"), [("used > max_bytes (6 of 9)", "bounded"), ("", "leaking")])
-def test_a_limit_that_is_not_counted_in_items_bounds_as_well(limit: str, state: str) -> None:
-    """And stands in the reason."""
+def test_limit_that_is_not_counted_in_items_is_a_bound(limit: str, state: str) -> None:
+    """A limit in another measure bounds the container, and the reason names it."""
     held = msgspec.structs.replace(holder(*STEPS), limit=limit)
     judgement = judge(leak(64, holders=(held,)))
     assert judgement.state == state
@@ -40,7 +40,7 @@ def test_a_limit_that_is_not_counted_in_items_bounds_as_well(limit: str, state: 
 
 @pytest.mark.parametrize(("bookkeeping", "state"), [(True, "native-leak"), (False, "bounded")])
 def test_bookkeeping_hides_no_native_leak(bookkeeping: bool, state: str) -> None:
-    """No memory hangs on weak references: what grows in C beside them is told."""
+    """Growth of the C heap beside a bounded list of weak references is a native leak; beside other items it is not."""
     held = msgspec.structs.replace(holder(*STEPS, bound=200), bookkeeping=bookkeeping)
     assert judge(leak(72, holders=(held,), native=levels(*[8_000] * 20))).state == state
 
@@ -48,10 +48,10 @@ def test_bookkeeping_hides_no_native_leak(bookkeeping: bool, state: str) -> None
 @pytest.mark.parametrize(
     ("lines", "state"), [({LINE, OTHER}, "bounded"), ({LINE}, "bounded"), ({OTHER}, "leaking"), (set(), "leaking")]
 )
-def test_a_list_that_takes_in_what_grows_and_ends(lines: set[SiteKey], state: str) -> None:
-    """Bounded if everything that grows lies in such a list; never while a container grows without a bound."""
+def test_ring_buffer_bounds_growth_when_it_holds_all_of_it(lines: set[SiteKey], state: str) -> None:
+    """Growth is bounded if a ring buffer holds the memory of each growing site and no container grows without a bound."""
     ring = RingBuffer(id=7, length=23, bound=64, limit="41 of its 64 slots are still None", lines=frozenset(lines))
     judgement = judge(leak(64, ring_buffers=(ring,)))
     assert judgement.state == state
-    assert [one.items_per_iteration for one in judgement.holders] == ([1.0] if state == "bounded" else [])
+    assert [growing.items_per_iteration for growing in judgement.holders] == ([1.0] if state == "bounded" else [])
     assert judge(leak(64, ring_buffers=(ring,), holders=(holder(*STEPS),))).state == "leaking"

@@ -1,4 +1,4 @@
-"""From a library's lines to the scenario's lines that called them."""
+"""Attribution of growth in a library to the scenario's lines that called it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_memeval.analysis.callers import (
-    FEWEST_ITERATIONS,
-    MOST_ITERATIONS,
+    MAX_ITERATIONS,
+    MIN_ITERATIONS,
     CallStack,
     CodeOwnership,
     attribute_to_callers,
@@ -27,12 +27,12 @@ CODE = CodeOwnership(target_file="/project/agent.py", library_folder=STANDARD)
 
 
 def site(key: tuple[str, int], bytes_per_iteration: float = 100.0) -> GrowingSite:
-    """A growing line."""
+    """Return a growing site."""
     return GrowingSite(key=key, bytes_per_iteration=bytes_per_iteration, retained_bytes=2000, blocks=20)
 
 
 def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, complete: bool = True) -> CallStack:
-    """What these frames, the innermost first, left alive."""
+    """Return a stack of these frames, the innermost first."""
     return CallStack(frames=frames, complete=complete, alive_bytes=alive, added_bytes=added)
 
 
@@ -59,62 +59,62 @@ def stack(*frames: tuple[str, int], added: int = 200, alive: int = 400, complete
         ("/project/agent.py", "", True),
     ],
 )
-def test_whose_code_a_file_is(file: str, target: str, expected: bool) -> None:
-    """Installed code is a library's unless the target is of that package; code without a file never is the scenario's."""
+def test_installed_code_is_a_librarys_unless_the_target_is_in_it(file: str, target: str, expected: bool) -> None:
+    """Installed code is a library's unless the target is in that package; code without a file is never the scenario's."""
     assert CodeOwnership(target_file=target, library_folder=STANDARD).is_scenario_code(file) is expected
 
 
-def test_without_a_known_standard_library_the_rest_is_still_told_apart() -> None:
-    """An empty folder does not make every file a library's."""
+def test_installed_packages_are_libraries_when_the_standard_library_is_unknown() -> None:
+    """An empty folder of the standard library makes no file of the scenario a library's."""
     code = CodeOwnership(target_file="", library_folder="")
     assert code.is_scenario_code("/project/agent.py")
     assert not code.is_scenario_code(CLIENT[0])
 
 
-def test_the_innermost_line_of_the_scenarios_is_named() -> None:
-    """Of all frames, it is the innermost of the scenario's own that is named; the library's line is kept beside it."""
+def test_innermost_line_of_the_scenario_is_named() -> None:
+    """The innermost frame of the scenario is named, with the line of the library beside it."""
     (named,) = attribute_to_callers([site(JSON)], [stack(JSON, CLIENT, RUN, OTHER)], CODE)
     assert (named.key, named.allocated_at) == (RUN, (JSON,))
     assert (named.bytes_per_iteration, named.retained_bytes, named.blocks) == (100.0, 2000, 20)
 
 
-def test_what_several_library_lines_allocated_for_one_line_adds_up() -> None:
-    """The line that called them has their sum, its own bytes included, and goes before a single larger one."""
+def test_growth_of_several_library_lines_adds_up_on_their_caller() -> None:
+    """A line that called several lines of libraries has their sum and its own bytes, and is ordered by it."""
     sites = [site(OTHER, 150.0), site(JSON, 100.0), site(COPY, 60.0), site(RUN, 8.0)]
     first, second = attribute_to_callers(sites, [stack(JSON, RUN), stack(COPY, RUN)], CODE)
     assert (first.key, first.bytes_per_iteration, first.allocated_at) == (RUN, 168.0, (JSON, COPY))
     assert (second.key, second.bytes_per_iteration, second.allocated_at) == (OTHER, 150.0, ())
 
 
-def test_what_is_replaced_is_not_blamed() -> None:
-    """Of two callers, the one that only has more alive and added nothing in the second half keeps nothing."""
+def test_caller_that_added_nothing_has_no_share() -> None:
+    """A caller with live bytes that added none in the second half of the iterations only replaced memory."""
     (named,) = attribute_to_callers(
         [site(JSON)], [stack(JSON, RUN, added=10), stack(JSON, OTHER, added=0, alive=9000)], CODE
     )
     assert named.key == RUN
 
 
-def test_what_is_alive_decides_where_nothing_was_added() -> None:
-    """A leak that did not come in the second half of the look is still found by what it left."""
+def test_live_bytes_decide_when_nothing_was_added() -> None:
+    """A leak that did not grow in the second half of the iterations is attributed by the live bytes of its stacks."""
     (named,) = attribute_to_callers([site(JSON)], [stack(JSON, RUN, added=0)], CODE)
     assert named.key == RUN
 
 
-def test_callers_share_by_their_bytes() -> None:
-    """A quarter of the bytes is a quarter of the growth."""
+def test_callers_share_growth_by_their_bytes() -> None:
+    """A caller with a quarter of the bytes has a quarter of the growth."""
     first, second = attribute_to_callers([site(JSON)], [stack(JSON, RUN, added=300), stack(JSON, OTHER, added=100)], CODE)
     assert (first.key, first.bytes_per_iteration) == (RUN, 75.0)
     assert (second.key, second.bytes_per_iteration) == (OTHER, 25.0)
 
 
-def test_a_librarys_own_leak_keeps_the_librarys_line() -> None:
-    """A stack without a line of the scenario's, a line without a stack, and a look that saw nothing change nothing."""
+def test_library_line_stays_when_no_caller_is_known() -> None:
+    """A stack without a frame of the scenario, a line without a stack, and no stacks at all change nothing."""
     for stacks in ([stack(CLIENT, JSON)], [stack(JSON, RUN)], []):
         assert attribute_to_callers([site(CLIENT)], stacks, CODE) == (site(CLIENT),)
 
 
-def test_the_scenarios_own_line_stays() -> None:
-    """Whoever called it: the innermost line of the scenario's is where it stands."""
+def test_line_of_the_scenario_stays() -> None:
+    """A growing line of the scenario is named itself, whichever line called it."""
     assert attribute_to_callers([site(RUN)], [stack(RUN, OTHER)], CODE) == (site(RUN),)
 
 
@@ -126,19 +126,21 @@ LINES = st.sampled_from([JSON, COPY, CLIENT, RUN, OTHER])
     st.lists(st.tuples(st.lists(LINES, min_size=1, max_size=4), st.integers(0, 1000), st.integers(1, 1000)), max_size=6),
 )
 def test_no_byte_is_lost_or_invented(
-    growing: dict[tuple[str, int], float], told: list[tuple[list[tuple[str, int]], int, int]]
+    growing: dict[tuple[str, int], float], recorded: list[tuple[list[tuple[str, int]], int, int]]
 ) -> None:
-    """Whatever the stacks say, the growth of all lines together is what was measured; each line is named once."""
+    """For any stacks, the growth of all named lines together is the measured growth, and each line is named once."""
     sites = [site(key, growth) for key, growth in growing.items()]
-    named = attribute_to_callers(sites, [stack(*frames, added=added, alive=alive) for frames, added, alive in told], CODE)
-    assert sum(one.bytes_per_iteration for one in named) == pytest.approx(sum(growing.values()))
-    assert sum(one.retained_bytes for one in named) == pytest.approx(2000 * len(sites), abs=len(named))
-    assert len({one.key for one in named}) == len(named)
-    assert [one.bytes_per_iteration for one in named] == sorted((one.bytes_per_iteration for one in named), reverse=True)
+    stacks = [stack(*frames, added=added, alive=alive) for frames, added, alive in recorded]
+    named = attribute_to_callers(sites, stacks, CODE)
+    growths = [caller.bytes_per_iteration for caller in named]
+    assert sum(growths) == pytest.approx(sum(growing.values()))
+    assert sum(caller.retained_bytes for caller in named) == pytest.approx(2000 * len(sites), abs=len(named))
+    assert len({caller.key for caller in named}) == len(named)
+    assert growths == sorted(growths, reverse=True)
 
 
-def test_a_second_look_is_for_a_tenth_of_the_bytes() -> None:
-    """Stacks that were cut off matter from a tenth on, if they are of a line that grows and no line of ours is in them."""
+def test_more_frames_are_needed_when_a_tenth_of_the_bytes_is_cut_off() -> None:
+    """Stacks that were cut off count if they are of a growing line and have no frame of the scenario."""
     to_the_scenario = stack(JSON, RUN, added=900, alive=900)
     assert not needs_more_frames(
         [site(JSON)], [to_the_scenario, stack(JSON, CLIENT, added=100, alive=100, complete=False)], CODE
@@ -155,15 +157,15 @@ def test_a_second_look_is_for_a_tenth_of_the_bytes() -> None:
 @pytest.mark.parametrize(
     ("series", "expected"),
     [
-        ([], FEWEST_ITERATIONS),
-        ([(0,)], FEWEST_ITERATIONS),
-        ([tuple(range(21))], FEWEST_ITERATIONS),
+        ([], MIN_ITERATIONS),
+        ([(0,)], MIN_ITERATIONS),
+        ([tuple(range(21))], MIN_ITERATIONS),
         ([(0, 0, 0, 3, 3, 3, 6, 6, 6, 9)], 6),
         ([tuple(range(21)), tuple(place // 5 for place in range(21))], 10),
-        ([(*[0] * 20, 5)], MOST_ITERATIONS),
-        ([(5, 5, 5)], FEWEST_ITERATIONS),
+        ([(*[0] * 20, 5)], MAX_ITERATIONS),
+        ([(5, 5, 5)], MIN_ITERATIONS),
     ],
 )
-def test_a_rare_leak_is_looked_at_longer(series: list[tuple[int, ...]], expected: int) -> None:
-    """Each half of the look has room for one rise of the rarest line, within limits."""
+def test_rare_leak_gets_more_iterations(series: list[tuple[int, ...]], expected: int) -> None:
+    """Each half of the iterations has room for a rise of the rarest line, within limits."""
     assert attribution_iterations(series) == expected

@@ -1,9 +1,10 @@
-"""How likely harmless rises look like growth: exact where it can be counted, and never less than simulation shows."""
+"""Chances that harmless rises look like growth: exact where they can be counted, and never below those of simulation."""
 
 from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from otel_memeval.analysis import chance
@@ -13,35 +14,34 @@ from otel_memeval.run.sentence import phrase
 from tests.analysis.test_judge import LINE, evidence, holder, levels
 
 
-def test_regular_patterns_are_counted() -> None:
-    """Five rises four apart among twenty: 4 of 15,504 patterns; a run of five to the end: 1 of them."""
-    assert chance.regular(5, 4, 4, 20) == pytest.approx(4 / 15_504)
-    assert chance.regular(5, 1, 1, 20) == pytest.approx(1 / 15_504)
-    assert chance.regular(20, 1, 1, 20) == 1
+def test_regular_spacing_chance_counts_patterns() -> None:
+    """Five rises in twenty steps have 15,504 patterns: 4 with gaps of four steps, 1 with gaps of one step up to the end."""
+    assert chance.regular_spacing_chance(5, 4, 4, 20) == pytest.approx(4 / 15_504)
+    assert chance.regular_spacing_chance(5, 1, 1, 20) == pytest.approx(1 / 15_504)
+    assert chance.regular_spacing_chance(20, 1, 1, 20) == 1
 
 
-def test_records_come_as_often_as_calculated() -> None:
-    """The chance of four records in twenty demands after three, two of them late, is what ten thousand runs show."""
+def test_record_chance_agrees_with_simulation() -> None:
+    """The chance of four records in twenty demands after three others, two of them late, is that of ten thousand runs."""
     numbers = random.Random(3)
     seen = 0
     for _ in range(10_000):
         demands = [numbers.random() for _ in range(24)]
         records = [place - 3 for place in range(4, 24) if demands[place] > max(demands[:place])]
         seen += len(records) >= 4 and sum(place > 10 for place in records) >= 2
-    assert chance.records([1, 2, 11, 12], 20, 3) == pytest.approx(seen / 10_000, rel=0.15)
+    assert chance.record_chance([1, 2, 11, 12], 20, 3) == pytest.approx(seen / 10_000, rel=0.15)
 
 
-def test_a_cache_of_few_keys_may_rise_early_and_not_late() -> None:
-    """Rises that become rarer are what a cache does; as many late as early, over a long run, are not."""
-    assert chance.keyed(list(range(1, 11)), 40, 3) == 1
-    assert chance.keyed(list(range(3, 301, 3)), 300, 3) < 1e-6
+def test_keyed_cache_chance_is_small_when_late_rises_are_as_many_as_early_ones() -> None:
+    """A cache makes rises that become rarer; over a long run it does not make as many late rises as early ones."""
+    assert chance.keyed_cache_chance(list(range(1, 11)), 40, 3) == 1
+    assert chance.keyed_cache_chance(list(range(3, 301, 3)), 300, 3) < 1e-6
 
 
 def by_chance(kind: str, *, only_misses: bool = False) -> str:
-    """The verdict on ten rises at random places of twenty, into a container of a type."""
+    """Return the verdict on ten rises at random steps of twenty, into a container of a type."""
     steps = [1, 0, 1, 1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0, 0, 1]
-    one = holder(*steps)
-    held = type(one)(id=one.id, lengths=one.lengths, type=kind, only_misses=only_misses)
+    held = msgspec.structs.replace(holder(*steps), type=kind, only_misses=only_misses)
     sizes = [5_000 * step for step in steps]
     run = evidence(retained=levels(*sizes), sites={LINE: levels(*sizes, start=0)}, holders=(held,))
     judgement = judge(run)
@@ -50,15 +50,15 @@ def by_chance(kind: str, *, only_misses: bool = False) -> str:
     return judgement.state
 
 
-def test_the_type_of_a_container_tells_what_comes_by_chance() -> None:
-    """What is appended leaks; what is keyed may be a cache; an lru_cache without a hit is none."""
+def test_random_rises_are_judged_by_the_type_of_the_container() -> None:
+    """Random rises leak in a list and in an lru_cache without a hit; in a dict they may be those of a cache."""
     assert by_chance("list") == by_chance("deque") == "leaking"
     assert by_chance("lru_cache", only_misses=True) == "leaking"
     assert by_chance("dict") == by_chance("lru_cache") == by_chance("") == "inconclusive"
 
 
-def test_a_leak_is_all_channels_together() -> None:
-    """54 bytes of objects and 64 KiB mapped are one leak of both; its sentence says which part is where."""
+def test_leak_is_the_sum_of_all_its_channels() -> None:
+    """96 bytes of objects and 64 KiB of mapped memory are one leak, and its sentence names the part of each."""
     run = evidence(
         retained=levels(*[96] * 20),
         sites={LINE: levels(*[96] * 20, start=0)},
@@ -74,8 +74,8 @@ def test_a_leak_is_all_channels_together() -> None:
 
 
 @pytest.mark.parametrize(("channel", "words"), [("native", "in the C heap"), ("process", "mapped")])
-def test_a_native_leak_says_where(channel: str, words: str) -> None:
-    """The sentence of a native leak names its channel."""
+def test_sentence_of_a_native_leak_names_its_channel(channel: str, words: str) -> None:
+    """The sentence of a native leak names the memory that grows."""
     growth = Channels(**{channel: Growth(bytes_per_iteration=2048, ci_low=0, ci_high=0)})
     said = phrase("native-leak", growth, [], [], [], 20, [channel])
     assert said == f"keeps 2.00 KiB more every iteration outside of Python's traced heap, {words}"

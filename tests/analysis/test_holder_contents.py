@@ -1,4 +1,4 @@
-"""What containers' newest items say about the lines that grow."""
+"""Newest items of growing containers, and the sites that grow."""
 
 from __future__ import annotations
 
@@ -15,63 +15,63 @@ LEAK, FILL = ("m.py", 3), ("m.py", 9)
 def contents(
     items: dict[SiteKey, int], *, bound: int | None = None, rate: float = 1.0, storage: SiteKey | None = None
 ) -> HolderContents:
-    """A container that gains ``rate`` items an iteration, of whose newest 20 this is known."""
+    """Return a container that gains ``rate`` items per iteration and whose newest 20 items have these bytes."""
     holder = GrowingHolder(id=1, length=40, items_per_iteration=rate, bound=bound)
     return HolderContents(holder=holder, items_seen=20, items=items, storage=storage)
 
 
 def site(key: SiteKey, bytes_per_iteration: float = 100.0) -> GrowingSite:
-    """A growing line."""
+    """Return a growing site."""
     return GrowingSite(key=key, bytes_per_iteration=bytes_per_iteration, retained_bytes=2000, blocks=20)
 
 
 def evidence(**sites: tuple[int, ...]) -> Evidence:
-    """A run in which these lines of ``m.py`` changed."""
+    """Return a run in which these lines of ``m.py`` changed."""
     return Evidence(
         warmup=3, failed=0, retained=(), peak=(), native=(), process=(), holders=(), work=(),
         sites={("m.py", int(line[1:])): values for line, values in sites.items()}, blocks={LEAK: 7},
     )  # fmt: skip
 
 
-def test_what_items_take_an_iteration() -> None:
-    """Bytes of an item times items an iteration; nothing is said where no item says a line."""
+def test_growth_of_items_is_bytes_per_item_times_items_per_iteration() -> None:
+    """The growth of a site's items is their mean size times the items per iteration; unknown without items."""
     held = contents({LEAK: 2000, FILL: 400}, rate=0.5)
     assert (held.bytes_of(LEAK), held.bytes_of(("m.py", 1)), held.bytes_per_iteration) == (50.0, 0.0, 60.0)
     assert contents({}).bytes_per_iteration is None
 
 
-@pytest.mark.parametrize(("live_bytes", "told_apart"), [(1000, False), (1001, True)])
-def test_a_line_is_told_apart_when_bounded_containers_explain_half(live_bytes: int, told_apart: bool) -> None:
-    """On both sides of the limit."""
-    bounded = contents({FILL: live_bytes}, bound=64)
-    assert [one.bounded for one in mark_bounded_sites([site(FILL)], [bounded])] == [told_apart]
+@pytest.mark.parametrize(("live_bytes", "bounded"), [(1000, False), (1001, True)])
+def test_site_is_bounded_when_bounded_containers_explain_more_than_half(live_bytes: int, bounded: bool) -> None:
+    """A site is bounded if bounded containers explain more than half of its growth."""
+    container = contents({FILL: live_bytes}, bound=64)
+    assert [marked.bounded for marked in mark_bounded_sites([site(FILL)], [container])] == [bounded]
 
 
-def test_a_line_that_also_fills_an_endless_container_leaks() -> None:
-    """One line may fill both: then it stays with the leaks."""
+def test_site_that_also_fills_an_unbounded_container_is_not_bounded() -> None:
+    """A site that fills a bounded and an unbounded container leaks."""
     both = [contents({LEAK: 2000}, bound=64), contents({LEAK: 10})]
     assert mark_bounded_sites([site(LEAK)], both) == (site(LEAK),)
 
 
-def test_the_first_container_that_says_a_line_is_believed() -> None:
-    """Bounded ones and those that say nothing are passed over; most bytes first."""
-    said = [contents({FILL: 9000}, bound=64), contents({}), contents({FILL: 200, LEAK: 2000})]
-    first, second = sites_from_items(said, evidence(L3=(0, 500)))
+def test_sites_come_from_the_first_unbounded_container_with_a_known_site() -> None:
+    """Bounded containers and those without a known site are skipped, and the site with the largest growth comes first."""
+    growing = [contents({FILL: 9000}, bound=64), contents({}), contents({FILL: 200, LEAK: 2000})]
+    first, second = sites_from_items(growing, evidence(L3=(0, 500)))
     assert (first.key, first.bytes_per_iteration, first.retained_bytes, first.blocks) == (LEAK, 100.0, 500, 7)
     assert (second.key, second.bytes_per_iteration, second.retained_bytes) == (FILL, 10.0, 0)
     assert sites_from_items([], evidence()) == ()
 
 
-def test_the_line_that_made_room_stands_for_items_without_one() -> None:
-    """A list of references alone: the growth of its own block, from the line's series; none if that never changed."""
+def test_site_that_made_room_is_named_when_no_item_has_a_site() -> None:
+    """A list of references grows by its own block: the growth is that of the site that made room in it."""
     (named,) = sites_from_items([contents({}, storage=LEAK)], evidence(L3=(88, 88, 120, 120, 184)))
     assert (named.key, named.bytes_per_iteration, named.retained_bytes) == (LEAK, 24.0, 184)
     (unchanged,) = sites_from_items([contents({}, storage=FILL)], evidence())
     assert (unchanged.key, unchanged.bytes_per_iteration) == (FILL, 0.0)
 
 
-def test_items_give_the_figure_only_where_noise_hides_it() -> None:
-    """A clear slope stays, lines' own series stay; a wide interval gives way, and still holds the new figure."""
+def test_items_give_the_growth_only_when_noise_hides_it() -> None:
+    """A narrow interval and sites with series of their own keep the slope; a wide interval takes that of the items."""
     clear = Channels(retained=Growth(bytes_per_iteration=100, ci_low=95, ci_high=105))
     noisy = Channels(retained=Growth(bytes_per_iteration=100, ci_low=94, ci_high=105))
     sites = [site(LEAK, 40.0)]

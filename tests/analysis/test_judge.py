@@ -1,4 +1,4 @@
-"""The verdict, from hand-written evidence: each state, and what it takes to leave it."""
+"""The verdict on hand-written evidence: each state, and the change that leads to another state."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ OTHER: SiteKey = ("agent.py", 50)
 
 
 def levels(*steps: int, start: int = 1_000_000) -> tuple[int, ...]:
-    """A series from its steps."""
+    """Return a series from its steps."""
     return tuple(accumulate(steps, initial=start))
 
 
 def evidence(steps: int = 20, **changes: object) -> Evidence:
-    """A run in which nothing happens, but for ``changes``; it works as hard as an agent does."""
+    """Return a run that works as an agent does and in which no memory changes, with ``changes``."""
     quiet = Evidence(
         warmup=3,
         failed=0,
@@ -40,7 +40,7 @@ def evidence(steps: int = 20, **changes: object) -> Evidence:
 
 
 def leak(size: int, steps: int = 20, **changes: object) -> Evidence:
-    """One line that keeps ``size`` bytes an iteration, in the total as well."""
+    """Return a run with one line that keeps ``size`` bytes per iteration, in the total as well."""
     return evidence(
         steps,
         retained=levels(*[size] * steps),
@@ -50,18 +50,18 @@ def leak(size: int, steps: int = 20, **changes: object) -> Evidence:
 
 
 def holder(*steps: int, bound: int | None = None, key: int = 1) -> HolderSeries:
-    """A container's lengths from its steps."""
+    """Return a container from the steps of its length."""
     return HolderSeries(id=key, lengths=levels(*steps, start=0), bound=bound)
 
 
-def test_nothing_happens_is_stable() -> None:
+def test_run_that_keeps_nothing_is_stable() -> None:
     """A run that works and keeps nothing is stable."""
     assert judge(evidence()).state == "stable"
 
 
 @pytest.mark.parametrize(("size", "state"), [(1 << 20, "leaking"), (64, "leaking"), (7, "stable")])
-def test_line_that_keeps_is_leaking(size: int, state: str) -> None:
-    """A line that keeps the same each time is a leak from a few bytes on; its figure is exact."""
+def test_line_is_leaking_from_a_few_bytes_on(size: int, state: str) -> None:
+    """A line that keeps the same bytes in each iteration is a leak from a few bytes on, and its figure is exact."""
     judgement = judge(leak(size))
     assert judgement.state == state
     if state == "leaking":
@@ -71,15 +71,15 @@ def test_line_that_keeps_is_leaking(size: int, state: str) -> None:
         assert judgement.growth.retained.bytes_per_iteration == size
 
 
-def test_largest_line_comes_first() -> None:
-    """Growing lines are ordered by growth."""
+def test_sites_are_in_order_of_growth() -> None:
+    """The site with the largest growth comes first."""
     sites = {LINE: levels(*[100] * 20, start=0), OTHER: levels(*[900] * 20, start=0)}
     judgement = judge(evidence(retained=levels(*[1000] * 20), sites=sites))
     assert [site.key for site in judgement.sites] == [OTHER, LINE]
 
 
-def test_leak_beside_noise_is_found_on_its_line() -> None:
-    """Noise a thousand times as large on other lines hides no line that keeps 100 bytes."""
+def test_leak_is_found_beside_noise_of_another_line() -> None:
+    """Noise a thousand times as large on another line does not hide a line that keeps 100 bytes."""
     noise = [100_000, -90_000, 40_000, -50_000] * 5
     sites = {LINE: levels(*[100] * 20, start=0), OTHER: levels(*noise, start=500_000)}
     total = levels(*[step + 100 for step in noise])
@@ -91,28 +91,28 @@ def test_leak_beside_noise_is_found_on_its_line() -> None:
 
 
 def test_memory_that_moves_between_lines_is_no_leak() -> None:
-    """What one line gains another loses: entries of a full cache, replaced one by one."""
+    """Growth of a line that another line loses, as when entries of a full cache are replaced, is no leak."""
     sites = {LINE: levels(*[500] * 20, start=0), OTHER: levels(*[-500] * 20, start=20_000)}
     assert judge(evidence(sites=sites)).state == "stable"
 
 
 def test_growth_into_a_bounded_container_is_bounded() -> None:
-    """A container that names its bound explains the growth; without the bound the same growth is a leak."""
-    ones = [1] * 20
-    assert judge(leak(2000, holders=(holder(*ones, bound=500),))).state == "bounded"
-    assert judge(leak(2000, holders=(holder(*ones),))).state == "leaking"
-    assert judge(leak(2000, holders=(holder(*ones, bound=500), holder(*ones, key=2)))).state == "leaking"
+    """Growth into a container with a bound is bounded; the same growth into one without a bound is a leak."""
+    steps = [1] * 20
+    assert judge(leak(2000, holders=(holder(*steps, bound=500),))).state == "bounded"
+    assert judge(leak(2000, holders=(holder(*steps),))).state == "leaking"
+    assert judge(leak(2000, holders=(holder(*steps, bound=500), holder(*steps, key=2)))).state == "leaking"
 
 
 @pytest.mark.parametrize(("steps", "state"), [(10, "leaking"), (9, "stable")])
-def test_growing_container_of_few_bytes_is_leaking_with_enough_iterations(steps: int, state: str) -> None:
-    """Eight bytes in a list that gains an item each time are a leak from ten iterations on."""
+def test_growing_container_of_few_bytes_is_leaking_after_ten_iterations(steps: int, state: str) -> None:
+    """Eight bytes per iteration in a list that gains an item each time are a leak from ten iterations on."""
     retained = levels(*[8] * steps)
     assert judge(evidence(steps, retained=retained, holders=(holder(*[1] * steps),))).state == state
 
 
-def test_peak_that_rises_alone_is_creeping() -> None:
-    """A peak that grows by the same each time, nothing kept, is creep with its exact figure."""
+def test_growing_peak_alone_is_creeping() -> None:
+    """A peak that grows by the same bytes in each iteration while nothing is kept creeps, and its figure is exact."""
     judgement = judge(evidence(peak=levels(*[100_000] * 19)))
     assert judgement.state == "creeping"
     assert judgement.growth.peak is not None
@@ -120,24 +120,24 @@ def test_peak_that_rises_alone_is_creeping() -> None:
 
 
 def test_peak_that_levels_off_is_not_creeping() -> None:
-    """A history that fills for three iterations is no creep."""
+    """A peak that grows for three iterations and then stays is not creeping."""
     assert judge(evidence(peak=levels(5000, 5000, 5000, *[0] * 16))).state == "stable"
 
 
 @pytest.mark.parametrize(("step", "state"), [(4096, "native-leak"), (40, "stable")])
-def test_c_heap_that_rises_alone_is_a_native_leak(step: int, state: str) -> None:
-    """Growth of the C heap alone is a native leak; its small change is not."""
+def test_growing_c_heap_alone_is_a_native_leak(step: int, state: str) -> None:
+    """Growth of the C heap alone is a native leak; growth below its floor is not."""
     assert judge(evidence(native=levels(*[step] * 20, start=4_000_000))).state == state
 
 
-def test_c_heap_that_the_traced_heap_explains_is_no_native_leak() -> None:
-    """Headers of traced blocks are part of the leak, not another one."""
+def test_c_heap_that_the_traced_heap_explains_adds_no_native_leak() -> None:
+    """Growth of the C heap by the headers of traced blocks is part of the leak."""
     assert judge(leak(100_000, native=levels(*[1600] * 20))).state == "leaking"
 
 
 @pytest.mark.parametrize(("step", "state"), [(1 << 20, "native-leak"), (20_000, "stable")])
-def test_mapped_memory_that_rises_alone_is_a_native_leak(step: int, state: str) -> None:
-    """Memory that neither heap explains is a native leak when it is more than pages used for the first time."""
+def test_growing_unique_memory_alone_is_a_native_leak(step: int, state: str) -> None:
+    """Unique memory that neither heap explains is a native leak if it is more than pages used for the first time."""
     assert judge(evidence(process=levels(*[step] * 20))).state == state
 
 
@@ -154,27 +154,27 @@ def test_mapped_memory_that_rises_alone_is_a_native_leak(step: int, state: str) 
     ids=["a page", "a page every fourth", "nothing", "whole arenas", "a page beside arenas", "mapped and unmapped"],
 )
 def test_mapped_pages_are_counted_exactly(steps: tuple[int, ...], state: str) -> None:
-    """One page an iteration that stays mapped is a native leak, used or not; arenas of Python's allocator are none."""
+    """A page per iteration that stays mapped is a native leak, used or not; arenas of Python's allocator are none."""
     assert judge(evidence(mapped=levels(*steps, start=100_000_000))).state == state
 
 
 @pytest.mark.parametrize(("step", "state"), [(110_000, "creeping"), (160_000, "native-leak")])
-def test_pages_that_a_climbing_peak_leaves_behind_are_no_native_leak(step: int, state: str) -> None:
-    """Allocators keep freed pages: a process that grows as its peak does creeps; one that grows far more leaks, too."""
+def test_unique_memory_that_grows_with_the_peak_is_no_native_leak(step: int, state: str) -> None:
+    """Unique memory that grows as the peak does is freed memory that the allocator keeps; faster growth is a native leak."""
     climbing = levels(*[100_000] * 19, start=100_000)
     assert judge(evidence(peak=climbing, process=levels(*[step] * 20))).state == state
 
 
 @pytest.mark.parametrize(("last", "state"), [(8_000, "stable"), (40_000, "inconclusive")])
-def test_a_short_run_waits_for_a_process_that_still_rises(last: int, state: str) -> None:
-    """After five iterations it is told by the last one whether pages are still used for the first time."""
+def test_short_run_is_inconclusive_while_unique_memory_rises(last: int, state: str) -> None:
+    """The last of five iterations shows whether pages are still used for the first time."""
     process = levels(9_800_000, 800_000, 2_500_000, last, start=20_000_000)
     assert judge(evidence(5, warmup=0, process=(20_000_000, *process))).state == state
 
 
 @pytest.mark.parametrize(("mapped", "state"), [(0, "stable"), (1_048_576, "inconclusive")])
-def test_a_short_run_may_use_what_it_has_mapped(mapped: int, state: str) -> None:
-    """Pages that are still used for the first time end where the maps do; if those grew too, nobody knows."""
+def test_short_run_is_stable_when_nothing_more_was_mapped(mapped: int, state: str) -> None:
+    """Pages are used for the first time only within the mapped memory; if that grew too, the run is inconclusive."""
     process = levels(9_800_000, 800_000, 2_500_000, 700_000, start=20_000_000)
     maps = levels(2_000_000, 5_000_000, 1_000_000, 0, mapped, start=30_000_000)
     run = evidence(5, warmup=0, process=(20_000_000, *process), mapped=maps)
@@ -182,74 +182,76 @@ def test_a_short_run_may_use_what_it_has_mapped(mapped: int, state: str) -> None
 
 
 def idle_work(**changes: object) -> tuple[IterationWork, ...]:
-    """Iterations that did nothing, but for ``changes``."""
+    """Return the work of twenty idle iterations with ``changes``."""
     nothing = IterationWork(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)
     return tuple([msgspec.structs.replace(nothing, **changes)] * 20)
 
 
-def test_no_work_is_idle() -> None:
-    """No wait, no allocation, no change: idle."""
+def test_run_without_work_is_idle() -> None:
+    """A run that waits for nothing, allocates nothing and changes nothing is idle."""
     assert judge(evidence(work=idle_work())).state == "idle"
 
 
 @pytest.mark.parametrize(
     "changes",
     [{"waits": 1}, {"suspended": True}, {"cpu_seconds": 0.1}, {"peak_bytes": 312}],
-    ids=lambda one: next(iter(one)),
+    ids=lambda changes: next(iter(changes)),
 )
-def test_any_work_is_not_idle(changes: dict[str, object]) -> None:
-    """Waiting, yielding to the loop, computing or allocating is work."""
+def test_run_with_any_work_is_not_idle(changes: dict[str, object]) -> None:
+    """Waiting, yielding to the event loop, computing and allocating are work."""
     assert judge(evidence(work=idle_work(**changes))).state == "stable"
 
 
-def test_async_function_that_awaits_nothing_is_idle_whatever_it_allocates() -> None:
-    """A stream that is made and dropped costs some kilobytes; that is not work. The same function awaited is."""
-    dropped = idle_work(peak_bytes=30_000)
-    assert judge(evidence(work=dropped, awaits_nothing=True)).state == "idle"
-    assert judge(evidence(work=dropped, awaits_nothing=False)).state == "stable"
+@pytest.mark.parametrize(
+    ("peak_bytes", "awaits_nothing", "state"), [(65_536, True, "idle"), (65_537, True, "stable"), (30_000, False, "stable")]
+)
+def test_async_function_that_awaits_nothing_is_idle_up_to_64_kib(peak_bytes: int, awaits_nothing: bool, state: str) -> None:
+    """Some kilobytes for a stream that nobody reads are no work; the same bytes in a function that awaits are work."""
+    work = idle_work(peak_bytes=peak_bytes)
+    assert judge(evidence(work=work, awaits_nothing=awaits_nothing)).state == state
 
 
-def test_a_change_of_memory_is_not_idle() -> None:
-    """A function that changes what lives does work, however little it allocates."""
+def test_run_that_changes_memory_is_not_idle() -> None:
+    """A function that changes live memory does work, however little it allocates."""
     assert judge(evidence(work=idle_work(), sites={LINE: levels(*[64, -64] * 10)})).state == "stable"
 
 
 def test_growth_that_levelled_off_is_settling() -> None:
-    """A warm-up within the measured iterations is named as one."""
+    """A warm-up within the measured iterations is settling."""
     steps = [50_000, 20_000, *[0] * 18]
     judgement = judge(evidence(retained=levels(*steps), sites={LINE: levels(*steps, start=0)}))
     assert judgement.state == "settling"
 
 
 @pytest.mark.parametrize(("steps", "state"), [(3, "inconclusive"), (4, "stable")])
-def test_too_few_iterations_are_never_stable(steps: int, state: str) -> None:
-    """Below four iterations the verdict is inconclusive, and says how many would be enough."""
+def test_too_few_iterations_are_inconclusive(steps: int, state: str) -> None:
+    """Fewer than four iterations are inconclusive, and the judgement says how many are needed."""
     judgement = judge(evidence(steps))
     assert judgement.state == state
     assert (judgement.iterations_needed is not None) == (state == "inconclusive")
 
 
-def test_first_iteration_without_warmup_is_one() -> None:
-    """Without a warm-up, what the first iteration keeps is not growth; with one it is a rise like another."""
+def test_first_iteration_is_the_warm_up_when_there_is_none() -> None:
+    """Memory that the first iteration keeps is no growth without a warm-up, and a rise like any other with a warm-up."""
     steps = [2_000_000, *[0] * 9]
     changes = {"retained": levels(*steps), "sites": {LINE: levels(*steps, start=0)}}
     assert judge(evidence(10, warmup=0, **changes)).state == "stable"
     assert judge(evidence(10, warmup=3, **changes)).state == "settling"
 
 
-def test_failed_iterations_fail() -> None:
-    """An iteration that raised makes the verdict failed, whatever grew."""
+def test_failed_iteration_makes_the_run_failed() -> None:
+    """A run with an iteration that raised is failed, whatever grew."""
     assert judge(leak(5000, failed=1)).state == "failed"
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2])
-def test_hardly_anything_measured_is_a_clear_state(steps: int) -> None:
-    """No iteration is failed; one or two are inconclusive; none is an error."""
+def test_run_of_two_iterations_or_fewer_has_a_verdict(steps: int) -> None:
+    """A run without iterations is failed; a run of one or two is inconclusive."""
     assert judge(evidence(steps)).state == ("failed" if steps == 0 else "inconclusive")
 
 
-def test_series_holds_a_value_until_the_next() -> None:
-    """Changes become a series: 0 before the first, then each value until the next."""
+def test_series_from_changes_holds_each_value_until_the_next() -> None:
+    """A series is 0 before the first change and holds each value until the next change."""
     assert series_from_changes([(1, 5), (3, 7)], 5) == (0, 5, 5, 7, 7)
     assert series_from_changes([], 3) == (0, 0, 0)
     assert series_from_changes([(0, 4)], 1) == (4,)
@@ -260,7 +262,7 @@ def _said(judgement: Judgement, sites: list[Site], holders: list[Holder]) -> str
 
 
 def test_sentence_of_a_leak_names_size_line_and_holder() -> None:
-    """The sentence has the number, the line and the holder, in the words of the contract."""
+    """The sentence of a leak has its bytes, its line and its holder."""
     site = Site(
         file="scenarios/leaky_team.py",
         line=42,
@@ -278,7 +280,7 @@ def test_sentence_of_a_leak_names_size_line_and_holder() -> None:
 
 
 def test_every_state_has_a_sentence() -> None:
-    """No state is without words, with or without figures."""
+    """Each state has a sentence, with or without figures."""
     growth = Channels(retained=Growth(bytes_per_iteration=1, ci_low=1, ci_high=1))
     states = ["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
     for state in states:

@@ -1,6 +1,4 @@
-"""What holds for every run: a verdict never crashes, never gives a figure that is no number, and does not hang on units,
-levels or the order in which things are told.
-"""
+"""Properties of every verdict: it has finite figures and does not depend on units, levels, or the order of sites."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ channels: st.SearchStrategy[Channel] = st.sampled_from(["line", "block", "list",
 
 
 def runs(least: int = 0, most: int = 30) -> st.SearchStrategy[Evidence]:
-    """Any run at all: every series of any values, some channels missing, any warm-up."""
+    """Generate runs with any values in every series, with missing channels, and with any warm-up."""
 
     def made(steps: int) -> st.SearchStrategy[Evidence]:
         series = st.lists(values, min_size=steps + 1, max_size=steps + 1).map(tuple)
@@ -48,7 +46,7 @@ def runs(least: int = 0, most: int = 30) -> st.SearchStrategy[Evidence]:
             process=series | st.just(()),
             sites=st.dictionaries(st.tuples(st.sampled_from(["a.py", "b.py"]), st.integers(1, 3)), series, max_size=4),
             blocks=st.just({}),
-            holders=st.lists(holder, max_size=3, unique_by=lambda one: one.id).map(tuple),
+            holders=st.lists(holder, max_size=3, unique_by=lambda series: series.id).map(tuple),
             work=st.just(tuple([work] * steps)),
         )
 
@@ -59,16 +57,16 @@ def _finite(growth: Channels) -> bool:
     figures = [getattr(growth, name) for name in growth.__struct_fields__]
     return all(
         math.isfinite(number)
-        for one in figures
-        if one is not None
-        for number in (one.bytes_per_iteration, one.ci_low, one.ci_high)
+        for growth_of_channel in figures
+        if growth_of_channel is not None
+        for number in (growth_of_channel.bytes_per_iteration, growth_of_channel.ci_low, growth_of_channel.ci_high)
     )
 
 
 @settings(deadline=None, max_examples=150)
 @given(runs())
 def test_any_run_has_a_verdict_with_finite_figures(run: Evidence) -> None:
-    """Whatever was measured: one state, figures that JSON can hold, and reasons in words."""
+    """Any run has a state, figures that JSON can hold, and reasons in words."""
     judgement = judge(run)
     assert judgement.reasons
     assert all(judgement.reasons)
@@ -83,20 +81,20 @@ def test_any_run_has_a_verdict_with_finite_figures(run: Evidence) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(runs(least=4), st.randoms(use_true_random=False))
-def test_the_order_in_which_lines_and_containers_are_told_changes_nothing(run: Evidence, chance: random.Random) -> None:
-    """Sites and holders in any order give the same verdict with the same figures."""
+def test_verdict_does_not_depend_on_the_order_of_sites_and_holders(run: Evidence, chance: random.Random) -> None:
+    """Sites and holders in any order have the same verdict with the same figures."""
     sites = list(run.sites.items())
     holders = list(run.holders)
     chance.shuffle(sites)
     chance.shuffle(holders)
     again = msgspec.structs.replace(run, sites=dict(sites), holders=tuple(holders))
-    one, other = judge(run), judge(again)
-    assert (one.state, one.growth, one.sites) == (other.state, other.growth, other.sites)
-    assert {holder.id for holder in one.holders} == {holder.id for holder in other.holders}
+    first, second = judge(run), judge(again)
+    assert (first.state, first.growth, first.sites) == (second.state, second.growth, second.sites)
+    assert {holder.id for holder in first.holders} == {holder.id for holder in second.holders}
 
 
 @pytest.mark.parametrize("steps", range(4, 60))
-def test_a_steady_leak_is_one_after_every_number_of_iterations(steps: int) -> None:
+def test_steady_leak_is_found_after_any_number_of_iterations(steps: int) -> None:
     """From four iterations on, each prefix of a steady leak is a leak of the same size."""
     judgement = judge(evidence(tuple(1_000 * place for place in range(steps + 1)), "line", 3))
     assert judgement.state == "leaking"
@@ -104,15 +102,15 @@ def test_a_steady_leak_is_one_after_every_number_of_iterations(steps: int) -> No
 
 
 @pytest.mark.parametrize("channel", ["line", "native", "process", "peak"])
-def test_memory_that_falls_is_no_leak(channel: Channel) -> None:
-    """Steady loss in any channel is nothing to cry over."""
+def test_falling_memory_is_no_leak(channel: Channel) -> None:
+    """Steady loss in any channel raises no alarm."""
     state = judge(evidence(tuple(10**9 - 100_000 * place for place in range(21)), channel, 3)).state
     assert state in ("stable", "settling")
 
 
 @pytest.mark.parametrize("channel", ["line", "list", "native", "process", "peak"])
 def test_enormous_leaks_are_leaks(channel: Channel) -> None:
-    """Numbers near the end of 64 bits are judged as others are."""
+    """Numbers near the end of 64 bits are judged like others."""
     step = 2**62 // 21
     judgement = judge(evidence(tuple(step * place for place in range(21)), channel, 3))
     assert judgement.state in ("leaking", "native-leak", "creeping")
@@ -121,10 +119,11 @@ def test_enormous_leaks_are_leaks(channel: Channel) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(st.integers(0, 10**6), min_size=21, max_size=21), channels.filter(lambda one: one not in ("native", "process"))
+    st.lists(st.integers(0, 10**6), min_size=21, max_size=21),
+    channels.filter(lambda name: name not in ("native", "process")),
 )
-def test_a_higher_level_changes_no_verdict_of_growth(levels: list[int], channel: Channel) -> None:
-    """What was there before does not make a leak, nor hide one."""
+def test_verdict_does_not_depend_on_the_level(levels: list[int], channel: Channel) -> None:
+    """Memory that was there before the run neither makes nor hides a leak."""
     alarms = ("leaking", "native-leak", "creeping")
     base = judge(evidence(tuple(levels), channel, 3)).state
     shifted = judge(evidence(tuple(level + 10**7 for level in levels), channel, 3)).state
@@ -133,15 +132,15 @@ def test_a_higher_level_changes_no_verdict_of_growth(levels: list[int], channel:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 10**6), min_size=21, max_size=21), st.sampled_from([2, 1024]))
-def test_a_larger_unit_loses_no_leak(levels: list[int], factor: int) -> None:
-    """What leaks in bytes leaks in larger pieces too: floors are the only thing that hangs on the size."""
+def test_leak_is_found_in_a_larger_unit(levels: list[int], factor: int) -> None:
+    """A leak of bytes is a leak in larger pieces as well: only floors depend on the size."""
     if judge(evidence(tuple(levels), "line", 3)).state == "leaking":
         assert judge(evidence(tuple(level * factor for level in levels), "line", 3)).state == "leaking"
 
 
 @pytest.mark.parametrize("family", HARMLESS[:16], ids=lambda family: family.name)
-def test_a_harmless_line_more_makes_no_leak(family: object) -> None:
-    """A line that comes and goes, beside a line that keeps nothing, raises no alarm in thirty runs."""
+def test_harmless_line_makes_no_leak(family: object) -> None:
+    """A harmless line beside a line that keeps nothing raises no alarm in thirty runs."""
     for seed in range(30):
         run = family.evidence(seed, 20, 3)  # type: ignore[attr-defined]
         still = tuple([5_000] * 21)
@@ -149,8 +148,8 @@ def test_a_harmless_line_more_makes_no_leak(family: object) -> None:
         assert judgement.state not in ("leaking", "native-leak", "creeping"), seed
 
 
-def test_a_leak_stays_one_beside_harmless_lines() -> None:
-    """Sixteen harmless lines at once hide no line that keeps 100 bytes."""
+def test_leak_is_found_beside_harmless_lines() -> None:
+    """Sixteen harmless lines at once do not hide a line that keeps 100 bytes."""
     for seed in range(20):
         runs_beside = [family.evidence(seed, 20, 3) for family in HARMLESS[:16]]
         leak = tuple(accumulate([100] * 20, initial=0))

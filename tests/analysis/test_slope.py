@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from otel_memeval.analysis.slope import theil_sen
 
-whole = st.integers(-(10**9), 10**9)
-series = st.lists(whole, min_size=2, max_size=25)
+integers = st.integers(-(10**9), 10**9)
+series = st.lists(integers, min_size=2, max_size=25)
 
 
 @settings(deadline=None)
-@given(series, whole)
+@given(series, integers)
 def test_slope_ignores_the_level(values: list[int], shift: int) -> None:
     """Adding a constant to every value changes neither the slope nor its interval."""
     assert theil_sen([value + shift for value in values]) == theil_sen(values)
@@ -33,41 +33,41 @@ def test_slope_scales_with_the_unit(values: list[int], factor: int) -> None:
 
 @settings(deadline=None)
 @given(series)
-def test_slope_turns_with_time(values: list[int]) -> None:
-    """Read backwards, a series has the opposite slope."""
+def test_slope_of_reversed_series_is_opposite(values: list[int]) -> None:
+    """A reversed series has the opposite slope."""
     assert theil_sen(values[::-1]).bytes_per_iteration == -theil_sen(values).bytes_per_iteration
 
 
 @settings(deadline=None)
 @given(series)
-def test_interval_holds_the_slope(values: list[int]) -> None:
+def test_interval_contains_the_slope(values: list[int]) -> None:
     """The slope lies within its own interval."""
     growth = theil_sen(values)
     assert growth.ci_low <= growth.bytes_per_iteration <= growth.ci_high
 
 
-@given(whole, st.integers(-(10**6), 10**6), st.integers(2, 25))
-def test_line_is_found_exactly(start: int, step: int, count: int) -> None:
-    """A straight line gives its own slope, and an interval without width."""
+@given(integers, st.integers(-(10**6), 10**6), st.integers(2, 25))
+def test_slope_of_a_line_is_exact(start: int, step: int, count: int) -> None:
+    """A straight line has its own slope and an interval without width."""
     growth = theil_sen([start + step * place for place in range(count)])
     assert (growth.ci_low, growth.bytes_per_iteration, growth.ci_high) == (step, step, step)
 
 
 @pytest.mark.parametrize("values", [[], [5]])
-def test_too_short_has_no_slope(values: list[int]) -> None:
-    """Without two points there is no slope: 0, and no error."""
+def test_slope_of_fewer_than_two_points_is_0(values: list[int]) -> None:
+    """Fewer than two points have slope 0."""
     assert theil_sen(values).bytes_per_iteration == 0
 
 
-def test_one_wild_point_moves_nothing() -> None:
-    """A single outlier, however large, leaves the slope of a line as it is."""
+def test_slope_ignores_an_outlier() -> None:
+    """An outlier, however large, moves the slope of a line by less than 5%."""
     values = [100 * place for place in range(20)]
     values[7] += 10**9
     assert theil_sen(values).bytes_per_iteration == pytest.approx(100, rel=0.05)
 
 
 def test_interval_covers_at_its_stated_rate() -> None:
-    """Over 2,000 noisy lines the 95% interval holds the true slope in 93% to 98.5% of them."""
+    """The 95% interval contains the true slope in 93% to 98.5% of 2,000 noisy lines."""
     chance = random.Random(20261123)
     covered = 0
     for _ in range(2000):

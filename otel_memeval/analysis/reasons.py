@@ -1,0 +1,71 @@
+"""Phrase the reasons of a verdict."""
+
+from __future__ import annotations
+
+from otel_memeval.analysis.growth import GrowingHolder, RunTrends
+from otel_memeval.records import Growth
+from otel_memeval.units import format_bytes
+
+UNTRACED_PART = 0.05
+"""Untraced growth counts if it is more than this part of the traced growth: each block has a header of malloc's."""
+
+
+def untraced_channels(trends: RunTrends) -> list[str]:
+    """Return the names of the channels that grow by more than the traced heap explains."""
+    explained = UNTRACED_PART * max(trends.kept_bytes_per_iteration, 0)
+    return [
+        name
+        for name, trend in (("native", trends.native), ("process", trends.process))
+        if trend.shape == "growing" and trend.growth.bytes_per_iteration > explained
+    ]
+
+
+def untraced_reasons(trends: RunTrends) -> list[str]:
+    """Return a reason for each channel that grows by more than the traced heap explains."""
+    apart = f" (readings {trends.calls_apart} calls apart)" if trends.calls_apart > 1 else ""
+    words = {"native": (f"the C heap{apart}", trends.native), "process": ("the process' own memory", trends.process)}
+    return [
+        f"{words[name][0]} grew by {per_iteration(words[name][1].growth)}, and the traced heap does not explain it"
+        for name in untraced_channels(trends)
+    ]
+
+
+def leak_reason(trends: RunTrends, iterations: int) -> str:
+    """Return the reason of a leak that sites show."""
+    sites = "one line" if len(trends.sites) == 1 else f"{len(trends.sites)} lines"
+    together = f"together {format_bytes(trends.kept_bytes_per_iteration, signed=True)} per iteration"
+    return f"the live memory of {sites} rose to the end of {iterations} iterations and was never given back, {together}"
+
+
+def distant_bound_reasons(trends: RunTrends) -> list[str]:
+    """Return a reason that names the first bound that is too far away to count."""
+    distant = [
+        holder
+        for holder in trends.holders
+        if holder.bound is not None and not holder.fills_up(trends.kept_bytes_per_iteration)
+    ]
+    return [f"a bound of {holder.bound} items is too far away to count, with {holder.length} now" for holder in distant[:1]]
+
+
+def holder_reason(holder: GrowingHolder, iterations: int) -> str:
+    """Return the reason of a leak that only its container shows."""
+    return f"a container grew to the end of {iterations} iterations, to {holder.length} items, and has no known bound"
+
+
+def bounded_reason(holder: GrowingHolder) -> str:
+    """Return the reason of a container that fills up to its bound."""
+    container = f"the growth goes into a container of {holder.length} items"
+    if holder.bound is None:
+        return f"{container} with a limit: {holder.limit}"
+    return f"{container} that will hold at most {holder.bound}{f': {holder.limit}' if holder.limit else ''}"
+
+
+def peak_reason(trends: RunTrends) -> str:
+    """Return the reason of a peak that grows alone."""
+    rise = f"the peak rose to the end, by {per_iteration(trends.peak.growth)}"
+    return f"{rise}; retained memory did not ({trends.retained.shape})"
+
+
+def per_iteration(growth: Growth) -> str:
+    """Return the slope in words."""
+    return f"{format_bytes(growth.bytes_per_iteration)} per iteration"

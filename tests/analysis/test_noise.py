@@ -1,0 +1,107 @@
+"""Growth under noise: properties of its statistics, and measured rates of error."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_memeval.analysis.noise import MIN_VALUES, line_t_statistic, mann_kendall_chance, noisy_growth
+from otel_memeval.analysis.trend import SeriesTraits, trend_of
+
+FLOOR = 32
+NOISY = SeriesTraits(noisy=True)
+INDEPENDENT = SeriesTraits(noisy=True, growth_mode="independent")
+
+
+def test_noise_is_not_growing() -> None:
+    """At most one of 10,000 series of noise of many sizes and distributions is growing."""
+    numbers = random.Random(7)
+    growing = 0
+    for seed in range(10_000):
+        size = 10 ** numbers.uniform(1, 6)
+        draw = numbers.gauss if seed % 2 else numbers.uniform
+        values = [draw(0, size) for _ in range(21)]
+        growing += trend_of(values, FLOOR, NOISY if seed % 3 else INDEPENDENT).shape == "growing"
+    assert growing <= 1
+
+
+def test_growth_under_noise_is_found() -> None:
+    """A rise of 100 per step is found under noise of its own size in at least 95% of series of 20 steps."""
+    numbers = random.Random(8)
+    found = sum(
+        trend_of([100 * index + numbers.gauss(0, 60) for index in range(21)], FLOOR, NOISY).shape == "growing"
+        for _ in range(300)
+    )
+    assert found >= 285
+
+
+@pytest.mark.parametrize(("rising_steps", "least", "most"), [(20, 270, 300), (7, 0, 0)])
+def test_rising_peak_is_found_under_noise_unless_it_stops(rising_steps: int, least: int, most: int) -> None:
+    """A rise of 10 KiB under 64 KiB of noise is found in 90% of series, and in none if it stops after seven steps."""
+    numbers = random.Random(9)
+    found = sum(
+        trend_of(
+            [10_240 * min(index, rising_steps) + numbers.uniform(0, 65_536) for index in range(20)], 256, INDEPENDENT
+        ).shape
+        == "growing"
+        for _ in range(300)
+    )
+    assert least <= found <= most
+
+
+def test_small_cache_that_fills_by_chance_is_rarely_growing() -> None:
+    """A cache of eight random keys, after three warm-up calls, is growing in at most 5 of 500 series."""
+    growing = 0
+    for seed in range(500):
+        numbers = random.Random(seed)
+        seen = {numbers.randrange(8) for _ in range(3)}
+        values = [len(seen) * 1000]
+        for _ in range(20):
+            seen.add(numbers.randrange(8))
+            values.append(len(seen) * 1000)
+        growing += trend_of(values, FLOOR).shape == "growing"
+    assert growing <= 5
+
+
+@pytest.mark.parametrize("independent", [True, False])
+def test_fewer_than_twelve_values_are_not_growing_under_noise(independent: bool) -> None:
+    """A straight line of twelve values is growth under noise, one of eleven values is not."""
+    line = [100 * index for index in range(MIN_VALUES)]
+    assert noisy_growth(line, FLOOR, independent=independent) is not None
+    assert noisy_growth(line[:-1], FLOOR, independent=independent) is None
+
+
+@pytest.mark.parametrize(("step", "found"), [(32, True), (31, False)])
+def test_growth_below_the_floor_is_not_growing_under_noise(step: int, found: bool) -> None:
+    """A straight line below the floor is not growth."""
+    assert (noisy_growth([step * index for index in range(20)], FLOOR) is not None) is found
+
+
+@pytest.mark.parametrize(("late_step", "found"), [(50, True), (35, False)])
+def test_growth_that_slows_down_below_half_is_not_growing_under_noise(late_step: int, found: bool) -> None:
+    """The last third has to rise by half of the rise of the middle third."""
+    steps = [100] * 15 + [late_step] * 15
+    values = [float(sum(steps[:index])) for index in range(31)]
+    assert (noisy_growth(values, FLOOR) is not None) is found
+
+
+@given(
+    st.lists(st.integers(-1000, 1000), min_size=4, max_size=30), st.integers(-10_000, 10_000), st.sampled_from([2, 8, 64])
+)
+def test_line_t_statistic_has_no_unit(values: list[int], shift: int, scale: int) -> None:
+    """Neither a shift nor a scale changes the statistic; a reversed series has the opposite; a line has an infinite one."""
+    statistic = line_t_statistic(values)
+    assert line_t_statistic([scale * value + shift for value in values]) == pytest.approx(statistic, rel=1e-6, abs=1e-6)
+    if 0 < abs(statistic) < float("inf"):
+        assert line_t_statistic(values[::-1]) == pytest.approx(-statistic, rel=1e-6)
+    assert line_t_statistic([3 * index + shift for index in range(len(values))]) > 1e6
+
+
+def test_mann_kendall_chance_of_a_perfect_rise_is_small_and_of_a_constant_is_1() -> None:
+    """A perfect rise has a chance below one in a million; a constant and a fall have chance 1."""
+    assert mann_kendall_chance(list(range(20))) < 1e-6
+    assert mann_kendall_chance([4.0] * 20) == 1
+    assert mann_kendall_chance(list(range(20, 0, -1))) == 1
