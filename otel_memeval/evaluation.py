@@ -102,7 +102,8 @@ def _save_and_print(evaluation: PerformanceEval, result: Result) -> Result:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(to_json([result]))
     if evaluation.print_summary or evaluation.print_results:
-        from otel_memeval.exporters.terminal.report import Report, make_console, print_report
+        from otel_memeval.exporters.terminal.report import Report, print_report
+        from otel_memeval.exporters.terminal.text import make_console
 
         parts = Report(
             iterations=evaluation.print_results,

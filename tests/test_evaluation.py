@@ -122,9 +122,13 @@ def test_measuring_in_the_calling_process_gives_the_result(how: str, run_python:
 @pytest.mark.parametrize(
     ("fields", "shown", "missing"),
     [
-        ("print_summary", ["Over the measured iterations", "Kept: leaking:"], ["Kept: 8 iterations", "Lines that grow"]),
-        ("print_results", ["Kept: 8 iterations after 1 warm-up", "Kept: leaking:"], ["Over the", "Lines that grow"]),
-        ("print_results memory_growth_tracking", ["Lines that grow", "__main__.KEPT (list)"], ["Over the"]),
+        (
+            "print_summary",
+            ["Statistics of the measured iterations", "Kept: leaking:"],
+            ["Kept: 8 iterations", "Lines that grow"],
+        ),
+        ("print_results", ["Kept: 8 iterations after 1 warm-up", "Kept: leaking:"], ["Statistics of", "Lines that grow"]),
+        ("print_results memory_growth_tracking", ["Lines that grow", "__main__.KEPT (list)"], ["Statistics of"]),
         ("memory_growth_tracking", ["measured leaking"], ["Kept:", "Lines that grow"]),
     ],
 )

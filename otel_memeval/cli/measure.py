@@ -216,7 +216,8 @@ def _measure_all(
 ) -> None:
     """Measure, report and export each target, into ``results`` as they come; an interruption ends the rest."""
     from otel_memeval.exporters.terminal.progress import TerminalObserver
-    from otel_memeval.exporters.terminal.report import Report, make_console, print_note, print_report, print_verdict
+    from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
+    from otel_memeval.exporters.terminal.text import make_console, print_note
     from otel_memeval.run.in_process import measure_in_process
     from otel_memeval.run.observer import Observer
     from otel_memeval.run.session import measure

@@ -81,7 +81,7 @@ def known_after(
     key: str, label: str, result: Result, ended_seconds: float, *, passed: bool, mask: Callable[[str], str]
 ) -> Known:
     """What is known once a run has ended (since 1970)."""
-    sentences = [result.verdict.summary, *(f"past its limit: {limit}" for limit in result.limits_exceeded)]
+    sentences = [result.verdict.summary, *(f"limit exceeded: {limit}" for limit in result.limits_exceeded)]
     return Known(
         key=key,
         label=label,

@@ -98,7 +98,11 @@ def test_the_terminal_shows_it(together: Together) -> None:
     """Types, chain and stacks stand above the verdict."""
     explained(together, "leak", "leaking")
     text = together("explained", "leak", CASES).stdout
-    assert text.index("Objects that stay") < text.index("What keeps one of them") < text.index("an iteration, allocated by")
+    assert (
+        text.index("Types of retained objects")
+        < text.index("References to a retained object")
+        < text.index("per iteration, allocated by")
+    )
     assert "json/decoder.py:" in text
     assert text.index("allocated by") < text.index("leak: leaking:")
 

@@ -319,4 +319,4 @@ def test_undecided_eval_is_extended(tool: Tool, limit: str, iterations: int) -> 
         assert len(done.result.iterations) == iterations
     else:
         assert done.result.verdict.state == "leaking"
-    assert ("going on to" in done.stderr) == (iterations > 2)
+    assert ("extended to" in done.stderr) == (iterations > 2)

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Output on the terminal while a run is measured."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MakeIteration = Callable[..., Iteration]
 
 
 def planned(name: str = "An eval", *, debug: bool = False, progress: bool = True) -> Plan:
-    """Five iterations."""
+    """Return the plan of a run of five iterations."""
     eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits())
     return Plan(eval=eval_, most_iterations=20, top=5, debug=debug, show_progress=progress)
 
 
 class Screen:
-    """An observer with the two streams that it writes to."""
+    """An observer and the two consoles that it writes to."""
 
     def __init__(
         self, target: str = "m:run", *, is_terminal: bool = False, quiet: bool = False, debug: bool = False
@@ -39,14 +39,14 @@ class Screen:
         self.observer = TerminalObserver(target, self.out, self.err, quiet=quiet, debug=debug)
 
     def texts(self) -> tuple[str, str]:
-        """What stands on stdout and stderr so far."""
+        """Return the text on stdout and on stderr so far."""
         assert isinstance(self.out.file, io.StringIO)
         assert isinstance(self.err.file, io.StringIO)
         return self.out.file.getvalue(), self.err.file.getvalue()
 
 
-def test_the_first_line_is_what_is_measured() -> None:
-    """The scenario's own description on stdout, else the eval's name and target."""
+def test_first_line_describes_the_scenario() -> None:
+    """The scenario's description is printed on stdout, else the eval's name and its target."""
     screen = Screen()
     screen.observer.on_set_up("model gpt-5.2 · PostgreSQL 18", planned())
     assert screen.texts() == ("model gpt-5.2 · PostgreSQL 18\n", "")
@@ -55,8 +55,8 @@ def test_the_first_line_is_what_is_measured() -> None:
     assert screen.texts() == ("An eval (m:run)\n", "")
 
 
-def test_a_long_first_line_is_whole_in_a_pipe_and_fits_a_terminal() -> None:
-    """80 columns on a terminal, one line for a program."""
+def test_long_first_line_is_folded_on_a_terminal_only() -> None:
+    """A terminal gets lines of 80 columns, a pipe gets one line."""
     description = "word " * 40 + "end"
     screen = Screen()
     screen.observer.on_set_up(description, planned())
@@ -66,8 +66,8 @@ def test_a_long_first_line_is_whole_in_a_pipe_and_fits_a_terminal() -> None:
     assert max(map(cell_len, screen.texts()[0].split("\n"))) <= 80
 
 
-def test_the_bar_moves_on_a_terminal_only(make_iteration: MakeIteration) -> None:
-    """A terminal shows iterations and what is retained, and is clean afterwards; a pipe, quiet and no spinner do not."""
+def test_progress_bar_needs_a_terminal(make_iteration: MakeIteration) -> None:
+    """The bar shows iterations and retained memory, and is removed; a pipe, ``--quiet`` and no spinner have none."""
     for screen, plan, bar in [
         (Screen(is_terminal=True), planned(), True),
         (Screen(is_terminal=True), planned(progress=False), False),
@@ -85,11 +85,12 @@ def test_the_bar_moves_on_a_terminal_only(make_iteration: MakeIteration) -> None
 
 
 def grown(file: str, line: int, size: int) -> SiteChange:
+    """Return a change of a site."""
     return SiteChange(file=file, line=line, grown_bytes=size, grown_blocks=1, source=file)
 
 
-def test_debug_shows_growing_lines(make_iteration: MakeIteration) -> None:
-    """With --debug, or the eval's debug_mode, every iteration tells its growing lines and its error, on stderr."""
+def test_debug_prints_growing_lines_of_each_iteration(make_iteration: MakeIteration) -> None:
+    """``--debug``, or ``debug_mode`` of the eval, prints growing lines and errors on stderr."""
     growing = [grown("m.py", 3, 4096), grown("n.py", 14, 10)]
     expected = "iteration 2: ValueError: no\n    +4.00 KiB  m.py:3\n        +10 B  n.py:14\n"
     error = Failure(type="ValueError", message="no")
@@ -105,29 +106,29 @@ def test_debug_shows_growing_lines(make_iteration: MakeIteration) -> None:
     assert quiet.texts() == ("", "")
 
 
-def test_going_on_is_said(make_iteration: MakeIteration) -> None:
-    """Why a run is longer than was asked for; not with --quiet."""
+def test_extension_is_printed_with_its_reason(make_iteration: MakeIteration) -> None:
+    """``--quiet`` leaves it out."""
     screen = Screen()
     screen.observer.on_extension(8, "too few [iterations]")
-    assert screen.texts()[1] == "going on to 8 iterations: too few [iterations]\n"
+    assert screen.texts()[1] == "extended to 8 iterations: too few [iterations]\n"
     screen = Screen(quiet=True)
     screen.observer.on_extension(8, "why")
     assert screen.texts() == ("", "")
 
 
-@pytest.mark.parametrize(("count", "title"), [(20, "all of it"), (21, "last 20 of 21 lines kept")])
-def test_the_end_of_the_scenarios_output_is_shown(count: int, title: str) -> None:
-    """Twenty lines are shown, one more is said to be left out; on stderr, marked, after the bar."""
+@pytest.mark.parametrize(("count", "title"), [(20, " (-v prints it"), (21, ", last 20 lines (-v prints all of it")])
+def test_last_lines_of_the_output_are_printed(count: int, title: str) -> None:
+    """Twenty lines are printed on stderr, each marked, and the heading says if there were more."""
     screen = Screen()
     screen.observer.on_output("".join(f"line {number}\n" for number in range(count)))
     lines = screen.texts()[1].rstrip("\n").split("\n")
-    assert lines[0] == f"the scenario printed ({title}; -v shows everything as it comes):"
+    assert lines[0] == f"output of the scenario{title} during the run):"
     assert lines[1:] == [f"  | line {number}" for number in range(count)][-20:]
 
 
 @pytest.mark.parametrize("output", ["", " \n\n"])
-def test_no_output_is_not_mentioned(output: str) -> None:
-    """A scenario that prints nothing, or only empty lines, gets no heading; with --quiet none does."""
+def test_empty_output_has_no_heading(output: str) -> None:
+    """A scenario that prints nothing or empty lines has no heading, nor has any with ``--quiet``."""
     screen = Screen()
     screen.observer.on_output(output)
     assert screen.texts() == ("", "")
@@ -147,8 +148,8 @@ def test_no_output_is_not_mentioned(output: str) -> None:
     st.booleans(),
 )
 @settings(deadline=None, max_examples=100)
-def test_nothing_of_the_scenarios_reaches_the_terminal_raw(text: str, is_terminal: bool) -> None:
-    """Output, description, names, paths and errors with any characters: shown, and not obeyed."""
+def test_control_characters_never_reach_the_terminal(text: str, is_terminal: bool) -> None:
+    """Output, description, names, paths and errors may hold any characters: they are printed as text."""
     screen = Screen(text, is_terminal=is_terminal, debug=True)
     screen.observer.on_set_up(text, planned(text, progress=False))
     screen.observer.on_set_up("", planned(text, progress=False))
@@ -163,8 +164,8 @@ def test_nothing_of_the_scenarios_reaches_the_terminal_raw(text: str, is_termina
         written.encode("utf-8")
 
 
-def test_coloured_output_is_readable() -> None:
-    """A logger's colours are left out, tabs are kept as columns, brackets are text."""
+def test_coloured_output_is_printed_without_colours() -> None:
+    """Colours of a logger are removed, tabs become columns, brackets are text."""
     screen = Screen()
     screen.observer.on_output("\x1b[32mINFO\x1b[0m\tready [bold]\n\x1b[1Adone\n")
     assert screen.texts()[1].split("\n")[1:3] == ["  | INFO    ready [bold]", "  | done"]

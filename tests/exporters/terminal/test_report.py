@@ -1,4 +1,4 @@
-"""The report on the terminal, as a person sees it and as a program reads it."""
+"""The report, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from otel_memeval.exporters.terminal.report import Report, make_console, print_report, print_verdict
-from otel_memeval.records import Failure, Holder, Iteration, Limits, Result, Verdict
+from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict, spans_line
+from otel_memeval.exporters.terminal.text import make_console
+from otel_memeval.records import Failure, GenAi, Holder, Iteration, Limits, Result, Summary, Verdict
 from otel_memeval.verdicts import STATES, State
 
 MakeResult = Callable[..., Result]
@@ -25,47 +26,49 @@ LONG = "name " * 2000
 MANY_PARTS = settings(
     deadline=None,
     max_examples=40,
-    phases=[Phase.reuse, Phase.generate],  # to shrink a whole result would take minutes
+    phases=[Phase.reuse, Phase.generate],  # shrinking a result would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
 def terminal(width: int = 80) -> Console:
-    """A terminal of this width, whose text can be read back."""
+    """Return a terminal of this width that keeps its text."""
     return Console(
         file=io.StringIO(), width=width, force_terminal=True, highlight=False, emoji=False, color_system="standard"
     )
 
 
 def pipe() -> Console:
-    """A pipe, as the tool itself writes to it: rich assumes 80 columns."""
+    """Return a pipe that keeps its text; rich assumes 80 columns."""
     return Console(file=io.StringIO(), width=80, force_terminal=False, highlight=False, emoji=False)
 
 
 def text_of(console: Console) -> str:
-    """What was written, colours and all."""
+    """Return the text that was printed, with its colours."""
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def shown(console: Console, result: Result, parts: Report = EVERYTHING) -> str:
-    """The whole report."""
+    """Return the text of a report."""
     print_report(console, result, parts)
     return text_of(console)
 
 
 def renamed(result: Result, name: str) -> Result:
-    """The same result, of an eval with another name."""
+    """Return the result with another name of its eval."""
     return msgspec.structs.replace(result, eval=msgspec.structs.replace(result.eval, name=name))
 
 
 def long_result(make: MakeResult) -> Result:
-    """A result with everything in it, and all of it long."""
-    whole = make()
-    site = msgspec.structs.replace(whole.sites[0], file="folder/" * 20 + "m.py", function="function." * 20)
+    """Return a result with all parts, each very long."""
+    default = make()
+    site = msgspec.structs.replace(default.sites[0], file="folder/" * 20 + "m.py", function="function." * 20)
     holder = Holder(path="module.ATTRIBUTE -> Type.log" * 10, type="T" * 90, length=5, items_per_iteration=1.5, bound=10)
     return make(
-        run=msgspec.structs.replace(whole.run, missing_channels=["C heap (needs glibc 2.33 or later; this is win32) " * 3]),
+        run=msgspec.structs.replace(
+            default.run, missing_channels=["C heap (needs glibc 2.33 or later; this is win32) " * 3]
+        ),
         sites=[site],
         holders=[holder],
         verdict=Verdict(state="leaking", summary="sentence " * 40, reasons=["reason " * 40, "r" * 200]),
@@ -76,37 +79,35 @@ def long_result(make: MakeResult) -> Result:
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("name", ["An eval", LONG, "n" * 10_000, "木" * 500])
 def test_no_line_is_wider_than_the_terminal(name: str, width: int, make_result: MakeResult) -> None:
-    """On a terminal every line fits, however long the names, paths, sentences and limits are."""
+    """Long names, paths, sentences and limits are folded."""
     text = COLOUR.sub("", shown(terminal(width), renamed(long_result(make_result), name)))
     assert max(map(cell_len, text.split("\n"))) <= width
 
 
-def test_a_pipe_gets_whole_plain_lines(make_result: MakeResult) -> None:
-    """A program reads no escape codes, and verdict, reasons, limits and missing channels on one line each."""
+def test_pipe_gets_unfolded_lines_without_colours(make_result: MakeResult) -> None:
+    """Verdict, reasons, limits and missing channels have a line each, without escape codes."""
     result = long_result(make_result)
     lines = shown(pipe(), result).split("\n")
     assert not any("\x1b" in line for line in lines)
     assert f"An eval: leaking: {result.verdict.summary}" in lines
     assert [f"  - {reason}" for reason in result.verdict.reasons] == lines[-3:-1]
-    assert f"An eval: past its limit: {result.limits_exceeded[0]}" in lines
-    assert f"not measured here: {result.run.missing_channels[0]}" in lines
+    assert f"An eval: limit exceeded: {result.limits_exceeded[0]}" in lines
+    assert f"not measured: {result.run.missing_channels[0]}" in lines
 
 
-def test_the_report_says_what_was_measured(make_result: MakeResult) -> None:
-    """Iterations with their change against the one before, statistics, the line, the container and the verdict."""
+def test_report_has_iterations_statistics_growth_and_verdict(make_result: MakeResult) -> None:
+    """The change of an iteration is that against the iteration before."""
     text = shown(pipe(), make_result())
     assert "An eval: 5 iterations, Python 3.11.7" in text
     assert re.search(r"^1 +500 ms +981 KiB +\+4\.00 KiB +1\.91 MiB +47\.7 MiB *$", text, re.MULTILINE)
-    assert "Over the measured iterations" in text
+    assert "Statistics of the measured iterations" in text
     assert re.search(r"^ +\+4\.00 KiB +20\.0 KiB +m\.py:3 in run *$", text, re.MULTILINE)
     assert re.search(r"^ +\+1 +5 +m\.KEPT \(list\) *$", text, re.MULTILINE)
     assert text.endswith("An eval: leaking: keeps 4.00 KiB more every iteration\n  - a reason\n")
 
 
-def test_warmups_and_failures_have_rows_of_their_own(
-    make_result: MakeResult, make_iteration: Callable[..., Iteration]
-) -> None:
-    """A warm-up is called one, a failed iteration is marked, an unread one shows no figures, the change skips it."""
+def test_rows_mark_warmups_and_failed_iterations(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
+    """An iteration without a reading shows no figures, and the next change is against the reading before it."""
     error = Failure(type="ValueError", message="no")
     unread = Iteration(index=2, phase="measured", started_at="", duration_seconds=0.1, status="error", error=error)
     iterations = [make_iteration(1, "warmup"), make_iteration(1, "measured", error), unread, make_iteration(3)]
@@ -119,61 +120,58 @@ def test_warmups_and_failures_have_rows_of_their_own(
     assert rows[3] == ["3", "500", "ms", "989", "KiB", "+8.00", "KiB", "1.91", "MiB", "47.7", "MiB"]
 
 
-def test_counts_are_in_grammar(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
-    """One iteration, two warm-ups."""
+def test_title_counts_in_singular_and_plural(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
+    """It says "1 iteration" and "2 warm-ups"."""
     iterations = [make_iteration(1, "warmup"), make_iteration(2, "warmup"), make_iteration(1)]
     assert "An eval: 1 iteration after 2 warm-ups," in shown(terminal(), make_result(iterations=iterations))
 
 
-def test_resident_memory_stands_in_where_unique_memory_is_unknown(make_result: MakeResult) -> None:
-    """The process column is USS, else RSS, else a dash."""
-    one = make_result().iterations[0]
-    no_uss = msgspec.structs.replace(one, uss_bytes=None)
+def test_process_column_falls_back_to_resident_memory(make_result: MakeResult) -> None:
+    """The column shows USS, else RSS, else a dash."""
+    full = make_result().iterations[0]
+    no_uss = msgspec.structs.replace(full, uss_bytes=None)
     neither = msgspec.structs.replace(no_uss, rss_bytes=None)
-    for iteration, process in ((one, "47.7 MiB"), (no_uss, "57.2 MiB"), (neither, "-")):
+    for iteration, process in ((full, "47.7 MiB"), (no_uss, "57.2 MiB"), (neither, "-")):
         assert shown(pipe(), make_result(iterations=[iteration])).split("\n")[2].rstrip().endswith(process)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_quiet_is_one_line(state: State, make_result: MakeResult) -> None:
-    """The verdict alone: name, state, sentence; odd names do not break the line."""
+def test_verdict_is_one_line(state: State, make_result: MakeResult) -> None:
+    """Line ends in the name and the sentence are escaped."""
     console = pipe()
     print_verdict(console, renamed(make_result(verdict=Verdict(state=state, summary="a\nb", reasons=["x"])), "two\nlines"))
     assert text_of(console) == f"two\\nlines: {state}: a\\nb\n"
 
 
-def test_only_parts_that_are_asked_for_are_shown(make_result: MakeResult) -> None:
-    """Each part of a report can be left out; the verdict cannot."""
+def test_report_prints_the_requested_parts(make_result: MakeResult) -> None:
+    """Each part can be left out except the verdict."""
     nothing = Report(iterations=False, statistics=False, growth=False)
     assert shown(pipe(), make_result(), nothing).startswith("An eval: leaking: ")
     assert "duration" not in shown(pipe(), make_result(), Report(iterations=False, runtime=False))
     assert "Lines that grow" not in shown(pipe(), make_result(), Report(growth=False))
-    assert "Over the measured" not in shown(pipe(), make_result(), Report(statistics=False))
+    assert "Statistics" not in shown(pipe(), make_result(), Report(statistics=False))
 
 
-def test_a_run_without_iterations_is_reported(make_result: MakeResult) -> None:
-    """A set-up that failed leaves no table, and its verdict."""
+def test_run_without_iterations_is_only_a_verdict(make_result: MakeResult) -> None:
+    """A set-up that failed leaves no tables."""
     failed = Verdict(state="failed", summary="setup failed", reasons=[])
-    whole = make_result()
-    result = make_result(
-        iterations=[], sites=[], holders=[], verdict=failed, initial_reading=None, statistics=type(whole.statistics)()
-    )
+    result = make_result(iterations=[], sites=[], holders=[], verdict=failed, initial_reading=None, statistics=Summary())
     assert shown(pipe(), result) == "An eval: failed: setup failed\n"
 
 
-def test_a_holder_without_a_path_and_one_with_a_bound(make_result: MakeResult) -> None:
-    """No empty cell: what no module leads to is said to be so; a bound is told."""
+def test_holder_row_shows_missing_path_and_bound(make_result: MakeResult) -> None:
+    """A holder that no module reaches has a text in place of its path."""
     holders = [
         Holder(path="", type="dict", length=3, items_per_iteration=0.5),
         Holder(path="m.Q", type="deque", length=4, items_per_iteration=1.0, bound=500),
     ]
     text = shown(pipe(), make_result(holders=holders))
-    assert "+0.5      3  (no module leads to it) (dict)" in text
+    assert "+0.5      3  (not reachable from a module) (dict)" in text
     assert "m.Q (deque, at most 500)" in text
 
 
-def test_reason_that_the_sentence_has_is_not_said_twice(make_result: MakeResult) -> None:
-    """A reason is a line of its own only where the verdict's sentence does not hold it already."""
+def test_reason_in_the_summary_is_not_repeated(make_result: MakeResult) -> None:
+    """A reason has its own line only if the summary does not contain it."""
     verdict = Verdict(state="idle", summary="did no work: nothing was seen", reasons=["nothing was seen", "no wait either"])
     text = shown(pipe(), make_result(verdict=verdict))
     assert "  - no wait either" in text
@@ -194,37 +192,39 @@ def test_reason_that_the_sentence_has_is_not_said_twice(make_result: MakeResult)
         "[" * 50,
     ],
 )
-def test_markup_in_names_is_text(name: str, make_result: MakeResult) -> None:
-    """Square brackets, backslashes and emoji codes are shown as they stand, everywhere that a name can be."""
-    whole = make_result()
+def test_markup_in_names_is_printed_as_text(name: str, make_result: MakeResult) -> None:
+    """Square brackets, backslashes and emoji codes mean nothing in a name."""
+    default = make_result()
     odd = renamed(
         make_result(
-            sites=[msgspec.structs.replace(whole.sites[0], file=name, function=name)],
+            sites=[msgspec.structs.replace(default.sites[0], file=name, function=name)],
             holders=[Holder(path=name, type=name, length=1, items_per_iteration=1.0)],
             verdict=Verdict(state="leaking", summary=name, reasons=[f"because {name}"]),
             limits_exceeded=[name],
-            run=msgspec.structs.replace(whole.run, missing_channels=[name], python=name),
+            run=msgspec.structs.replace(default.run, missing_channels=[name], python=name),
         ),
         name,
     )
     text = shown(pipe(), odd)
     flat = "".join(text.split())
-    for line in (f"{name}:leaking:{name}", f"{name}:pastitslimit:{name}", f"-because{name}", f"notmeasuredhere:{name}",
+    for line in (f"{name}:leaking:{name}", f"{name}:limitexceeded:{name}", f"-because{name}", f"notmeasured:{name}",
                  f"{name}:3in{name}", f"{name}({name})", f"{name}:5iterations,Python{name}"):  # fmt: skip
         assert line in flat
     assert COLOUR.sub("", shown(terminal(200), odd)).replace(" ", "") == shown(pipe_of(200), odd).replace(" ", "")
 
 
 def pipe_of(width: int) -> Console:
-    """A pipe whose tables are this wide."""
+    """Return a pipe whose tables have this width."""
     return Console(file=io.StringIO(), width=width, force_terminal=False, highlight=False, emoji=False)
 
 
 @pytest.mark.parametrize("wide", [True, False])
 @given(data=st.data())
 @MANY_PARTS
-def test_a_terminal_gets_nothing_to_obey(wide: bool, data: st.DataObject, hostile_result: st.SearchStrategy[Result]) -> None:
-    """Whatever control characters, escape sequences and marks stand in any text of a result, only our colours arrive."""
+def test_terminal_gets_no_control_characters(
+    wide: bool, data: st.DataObject, hostile_result: st.SearchStrategy[Result]
+) -> None:
+    """Escape sequences in any text of a result are printed as text; only the report's own colours remain."""
     result = data.draw(hostile_result)
     for console in (terminal(200 if wide else 80), pipe()):
         text = shown(console, result)
@@ -235,16 +235,14 @@ def test_a_terminal_gets_nothing_to_obey(wide: bool, data: st.DataObject, hostil
 
 @given(data=st.data())
 @MANY_PARTS
-def test_any_result_can_be_shown(data: st.DataObject, any_result: st.SearchStrategy[Result]) -> None:
-    """Whatever was measured: the report does not fail and fits the terminal."""
+def test_any_result_fits_a_terminal(data: st.DataObject, any_result: st.SearchStrategy[Result]) -> None:
+    """Printing never fails, and no line is longer than 80 columns."""
     text = COLOUR.sub("", shown(terminal(), data.draw(any_result)))
     assert max(map(cell_len, text.split("\n"))) <= 80
 
 
-def test_a_character_that_the_output_lacks_is_written_as_an_escape(
-    monkeypatch: pytest.MonkeyPatch, make_result: MakeResult
-) -> None:
-    """Where the output's encoding lacks the name's letters, as in some pipes, the report is not lost."""
+def test_character_outside_of_the_encoding_is_escaped(monkeypatch: pytest.MonkeyPatch, make_result: MakeResult) -> None:
+    """The report is printed although the encoding of the stream lacks letters of the name."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
     with monkeypatch.context() as patch:
@@ -254,9 +252,45 @@ def test_a_character_that_the_output_lacks_is_written_as_an_escape(
     stream.detach()
 
 
-def test_the_tools_console_is_plain_when_piped(capsys: pytest.CaptureFixture[str], make_result: MakeResult) -> None:
-    """What make_console() gives writes to the stream that is asked for, without colour where that is no terminal."""
+def test_console_has_no_colours_in_a_pipe(capsys: pytest.CaptureFixture[str], make_result: MakeResult) -> None:
+    """A console writes to the stream that was asked for."""
     print_verdict(make_console(), make_result())
     print_verdict(make_console(stderr=True), make_result(eval=msgspec.structs.replace(make_result().eval, limits=Limits())))
     captured = capsys.readouterr()
     assert captured.out == captured.err == "An eval: leaking: keeps 4.00 KiB more every iteration\n"
+
+
+CALLS = GenAi(model_calls=8, tool_calls=2, input_tokens=1200, output_tokens=160, spans=14)
+PLAIN = GenAi(model_calls=0, tool_calls=0, input_tokens=0, output_tokens=0, spans=1500)
+TYPICAL = "per iteration (median): 1,500 spans, none from a model or a tool"
+DROPPED = "140,000 spans were dropped because the span buffer was full"
+NONE = GenAi(model_calls=0, tool_calls=0, input_tokens=0, output_tokens=0, spans=0)
+
+
+@pytest.mark.parametrize(
+    ("sums", "line"),
+    [
+        ([], ""),
+        ([None, None], ""),
+        ([NONE, NONE], "the scenario made no spans: its instrumentation is missing or not enabled"),
+        ([CALLS] * 3, "per iteration (median): 14 spans, 8 model calls, 2 tool calls, 1,200 tokens in, 160 out"),
+        ([PLAIN], TYPICAL),
+        ([NONE, CALLS, CALLS], "per iteration (median): 14 spans, 8 model calls, 2 tool calls, 1,200 tokens in, 160 out"),
+        ([msgspec.structs.replace(PLAIN, spans_dropped=70_000)] * 2, f"{TYPICAL}; {DROPPED}"),
+    ],
+)
+def test_spans_line_has_medians_and_dropped_spans(
+    make_iteration: Callable[..., Iteration], sums: list[GenAi | None], line: str
+) -> None:
+    """A scenario that was not traced has no line."""
+    iterations = [msgspec.structs.replace(make_iteration(index), gen_ai=gen_ai) for index, gen_ai in enumerate(sums, 1)]
+    assert spans_line(iterations) == line
+
+
+def test_spans_line_ignores_warmups_if_it_can(make_iteration: Callable[..., Iteration]) -> None:
+    """Warm-up iterations count only if no measured iteration was traced."""
+    twice = msgspec.structs.replace(CALLS, spans=28)
+    warmup = msgspec.structs.replace(make_iteration(1, "warmup"), gen_ai=twice)
+    measured = msgspec.structs.replace(make_iteration(1), gen_ai=CALLS)
+    assert spans_line([warmup, measured]).startswith("per iteration (median): 14 spans")
+    assert spans_line([warmup]).startswith("per iteration (median): 28 spans")
