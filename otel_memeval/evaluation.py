@@ -96,11 +96,12 @@ class PerformanceEval:
 def _save_and_print(evaluation: PerformanceEval, result: Result) -> Result:
     """Write the result file and print the parts of the report that the eval's fields ask for; return the result."""
     if evaluation.file_path_to_save_results:
+        from otel_memeval.files import replace_file
         from otel_memeval.records import to_json
 
         path = Path(evaluation.file_path_to_save_results.format(name=result.eval.name, run_id=result.run.id))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(to_json([result]))
+        replace_file(path, to_json([result]))
     if evaluation.print_summary or evaluation.print_results:
         from otel_memeval.exporters.terminal.report import Report, print_report
         from otel_memeval.exporters.terminal.text import make_console

@@ -1,30 +1,107 @@
-"""A file that one process holds at a time; the operating system gives it back when the process ends, however it ends."""
+"""Replace a file in one step, and lock a file or a folder against other processes."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import shutil
 import sys
+import time
+import uuid
+from functools import partial
 from pathlib import Path
 
+_POLL_SECONDS = 0.02
+_UNREPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS)
+"""Errors of a folder that takes no new file, and of a file that is mounted alone."""
 
-class Locked(Exception):
-    """Another process holds it."""
+
+def replace_file(path: Path, data: bytes, *, mode: int | None = None, sync: bool = False) -> None:
+    """Replace a file in one step: a reader sees the old content or the new content, never a part.
+
+    A symbolic link stays a link. ``mode`` sets the permissions; without it they stay as they are, and a file that cannot be
+    replaced, such as a device or a file mounted alone, is written in place. ``sync`` waits until the data is on the disk, so
+    that after a power failure the file is not empty. Raises ``OSError``; the old content stays then.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    target = Path(os.path.realpath(path))
+    try:
+        _write_and_rename(target, data, mode, sync=sync)
+    except OSError as error:
+        if mode is not None or error.errno not in _UNREPLACEABLE or not target.exists():
+            raise
+        target.write_bytes(data)
+
+
+def _write_and_rename(target: Path, data: bytes, mode: int | None, *, sync: bool) -> None:
+    temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with open(temporary, "xb", opener=partial(os.open, mode=0o666 if mode is None else mode)) as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
+        elif target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+class Locked(OSError):
+    """Another process holds the lock."""
 
 
 class Lock:
-    """A lock that is held."""
+    """A lock of this process; the operating system releases it when the process ends, however it ends."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give it back; the file stays."""
-        os.close(self._descriptor)
+        """Release the lock; the file stays."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
 
-def lock(path: Path) -> Lock:
-    """Hold ``path`` without waiting. Raises ``Locked``, and ``OSError`` where the file cannot be made."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+def lock(path: Path, *, patience_seconds: float = 0.0) -> Lock:
+    """Lock a folder, or a file that is created where it is missing.
+
+    Raises ``Locked`` if another process still holds the lock after ``patience_seconds``, and ``OSError`` if the file cannot
+    be opened. A folder on Windows and a file system without locks lock nothing.
+    """
+    is_folder = path.is_dir()
+    if is_folder and sys.platform == "win32":
+        return Lock(None)
+    flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
+    deadline = time.monotonic() + patience_seconds
+    with contextlib.ExitStack() as on_failure:
+        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+        on_failure.callback(os.close, descriptor)
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise Locked(f"another process holds {path}")
+            time.sleep(_POLL_SECONDS)
+        on_failure.pop_all()
+    return Lock(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Return whether the lock was free and is now held, or the file system has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -34,7 +111,8 @@ def lock(path: Path) -> Lock:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
     except OSError:
-        os.close(descriptor)
-        raise Locked from None
-    return Lock(descriptor)
+        return True
+    return True

@@ -250,6 +250,7 @@ def _measure_all(
 
 
 def _write_json(path: str, results: list[Result]) -> None:
+    from otel_memeval.files import replace_file
     from otel_memeval.records import to_json
 
     data = to_json(results)
@@ -258,6 +259,6 @@ def _write_json(path: str, results: list[Result]) -> None:
         sys.stdout.buffer.flush()
         return
     try:
-        Path(path).write_bytes(data)
+        replace_file(Path(path), data)
     except OSError as error:
         raise UsageError(f"--json {path}: {error.strerror}", "name a file that can be written") from None

@@ -21,6 +21,7 @@ from otel_memeval.exporters.otlp.metrics import Accounts
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read
 from otel_memeval.exporters.pipeline import Exporting
 from otel_memeval.exporters.prometheus.destinations import GaugeOptions
+from otel_memeval.files import replace_file
 from otel_memeval.records import Result, to_json
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
@@ -150,11 +151,7 @@ def write_results(path: str | None, results: list[Result], tell: Callable[[str],
     """The results of a round in the place of those before; a reader sees the one or the other."""
     if path is None or not results:
         return
-    temporary = Path(f"{path}.part")
     try:
-        temporary.write_bytes(to_json(results))
-        temporary.replace(path)
+        replace_file(Path(path), to_json(results))
     except OSError as error:
         tell(f"--json {path}: {error.strerror}")
-        with contextlib.suppress(OSError):
-            temporary.unlink()

@@ -16,7 +16,7 @@ import msgspec
 
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.state import Durations, EvalState
-from otel_memeval.files import Lock, Locked, lock
+from otel_memeval.files import Lock, Locked, lock, replace_file
 from otel_memeval.service.eval_status import Known
 
 VERSION = 1
@@ -93,18 +93,11 @@ class StateFile:
 
     def write(self, saved: Saved) -> None:
         """Replace the file. What is wrong is told once, until it is another thing."""
-        temporary = self.path.with_name(f"{self.path.name}.part")
         problem = ""
         try:
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(saved))
-                file.flush()
-                os.fsync(file.fileno())  # a machine that fails: the old file or the new, not an empty one
-            temporary.replace(self.path)
+            replace_file(self.path, msgspec.json.encode(saved), mode=0o600, sync=True)
         except OSError as error:
             problem = f"{self.path}: {error.strerror}: what is known would be lost at a restart"
-            with contextlib.suppress(OSError):
-                temporary.unlink()
         if problem and problem != self._problem:
             self._tell(problem)
         self._problem = problem

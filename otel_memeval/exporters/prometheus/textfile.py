@@ -5,12 +5,7 @@ What a Pushgateway would keep is kept here too: other evals' series, the last su
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,6 +17,7 @@ from prometheus_client.samples import Sample
 from otel_memeval import telemetry
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.families import Snapshot, families
+from otel_memeval.files import Lock, lock, replace_file
 
 SUFFIX = ".prom"
 _MODE = 0o644
@@ -47,7 +43,7 @@ def write(path: Path, snapshot: Snapshot, failed: Collection[str]) -> None:
 
     Raises ``OSError``, and ``ValueError`` where the file there holds something else than metrics: it is left alone then.
     """
-    with _held(path.resolve().parent):
+    with _lock(path):
         new = list(families(snapshot))
         told = {(family.name, _eval(family, sample)) for family in new for sample in family.samples}
         evals = {state.eval for state in snapshot.evals}
@@ -75,7 +71,7 @@ def forget(path: Path, is_meant: Callable[[str], bool]) -> list[str]:
         found[name] = None
         return False
 
-    with _held(path.resolve().parent):
+    with _lock(path):
         left = _left(path, stays)
         if found:
             _replace(path, left)
@@ -124,47 +120,11 @@ class _Fixed(Collector):
 
 
 def _replace(path: Path, metrics: Sequence[Metric]) -> None:
-    """Write beside it, then rename: a scrape sees the old file or the new one."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Fixed(metrics))
-    data = generate_latest(registry)
-    target = path.resolve()  # a link stays a link
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, _MODE)
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    replace_file(path, generate_latest(registry), mode=_MODE, sync=True)
 
 
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """One writer at a time, or another's eval could be lost; locking the folder leaves no file behind."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise OSError("another process holds its folder locked") from None
-                time.sleep(0.02)
-            except OSError:  # a file system without locks
-                break
-            else:
-                break
-        yield
-    finally:
-        os.close(descriptor)
+def _lock(path: Path) -> Lock:
+    """Lock the file's folder, which leaves no file behind: a second writer could lose another eval's gauges."""
+    return lock(path.resolve().parent, patience_seconds=_PATIENCE_SECONDS)

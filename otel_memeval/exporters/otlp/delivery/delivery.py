@@ -17,7 +17,6 @@ from otel_memeval.exporters.otlp.delivery.sender import Batch, Sender
 from otel_memeval.exporters.otlp.otlp_json import Json
 from otel_memeval.exporters.otlp.settings import OtlpSettings, shown_address
 from otel_memeval.exporters.otlp.signals import Signal
-from otel_memeval.files import Locked
 
 GRACE_SECONDS = 1.6
 """How long the end of a run waits for a receiver that delivers nothing."""
@@ -104,7 +103,7 @@ class Delivery:
         except files.SpoolFull:
             size = self._settings.spool_bytes
             self._spool_problem = f"the spool {self._root} is full ({size} bytes); otel-memeval replay makes room"
-        except (OSError, Locked) as error:
+        except OSError as error:
             self._spool_problem = f"the spool {self._root} cannot be written ({type(error).__name__}: {error})"
         if len(self._senders[signal].waiting) < MOST_IN_MEMORY:
             self._senders[signal].put(Batch(count=count, line=line))

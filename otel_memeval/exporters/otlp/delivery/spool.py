@@ -6,12 +6,11 @@ A file is written under another name, then renamed: what has its name is whole. 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from otel_memeval.files import Lock, Locked, lock
+from otel_memeval.files import Lock, Locked, lock, replace_file
 
 SUFFIX = ".jsonl"
 REJECTED = ".rejected"
@@ -63,7 +62,7 @@ class RunSpool:
                 raise SpoolFull
         self._number += 1
         path = self.folder / f"{self._number:06d}.{signal}{SUFFIX}"
-        write_private(path, line)
+        replace_file(path, line, mode=0o600)
         self._own_bytes += len(line)
         return path
 
@@ -76,19 +75,6 @@ class RunSpool:
         """Leave what is undelivered to ``replay``; an empty folder goes."""
         self._lock.release()
         remove_if_empty(self.folder)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Whole or not at all, for the user alone."""
-    temporary = path.with_suffix(".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def set_aside(path: Path) -> Path:
@@ -127,12 +113,12 @@ def remove_if_empty(folder: Path) -> None:
 def held(folder: Path) -> Iterator[bool]:
     """Hold a run's folder; False if a run that is going on, or another replay, does."""
     try:
-        holding = lock(folder / _LOCK)
-    except (Locked, OSError):
+        run_lock = lock(folder / _LOCK)
+    except OSError:
         yield False
         return
     try:
-        yield True
+        with run_lock:
+            yield True
     finally:
-        holding.release()
         remove_if_empty(folder)

@@ -1,0 +1,173 @@
+"""Atomic file replacement and locks between processes, on the real file system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from otel_memeval.files import Locked, lock, replace_file
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions, links and pipes")
+
+
+def test_content_is_replaced_and_no_other_file_stays(tmp_path: Path) -> None:
+    """A new file is created, an existing one replaced."""
+    path = tmp_path / "a.json"
+    for content in (b"first", b"second"):
+        replace_file(path, content)
+        assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@posix
+def test_reader_keeps_the_old_content_until_the_end(tmp_path: Path) -> None:
+    """An open file still holds the old content after the replacement."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    with path.open("rb") as reader:
+        replace_file(path, b"new")
+        assert reader.read() == b"old"
+
+
+@posix
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o644, 0o644), (None, 0o640)])
+def test_permissions_are_the_given_ones_or_stay(tmp_path: Path, mode: int | None, expected: int) -> None:
+    """A mode holds whatever the umask says; without one an existing file keeps its own."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"")
+    path.chmod(0o640)
+    umask = os.umask(0o077)
+    try:
+        replace_file(path, b"x", mode=mode)
+    finally:
+        os.umask(umask)
+    assert path.stat().st_mode & 0o7777 == expected
+
+
+@posix
+def test_new_file_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
+    """A file without a mode is like any file that a program creates."""
+    umask = os.umask(0o027)
+    try:
+        replace_file(tmp_path / "a.json", b"x")
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "a.json").stat().st_mode & 0o7777 == 0o640
+
+
+@posix
+def test_link_stays_a_link(tmp_path: Path) -> None:
+    """The file that a link names is replaced; a link to a missing file creates that file."""
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(Path("real", "a.json"))
+    for content in (b"first", b"second"):
+        replace_file(link, content)
+        assert link.is_symlink()
+        assert (tmp_path / "real" / "a.json").read_bytes() == content
+
+
+@posix
+def test_pipe_is_written_in_place(tmp_path: Path) -> None:
+    """The data goes to the reader of a pipe, and the pipe stays."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    replace_file(pipe, b"data")
+    reader.join(10)
+    assert received == [b"data"]
+    assert pipe.is_fifo()
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_file_in_a_closed_folder_is_written_in_place_unless_a_mode_is_given(tmp_path: Path) -> None:
+    """The result of a run is not lost because its folder takes no new file."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    tmp_path.chmod(0o500)
+    try:
+        replace_file(path, b"new")
+        with pytest.raises(PermissionError):
+            replace_file(path, b"newer", mode=0o600)
+    finally:
+        tmp_path.chmod(0o700)
+    assert path.read_bytes() == b"new"
+
+
+@posix
+def test_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
+    """A file larger than the process may write leaves neither a part nor a temporary file."""
+    code = f"""
+import resource, signal
+from pathlib import Path
+from otel_memeval.files import replace_file
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    replace_file(Path({str(tmp_path / "a.json")!r}), b"x" * 2000)
+except OSError as error:
+    print(error.errno)
+"""
+    (tmp_path / "a.json").write_bytes(b"old")
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == [str(errno.EFBIG)]
+    assert (tmp_path / "a.json").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from otel_memeval.files import lock
+with lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def hold(path: Path) -> subprocess.Popen[str]:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdin=-1, stdout=-1, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+@pytest.mark.parametrize("name", ["", "file"])
+@posix
+def test_lock_of_another_process_is_respected_until_that_process_ends(tmp_path: Path, name: str) -> None:
+    """A folder and a file can be locked; a killed process releases its lock."""
+    path = tmp_path / name
+    with hold(path) as holder:
+        with pytest.raises(Locked, match="another process holds"):
+            lock(path)
+        waiting = threading.Timer(0.2, holder.kill)
+        waiting.start()
+        lock(path, patience_seconds=30).release()
+        waiting.join()
+
+
+def test_released_lock_is_free(tmp_path: Path) -> None:
+    """A lock can be taken again after its release, and releasing twice does no harm."""
+    first = lock(tmp_path / "file")
+    with pytest.raises(Locked):
+        lock(tmp_path / "file")
+    first.release()
+    first.release()
+    with lock(tmp_path / "file"):
+        pass
+    assert (tmp_path / "file").exists()
+
+
+def test_lock_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    """The error is the operating system's own, and not taken for another process."""
+    with pytest.raises(FileNotFoundError):
+        lock(tmp_path / "missing" / "file")
