@@ -56,16 +56,22 @@ def child(iterations: int, scenario: str) -> None:
     from otel_memeval.config import from_process
     from otel_memeval.exporters.pipeline import Exporting
     from otel_memeval.run.plan import Options
-    from otel_memeval.run.session import Session
+    from otel_memeval.run.session import RunContext, RunStart, Session
+    from otel_memeval.run.worker_run import run_eval
 
     settings = from_process()
     exporting = Exporting(settings, "span", (), sys.stderr)
     memory = Memory()
     begun_bytes = memory.now()
     options = Options(iterations=iterations, warmup=0, follow_up=False)
-    session = Session(scenario or "made_up", "", options, exporting.watching(memory), settings)
+    observer = exporting.watching(memory)
     cpu_seconds = time.process_time()
-    result = session.run() if scenario else session.replay(MadeUpWorker(SITES))
+    if scenario:
+        session = run_eval(scenario, "", options, observer, settings)
+    else:
+        session = Session.load(RunContext(RunStart.now(), options, observer, settings), MadeUpWorker(SITES), "made_up", "")
+        session.measure()
+    result = session.result()
     closing = time.monotonic()
     exporting.close()
     told = {

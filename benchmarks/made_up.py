@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timezone
 
 from otel_memeval import wire
-from otel_memeval.supervisor import Ended
+from otel_memeval.supervisor import WorkerEnded
 
 
 class MadeUpWorker:
@@ -91,5 +91,5 @@ class MadeUpWorker:
             if self._told == self._iterations:
                 self._say("paused")
         if not self._answers:
-            raise Ended("Crash", "nothing was asked")
+            raise WorkerEnded("Crash", "nothing was asked")
         return wire.decode(json.dumps(self._answers.pop(0)).encode())

@@ -21,15 +21,13 @@ import msgspec
 from benchmarks.corpus.ground import SEED_VARIABLE, Scenario
 from benchmarks.registry import scenarios, target, target_name
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, IterationWork, SiteKey
-from otel_memeval.analysis.growth import GrowingHolder
-from otel_memeval.analysis.judge import Judgement
 from otel_memeval.config import from_process
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import Session, Worker
+from otel_memeval.run.worker_run import run_eval
 from otel_memeval.targets import split_target
 
-NOT_TOLD = "?"
+NOT_DESCRIBED = "?"
 """The type of a container that was gone at the end, or holds nothing itself."""
 
 
@@ -69,7 +67,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             holders=tuple(
                 HolderSeries(id=key, lengths=lengths, bound=bound, type=kind, only_misses=key in self.only_misses)
                 for key, _, kind, bound, lengths in self.holders
-                if kind != NOT_TOLD
+                if kind != NOT_DESCRIBED
             ),
             work=self.work,
             awaits_nothing=self.awaits_nothing,
@@ -83,40 +81,14 @@ class _Sizes:
     warmup: int
 
 
-class _Recorder(Session):
-    """A session that asks about every container that changed, not only about those that are judged to grow."""
-
-    def _finish(self, worker: Worker, judgement: Judgement) -> None:
-        evidence = self.evidence()
-        changes = sorted(evidence.holders, key=lambda holder: holder.lengths[0] - holder.lengths[-1])
-        everyone = tuple(
-            GrowingHolder(id=holder.id, length=holder.lengths[-1], items_per_iteration=0.0, bound=None) for holder in changes
-        )
-        super()._finish(worker, msgspec.structs.replace(judgement, holders=everyone))
-
-    def evidence(self) -> Evidence:
-        """All series so far."""
-        return self._collector.evidence(
-            awaits_nothing=self._loaded.awaits_nothing,
-            told=self._holding.told,
-            limits=self._holding.limits,
-            ring_buffers=self._holding.ring_buffers,
-        )
-
-    def told(self, key: int) -> tuple[str, str]:
-        """Path and type of a container."""
-        told = self._holding.told.get(key)
-        return (told.path or "", told.type) if told is not None else (NOT_TOLD, NOT_TOLD)
-
-
 def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:
     """Run one scenario in a worker and keep all of its series."""
     os.environ[SEED_VARIABLE] = str(seed)
     source, name = split_target(target(scenario))
-    options = Options(iterations=sizes.iterations, warmup=sizes.warmup, follow_up=False)
-    session = _Recorder(source, name, options, Observer(), from_process())
-    result = session.run()
-    evidence = session.evidence()
+    options = Options(iterations=sizes.iterations, warmup=sizes.warmup, follow_up=False, describe_all=True)
+    session = run_eval(source, name, options, Observer(), from_process())
+    result = session.result()
+    evidence = session.assessment().evidence
     return Recording(
         target=target_name(scenario),
         seed=seed,
@@ -130,7 +102,16 @@ def record(scenario: Scenario, seed: int, sizes: _Sizes) -> Recording:
         process=evidence.process,
         sites=[(*_shortened(key), values, evidence.blocks.get(key, 0)) for key, values in evidence.sites.items()],
         only_misses=[holder.id for holder in evidence.holders if holder.only_misses],
-        holders=[(holder.id, *session.told(holder.id), holder.bound, holder.lengths) for holder in evidence.holders],
+        holders=[
+            (
+                holder.id,
+                holder.path if holder.type else NOT_DESCRIBED,
+                holder.type or NOT_DESCRIBED,
+                holder.bound,
+                holder.lengths,
+            )
+            for holder in evidence.holders
+        ],
         work=evidence.work,
         awaits_nothing=evidence.awaits_nothing,
         noop_peak_bytes=evidence.noop_peak_bytes,

@@ -122,3 +122,12 @@ def _visible(character: str) -> str:
 def shortened(text: str, most: int) -> str:
     """``text``, or its beginning with an ellipsis where it has more than ``most`` characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+LONGEST_LINE_CHARACTERS = 300
+"""Length of an error message in a report; longer ones are cut."""
+
+
+def one_line(text: str, secrets: Iterable[str]) -> str:
+    """Return an error message fit for a report: masked, on one line, printable characters only, not too long."""
+    return shortened(visible(" ".join(redact(text, secrets).split())), LONGEST_LINE_CHARACTERS)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.analysis.growth import GrowingSite
-from otel_memeval.run.locations import shown_path, site_record
+from otel_memeval.run.locations import display_path, site_record
 from otel_memeval.source import function_at, signature
 
 SOURCE = """\
@@ -164,11 +164,11 @@ def test_paths_are_shown_from_where_people_work() -> None:
     """Below the folder: relative; installed elsewhere: from site-packages on; anything else, and no path, as it is."""
     folder = os.path.join(os.sep, "project")
     installed = os.path.join(os.sep, "venv", "lib", "site-packages", "openai", "client.py")
-    assert shown_path(os.path.join(folder, "agents", "a.py"), folder) == os.path.join("agents", "a.py")
-    assert shown_path(os.path.join(folder, "..a.py"), folder) == "..a.py"
-    assert shown_path(installed, folder) == os.path.join("openai", "client.py")
-    assert shown_path(installed.replace("site-", "dist-"), folder) == os.path.join("openai", "client.py")
+    assert display_path(os.path.join(folder, "agents", "a.py"), folder) == os.path.join("agents", "a.py")
+    assert display_path(os.path.join(folder, "..a.py"), folder) == "..a.py"
+    assert display_path(installed, folder) == os.path.join("openai", "client.py")
+    assert display_path(installed.replace("site-", "dist-"), folder) == os.path.join("openai", "client.py")
     outside = os.path.join(os.sep, "projects", "a.py")
-    assert shown_path(outside, folder) == outside
-    assert shown_path("<string>", folder) == "<string>"
-    assert shown_path("relative.py", folder) == "relative.py"
+    assert display_path(outside, folder) == outside
+    assert display_path("<string>", folder) == "<string>"
+    assert display_path("relative.py", folder) == "relative.py"

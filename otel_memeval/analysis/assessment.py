@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from otel_memeval.analysis.evidence import Evidence
+from otel_memeval.analysis.growth import GrowingSite
+from otel_memeval.analysis.holder_contents import (
+    HolderContents,
+    growth_from_items,
+    holders_in_order,
+    mark_bounded_sites,
+    sites_from_items,
+)
 from otel_memeval.analysis.judge import Judgement, judge
 from otel_memeval.analysis.untraced import hidden_native_bytes
+from otel_memeval.records import Channels
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,10 +25,35 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
     evidence: Evidence
     judgement: Judgement
+    growth: Channels
+    """Growth by channel; where noise hides it, of the items of the growing container."""
+    sites: tuple[GrowingSite, ...]
+    """Growing sites: those of a leak before those that fill bounded containers beside it. If no site's own series shows the
+    leak, the sites of the newest items of its container."""
+    holders: tuple[HolderContents, ...]
+    """Growing containers in the order of the report."""
     hidden_native_bytes: float
     """Growth of the C heap, in bytes per iteration, below which noise hides it; 0 where the heap is quiet."""
 
 
 def assess(evidence: Evidence) -> Assessment:
     """Return the judgement on the evidence together with the evidence; call this once for each change of the evidence."""
-    return Assessment(evidence=evidence, judgement=judge(evidence), hidden_native_bytes=hidden_native_bytes(evidence))
+    judgement = judge(evidence)
+    holders = holders_in_order(judgement.holders, evidence)
+    sites = _sites(judgement, holders, evidence)
+    return Assessment(
+        evidence=evidence,
+        judgement=judgement,
+        growth=growth_from_items(judgement.growth, sites, judgement.sites),
+        sites=sites,
+        holders=holders,
+        hidden_native_bytes=hidden_native_bytes(evidence),
+    )
+
+
+def _sites(judgement: Judgement, holders: Sequence[HolderContents], evidence: Evidence) -> tuple[GrowingSite, ...]:
+    if judgement.state != "leaking":
+        return judgement.sites
+    sites = mark_bounded_sites(judgement.sites, holders)
+    leaking = [site for site in sites if not site.bounded] or list(sites_from_items(holders, evidence))
+    return (*leaking, *(site for site in sites if site.bounded))

@@ -39,12 +39,22 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     """The bound in words; empty if there is none. ``bound`` is None for a limit that is not counted in items."""
     bookkeeping: bool = False
     """The container holds only weak references: no other memory hangs on it."""
+    path: str = ""
+    """References that lead to it from a module; empty where none do."""
+    items_seen: int = 0
+    """Newest items that were looked at."""
+    items: dict[SiteKey, int] = {}
+    """Bytes of those items by the site that allocated them."""
+    storage: SiteKey | None = None
+    """The site that last made room in it; None where that is not known."""
 
 
 class RingBuffer(msgspec.Struct, frozen=True, kw_only=True):
     """A list with an end that takes in items without becoming longer, as it was after the last iteration."""
 
     id: int
+    path: str = ""
+    type: str = "list"
     length: int
     """Slots in use."""
     bound: int | None
@@ -69,6 +79,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ``peak``, ``work`` and ``input_tokens`` have n.
     """
 
+    module: str = ""
+    """The scenario's module: containers that it holds come first."""
     warmup: int
     """Warm-up iterations before the measured ones."""
     failed: int

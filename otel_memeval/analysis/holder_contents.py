@@ -18,6 +18,8 @@ class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
     """A growing container with the memory of its newest items."""
 
     holder: GrowingHolder
+    path: str = ""
+    type: str = ""
     items_seen: int
     """Newest items that were measured."""
     items: dict[SiteKey, int]
@@ -33,6 +35,43 @@ class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
     def bytes_of(self, site: SiteKey) -> float:
         """Return the growth of the items that a site allocates, in bytes per iteration."""
         return self.holder.items_per_iteration * self.items.get(site, 0) / self.items_seen if self.items_seen else 0.0
+
+
+def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tuple[HolderContents, ...]:
+    """Return the described ones of the growing containers with their contents, in the order of the report.
+
+    The scenario's own come first, then those that a module leads to; within each, unbounded ones and then most bytes first.
+    Containers whose bytes are not known keep their order.
+    """
+    series = {holder.id: holder for holder in evidence.holders}
+    rings = {ring.id: ring for ring in evidence.ring_buffers}
+    contents = []
+    for holder in holders:
+        if (found := series.get(holder.id)) is not None and found.type:
+            contents.append(
+                HolderContents(
+                    holder=holder,
+                    path=found.path,
+                    type=found.type,
+                    items_seen=found.items_seen,
+                    items=found.items,
+                    storage=found.storage,
+                )
+            )
+        elif (ring := rings.get(holder.id)) is not None:
+            contents.append(
+                HolderContents(holder=holder, path=ring.path, type=ring.type, items_seen=0, items={}, storage=None)
+            )
+
+    def rank(contents: HolderContents) -> tuple[bool, bool, bool, float]:
+        return (
+            not contents.path.startswith(f"{evidence.module}."),
+            not contents.path,
+            contents.holder.bounded,
+            -(contents.bytes_per_iteration or 0.0),
+        )
+
+    return tuple(sorted(contents, key=rank))
 
 
 def mark_bounded_sites(sites: Sequence[GrowingSite], contents: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:

@@ -220,7 +220,7 @@ def _measure_all(
     from otel_memeval.exporters.terminal.text import make_console, print_note
     from otel_memeval.run.in_process import measure_in_process
     from otel_memeval.run.observer import Observer
-    from otel_memeval.run.session import measure
+    from otel_memeval.run.worker_run import run_target
 
     out, err = make_console(stderr=shown.on_stderr), make_console(stderr=True)
 
@@ -239,7 +239,7 @@ def _measure_all(
             if in_process:
                 report(measure_in_process(target, options, observer_for(target), settings))
             else:
-                measure(target, options, observer_for, settings, report)
+                run_target(target, options, observer_for, settings, report)
             failure = results[-1].failure
             if failure is not None and failure.type == "Interrupted":
                 break

@@ -1,122 +1,96 @@
-"""The containers that grow in one run: where they are, what they are filled with, and by which lines."""
+"""Growing containers: from the worker's description to the evidence, and from the assessment to the result. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
-
-import msgspec
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import Evidence, RingBuffer
-from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
-from otel_memeval.analysis.holder_contents import HolderContents, mark_bounded_sites, sites_from_items
-from otel_memeval.analysis.judge import Judgement
+from otel_memeval.analysis.evidence import HolderSeries, RingBuffer
+from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import Holder
-from otel_memeval.run.history import one_line
-from otel_memeval.run.locations import shown_path
+from otel_memeval.redact import one_line
+from otel_memeval.run.locations import display_path
 
-MOST_ASKED = 50
-"""Containers that the worker is asked about, fastest growing first."""
-
-
-class Worker(Protocol):
-    """What can be asked, wherever it runs."""
-
-    def send(self, command: str) -> None:
-        """Say one command."""
-
-    def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
-        """Hear one message; raises ``Ended`` when there will be none."""
+MOST_DESCRIBED = 50
+"""Containers that the worker describes, fastest growing first."""
 
 
-class Holding:
-    """What the worker has told of the growing containers."""
+class ContainerDescriptions:
+    """The worker's descriptions of growing containers, by their ids."""
 
     def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
         self._folder = folder
         self._secrets = secrets
-        self.ring_buffers: list[RingBuffer] = []
-        self.told: dict[int, wire.HolderInfo] = {}
-        """By id."""
-        self.left_out: set[int] = set()
-        """Ids of those that hold nothing of their own: gone by now, or the inside of a weak collection."""
+        self._holders: dict[int, wire.HolderInfo] = {}
+        self._ring_buffers: dict[int, wire.RingBufferInfo] = {}
+        self._without_description: frozenset[int] = frozenset()
 
-    @property
-    def limits(self) -> dict[int, str]:
-        """What bounds each, in words: ``len(SESSIONS) >= MAX_SESSIONS at app.py:31``; empty where nothing does."""
-        return {key: self._limit(told) for key, told in self.told.items()}
+    def add(self, asked: Sequence[int], answer: wire.Holders) -> None:
+        """Take the worker's answer to a request for the containers ``asked``."""
+        self._holders = {holder.id: holder for holder in answer.holders}
+        self._ring_buffers = {ring.id: ring for ring in answer.ring_buffers if ring.id not in self._holders}
+        self._without_description = frozenset(asked) - self._holders.keys() - self._ring_buffers.keys()
 
-    def _limit(self, told: wire.HolderInfo) -> str:
-        limit = one_line(told.limit, self._secrets)
-        return f"{limit} at {shown_path(told.limit_file, self._folder)}:{told.limit_line}" if told.limit_file else limit
+    def series(self, lengths: dict[int, tuple[int, ...]]) -> tuple[HolderSeries, ...]:
+        """Return the series of each container, ``lengths`` by id.
 
-    def ask(self, worker: Worker, asked: Sequence[int], grown: list[tuple[int, int]], timeout_seconds: float) -> None:
-        """Ask where these are, by their ids, and what bounds them; ``grown``: lines that rose (number of the file, line).
-        Raises ``Ended`` when the worker does not answer.
+        Containers that the worker was asked for and did not describe are left out: they are gone, or belong to a weak
+        collection.
         """
-        worker.send(wire.describe_command(list(asked), grown))
-        message = worker.receive(timeout_seconds)
-        assert isinstance(message, wire.Holders)
-        grows = {told.id for told in message.holders}
-        filling = [told for told in message.ring_buffers if told.id not in grows]
-        self.told = {told.id: told for told in (*message.holders, *filling)}
-        self.left_out = set(asked) - set(self.told)
-        self.ring_buffers = [
+        return tuple(self._series(key, values) for key, values in lengths.items() if key not in self._without_description)
+
+    def ring_buffers(self) -> tuple[RingBuffer, ...]:
+        """Return the lists of fixed length that fill up."""
+        return tuple(
             RingBuffer(
-                id=told.id, length=told.length, bound=told.bound, limit=self._limit(told), lines=frozenset(told.lines)
+                id=ring.id,
+                path=ring.path or "",
+                type=ring.type,
+                length=ring.length,
+                bound=ring.bound,
+                limit=self._limit(ring),
+                lines=frozenset(ring.lines),
             )
-            for told in filling
-        ]
-
-    def _in_order(self, holders: Sequence[GrowingHolder], module: str) -> list[HolderContents]:
-        """The scenario's own first, then what a module leads to, then the rest; within each, endless ones and then most
-        bytes first. What two keep cannot be compared where that of one is not known: those stay as they come.
-        """
-        growing = [self._contents(holder) for holder in holders if holder.id in self.told]
-
-        def place(one: HolderContents) -> tuple[bool, bool, bool, float]:
-            path = self.told[one.holder.id].path or ""
-            return (
-                not path.startswith(f"{module}."),
-                not path,
-                one.holder.bounded,
-                -(one.bytes_per_iteration or 0.0),
-            )
-
-        return sorted(growing, key=place)
-
-    def _contents(self, holder: GrowingHolder) -> HolderContents:
-        told = self.told[holder.id]
-        return HolderContents(
-            holder=msgspec.structs.replace(holder, bound=told.bound, limit=self._limit(told)),
-            items_seen=told.items_seen,
-            items={(file, line): live_bytes for file, line, live_bytes, _ in told.items},
-            storage=told.storage,
+            for ring in self._ring_buffers.values()
         )
 
-    def records(self, holders: Sequence[GrowingHolder], module: str) -> list[Holder]:
-        """The growing containers as they are reported."""
-        return [
-            Holder(
-                path=self.told[one.holder.id].path or "",
-                type=self.told[one.holder.id].type,
-                length=self.told[one.holder.id].length,
-                items_per_iteration=one.holder.items_per_iteration,
-                bound=one.holder.bound,
-                bound_from=one.holder.limit,
-                bytes_per_iteration=one.bytes_per_iteration,
-            )
-            for one in self._in_order(holders, module)
-        ]
+    def _series(self, key: int, lengths: tuple[int, ...]) -> HolderSeries:
+        info = self._holders.get(key) or self._ring_buffers.get(key)
+        if info is None:
+            return HolderSeries(id=key, lengths=lengths)
+        return HolderSeries(
+            id=key,
+            lengths=lengths,
+            path=info.path or "",
+            type=info.type,
+            bound=info.bound,
+            limit=self._limit(info),
+            only_misses=info.hits == 0,
+            bookkeeping=info.bookkeeping,
+            items_seen=info.items_seen,
+            items={(file, line): live_bytes for file, line, live_bytes, _ in info.items},
+            storage=info.storage,
+        )
 
-    def sites(self, judgement: Judgement, evidence: Evidence, module: str) -> tuple[GrowingSite, ...]:
-        """The growing lines: those of a leak before those that fill bounded containers beside it. If no line's own series
-        shows the leak, the lines that its container's newest items come from.
-        """
-        if judgement.state != "leaking":
-            return judgement.sites
-        contents = self._in_order(judgement.holders, module)
-        sites = mark_bounded_sites(judgement.sites, contents)
-        leaking = [site for site in sites if not site.bounded] or list(sites_from_items(contents, evidence))
-        return (*leaking, *(site for site in sites if site.bounded))
+    def _limit(self, info: wire.HolderInfo) -> str:
+        """Return the code that bounds the container: ``len(SESSIONS) >= MAX_SESSIONS at app.py:31``; empty without one."""
+        limit = one_line(info.limit, self._secrets)
+        if not info.limit_file:
+            return limit
+        return f"{limit} at {display_path(info.limit_file, self._folder)}:{info.limit_line}"
+
+
+def holder_records(holders: Sequence[HolderContents]) -> list[Holder]:
+    """Return the growing containers as the result has them, in the same order."""
+    return [
+        Holder(
+            path=contents.path,
+            type=contents.type,
+            length=contents.holder.length,
+            items_per_iteration=contents.holder.items_per_iteration,
+            bound=contents.holder.bound,
+            bound_from=contents.holder.limit,
+            bytes_per_iteration=contents.bytes_per_iteration,
+        )
+        for contents in holders
+    ]

@@ -1,40 +1,37 @@
-"""Gathers what the worker tells into the series that are judged and the records that are reported."""
+"""Answers of the worker, in the order in which they came: the series that are judged and the records that are reported."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from otel_memeval import wire
+from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.evidence import (
     BatchedNativeReadings,
     Evidence,
-    HolderSeries,
     IterationWork,
-    RingBuffer,
     SiteKey,
     series_from_changes,
 )
 from otel_memeval.records import Failure, GenAi, InitialReading, Iteration, Phase
-from otel_memeval.redact import redact, shortened, visible
+from otel_memeval.redact import one_line, shortened, visible
+from otel_memeval.run.containers import ContainerDescriptions
 
-_LONGEST_MESSAGE = 300
-_MOST_RISEN = 500
-
-
-def one_line(text: str, secrets: tuple[str, ...]) -> str:
-    """An error's message, fit to be reported: masked, one line, nothing but what can be shown, not too long."""
-    return shortened(visible(" ".join(redact(text, secrets).split())), _LONGEST_MESSAGE)
+_LONGEST_TYPE_CHARACTERS = 300
+_MOST_RISEN_SITES = 500
+"""Sites that the worker looks for in containers, largest rise first."""
 
 
-def failure_record(told: wire.FailureInfo, secrets: tuple[str, ...]) -> Failure:
-    """A failure as it is reported."""
-    return Failure(type=shortened(visible(told.type), _LONGEST_MESSAGE), message=one_line(told.message, secrets))
+def failure_record(info: wire.FailureInfo, secrets: tuple[str, ...]) -> Failure:
+    """Return a failure as the result has it: one line, secrets masked."""
+    kind = shortened(visible(info.type), _LONGEST_TYPE_CHARACTERS)
+    return Failure(type=kind, message=one_line(info.message, secrets))
 
 
 class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is kept of a reading for each iteration; the rest has gone into the series."""
+    """Totals of one reading, in bytes; None where a channel cannot be read."""
 
     retained_bytes: int
     peak_bytes: int
@@ -45,57 +42,60 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     idle_bytes: int | None
 
 
-class Collector:
-    """All of one run. Places count readings: 0 is the one after set-up, then one an iteration, warm-ups included."""
+class RunHistory:
+    """All answers of one run. Reading 0 is the one after the set-up; then comes one per iteration, warm-up included."""
 
-    def __init__(self, secrets: tuple[str, ...]) -> None:
+    def __init__(self, loaded: wire.Loaded, folder: str, secrets: tuple[str, ...]) -> None:
+        """Start an empty history; ``folder`` is the one that paths are shown relative to."""
+        self._loaded = loaded
         self._secrets = secrets
+        self._containers = ContainerDescriptions(folder, secrets)
         self._files: list[str] = []
         self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
         self._blocks: dict[SiteKey, int] = {}
-        self._holders: dict[int, list[tuple[int, int]]] = {}
-        self._readings: list[Levels] = []
+        self._lengths: dict[int, list[tuple[int, int]]] = {}
+        self._levels: list[Levels] = []
         self._work: list[IterationWork] = []
         self._input_tokens: list[int | None] = []
-        self.iterations: list[Iteration] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
+        self._batched: BatchedNativeReadings | None = None
         self._noop_peak_bytes = 0
+        self._assessment: Assessment | None = None
+        self.iterations: list[Iteration] = []
         self.initial_reading: InitialReading | None = None
 
     @property
     def measured(self) -> int:
-        """Measured iterations so far, failed ones included."""
+        """Number of measured iterations so far, failed ones included."""
         return sum(1 for iteration in self.iterations if iteration.phase == "measured")
 
     @property
     def warmups(self) -> int:
-        """Warm-up iterations so far."""
+        """Number of warm-up iterations so far."""
         return len(self.iterations) - self.measured
 
-    def ready(self, ready: wire.Ready) -> None:
-        """The reading that growth is counted from."""
-        reading = ready.reading
+    def add_initial_reading(self, ready: wire.Ready) -> InitialReading:
+        """Take the reading after the set-up, from which growth is counted; return its record."""
         self._noop_peak_bytes = ready.noop_peak_bytes
         self.initial_reading = InitialReading(
-            retained_bytes=reading.retained_bytes,
-            rss_bytes=reading.rss_bytes,
-            uss_bytes=reading.uss_bytes,
-            native_heap_bytes=reading.native_heap_bytes,
+            retained_bytes=ready.reading.retained_bytes,
+            rss_bytes=ready.reading.rss_bytes,
+            uss_bytes=ready.reading.uss_bytes,
+            native_heap_bytes=ready.reading.native_heap_bytes,
         )
-        self._read(reading)
+        self._add_reading(ready.reading)
+        return self.initial_reading
 
-    def iteration(self, done: wire.IterationDone, gen_ai: GenAi | None = None) -> Iteration:
-        """One iteration, done; its record. ``gen_ai``: what its spans sum up to, if it was traced."""
-        self._read(done.reading)
+    def add_iteration(self, done: wire.IterationDone, gen_ai: GenAi | None = None) -> Iteration:
+        """Take one iteration with its reading; return its record. ``gen_ai`` sums up its spans, if it was traced."""
+        reading = done.reading
+        self._add_reading(reading)
         self._work.append(
             IterationWork(
-                cpu_seconds=done.cpu_seconds,
-                waits=done.waits,
-                suspended=done.suspended,
-                peak_bytes=done.reading.peak_bytes,
+                cpu_seconds=done.cpu_seconds, waits=done.waits, suspended=done.suspended, peak_bytes=reading.peak_bytes
             )
         )
-        reading = done.reading
+        self._input_tokens.append(None if gen_ai is None else gen_ai.input_tokens)
         record = Iteration(
             index=done.index,
             phase=_phase(done.phase),
@@ -113,17 +113,18 @@ class Collector:
             cpu_seconds=done.cpu_seconds,
             gen_ai=gen_ai,
         )
-        self._input_tokens.append(None if gen_ai is None else gen_ai.input_tokens)
         self.iterations.append(record)
         return record
 
-    def has(self, done: wire.IterationDone) -> bool:
-        """Whether this is the last iteration that was told."""
-        latest = self.iterations[-1:]
-        return any((one.phase, one.index) == (done.phase, done.index) for one in latest)
+    def has_iteration(self, done: wire.IterationDone) -> bool:
+        """Return whether ``done`` is the iteration that was added last."""
+        return any((last.phase, last.index) == (done.phase, done.index) for last in self.iterations[-1:])
 
-    def unread(self, phase: str, index: int, started_at: str, duration_seconds: float, error: Failure) -> Iteration:
-        """An iteration after which there was nothing to read: the worker is gone, or was no longer tracing."""
+    def add_failed_iteration(
+        self, phase: str, index: int, started_at: str, duration_seconds: float, error: Failure
+    ) -> Iteration:
+        """Take an iteration without a reading (the worker is gone, or tracing was stopped); return its record."""
+        self._assessment = None
         record = Iteration(
             index=index,
             phase=_phase(phase),
@@ -135,13 +136,24 @@ class Collector:
         self.iterations.append(record)
         return record
 
-    def unmeasured(self, reading: wire.Reading) -> None:
-        """A reading after the measured iterations: of it only the numbers of new files count here."""
+    def add_containers(self, asked: Sequence[int], answer: wire.Holders) -> None:
+        """Take the worker's description of the containers whose ids are ``asked``, and of lists of fixed length."""
+        self._containers.add(asked, answer)
+        self._assessment = None
+
+    def add_unmeasured_files(self, reading: wire.Reading) -> None:
+        """Take the new file names of a reading after the measured iterations: later answers name files by number."""
         self._files.extend(reading.files)
 
-    def _read(self, reading: wire.Reading) -> None:
-        place = len(self._readings)
-        self._readings.append(
+    def add_batched_readings(self, batched: BatchedNativeReadings) -> None:
+        """Take readings of the C heap that lie several calls apart."""
+        self._batched = batched
+        self._assessment = None
+
+    def _add_reading(self, reading: wire.Reading) -> None:
+        self._assessment = None
+        place = len(self._levels)
+        self._levels.append(
             Levels(
                 retained_bytes=reading.retained_bytes,
                 peak_bytes=reading.peak_bytes,
@@ -157,98 +169,69 @@ class Collector:
         for number, line, live_bytes, blocks in reading.sites:
             key = (self._files[number], line)
             changes = self._sites.setdefault(key, [])
-            grown = live_bytes - (changes[-1][1] if changes else 0)
-            if grown > 0:
-                self._latest.append((key, grown, blocks - self._blocks.get(key, 0)))
+            grown_bytes = live_bytes - (changes[-1][1] if changes else 0)
+            if grown_bytes > 0:
+                self._latest.append((key, grown_bytes, blocks - self._blocks.get(key, 0)))
             changes.append((place, live_bytes))
             self._blocks[key] = blocks
         for identity, before, now in reading.holders:
-            lengths = self._holders.setdefault(identity, [])
+            lengths = self._lengths.setdefault(identity, [])
             if not lengths or lengths[-1][1] != before:
                 # First seen, or another container at the address of one that is gone.
                 lengths[:] = [(0, before)]
             lengths.append((place, now))
 
     def file_numbers(self) -> dict[str, int]:
-        """The number that stands for each file when the worker is asked about it."""
+        """Return the number that stands for each file in commands to the worker."""
         return {file: number for number, file in enumerate(self._files)}
 
     def latest_changes(self) -> list[tuple[SiteKey, int, int]]:
-        """Lines whose live bytes the last reading found larger: how many bytes and blocks more; the most bytes first."""
+        """Return the sites that grew in the last reading, with the added bytes and blocks; most bytes first."""
         return sorted(self._latest, key=lambda change: (-change[1], change[0]))
 
-    def risen(self) -> list[tuple[int, int]]:
-        """Lines with more live bytes than at the start, by the number of their file, those that rose most first."""
+    def risen_sites(self) -> list[tuple[int, int]]:
+        """Return the sites with more live bytes than at the start, as (number of the file, line), largest rise first."""
         number = self.file_numbers()
         grown = {key: changes[-1][1] - (changes[0][1] if changes[0][0] == 0 else 0) for key, changes in self._sites.items()}
         rising = sorted((key for key in grown if grown[key] > 0), key=lambda key: -grown[key])
-        return [(number[file], line) for file, line in rising[:_MOST_RISEN]]
+        return [(number[file], line) for file, line in rising[:_MOST_RISEN_SITES]]
 
-    def evidence(
-        self,
-        *,
-        awaits_nothing: bool,
-        told: Mapping[int, wire.HolderInfo] | None = None,
-        limits: Mapping[int, str] | None = None,
-        ring_buffers: Sequence[RingBuffer] = (),
-        left_out: Collection[int] = (),
-        batched_native: BatchedNativeReadings | None = None,
-    ) -> Evidence:
-        """The series of the measured iterations, the reading before them first.
+    def assessment(self) -> Assessment:
+        """Return the assessment of all answers so far; it is computed once for each change of the evidence."""
+        if self._assessment is None:
+            self._assessment = assess(self.evidence())
+        return self._assessment
 
-        ``told``: what the worker said of containers, by id; ``limits``: what bounds them, in words. ``ring_buffers``: lists
-        that take in without becoming longer. ``left_out``: ids of those that turned out to hold nothing. ``batched_native``:
-        from the batched readings.
-        """
-        readings = len(self._readings)
+    def evidence(self) -> Evidence:
+        """Return the series of the measured iterations, the reading before them first."""
+        readings = len(self._levels)
         warmups = min(self.warmups, max(readings - 1, 0))
-        levels = self._readings[warmups:]
-        measured = levels[1:]
-        told = told or {}
-        limits = limits or {}
+        levels = self._levels[warmups:]
+        lengths = {key: series_from_changes(changes, readings)[warmups:] for key, changes in self._lengths.items()}
         return Evidence(
+            module=self._loaded.module,
             warmup=warmups,
-            failed=sum(1 for one in self.iterations if one.status == "error" and one.phase == "measured"),
-            retained=tuple(reading.retained_bytes for reading in levels),
-            peak=tuple(reading.peak_bytes for reading in measured),
-            native=tuple(reading.native_heap_bytes for reading in levels if reading.native_heap_bytes is not None),
-            batched_native=batched_native,
-            process=tuple(
-                reading.dirty_bytes
-                - reading.traced_current_bytes
-                - (reading.native_heap_bytes or 0)
-                - (reading.idle_bytes or 0)
-                for reading in levels
-                if reading.dirty_bytes is not None
-            ),
-            mapped=tuple(reading.mapped_bytes for reading in levels if reading.mapped_bytes is not None),
+            failed=sum(iteration.status == "error" and iteration.phase == "measured" for iteration in self.iterations),
+            retained=tuple(level.retained_bytes for level in levels),
+            peak=tuple(level.peak_bytes for level in levels[1:]),
+            native=tuple(level.native_heap_bytes for level in levels if level.native_heap_bytes is not None),
+            batched_native=self._batched,
+            process=tuple(_unexplained_bytes(level, level.dirty_bytes) for level in levels if level.dirty_bytes is not None),
+            mapped=tuple(level.mapped_bytes for level in levels if level.mapped_bytes is not None),
             sites={key: series_from_changes(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
-            holders=tuple(
-                _holder_series(key, series_from_changes(changes, readings)[warmups:], told.get(key), limits.get(key, ""))
-                for key, changes in self._holders.items()
-                if key not in left_out
-            ),
-            ring_buffers=tuple(ring_buffers),
+            holders=self._containers.series(lengths),
+            ring_buffers=self._containers.ring_buffers(),
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,
-            awaits_nothing=awaits_nothing,
+            awaits_nothing=self._loaded.awaits_nothing,
         )
 
 
-def _holder_series(key: int, lengths: tuple[int, ...], told: wire.HolderInfo | None, limit: str) -> HolderSeries:
-    if told is None:
-        return HolderSeries(id=key, lengths=lengths)
-    return HolderSeries(
-        id=key,
-        lengths=lengths,
-        bound=told.bound,
-        limit=limit,
-        bookkeeping=told.bookkeeping,
-        type=told.type,
-        only_misses=told.hits == 0,
-    )
+def _unexplained_bytes(level: Levels, dirty_bytes: int) -> int:
+    """Return the written memory of the process that neither heap explains."""
+    return dirty_bytes - level.traced_current_bytes - (level.native_heap_bytes or 0) - (level.idle_bytes or 0)
 
 
 def _phase(text: str) -> Phase:

@@ -1,7 +1,7 @@
-"""Measuring in the calling process: ``PerformanceEval.run()`` and ``arun()``, and ``--in-process`` for a debugger.
+"""Measure in the calling process: ``PerformanceEval.run()`` and ``arun()``, and ``--in-process`` for a debugger.
 
-The same harness as in the worker process. What it tells is kept until the end and only then looked at, so that judging
-and reporting are not in the measurement. The number of iterations is the eval's own: nothing is extended.
+The harness is the one of the worker process. Its messages are kept until the end and only then read, so that judging and
+reporting are not part of the measurement. The number of iterations is the eval's own: no run is extended.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 import tracemalloc
-import uuid
 from pathlib import Path
 
 import msgspec
@@ -19,23 +18,23 @@ from otel_memeval import wire
 from otel_memeval.config import Settings, from_process
 from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.records import Result
-from otel_memeval.run.history import one_line
+from otel_memeval.redact import one_line
+from otel_memeval.run.containers import MOST_DESCRIBED
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, Plan, plan
 from otel_memeval.run.scenario_spans import ScenarioSpans
-from otel_memeval.run.session import Session
-from otel_memeval.supervisor import Ended
+from otel_memeval.run.session import RunContext, RunStart, Session
+from otel_memeval.supervisor import WorkerEnded
 from otel_memeval.targets import split_target
 from otel_memeval.worker import target
 from otel_memeval.worker.harness import Harness
 from otel_memeval.worker.memory.reading import Message
 
 _OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parents[1]), "")
-_MOST_HOLDERS = 50
 
 
-class _Kept:
-    """Messages in the order in which they came, as a chain: a list would be a container that grows."""
+class _MessageChain:
+    """Messages in order, as a chain of pairs: a list would be a container that grows."""
 
     def __init__(self) -> None:
         self._last: tuple[Message, object] | None = None
@@ -44,7 +43,7 @@ class _Kept:
         self._last = (message, self._last)
 
     def newest(self, kind: str) -> Message:
-        """The last message of this kind; empty if there was none."""
+        """Return the last message of this kind; empty if there was none."""
         link: object = self._last
         while isinstance(link, tuple):
             message, link = link
@@ -61,24 +60,22 @@ class _Kept:
         return messages[::-1]
 
 
-class _Repeating:
-    """A worker that is over: says again what was said."""
+class _RecordedWorker:
+    """Answers with the messages of a run that is over."""
 
     def __init__(self, messages: list[Message]) -> None:
-        said = [one for message in messages for one in _decoded(message)]
-        hello = said.pop(0)
-        assert isinstance(hello, wire.Hello)
-        self.hello = hello
-        self._said = iter(said)
+        decoded = [answer for message in messages for answer in _decoded(message)]
+        self.hello = wire.expect(decoded.pop(0), wire.Hello)
+        self._answers = iter(decoded)
 
     def send(self, command: str) -> None:
-        """Nothing is left to be done."""
+        """Ignore the command: the run is over."""
 
     def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:  # noqa: ARG002 - as a Worker
-        """The next message."""
-        message = next(self._said, None)
+        """Return the next message."""
+        message = next(self._answers, None)
         if message is None:
-            raise Ended("Crash", "the run ended early")
+            raise WorkerEnded("Crash", "the run ended early")
         return message
 
 
@@ -89,8 +86,8 @@ def _decoded(message: Message) -> list[wire.AnyMessage]:
     return [wire.decode_dict(message)]
 
 
-class _InProcess:
-    """One run in the calling process, in steps that a sync and an async caller take alike."""
+class _InProcessRun:
+    """One run in the calling process, in steps for a sync and an async caller alike."""
 
     def __init__(self, options: Options) -> None:
         if tracemalloc.is_tracing():
@@ -98,73 +95,76 @@ class _InProcess:
                 "tracemalloc is already on in this process",
                 "stop it (and unset PYTHONTRACEMALLOC), or measure from the command line, in a process of its own",
             )
-        self._kept = _Kept()
-        self._options = msgspec.structs.replace(options, follow_up=False)  # what is judged is already over
+        self._messages = _MessageChain()
+        self._start = RunStart.now()
+        self._options = msgspec.structs.replace(options, follow_up=False)  # the run is over when it is judged
         self.harness = Harness(self._keep, lambda file: file.startswith(_OWN_FOLDER))
         self.harness.hello()
-        self.plan: Plan
-        self._run_id = uuid.uuid4().hex
 
     def _keep(self, message: Message) -> None:
-        """Keep a message, less the C heap: what is kept here, and the tool around it, would show there as well."""
+        """Keep a message without the C heap, which holds this message and the tool around it as well."""
         reading = message.get("reading")
         if isinstance(reading, dict):
             reading["native_heap_bytes"] = reading["mapped_bytes"] = reading["idle_bytes"] = None
         if message["kind"] == "hello":
             message["missing_channels"] = ["C heap (in the calling process it is the tool's as well)"]
-        self._kept.add(message)
+        self._messages.add(message)
 
     def trace(self, spans: ScenarioSpans) -> None:
-        """Take the scenario's spans; they are kept until the end, as all messages are."""
-        _, run_id, trace_id, wanted = spans.command(self._run_id).split(" ")
-        self.harness.trace(run_id, trace_id, wanted, lambda lines: self._kept.add({"kind": "spans", "lines": bytes(lines)}))
-
-    def load(self, source: str, name: str) -> None:
-        """Import the target, as the worker would."""
-        self.harness.load(source, name)
-        self._plan()
-
-    def use(self, loaded: target.Eval) -> None:
-        """Take an eval that is at hand."""
-        self.harness.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
-        self._plan()
-
-    def _plan(self) -> None:
-        loaded = wire.decode_dict(self._kept.newest("loaded") or self._kept.newest("target_rejected"))
-        if isinstance(loaded, wire.TargetRejected):
-            told = f": {loaded.failure.type}: {loaded.failure.message}" if loaded.failure else ""
-            raise TargetError(one_line(f"{loaded.problem}{told}", from_process().secrets))
-        assert isinstance(loaded, wire.Loaded)
-        self.plan = plan(loaded, self._options)
-        self._options = msgspec.structs.replace(self._options, iterations=self.plan.eval.iterations)
-
-    def describe(self) -> None:
-        """Ask about the containers that the last reading found longer, with the lines that it found changed."""
-        reading = self._kept.newest("iteration").get("reading")
-        changes = reading if isinstance(reading, dict) else {}
-        longer = [key for key, before, now in changes.get("holders", []) if now > before]
-        self.harness.describe(
-            longer[:_MOST_HOLDERS], [(number, line) for number, line, size, _ in changes.get("sites", []) if size]
+        """Take the scenario's spans; they are kept until the end as all messages are."""
+        _, run_id, trace_id, wanted = spans.command(self._start.run_id).split(" ")
+        self.harness.trace(
+            run_id, trace_id, wanted, lambda lines: self._messages.add({"kind": "spans", "lines": bytes(lines)})
         )
 
+    def load(self, source: str, name: str) -> Plan:
+        """Import the target as the worker would, and plan the run."""
+        self.harness.load(source, name)
+        return self._plan()
+
+    def use(self, loaded: target.Eval) -> Plan:
+        """Take an eval object, and plan the run."""
+        self.harness.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
+        return self._plan()
+
+    def _plan(self) -> Plan:
+        answer = wire.decode_dict(self._messages.newest("loaded") or self._messages.newest("target_rejected"))
+        if isinstance(answer, wire.TargetRejected):
+            failure = f": {answer.failure.type}: {answer.failure.message}" if answer.failure else ""
+            raise TargetError(one_line(f"{answer.problem}{failure}", from_process().secrets))
+        planned = plan(wire.expect(answer, wire.Loaded), self._options)
+        self._options = msgspec.structs.replace(self._options, iterations=planned.eval.iterations)
+        return planned
+
+    def describe(self) -> None:
+        """Have the containers described that grew in the last reading, with the sites that changed in it."""
+        reading = self._messages.newest("iteration").get("reading")
+        changes = reading if isinstance(reading, dict) else {}
+        longer = [key for key, before, now in changes.get("holders", []) if now > before]
+        sites = [(number, line) for number, line, live_bytes, _ in changes.get("sites", []) if live_bytes]
+        self.harness.describe(longer[:MOST_DESCRIBED], sites)
+
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
-        """Judge what was told."""
-        session = Session(source, name, self._options, observer, settings)
-        session.run_id = self._run_id
-        return session.replay(_Repeating(self._kept.in_order()))
-
-    def phases(self) -> list[tuple[str, int]]:
-        """Warm-up and measured iterations, in order."""
-        return [("warmup", self.plan.eval.warmup), ("measured", self.plan.eval.iterations)]
+        """Judge the kept messages."""
+        worker = _RecordedWorker(self._messages.in_order())
+        context = RunContext(self._start, self._options, observer, settings)
+        session = Session.load(context, worker, source, name)
+        session.measure()
+        return session.result()
 
 
-def _blocking(run: _InProcess, keep_going: bool) -> None:
+def _phases(planned: Plan) -> list[tuple[str, int]]:
+    """Return warm-up and measured iterations, in order."""
+    return [("warmup", planned.eval.warmup), ("measured", planned.eval.iterations)]
+
+
+def _run_blocking(run: _InProcessRun, planned: Plan, keep_going: bool) -> None:
     loop = asyncio.new_event_loop()
     try:
         run.harness.prepare(loop)
         run.harness.start_tracing()
         if run.harness.set_up(loop):
-            for phase, count in run.phases():
+            for phase, count in _phases(planned):
                 if count and not run.harness.iterate(loop, phase, 1, count, keep_going):
                     break
         run.describe()
@@ -183,25 +183,24 @@ def _require_no_loop() -> None:
 
 
 def run_in_process(evaluation: object) -> Result:
-    """See ``PerformanceEval.run``."""
+    """Measure an eval object; see ``PerformanceEval.run``."""
     _require_no_loop()
-    run = _InProcess(Options())
+    run = _InProcessRun(Options())
     loaded = _eval_of(evaluation)
-    run.use(loaded)
-    _blocking(run, keep_going=False)
+    _run_blocking(run, run.use(loaded), keep_going=False)
     return run.result("(in process)", loaded.name, Observer(), from_process())
 
 
 async def arun_in_process(evaluation: object) -> Result:
-    """See ``PerformanceEval.arun``."""
-    run = _InProcess(Options())
+    """Measure an eval object inside the running event loop; see ``PerformanceEval.arun``."""
+    run = _InProcessRun(Options())
     loaded = _eval_of(evaluation)
-    run.use(loaded)
+    planned = run.use(loaded)
     await run.harness.aprepare()
     run.harness.start_tracing()
     try:
         if await run.harness.aset_up():
-            for phase, count in run.phases():
+            for phase, count in _phases(planned):
                 if count and not await run.harness.aiterate(phase, 1, count, keep_going=False):
                     break
         run.describe()
@@ -212,15 +211,14 @@ async def arun_in_process(evaluation: object) -> Result:
 
 
 def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:
-    """As ``session.measure`` for one eval, in this process. Raises ``TargetError`` or ``UsageError``."""
+    """Measure one eval of a target in this process. Raises ``TargetError`` or ``UsageError``."""
     source, name = split_target(target_text)
     sys.path.insert(0, settings.folder)  # as in the worker
-    run = _InProcess(options)
+    run = _InProcessRun(options)
     spans = ScenarioSpans(options, settings, observer)
     if spans.wanted:
         run.trace(spans)
-    run.load(source, name)
-    _blocking(run, options.keep_going)
+    _run_blocking(run, run.load(source, name), options.keep_going)
     return run.result(source, name, observer, settings)
 
 

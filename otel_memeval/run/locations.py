@@ -1,4 +1,4 @@
-"""Sites as people read them: paths relative to where they work, functions by name. Reads source files."""
+"""Locations of code for display: paths relative to the current folder, names of functions. Reads source files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]pyt
 _MOST_NAMES = 4096
 
 
-def shown_path(file: str, folder: str) -> str:
-    """``file`` relative to ``folder`` where it lies below it, or from ``site-packages`` or the
-    standard library's folder on; else as it is.
+def display_path(file: str, folder: str) -> str:
+    """Return ``file`` relative to ``folder``, ``site-packages`` or the standard library, the first that it lies below.
+
+    A file outside of all three is returned as it is.
     """
     if not os.path.isabs(file):
         return file
@@ -34,57 +35,57 @@ def shown_path(file: str, folder: str) -> str:
 
 
 class SiteChange(Record, frozen=True):
-    """A line that has more alive than after the reading before."""
+    """Growth of one site between two readings."""
 
     file: str
-    """As people read it."""
+    """Path for display."""
     line: int
     grown_bytes: int
     grown_blocks: int
     source: str
-    """The file as the worker named it."""
+    """Path as the worker reported it."""
 
 
-class Functions:
-    """Names of the functions that lines are in; each is looked up once."""
+class FunctionNames:
+    """Looks up the names of the functions that contain sites, each site once."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._names: dict[tuple[str, int], str] = {}
 
-    def name(self, growing: SiteChange) -> str:
-        """The qualified name; empty where the source cannot be read."""
-        key = (growing.source, growing.line)
+    def name(self, change: SiteChange) -> str:
+        """Return the qualified name of the function; empty if the source cannot be read."""
+        key = (change.source, change.line)
         if key not in self._names:
             if len(self._names) >= _MOST_NAMES:
                 self._names.clear()
-            self._names[key] = _place(key, self._folder)[0].function
+            self._names[key] = code_location(key, self._folder).function
         return self._names[key]
 
 
 def site_record(site: GrowingSite, folder: str) -> Site:
-    """The site with its function and signature; ``folder`` is where the worker was started."""
-    here, text = _place(site.key, folder)
+    """Return the site with its function and signature; ``folder`` is the current folder of the worker."""
+    location, text = _location_and_text(site.key, folder)
     return Site(
-        file=here.file,
-        line=here.line,
-        function=here.function,
+        file=location.file,
+        line=location.line,
+        function=location.function,
         retained_bytes=site.retained_bytes,
         blocks=site.blocks,
         bytes_per_iteration=site.bytes_per_iteration,
-        signature=signature(here.file, here.function, text or str(here.line)),
+        signature=signature(location.file, location.function, text or str(location.line)),
         bounded=site.bounded,
-        allocated_at=[place(key, folder) for key in site.allocated_at],
+        allocated_at=[code_location(key, folder) for key in site.allocated_at],
     )
 
 
-def place(key: SiteKey, folder: str) -> CodeLocation:
-    """File, line and function as people read them."""
-    return _place(key, folder)[0]
+def code_location(key: SiteKey, folder: str) -> CodeLocation:
+    """Return file, line and function for display."""
+    return _location_and_text(key, folder)[0]
 
 
-def _place(key: SiteKey, folder: str) -> tuple[CodeLocation, str]:
-    """File, line and function as people read them, and the line's text."""
+def _location_and_text(key: SiteKey, folder: str) -> tuple[CodeLocation, str]:
+    """Return the location for display and the text of the line."""
     file, line = key
     try:
         source = Path(folder, file).read_text(encoding="utf-8-sig", errors="replace")
@@ -93,4 +94,4 @@ def _place(key: SiteKey, folder: str) -> tuple[CodeLocation, str]:
     lines = source.split("\n")  # as Python counts lines: splitlines() also splits at form feeds
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     function = function_at(source, line) if source else ""
-    return CodeLocation(file=shown_path(file, folder), line=line, function=function), text
+    return CodeLocation(file=display_path(file, folder), line=line, function=function), text

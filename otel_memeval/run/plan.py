@@ -44,8 +44,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Show what the scenario prints as it comes."""
     trace_scenario: bool = False
     """Take the scenario's own OpenTelemetry spans."""
-    hurried: bool = False
-    """An interruption ends a service: what a scenario left behind has half a second to end."""
+    fast_shutdown: bool = False
+    """After an interruption, processes that the scenario left behind have half a second to end, not five: a service ends."""
+    describe_all: bool = False
+    """Have every container described that changed, not only those that are judged to grow; for recordings of series."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The scenario's spans on their way through: masked, summed up an iteration, handed on. Nothing of them is kept."""
+"""Spans of the scenario: masked, summed up per iteration, and passed on to the observer. Nothing of them is kept."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from otel_memeval.tracing.ids import trace_id
 from otel_memeval.tracing.otlp_span import Json, Masker, as_json
 
 MOST_AT_ONCE = 512
-"""Spans that are handed on together; an iteration with more hands them on in parts."""
+"""Spans that are passed on together; an iteration with more of them passes them on in parts."""
 
 
 class ScenarioSpans:
-    """Takes what the worker tells of spans; ``observer`` gets them in the order in which they ended."""
+    """Takes the worker's messages about spans; ``observer`` gets the spans in the order in which they ended."""
 
     def __init__(self, options: Options, settings: Settings, observer: Observer) -> None:
         self.wanted = options.trace_scenario and not settings.sdk_disabled
-        """Whether the scenario's spans are to be taken at all."""
+        """Whether the scenario's spans are taken at all."""
         self._settings = settings
         self._masker = Masker(settings.secrets)
         self._observer = observer
@@ -28,9 +28,9 @@ class ScenarioSpans:
         self._sums = Sums()
 
     def command(self, run_id: str) -> str:
-        """What a worker has to know of a run to take the scenario's spans; the first thing that it is told.
+        """Return the command that has a worker take the scenario's spans; it comes before all others.
 
-        Whether the trace is kept goes along with every request that the scenario makes, for those who answer to do likewise.
+        The sampling decision travels with every request that the scenario makes, so that the receivers follow it.
         """
         parent = self._settings.parent
         trace = trace_id(run_id, parent)
@@ -39,8 +39,8 @@ class ScenarioSpans:
             sampled = parent is None or parent.sampled
         return wire.trace_command(run_id, trace, sampled=sampled, contents=self._settings.contents)
 
-    def heard(self, message: wire.AnyMessage) -> bool:
-        """Take a message, if it is about spans."""
+    def take(self, message: wire.AnyMessage) -> bool:
+        """Take a message if it is about spans; return whether it is."""
         if isinstance(message, wire.ScenarioSpan):
             self._sums.add(message.span)
             self._waiting.append(as_json(self._masker.span(message.span), message.scope))
@@ -52,8 +52,8 @@ class ScenarioSpans:
             return True
         return False
 
-    def ended(self) -> GenAi | None:
-        """An iteration, set-up or tear-down is over: hand on what is left; the sums of it all, if they were wanted."""
+    def end_of_step(self) -> GenAi | None:
+        """Pass on the spans of an iteration, set-up or tear-down that is over; return their sums if spans are wanted."""
         self._flush()
         total = self._sums.total()
         self._sums = Sums()

@@ -25,7 +25,7 @@ from otel_memeval.files import replace_file
 from otel_memeval.records import Result, to_json
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import measure
+from otel_memeval.run.worker_run import run_target
 from otel_memeval.service.loop import ObserverFor, Report
 from otel_memeval.service.memory import give_back
 from otel_memeval.service.signals import Signals
@@ -52,7 +52,7 @@ class Rounds:
         signals: Signals,
         tell: Callable[[str], None],
     ) -> None:
-        self._options = msgspec.structs.replace(options, hurried=True)
+        self._options = msgspec.structs.replace(options, fast_shutdown=True)
         self._events: Literal["span", "log", "both"] = events
         self._fail_on = fail_on
         self._gauges = gauges
@@ -83,7 +83,7 @@ class Rounds:
 
     def measure(self, target: str, observer_for: ObserverFor, report: Report) -> None:
         """All evals of a target."""
-        measure(target, self._options, observer_for, self._settings, report)
+        run_target(target, self._options, observer_for, self._settings, report)
 
     def end(self) -> None:
         """Send what is left."""

@@ -1,6 +1,6 @@
-"""Starts the worker, reads to a deadline, ends its processes. A crash is an outcome, not an exception."""
+"""Starts the worker process, reads its messages up to a deadline, and ends its processes."""
 
-from otel_memeval.supervisor.interruptions import whole
-from otel_memeval.supervisor.worker_process import WORKER_FOLDER, Ended, WorkerProcess, WorkerSettings
+from otel_memeval.supervisor.interruptions import uninterrupted
+from otel_memeval.supervisor.worker_process import WORKER_FOLDER, WorkerEnded, WorkerProcess, WorkerSettings
 
-__all__ = ["WORKER_FOLDER", "Ended", "WorkerProcess", "WorkerSettings", "whole"]
+__all__ = ["WORKER_FOLDER", "WorkerEnded", "WorkerProcess", "WorkerSettings", "uninterrupted"]

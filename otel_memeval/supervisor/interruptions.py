@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while something is done that must not be left half done: noted, and let through afterwards."""
+"""Defer SIGINT and SIGTERM during steps that must not be left half done."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def deferred() -> Iterator[list[int]]:
-    """Within this block an interruption only adds its number to the list. In the main thread only, as signals are."""
-    noted: list[int] = []
+    """Collect interruptions instead of raising them: inside the block each adds its signal number to the list.
+
+    Has an effect in the main thread only, as signals have.
+    """
+    numbers: list[int] = []
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
             if callable(handler):  # neither ignored nor the system's own
-                before[number] = signal.signal(number, lambda number, _: noted.append(number))
+                before[number] = signal.signal(number, lambda number, _: numbers.append(number))
     try:
-        yield noted
+        yield numbers
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextlib.contextmanager
-def whole() -> Iterator[None]:
-    """The block is done whole: who interrupts it does so at its end."""
-    noted: list[int] = []
+def uninterrupted() -> Iterator[None]:
+    """Run the block to its end; a SIGINT or SIGTERM that arrives meanwhile is raised afterwards."""
+    numbers: list[int] = []
     try:
-        with deferred() as noted:
+        with deferred() as numbers:
             yield
     finally:
-        for number in noted[:1]:
+        for number in numbers[:1]:
             signal.raise_signal(number)

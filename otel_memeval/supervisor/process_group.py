@@ -1,7 +1,7 @@
-"""Processes that a scenario leaves behind: found and ended, however they detached themselves.
+"""Find and end the processes that a scenario leaves behind, however they detached themselves.
 
 On Linux this process becomes the parent of orphans below it (``PR_SET_CHILD_SUBREAPER``), so that a double fork or a new
-session does not hide one. Each is known by the run's mark in its environment, or by its session.
+session does not hide one. A process belongs to the run if its environment has the run's mark, or by its session.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator
 
-from otel_memeval.supervisor import watchdog as guardian
+from otel_memeval.supervisor import watchdog as watchdog
 from otel_memeval.supervisor.environment import RUN_MARK
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -27,7 +27,7 @@ _SHORT_GRACE_SECONDS = 0.5
 
 @contextlib.contextmanager
 def adopting_orphans() -> Iterator[None]:
-    """Within this block, orphaned descendants become this process' children."""
+    """Make orphaned descendants children of this process inside the block."""
     if not sys.platform.startswith("linux"):
         yield
         return
@@ -41,8 +41,8 @@ def adopting_orphans() -> Iterator[None]:
         prctl(_PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
 
 
-class Guardian:
-    """Watches over a run from a process of its own, see ``guardian``; Linux only, elsewhere it does nothing."""
+class Watchdog:
+    """Starts and stops the watchdog process of a run; on Linux only, elsewhere it does nothing."""
 
     def __init__(self, run_id: str) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,7 +52,7 @@ class Guardian:
         mark = f"{RUN_MARK}={run_id}"
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", guardian.__file__, str(read), mark],
+                [sys.executable, "-I", "-S", watchdog.__file__, str(read), mark],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -60,19 +60,19 @@ class Guardian:
                 pass_fds=[read],
                 start_new_session=True,
             )
-        except OSError:  # no process to be had: the worker will not start either, and says so
+        except OSError:  # no process can be started: the worker cannot either, and its error says so
             os.close(self._pipe)
         finally:
             os.close(read)
 
     def watch(self, worker: int) -> None:
-        """Say which process leads the session that is to end with this process."""
+        """Name the process that leads the session which has to end with this process."""
         self._say(str(worker))
 
     def dismiss(self) -> None:
-        """All is ended; the guardian too."""
+        """End the watchdog: every process of the run has ended."""
         if self._process is not None:
-            self._say(guardian.END)
+            self._say(watchdog.END)
             os.close(self._pipe)
             self._process.wait()
             self._process = None
@@ -99,10 +99,10 @@ def _children_of_this_process() -> list[int]:
 
 
 def left_behind(run_id: str, worker: int) -> list[int]:
-    """Living descendants of the run whose parents are gone; the worker itself is not among them."""
+    """Return the ids of living processes of the run whose parents are gone, without the worker."""
     mark = f"{RUN_MARK}={run_id}".encode()
     return [
-        process for process in _children_of_this_process() if process != worker and guardian.is_of_run(process, mark, worker)
+        process for process in _children_of_this_process() if process != worker and watchdog.is_of_run(process, mark, worker)
     ]
 
 
@@ -112,11 +112,11 @@ def _reap(processes: set[int]) -> None:
             os.waitpid(process, os.WNOHANG)
 
 
-def end_left_behind(run_id: str, worker: int, hurry: Collection[int]) -> int:
-    """Ask every process that the run left behind to end, and make it after a while; how many there were.
+def end_left_behind(run_id: str, worker: int, interruptions: Collection[int]) -> int:
+    """End every process that the run left behind, SIGTERM first, SIGKILL after a grace period; return their number.
 
-    The while is for helpers of the scenario, such as a database in a temporary directory, that clean up on SIGTERM. It is
-    shorter from when there is something in ``hurry``.
+    The grace period is for services of the scenario, such as a database in a temporary directory, that clean up on SIGTERM.
+    It is shorter once ``interruptions`` is not empty.
     """
     if not sys.platform.startswith("linux"):
         return 0
@@ -124,10 +124,10 @@ def end_left_behind(run_id: str, worker: int, hurry: Collection[int]) -> int:
     asked: set[int] = set()
     start = time.monotonic()
     while True:
-        # Again each time: a process that ends hands its own children on.
+        # Looked up again each time: the children of a process that ends become children of this process.
         living = left_behind(run_id, worker)
         seen.update(living)
-        deadline = start + (_SHORT_GRACE_SECONDS if hurry else _GRACE_SECONDS)
+        deadline = start + (_SHORT_GRACE_SECONDS if interruptions else _GRACE_SECONDS)
         last_call = time.monotonic() >= deadline
         for process in living:
             if last_call or process not in asked:

@@ -1,8 +1,8 @@
-"""A small process that ends what a run started if the tool is killed before it could do that itself.
+"""A small process that ends the processes of a run if the tool is killed before it can end them itself.
 
-The kernel ends the worker with the tool; nobody would end what the worker had started. Standard library only, started by
-path: ``PYTHON -I -S guardian.py PIPE MARK``. Down the pipe come the worker's number and at last ``end``; if the pipe ends
-without that word, the tool is gone.
+The kernel ends the worker together with the tool, but not the processes that the worker started. Standard library only,
+started by path: ``PYTHON -I -S watchdog.py PIPE MARK``. The pipe carries the worker's process id and at last ``end``; if
+the pipe ends without that word, the tool is gone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LONGEST_SECONDS = 10.0
 
 
 def is_of_run(process: int, mark: bytes, session: int) -> bool:
-    """Whether a living process carries the run's mark in its environment or is in the worker's session."""
+    """Return whether a living process has the run's mark in its environment or is in the worker's session."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
             state, _, _, its_session = file.read().rpartition(")")[2].split()[:4]
@@ -40,7 +40,7 @@ def _signal(process: int, number: signal.Signals) -> None:
 
 
 def end_all(mark: bytes, session: int) -> None:
-    """Ask all processes of the run to end, and make them after a moment."""
+    """End all processes of the run: SIGTERM first, SIGKILL after a grace period."""
     start = time.monotonic()
     asked: set[int] = set()
     while True:
@@ -59,7 +59,7 @@ def end_all(mark: bytes, session: int) -> None:
 
 
 def main() -> None:
-    """Wait for the end of the pipe."""
+    """Wait for the end of the pipe, and end the run if the tool is gone."""
     with open(int(sys.argv[1]), encoding="ascii") as pipe:
         words = pipe.read().split()
     if END not in words:

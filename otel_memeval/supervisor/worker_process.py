@@ -1,4 +1,4 @@
-"""The worker process: started, spoken to, listened to with a deadline, and ended with all that it started."""
+"""Start the worker process, exchange messages with it up to a deadline, and end it with every process that it started."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from otel_memeval import wire
 from otel_memeval.errors import UsageError
 from otel_memeval.redact import redact
 from otel_memeval.supervisor.environment import worker_environment
-from otel_memeval.supervisor.interruptions import deferred, whole
+from otel_memeval.supervisor.interruptions import deferred, uninterrupted
 from otel_memeval.supervisor.output import Output
-from otel_memeval.supervisor.process_group import Guardian, adopting_orphans, end_left_behind
-from otel_memeval.supervisor.waiting import readable
+from otel_memeval.supervisor.pipe import readable
+from otel_memeval.supervisor.process_group import Watchdog, adopting_orphans, end_left_behind
 
 WORKER_FOLDER = Path(__file__).resolve().parent.parent / "worker"
 
@@ -32,21 +32,21 @@ _END_TIMEOUT_SECONDS = 10.0
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the worker is started."""
+    """Settings of one worker process."""
 
     run_id: str
     environment: Mapping[str, str]
-    """The caller's; see ``environment.worker_environment`` for what is changed."""
+    """The caller's environment; ``environment.worker_environment`` changes it."""
     python: str = sys.executable
     show_output: bool = False
-    """Pass the scenario's own output on to stderr as it comes, less these secrets."""
+    """Pass the scenario's own output on to stderr as it comes, ``secrets`` masked."""
     secrets: tuple[str, ...] = ()
-    hurried: bool = False
-    """After an interruption, what the run left behind has half a second to end, not five."""
+    fast_shutdown: bool = False
+    """After an interruption, processes that the run left behind have half a second to end, not five."""
 
 
-class Ended(Exception):
-    """The worker will say nothing more. ``type`` and the text name how it ended, for the record."""
+class WorkerEnded(Exception):
+    """No more messages will come from the worker. ``type`` and the text are those of the failure in the result."""
 
     def __init__(self, type_: str, message: str) -> None:
         super().__init__(message)
@@ -54,68 +54,81 @@ class Ended(Exception):
 
 
 class WorkerProcess:
-    """One worker, as a context manager: whatever happens inside, nothing of it is left afterwards."""
+    """One worker as a context manager; on leaving it, no process of the run is left."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._pending = b""
         self._latest = b""
         self._closing = contextlib.ExitStack()
-        self._process: subprocess.Popen[bytes]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._hello: wire.Hello | None = None
         self._commands = -1
         self._messages = -1
         self._outputs: list[Output] = []
         self._said_its_last = False
         self._interruptions: list[int] = []
-        self._hurried = False
+        self._fast_shutdown = False
         self.interrupted = False
-        """Somebody interrupted while the worker was being ended."""
+        """An interruption came while the worker was being ended."""
 
     def __enter__(self) -> WorkerProcess:
         self._closing.enter_context(adopting_orphans())
         try:
-            with whole():  # between a process' start and the moment it is known here it would be left
-                guardian = Guardian(self._settings.run_id)
-                self._closing.callback(guardian.dismiss)
-                self._start()
-                guardian.watch(self._process.pid)
+            with uninterrupted():  # between a process' start and the moment it is known here it would be left
+                watchdog = Watchdog(self._settings.run_id)
+                self._closing.callback(watchdog.dismiss)
+                self._process = self._start()
+                watchdog.watch(self._process.pid)
             hello = self.receive(_START_TIMEOUT_SECONDS)
-        except Ended as ended:
+        except WorkerEnded as ended:
             self.close()
-            raise self._not_a_python(f"{ended}{self._last_words()}") from None
+            raise self._start_error(f"{ended}{self._last_words()}") from None
         except BaseException:
             self.close()
             raise
-        assert isinstance(hello, wire.Hello)
-        self.hello = hello
-        if tuple(map(int, hello.python.split(".")[:2])) < _OLDEST_PYTHON:
+        self._hello = wire.expect(hello, wire.Hello)
+        if tuple(map(int, self._hello.python.split(".")[:2])) < _OLDEST_PYTHON:
             self.close()
-            raise UsageError(f"{self._settings.python} is Python {hello.python}", _NEEDED)
+            raise UsageError(f"{self._settings.python} is Python {self._hello.python}", _NEEDED)
         return self
+
+    @property
+    def hello(self) -> wire.Hello:
+        """The worker's first message. Raises ``RuntimeError`` outside of the context."""
+        if self._hello is None:
+            raise RuntimeError("the worker has not been started: use it as a context manager")
+        return self._hello
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the worker has not been started: use it as a context manager")
+        return self._process
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is KeyboardInterrupt:
-            self.hurry()
+            self.shut_down_fast()
         self.close()
 
-    def hurry(self) -> None:
-        """Somebody has interrupted the run, and waits for its end."""
-        self._hurried = self._settings.hurried
+    def shut_down_fast(self) -> None:
+        """After an interruption, give processes that are left behind less time, if the settings say so."""
+        self._fast_shutdown = self._settings.fast_shutdown
 
-    def _not_a_python(self, why: str) -> UsageError:
+    def _start_error(self, reason: str) -> UsageError:
         return UsageError(
-            f"{self._settings.python} did not start as a Python interpreter ({why})",
+            f"{self._settings.python} did not start as a Python interpreter ({reason})",
             _NEEDED,
         )
 
     def _last_words(self) -> str:
-        """The end of what the worker wrote to stderr, as one line."""
+        """Return the last line that the worker wrote to stderr."""
         if self._outputs:
             self._outputs[1].finish(0.5)
         lines = self._outputs[1].tail().strip().splitlines() if self._outputs else []
         return f": {lines[-1][:200]}" if lines else ""
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[bytes]:
         commands_read, self._commands = os.pipe()
         self._messages, messages_write = os.pipe()
         handles = [commands_read, messages_write]
@@ -129,7 +142,7 @@ class WorkerProcess:
                 for handle in inherited:
                     os.set_handle_inheritable(handle, True)
                 startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": inherited})
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     [*arguments, *map(str, inherited)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -139,7 +152,7 @@ class WorkerProcess:
                     creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
                 )
             else:
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     [*arguments, *map(str, handles)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -149,45 +162,47 @@ class WorkerProcess:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise self._not_a_python(error.strerror or type(error).__name__) from None
+            raise self._start_error(error.strerror or type(error).__name__) from None
         finally:
             for handle in handles:
                 os.close(handle)
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (process.stdout, process.stderr):
             assert stream is not None
             self._outputs.append(Output(stream, self._show if self._settings.show_output else None))  # type: ignore[arg-type]
+        return process
 
     def _show(self, lines: bytes) -> None:
-        """Pass on what the scenario printed, its secrets masked."""
-        with contextlib.suppress(OSError, ValueError):  # nobody reads our stderr: the scenario must not wait for that
+        """Pass on output of the scenario, secrets masked."""
+        with contextlib.suppress(OSError, ValueError):  # our stderr is closed: the scenario must not wait for it
             sys.stderr.buffer.write(redact(lines.decode("utf-8", "replace"), self._settings.secrets).encode())
             sys.stderr.buffer.flush()
 
     def send(self, command: str) -> None:
-        """Say one line. A worker that is gone is noticed by ``receive``."""
+        """Send one command. ``receive`` notices a worker that is gone."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._commands, command.encode() + b"\n")
 
     def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
-        """The next message. Raises ``Ended`` when none comes in time, or the process ends before it comes."""
+        """Return the next message. Raises ``WorkerEnded`` when none comes in time, or the process ends before it comes."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while (line := self._line()) is None:
             if not self._read_block(deadline, timeout_seconds):
-                raise self._how_it_ended()
+                raise self._ending()
         message = wire.decode(line)
         self._said_its_last = isinstance(message, (wire.Finished, wire.TargetRejected))
         return message
 
-    def said_already(self) -> Iterator[wire.AnyMessage]:
-        """The messages that have come and were not heard yet, without waiting for more. The first is the latest that was
-        received: who was interrupted then may not have heard it.
+    def pending_messages(self) -> Iterator[wire.AnyMessage]:
+        """Return the messages that have come and were not received yet, without waiting for more.
+
+        The first is the one received last: the interruption may have come before it was processed.
         """
         if self._latest:
             yield wire.decode(self._latest)
         while True:
             while (line := self._line()) is not None:
                 yield wire.decode(line)
-            if not self._take_what_is_there():
+            if not self._take_available():
                 return
 
     def _line(self) -> bytes | None:
@@ -199,37 +214,37 @@ class WorkerProcess:
         return line
 
     def _read_block(self, deadline: float | None, timeout_seconds: float | None) -> bool:
-        """Take what is there, waiting for it; False when the worker has ended, even if a child of it holds the pipe open."""
+        """Wait for data and take it; return False when the worker has ended, even if a child of it holds the pipe open."""
         while True:
             left = 0.25 if deadline is None else min(0.25, deadline - time.monotonic())
             if left <= 0:
                 raise self._timed_out(timeout_seconds or 0)
             if readable(self._messages, left) or self._exit_status() is not None:
-                return self._take_what_is_there()
+                return self._take_available()
 
-    def _take_what_is_there(self) -> bool:
+    def _take_available(self) -> bool:
         if not readable(self._messages, 0):
             return False
-        with whole():  # what was read is in nobody's hands until it is kept
+        with uninterrupted():  # an interruption between the two lines would lose the data
             block = os.read(self._messages, 1 << 20)
             self._pending += block
         return bool(block)
 
-    def _timed_out(self, timeout_seconds: float) -> Ended:
-        """Have the worker say where it hangs (on its stderr), then end it."""
+    def _timed_out(self, timeout_seconds: float) -> WorkerEnded:
+        """Have the worker write its stacks to stderr, and return the timeout."""
         if sys.platform != "win32":
-            os.kill(self._process.pid, signal.SIGABRT)  # faulthandler writes the stacks
+            os.kill(self._running.pid, signal.SIGABRT)  # faulthandler writes the stacks
             self._wait(1.0)
-        return Ended("Timeout", f"did not end within {timeout_seconds:g} s")
+        return WorkerEnded("Timeout", f"did not end within {timeout_seconds:g} s")
 
     def _exit_status(self) -> int | None:
-        """The exit status, minus the signal's number if a signal ended it; None while it runs.
+        """Return the exit status, minus the signal's number if a signal ended it; None while it runs.
 
-        It is not reaped where that can be avoided: its number, which is its process group's, stays taken.
+        The process is not reaped where that can be avoided: its id, which is its process group's, stays taken.
         """
-        if self._process.returncode is not None or not hasattr(os, "waitid"):
-            return self._process.poll()
-        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if self._running.returncode is not None or not hasattr(os, "waitid"):
+            return self._running.poll()
+        ended = os.waitid(os.P_PID, self._running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
@@ -240,52 +255,52 @@ class WorkerProcess:
             time.sleep(0.005)
         return status
 
-    def _how_it_ended(self) -> Ended:
+    def _ending(self) -> WorkerEnded:
         status = self._wait(_END_TIMEOUT_SECONDS)
         if status is None:
-            return Ended("Crash", "the worker closed its pipe and went on")
+            return WorkerEnded("Crash", "the worker closed its pipe and went on")
         if status >= 0:
             words = self._last_words()
             reason = words if words.startswith(": MemoryError") else ""
-            return Ended("Exit", f"the process ended itself with status {status}{reason}")
+            return WorkerEnded("Exit", f"the process ended itself with status {status}{reason}")
         try:
             name = signal.Signals(-status).name
         except ValueError:
             name = f"signal {-status}"
         hint = ", as the kernel does when memory runs out" if name == "SIGKILL" else ""
-        return Ended("Crash", f"the process was killed by {name}{hint}")
+        return WorkerEnded("Crash", f"the process was killed by {name}{hint}")
 
     def output(self) -> str:
-        """The end of what the scenario printed: stdout, then stderr."""
+        """Return the end of the scenario's output: stdout, then stderr."""
         return "".join(output.tail() for output in self._outputs)
 
     def close(self) -> None:
-        """End the worker, its process group, and whatever else the run left behind. Not to be interrupted."""
+        """End the worker, its process group, and every other process of the run. Interruptions are deferred."""
         with deferred() as self._interruptions:
             try:
                 for handle in (self._commands, self._messages):
                     if handle >= 0:
                         os.close(handle)
                 self._commands = self._messages = -1
-                if hasattr(self, "_process"):
-                    self._end_process()
+                if self._process is not None:
+                    self._end_process(self._process)
             finally:
                 self._closing.close()
         self.interrupted = bool(self._interruptions)
 
-    def _end_process(self) -> None:
+    def _end_process(self, process: subprocess.Popen[bytes]) -> None:
         if self._said_its_last:
             self._wait(_END_TIMEOUT_SECONDS)
         if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(self._process.pid)], capture_output=True, check=False)
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
         else:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        hurry = [signal.SIGTERM] if self._hurried else self._interruptions
-        end_left_behind(self._settings.run_id, self._process.pid, hurry)
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        interruptions = [signal.SIGTERM] if self._fast_shutdown else self._interruptions
+        end_left_behind(self._settings.run_id, process.pid, interruptions)
         for output in self._outputs:
             output.finish(2.0)
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()

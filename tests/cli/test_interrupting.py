@@ -13,7 +13,7 @@ from otel_memeval.records import Iteration, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import measure
+from otel_memeval.run.worker_run import run_target
 
 
 class Interrupting(Observer):
@@ -44,7 +44,7 @@ def test_an_iteration_is_told_whole_before_the_run_ends(tmp_path: Path, number: 
     options = Options(iterations=200, warmup=0, timeout_seconds=60, follow_up=False)
     before = signal.signal(number, signal.default_int_handler)
     try:
-        measure(str(path), options, lambda _: observer, settings, results.append)
+        run_target(str(path), options, lambda _: observer, settings, results.append)
     finally:
         signal.signal(number, before)
     assert observer.begun_with == observer.done_with == [1, 2]

@@ -18,7 +18,7 @@ from otel_memeval.config import Settings
 from otel_memeval.exporters.pipeline import Exporting
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import Session
+from otel_memeval.run.session import RunContext, RunStart, Session
 from tests.cli.receivers import Answer, Receiver
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings = Settings(environment=environment, folder=str(folder.parent))
         exporting = Exporting(settings, "span", (), sys.stderr)
         options = Options(iterations=SPANS - 1, warmup=0, follow_up=False)
-        session = Session("made up", "", options, exporting.watching(Observer()), settings)
-        session.replay(MadeUpWorker(1))
+        observer = exporting.watching(Observer())
+        session = Session.load(RunContext(RunStart.now(), options, observer, settings), MadeUpWorker(1), "made up", "")
+        session.measure()
+        session.result()
         exporting.close()
         assert exporting.undelivered
     return folder

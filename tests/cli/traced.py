@@ -12,7 +12,7 @@ from otel_memeval.config import Settings
 from otel_memeval.records import Result
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import measure
+from otel_memeval.run.worker_run import run_target
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id
 from otel_memeval.tracing.otlp_span import Json, Span
 from otel_memeval.wire import ContentCapture
@@ -80,5 +80,5 @@ def trace(
     options = Options(iterations=iterations, warmup=0, trace_scenario=True, timeout_seconds=60, keep_going=keep_going)
     watching = Watching(sampled)
     results: list[Result] = []
-    measure(str(path), options, lambda _: watching, settings, results.append)
+    run_target(str(path), options, lambda _: watching, settings, results.append)
     return Traced(results[0], watching)

@@ -11,7 +11,7 @@ from otel_memeval.config import Settings, from_process
 from otel_memeval.records import Result
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import measure
+from otel_memeval.run.worker_run import run_target
 from tests.cli.receivers import Receiver
 
 LEAKY = """
@@ -40,7 +40,7 @@ def measured(target: str, iterations: int, warmup: int = 6, settings: Settings |
     """The result of the target's only eval."""
     results: list[Result] = []
     options = Options(iterations=iterations, warmup=warmup, python=sys.executable, timeout_seconds=60)
-    measure(target, options, lambda _: Observer(), settings or from_process(), results.append)
+    run_target(target, options, lambda _: Observer(), settings or from_process(), results.append)
     return results[0]
 
 

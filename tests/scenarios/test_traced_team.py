@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 from otel_memeval.config import Settings
 from otel_memeval.records import Result
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import measure
+from otel_memeval.run.worker_run import run_target
 from otel_memeval.tracing.ids import iteration_span_id
 from tests.cli.traced import Traced, Watching
 
@@ -23,7 +23,7 @@ def traced_team(target: str, iterations: int, model_url: str, dsn: str) -> Trace
     options = Options(iterations=iterations, trace_scenario=True, timeout_seconds=60)
     watching = Watching()
     results: list[Result] = []
-    measure(target, options, lambda _: watching, settings, results.append)
+    run_target(target, options, lambda _: watching, settings, results.append)
     return Traced(results[0], watching)
 
 

@@ -27,7 +27,7 @@ from otel_memeval.exporters.otlp.signals import Signal
 from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
 from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.redact import redact
-from otel_memeval.run.locations import Functions, SiteChange
+from otel_memeval.run.locations import FunctionNames, SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
@@ -95,7 +95,7 @@ class OtlpExporter(Observer):
         self._spool = spool
         self._events: Events = events
         self._passed = passed
-        self._functions = Functions(settings.folder)
+        self._functions = FunctionNames(settings.folder)
         self._masked = lru_cache(maxsize=1024)(lambda text: redact(text, settings.secrets))
         self._sieve = Sieve(settings.secrets, capture_content=otlp.capture_content)
         self._parent: Context | None = None

@@ -1,86 +1,60 @@
-"""The wider look: a few readings more, several calls apart, where the C heap is too noisy to show what one call keeps."""
+"""Batched readings: several calls between two readings, where the C heap is too noisy to show a single call's growth."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.analysis.batched_readings import MAX_SECONDS, MIN_READINGS, READINGS, calls_between_readings
 from otel_memeval.analysis.evidence import BatchedNativeReadings
 from otel_memeval.records import BatchedReadings
-from otel_memeval.run.containers import Worker
-from otel_memeval.run.history import Collector, failure_record
+from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
-from otel_memeval.supervisor import Ended
+from otel_memeval.run.worker_client import WorkerClient
 
 
-class Widening:
-    """What the wider look at one run has seen."""
+class BatchedReadingStep:
+    """Takes batched readings of the C heap into the history of a run."""
 
-    def __init__(self, collector: Collector, secrets: tuple[str, ...]) -> None:
-        self._collector = collector
+    def __init__(self, history: RunHistory, secrets: tuple[str, ...]) -> None:
+        self._history = history
         self._secrets = secrets
         self._calls = 0
         self._native: list[int] = []
-        self._problem: str | None = None
+        self.problem: str | None = None
+        """Reason why the readings show nothing."""
 
-    def look(
-        self,
-        worker: Worker,
-        assessment: Assessment,
-        durations_seconds: Sequence[float],
-        observer: Observer,
-        timeout_seconds: float,
-    ) -> bool:
-        """Look, where something may hide; whether the worker still lives.
-
-        ``durations_seconds``: of the measured iterations.
-        """
+    def run(self, client: WorkerClient, assessment: Assessment, observer: Observer) -> None:
+        """Take the readings if growth of the C heap may be hidden by noise. Raises ``WorkerEnded``."""
+        durations_seconds = [
+            iteration.duration_seconds for iteration in self._history.iterations if iteration.phase == "measured"
+        ]
         self._calls = calls_between_readings(assessment, durations_seconds)
         if not self._calls:
-            return True
+            return
         observer.on_note(
             f"{READINGS} more readings, not measured, {self._calls} calls apart, to see small steps in the C heap"
         )
-        worker.send(wire.widen_command(READINGS + 1, self._calls, 2 * MAX_SECONDS))
-        while True:
-            try:
-                message = worker.receive(timeout_seconds)
-            except Ended as ended:
-                self._problem = f"{ended.type}: {ended}"
-                return False
-            if not isinstance(message, wire.BatchedReading):
-                continue
-            if message.reading is None:
-                break
-            self._collector.unmeasured(message.reading)
+        client.send(wire.widen_command(READINGS + 1, self._calls, 2 * MAX_SECONDS))
+        while (message := client.until(wire.BatchedReading, lambda _: None)).reading is not None:
+            self._history.add_unmeasured_files(message.reading)
             if message.reading.native_heap_bytes is not None:
                 self._native.append(message.reading.native_heap_bytes)
         if message.failure is not None:
             failure = failure_record(message.failure, self._secrets)
-            self._problem = f"{failure.type}: {failure.message}"
+            self.problem = f"{failure.type}: {failure.message}"
         elif len(self._native) <= MIN_READINGS:
-            self._problem = f"the end of their time, after {len(self._native)} readings"
-        return True
-
-    @property
-    def wide(self) -> BatchedNativeReadings | None:
-        """For the judgement; None if nothing was seen."""
-        if not self._calls or self._problem is not None:
-            return None
-        return BatchedNativeReadings(calls_apart=self._calls, native=tuple(self._native))
+            self.problem = f"the end of their time, after {len(self._native)} readings"
+        else:
+            self._history.add_batched_readings(BatchedNativeReadings(calls_apart=self._calls, native=tuple(self._native)))
 
     def reasons(self) -> tuple[str, ...]:
-        """What the verdict says of a look that saw nothing."""
-        if self._problem is None:
+        """Return the sentence of the verdict for readings that failed; nothing if they did not."""
+        if self.problem is None:
             return ()
-        return (
-            f"small steps in the C heap were not looked for: the calls that were to show them ended with {self._problem}",
-        )
+        return (f"growth of the C heap by small steps was not searched for: the further calls ended with {self.problem}",)
 
     def record(self) -> BatchedReadings | None:
-        """What was done, for the result; None if nothing was."""
+        """Return the record for the result; None if no readings were taken."""
         if not self._calls:
             return None
-        return BatchedReadings(readings=max(len(self._native) - 1, 0), calls=self._calls, problem=self._problem)
+        return BatchedReadings(readings=max(len(self._native) - 1, 0), calls=self._calls, problem=self.problem)

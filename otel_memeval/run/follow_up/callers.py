@@ -1,10 +1,11 @@
-"""The deeper look: a few iterations more, with stacks, where the lines that grow are a library's."""
+"""Caller attribution: further iterations with stacks, where the growing sites lie in a library."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from otel_memeval import wire
+from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.analysis.callers import (
     CallStack,
     CodeOwnership,
@@ -12,117 +13,97 @@ from otel_memeval.analysis.callers import (
     attribution_iterations,
     needs_more_frames,
 )
-from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.records import CallerAttribution
-from otel_memeval.run.containers import Worker
-from otel_memeval.run.history import failure_record
+from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
-from otel_memeval.supervisor import Ended
+from otel_memeval.run.worker_client import WorkerClient
 
 FRAMES = 12
-"""Enough for nearly all; each frame costs time."""
+"""Frames of a stack: enough for nearly all callers; each frame costs time."""
 
 MOST_FRAMES = 60
-"""For a second look where 12 frames did not come to the scenario's code: through a framework and a client."""
+"""Frames of a second attempt where 12 did not reach the code of the scenario: through a framework and a client."""
 
 MOST_SITES = 200
-"""Lines that are looked at, largest growth first."""
+"""Growing sites that are attributed, largest growth first."""
 
 
-class Attribution:
-    """What looks have found out about one run's growing lines."""
+class CallerSearch:
+    """Finds the callers of growing sites of a library."""
 
-    def __init__(self, loaded: wire.Loaded, secrets: tuple[str, ...]) -> None:
-        self._code = CodeOwnership(target_file=loaded.file, library_folder=loaded.library_folder)
+    def __init__(self, loaded: wire.Loaded, history: RunHistory, secrets: tuple[str, ...]) -> None:
+        self._ownership = CodeOwnership(target_file=loaded.file, library_folder=loaded.library_folder)
+        self._history = history
         self._secrets = secrets
-        self.stacks: list[CallStack] = []
-        """Of the growing lines, from the last look."""
-        self.grown: wire.GrownTypes | None = None
-        """Which objects stayed, if that was to be explained."""
-        self.problem: str | None = None
-        """Why the last look found nothing, if it did not."""
-        self.count = 0
-        """Iterations of each look."""
-        self._iterations = 0
+        self._started_iterations = 0
         self._frames = 0
+        self.stacks: list[CallStack] = []
+        """Stacks of the growing sites, from the last attempt."""
+        self.grown_types: wire.GrownTypes | None = None
+        """Types of the objects that stayed, if they were asked for."""
+        self.problem: str | None = None
+        """Reason why the last attempt found nothing."""
+        self.count = 0
+        """Iterations of each attempt."""
 
-    def look(
-        self,
-        worker: Worker,
-        sites: Sequence[GrowingSite],
-        series: dict[SiteKey, tuple[int, ...]],
-        number: dict[str, int],
-        observer: Observer,
-        timeout_seconds: float,
-        *,
-        explain: bool,
-    ) -> bool:
-        """Look, where there is something to be found, or to be explained; whether the worker still lives.
+    def run(self, client: WorkerClient, assessment: Assessment, observer: Observer, *, explain: bool) -> None:
+        """Run the further iterations if a site of a library grows, or with ``explain`` if any does.
 
-        ``series``: live bytes of each site over the measured iterations; ``number``: of each file, as the worker has it.
+        With ``explain`` the types of the objects that stay are found as well. Raises ``WorkerEnded``.
         """
-        known = [site for site in sites if site.key[0] in number][:MOST_SITES]
-        libraries = [site for site in known if not self._code.is_scenario_code(site.key[0])]
-        if not libraries and not explain:
-            return True
-        wanted = known if explain else libraries
-        count = self.count = attribution_iterations([series.get(site.key, ()) for site in wanted])
+        number = self._history.file_numbers()
+        known = [site for site in assessment.sites if site.key[0] in number][:MOST_SITES]
+        of_libraries = [site for site in known if not self._ownership.is_scenario_code(site.key[0])]
+        wanted = known if explain else of_libraries
+        if not of_libraries and not explain:
+            return
+        self.count = attribution_iterations([assessment.evidence.sites.get(site.key, ()) for site in wanted])
         numbered = [(number[site.key[0]], site.key[1]) for site in wanted]
-        what = "to explain what grows" if explain else "to see who called the library's lines that grow"
+        purpose = "to explain the growth" if explain else "to find the callers of the library's growing lines"
         for frames in (FRAMES, MOST_FRAMES):
-            observer.on_note(f"{count} more iterations, not measured, {what}")
-            worker.send(wire.look_command(frames, count, numbered, explain=explain and frames == FRAMES))
+            observer.on_note(f"{self.count} more iterations, not measured, {purpose}")
             self._frames = frames
-            if not self._hear(worker, timeout_seconds):
-                return False
-            if self.problem is not None or not needs_more_frames(libraries, self.stacks, self._code):
+            client.send(wire.look_command(frames, self.count, numbered, explain=explain and frames == FRAMES))
+            self._take(client)
+            if self.problem is not None or not needs_more_frames(of_libraries, self.stacks, self._ownership):
                 break
-        return True
 
-    def _hear(self, worker: Worker, timeout_seconds: float) -> bool:
-        """What one look found; whether the worker still lives."""
-        while True:
-            self._iterations += 1
-            try:
-                message = worker.receive(timeout_seconds)
-            except Ended as ended:
-                self.problem = f"{ended.type}: {ended}"
-                return False
-            if isinstance(message, wire.GrownTypes):
-                self._iterations -= 1
-                self.grown = message
-            elif isinstance(message, wire.Stacks):
-                self._iterations -= message.failure is None
-                if message.failure is not None:
-                    failure = failure_record(message.failure, self._secrets)
-                    self.problem = f"{failure.type}: {failure.message}"
-                    self.stacks = self.stacks if self._frames > FRAMES else []
-                else:
-                    self.stacks = [_stack(told) for told in message.stacks]
-                return True
+    def _take(self, client: WorkerClient) -> None:
+        """Take the answer to one attempt; an iteration counts from its start."""
+        self._started_iterations += 1
+        answer = client.until(wire.Stacks, self._take_progress)
+        if answer.failure is None:
+            self._started_iterations -= 1
+            self.stacks = [_call_stack(stack) for stack in answer.stacks]
+            return
+        failure = failure_record(answer.failure, self._secrets)
+        self.problem = f"{failure.type}: {failure.message}"
+        if self._frames == FRAMES:
+            self.stacks = []
 
-    def sites(self, sites: Sequence[GrowingSite]) -> tuple[GrowingSite, ...]:
-        """The sites as a person would want them named; as they were where no look was made."""
-        return attribute_to_callers(sites, self.stacks, self._code) if self.stacks else tuple(sites)
+    def _take_progress(self, message: wire.AnyMessage) -> None:
+        if isinstance(message, wire.GrownTypes):
+            self.grown_types = message
+        elif isinstance(message, wire.FollowUpIteration):
+            self._started_iterations += 1
+
+    def attributed(self, sites: Sequence[GrowingSite]) -> tuple[GrowingSite, ...]:
+        """Return the sites with lines of a library replaced by their callers; unchanged where no stacks are known."""
+        return attribute_to_callers(sites, self.stacks, self._ownership) if self.stacks else tuple(sites)
 
     def reasons(self) -> tuple[str, ...]:
-        """What the verdict says of a look that found nothing."""
+        """Return the sentence of the verdict for a search that failed; nothing if it did not."""
         if self.problem is None:
             return ()
-        return (f"who called the library's lines is not known: the iterations that were to tell ended with {self.problem}",)
+        return (f"the callers of the library's lines are not known: the further iterations ended with {self.problem}",)
 
     def record(self) -> CallerAttribution | None:
-        """What was done, for the result; None if nothing was."""
-        if not self._iterations:
+        """Return the record for the result; None if no iterations were run."""
+        if not self._started_iterations:
             return None
-        return CallerAttribution(iterations=self._iterations, frames=self._frames, problem=self.problem)
+        return CallerAttribution(iterations=self._started_iterations, frames=self._frames, problem=self.problem)
 
 
-def _stack(told: wire.StackInfo) -> CallStack:
-    return CallStack(
-        frames=told.frames,
-        complete=told.complete,
-        alive_bytes=told.alive_bytes,
-        added_bytes=told.added_bytes,
-    )
+def _call_stack(info: wire.StackInfo) -> CallStack:
+    return CallStack(frames=info.frames, complete=info.complete, alive_bytes=info.alive_bytes, added_bytes=info.added_bytes)

@@ -1,4 +1,4 @@
-"""``--explain``: types, references and stacks of what grew, from iterations after the measured ones."""
+"""``--explain``: types, references and stacks of the growth, from iterations after the measured ones."""
 
 from __future__ import annotations
 
@@ -7,99 +7,90 @@ import tempfile
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import SiteKey
-from otel_memeval.records import ChainStep, CodeLocation, Explanation, GrownType, GrowthStack, Recorder
-from otel_memeval.run.containers import Worker
-from otel_memeval.run.follow_up.callers import Attribution
-from otel_memeval.run.history import failure_record, one_line
-from otel_memeval.run.locations import place
+from otel_memeval.records import (
+    ChainStep,
+    CodeLocation,
+    Explanation,
+    GrownType,
+    GrowthStack,
+    Recorder,
+)
+from otel_memeval.redact import one_line
+from otel_memeval.run.follow_up.callers import CallerSearch
+from otel_memeval.run.history import failure_record
+from otel_memeval.run.locations import code_location
 from otel_memeval.run.observer import Observer
-from otel_memeval.supervisor import Ended
+from otel_memeval.run.worker_client import WorkerClient
 from otel_memeval.verdicts import State
 
 NATIVE_ITERATIONS = 10
-"""Under memray; what is left of fewer than half of them was replaced, not kept."""
+"""Iterations under memray; blocks that less than half of them left are replaced ones, and are not kept."""
 
 PEAK_ITERATIONS = 2
-"""Under memray, to see what is alive at the peak."""
+"""Iterations under memray, to see the blocks that are alive at the peak."""
 
 MOST_STACKS = 10
 
 
 class Explainer:
-    """What has been found out about one run's growth."""
+    """Collects the explanation of a run's growth."""
 
     def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
         self._folder = folder
         self._secrets = secrets
-        self._native: wire.MemrayStacks | None = None
+        self._memray: wire.MemrayStacks | None = None
         self._iterations = 0
         self._peak = False
         self._notes: list[str] = []
-        self._places: dict[SiteKey, CodeLocation] = {}
+        self._locations: dict[SiteKey, CodeLocation] = {}
+        self.problem: str | None = None
+        """Reason why the iterations under memray ended early."""
 
-    def record(self, worker: Worker, state: State, observer: Observer, timeout_seconds: float) -> bool:
-        """For growth that Python's own tracing does not see: C frames, or what is alive at the peak, through memray. Whether
-        the worker still lives.
+    def run(self, client: WorkerClient, state: State, observer: Observer) -> None:
+        """Record stacks with memray for growth that tracemalloc does not show: of the C heap, or of the peak.
+
+        Raises ``WorkerEnded``.
         """
         if state not in ("native-leak", "creeping"):
-            return True
+            return
         self._peak = state == "creeping"
         count = PEAK_ITERATIONS if self._peak else NATIVE_ITERATIONS
-        observer.on_note(f"{count} more iterations, not measured, under memray if it is there")
+        observer.on_note(f"{count} more iterations, not measured, under memray if it is installed")
         with tempfile.TemporaryDirectory(prefix="memeval-") as folder:
-            worker.send(wire.record_command(count, os.path.join(folder, "memray.bin"), peak=self._peak))
-            while True:
-                try:
-                    message = worker.receive(timeout_seconds)
-                except Ended as ended:
-                    self._notes.append(f"no stacks: the iterations that were to tell them ended with {ended.type}: {ended}")
-                    return False
-                if isinstance(message, wire.MemrayStacks):
-                    break
-                self._iterations += isinstance(message, wire.FollowUpIteration)
-        self._take(message)
-        return True
+            client.send(wire.record_command(count, os.path.join(folder, "memray.bin"), peak=self._peak))
+            self._take(client.until(wire.MemrayStacks, self._count))
+
+    def _count(self, message: wire.AnyMessage) -> None:
+        self._iterations += isinstance(message, wire.FollowUpIteration)
 
     def _take(self, message: wire.MemrayStacks) -> None:
         if message.failure is None:
-            self._native = message
+            self._memray = message
             return
         failure = failure_record(message.failure, self._secrets)
         if failure.type == "ModuleNotFoundError" and "memray" in failure.message:
-            what = "what is alive at the peak" if self._peak else "C frames"
-            self._notes.append(f"{what} can be told only with memray in the scenario's interpreter: install memray there")
+            subject = "blocks that are alive at the peak" if self._peak else "C frames"
+            self._notes.append(f"{subject} need memray in the interpreter of the scenario: install memray there")
         else:
-            self._notes.append(
-                f"no stacks: the iterations that were to tell them ended with {failure.type}: {failure.message}"
-            )
+            self.problem = f"{failure.type}: {failure.message}"
 
-    def explanation(self, attribution: Attribution) -> Explanation | None:
-        """All that is known; None if nothing was looked at."""
-        looked = attribution.record()
-        grown = attribution.grown
-        if looked is None and self._native is None and not self._notes:
+    def explanation(self, callers: CallerSearch) -> Explanation | None:
+        """Return everything that was found; None if nothing was searched for."""
+        attribution = callers.record()
+        grown = callers.grown_types
+        if attribution is None and self._memray is None and not self._notes and self.problem is None:
             return None
-        notes = list(self._notes)
-        if looked is not None and looked.problem is not None:
-            notes.append(f"the iterations that were to explain ended with {looked.problem}")
-        stacks = self._native_stacks() or self._traced_stacks(attribution)
-        if not notes and not stacks and (grown is None or not grown.types):
-            notes.append("the further iterations left nothing behind")
-        if grown is not None and stacks and not grown.types:
-            notes.append("no object that Python can find stayed: it is out of reach, as when C code forgets to let it go")
-        if grown is not None and grown.types and not grown.chain:
-            notes.append("no module leads to what stayed: a frame, a thread or C code keeps it")
-        iterations = self._iterations + (looked.iterations if looked is not None else 0)
-        half = self._half(attribution)
-        recorders: list[Recorder] = ["tracemalloc"] if looked is not None else []
+        iterations = max(1, callers.count - callers.count // 2)  # in which growth was added
+        stacks = self._memray_stacks() or self._traced_stacks(callers, iterations)
+        recorders: list[Recorder] = ["tracemalloc"] if attribution is not None else []
         return Explanation(
-            iterations=iterations,
-            recorded_by=[*recorders, "memray"] if self._native is not None else recorders,
+            iterations=self._iterations + (attribution.iterations if attribution is not None else 0),
+            recorded_by=[*recorders, "memray"] if self._memray is not None else recorders,
             types=[
                 GrownType(
                     type=one_line(name, self._secrets),
-                    objects_per_iteration=objects / half,
-                    bytes_per_iteration=live_bytes / half,
+                    objects_per_iteration=objects / iterations,
+                    bytes_per_iteration=live_bytes / iterations,
                 )
                 for name, objects, live_bytes in (grown.types if grown is not None else [])
             ],
@@ -108,43 +99,54 @@ class Explainer:
                 for step, kind in (grown.chain if grown is not None else [])
             ],
             stacks=stacks[:MOST_STACKS],
-            notes=notes,
+            notes=self._all_notes(callers, grown, stacks),
         )
 
-    def _half(self, attribution: Attribution) -> int:
-        """Iterations in which a look added what it tells."""
-        return max(1, attribution.count - attribution.count // 2)
+    def _all_notes(self, callers: CallerSearch, grown: wire.GrownTypes | None, stacks: list[GrowthStack]) -> list[str]:
+        """Return one sentence for each part of the explanation that is missing."""
+        notes = list(self._notes)
+        if self.problem is not None:
+            notes.append(f"no stacks: the further iterations ended with {self.problem}")
+        if callers.problem is not None:
+            notes.append(f"the further iterations ended with {callers.problem}")
+        if not notes and not stacks and (grown is None or not grown.types):
+            notes.append("the further iterations left nothing behind")
+        if grown is not None and stacks and not grown.types:
+            notes.append("no object that Python can find stayed: only C code can reach the memory, or nothing can")
+        if grown is not None and grown.types and not grown.chain:
+            notes.append("no module leads to the objects that stayed: a frame, a thread or C code keeps them")
+        return notes
 
-    def _traced_stacks(self, attribution: Attribution) -> list[GrowthStack]:
-        half = self._half(attribution)
+    def _traced_stacks(self, callers: CallerSearch, iterations: int) -> list[GrowthStack]:
         return [
-            GrowthStack(frames=[self._place(frame) for frame in stack.frames], bytes_per_iteration=stack.added_bytes / half)
-            for stack in attribution.stacks[:MOST_STACKS]
+            GrowthStack(
+                frames=[self._location(frame) for frame in stack.frames], bytes_per_iteration=stack.added_bytes / iterations
+            )
+            for stack in callers.stacks[:MOST_STACKS]
             if stack.added_bytes
         ]
 
-    def _native_stacks(self) -> list[GrowthStack]:
-        if self._native is None:
+    def _memray_stacks(self) -> list[GrowthStack]:
+        if self._memray is None:
             return []
         return [
             GrowthStack(
-                frames=[self._native_place(*frame) for frame in stack.frames],
+                frames=[self._memray_location(*frame) for frame in stack.frames],
                 bytes_per_iteration=None if self._peak else stack.bytes / NATIVE_ITERATIONS,
                 peak_bytes=stack.bytes if self._peak else None,
             )
-            for stack in self._native.stacks
+            for stack in self._memray.stacks
         ]
 
-    def _place(self, key: SiteKey) -> CodeLocation:
-        """Each file is read once for a line, however many stacks go through it."""
-        if key not in self._places:
-            self._places[key] = place(key, self._folder)
-        return self._places[key]
+    def _location(self, key: SiteKey) -> CodeLocation:
+        """Return the location of a line; each line is looked up once, however many stacks it is in."""
+        if key not in self._locations:
+            self._locations[key] = code_location(key, self._folder)
+        return self._locations[key]
 
-    def _native_place(self, function: str, file: str, line: int) -> CodeLocation:
-        known = self._place((file, line)) if file.endswith(".py") else None
-        if known is not None:
-            return known
+    def _memray_location(self, function: str, file: str, line: int) -> CodeLocation:
+        if file.endswith(".py"):
+            return self._location((file, line))
         unknown = file.startswith("<unknown")
         name = "" if function.startswith("<unknown") else one_line(function, self._secrets)
         return CodeLocation(file="" if unknown else file, line=0 if unknown else line, function=name)

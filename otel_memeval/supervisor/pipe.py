@@ -1,4 +1,4 @@
-"""Waiting for a pipe, on every platform: Windows cannot select one."""
+"""Wait for data in a pipe on every platform: Windows has no ``select`` for pipes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PEEK_SECONDS = 0.005
 
 
 def readable(descriptor: int, seconds: float) -> bool:
-    """Whether the pipe has something to read, or has ended, within ``seconds`` (0: now)."""
+    """Return whether the pipe has data, or has ended, within ``seconds`` (0: now)."""
     if sys.platform == "win32":
         deadline = time.monotonic() + seconds
         handle = msvcrt.get_osfhandle(descriptor)

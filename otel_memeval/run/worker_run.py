@@ -1,0 +1,72 @@
+"""Runs in worker processes: one eval in one process, the evals of a target one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from otel_memeval.config import Settings
+from otel_memeval.errors import WorkerError
+from otel_memeval.records import Failure, Result
+from otel_memeval.redact import one_line, redact
+from otel_memeval.run.observer import Observer
+from otel_memeval.run.plan import Options
+from otel_memeval.run.session import RunContext, RunStart, Session
+from otel_memeval.supervisor import WorkerEnded, WorkerProcess, WorkerSettings
+from otel_memeval.targets import split_target
+
+
+def run_eval(source: str, name: str, options: Options, observer: Observer, settings: Settings) -> Session:
+    """Measure one eval in a worker process; return the session, which is over.
+
+    Raises ``TargetError`` or ``UsageError`` if there is nothing to measure. Once the scenario is loaded, every failure is
+    part of the result, an interruption too.
+    """
+    start = RunStart.now()
+    worker_settings = WorkerSettings(
+        run_id=start.run_id,
+        environment=settings.environment,
+        python=options.python,
+        show_output=options.show_output,
+        secrets=settings.secrets,
+        fast_shutdown=options.fast_shutdown,
+    )
+    with WorkerProcess(worker_settings) as worker:
+        session = Session.load(RunContext(start, options, observer, settings), worker, source, name)
+        try:
+            session.measure()
+        except WorkerEnded as ended:
+            session.worker_ended(ended)
+        except WorkerError as error:
+            session.failure = Failure(type="Crash", message=one_line(str(error), settings.secrets))
+        except KeyboardInterrupt:
+            worker.shut_down_fast()
+            session.interrupted(worker.pending_messages())
+    if worker.interrupted and session.failure is None:
+        session.failure = Failure(type="Interrupted", message="interrupted after the last iteration")
+    observer.on_output(redact(worker.output(), settings.secrets))
+    return session
+
+
+def run_target(
+    target: str,
+    options: Options,
+    observer_for: Callable[[str], Observer],
+    settings: Settings,
+    report: Callable[[Result], None],
+) -> None:
+    """Measure every eval of a target, each in a worker process of its own, one after the other.
+
+    ``observer_for`` returns the observer of one eval, given its target; ``report`` gets each result as soon as it is there.
+    Stops after an interruption. Raises as ``run_eval``.
+    """
+    source, name = split_target(target)
+    remaining = [name]
+    first = True
+    while remaining:
+        name = remaining.pop(0)
+        session = run_eval(source, name, options, observer_for(f"{source}:{name}" if name else source), settings)
+        report(session.result())
+        if session.failure is not None and session.failure.type == "Interrupted":
+            return
+        if first:
+            remaining, first = session.names[1:], False
