@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import HolderSeries, RingBuffer
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import Holder
 from otel_memeval.redact import one_line
-from otel_memeval.run.locations import display_path
 
 MOST_DESCRIBED = 50
 """Containers that the worker describes, fastest growing first."""
@@ -18,8 +17,8 @@ MOST_DESCRIBED = 50
 class ContainerDescriptions:
     """The worker's descriptions of growing containers, by their ids."""
 
-    def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
-        self._folder = folder
+    def __init__(self, display_path: Callable[[str], str], secrets: tuple[str, ...]) -> None:
+        self._display_path = display_path
         self._secrets = secrets
         self._holders: dict[int, wire.HolderInfo] = {}
         self._ring_buffers: dict[int, wire.RingBufferInfo] = {}
@@ -77,7 +76,7 @@ class ContainerDescriptions:
         limit = one_line(info.limit, self._secrets)
         if not info.limit_file:
             return limit
-        return f"{limit} at {display_path(info.limit_file, self._folder)}:{info.limit_line}"
+        return f"{limit} at {self._display_path(info.limit_file)}:{info.limit_line}"
 
 
 def holder_records(holders: Sequence[HolderContents]) -> list[Holder]:

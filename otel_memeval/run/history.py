@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -45,11 +45,11 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class RunHistory:
     """All answers of one run. Reading 0 is the one after the set-up; then comes one per iteration, warm-up included."""
 
-    def __init__(self, loaded: wire.Loaded, folder: str, secrets: tuple[str, ...]) -> None:
-        """Start an empty history; ``folder`` is the one that paths are shown relative to."""
+    def __init__(self, loaded: wire.Loaded, display_path: Callable[[str], str], secrets: tuple[str, ...]) -> None:
+        """Start an empty history; ``display_path`` returns a path as the report shows it."""
         self._loaded = loaded
         self._secrets = secrets
-        self._containers = ContainerDescriptions(folder, secrets)
+        self._containers = ContainerDescriptions(display_path, secrets)
         self._files: list[str] = []
         self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
         self._blocks: dict[SiteKey, int] = {}

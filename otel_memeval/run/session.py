@@ -70,7 +70,7 @@ class Session:
         self._target = target
         self._client = client
         self._plan = plan(loaded, self._options)
-        self._history = RunHistory(loaded, self._settings.folder, self._settings.secrets)
+        self._history = RunHistory(loaded, self._display_path, self._settings.secrets)
         self._follow_ups = FollowUps(loaded, self._options, self._history, self._observer, self._settings)
         self._description = ""
         self._packages: dict[str, str] = {}
@@ -119,6 +119,9 @@ class Session:
         except WorkerEnded:  # the step has noted the reason, and the measured iterations are judged
             return
         self._tear_down()
+
+    def _display_path(self, file: str) -> str:
+        return display_path(file, self._settings.folder)
 
     def _set_up(self) -> bool:
         """Run the set-up; return False if it failed."""
@@ -179,7 +182,7 @@ class Session:
         if iteration.retained_bytes is not None:
             changes = [
                 SiteChange(
-                    file=display_path(file, self._settings.folder),
+                    file=self._display_path(file),
                     line=line,
                     grown_bytes=grown_bytes,
                     grown_blocks=blocks,

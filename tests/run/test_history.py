@@ -23,7 +23,7 @@ def empty_history(secrets: tuple[str, ...] = ()) -> RunHistory:
     loaded = wire.Loaded(
         module="m", names=["run"], name="run", file="", library_folder="", awaits_nothing=True, fields=wire.Fields()
     )
-    return RunHistory(loaded, "", secrets)
+    return RunHistory(loaded, str, secrets)
 
 
 def ready(reading: wire.Reading) -> wire.Ready:
