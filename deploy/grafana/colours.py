@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import dashboard
 
 from deploy.grafana.promql import CODES
+from otel_memeval.verdicts import State
 
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
     "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
@@ -14,10 +15,11 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
 WINE = "#882255"
 """From Paul Tol's muted palette: for leaks outside of Python's heap, beside the vermilion of the others."""
 
-STATE_COLOURS = {
+STATE_COLOURS: dict[State, str] = {
     "leaking": VERMILION, "native-leak": WINE, "failed": PURPLE, "idle": YELLOW, "creeping": ORANGE,
     "inconclusive": GREY, "bounded": SKY, "settling": BLUE, "stable": GREEN,
 }  # fmt: skip
+"""A colour of its own for each state: on a timeline the three colours of a terminal are not enough."""
 
 KIND_COLOURS = {"retained": VERMILION, "peak": ORANGE, "native": WINE, "process": SKY}
 

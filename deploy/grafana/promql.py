@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from otel_memeval import telemetry
 from otel_memeval.telemetry import Metric
+from otel_memeval.verdicts import STATES_WORST_FIRST, State
 
 HOLD = "2d"
 """How long a value counts after it was last seen: the interval of an eval that runs once a day, and one missed run."""
@@ -18,10 +19,6 @@ EVAL = "cluster, namespace, environment, job, eval"
 """The labels that identify an eval. The first three exist only where environments share a Prometheus."""
 
 SOURCE = f"{EVAL}, instance"
-
-STATES_WORST_FIRST = (
-    "leaking", "native-leak", "failed", "idle", "creeping", "inconclusive", "bounded", "settling", "stable",
-)  # fmt: skip
 
 CODES = {state: code for code, state in enumerate(reversed(STATES_WORST_FIRST))}
 """Numbers for the states of a verdict, which panels need: the larger, the worse."""
@@ -85,7 +82,7 @@ def recorded_since() -> str:
     return f"max by ({EVAL}) ({selector('eval:memeval_verdict:since_timestamp_seconds')} > 0)"
 
 
-def count_of(*states: str) -> str:
+def count_of(*states: State) -> str:
     """Return the query of the number of evals that have one of the states now."""
     chosen = held(telemetry.VERDICT_STATE, "state", matchers=f'state=~"{"|".join(states)}"')
     return f"count({chosen} == 1) or vector(0)"

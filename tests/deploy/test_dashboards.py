@@ -130,6 +130,13 @@ def test_each_verdict_has_its_word_and_colour_in_all_panels() -> None:
     assert len({option["color"] for option in found[0]["options"].values()}) == len(STATES)
 
 
+def test_counts_of_evals_cover_each_verdict_once() -> None:
+    """The numbers of evals by verdict add up to all evals: each state is part of one number."""
+    exprs = [query.expr for query in queries("overview") if query.where.startswith("How many evals are in trouble?")]
+    counted = [state for expr in exprs for state in re.findall(r'state=~"([^"]+)"', expr)[0].split("|")]
+    assert sorted(counted) == sorted(STATES)
+
+
 def test_dashboards_link_to_each_other_and_to_the_runbook() -> None:
     """Each dashboard links to the other one, and both link to the page that the alerts name."""
     texts = {board: (GRAFANA / "dashboards" / f"memeval-{board}.json").read_text(encoding="utf-8") for board in DASHBOARDS}

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from otel_memeval.telemetry import METRICS
+from otel_memeval.verdicts import STATES
 from tests.deploy.shipped import PROMETHEUS, RULES, RUNBOOK, UNIT_TESTS, Rule, metrics_in, rules
 from tests.servers.prometheus import promtool
 
@@ -115,6 +116,13 @@ def test_rules_read_existing_series() -> None:
     read = {name for rule in (*ALERTS, *RECORDS) for name in metrics_in(rule.expr)}
     assert len(read) > 25
     assert read - known == set()
+
+
+def test_rules_name_existing_states() -> None:
+    """Each state of a verdict that a rule selects is one of the package's."""
+    selected = [text for rule in (*ALERTS, *RECORDS) for text in re.findall(r'state=~?"([^"]+)"', rule.expr)]
+    assert len(selected) > 5
+    assert {state for text in selected for state in text.split("|")} <= set(STATES)
 
 
 def test_every_recorded_series_is_read_by_another_rule() -> None:
