@@ -1,6 +1,6 @@
-"""The standing exporter, measured by itself: an iteration is one run that ends, one turn that is missed, and four scrapes.
+"""Measure the service with the tool itself: an iteration is one finished run, one skipped run, and four scrapes.
 
-python -m otel_memeval scenarios.standing_exporter
+Measure it with ``python -m otel_memeval scenarios.service_exporter``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from otel_memeval.service.state import Told
 from otel_memeval.service.state_file import StateFile
 
 EVALS = 3
-ASKED: tuple[tuple[str, dict[str, str]], ...] = (
+REQUESTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}),
     ("/metrics", {"Accept": "text/plain; version=0.0.4"}),
     ("/", {}),
@@ -31,7 +31,7 @@ ASKED: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def result(number: int) -> Result:
-    """A run of one of the evals, with another id and other lines each time."""
+    """Return the result of a run of one of the evals, with a different id and different lines for each number."""
     run_id = f"{number:032x}"
     iterations = [
         Iteration(
@@ -73,7 +73,7 @@ def result(number: int) -> Result:
 
 
 class Exporter:
-    """One without runs of its own."""
+    """The exporter of the service without the runs: results are given to it."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -84,7 +84,7 @@ class Exporter:
             View(interval_seconds=900),
             state_file,
             mask=str,
-            passed=lambda one: one.verdict.state == "stable",
+            passed=lambda finished: finished.verdict.state == "stable",
             tell=self._tell,
             round_over=lambda _: None,
         )
@@ -93,37 +93,37 @@ class Exporter:
         self._server.start()
 
     def _tell(self, line: str) -> None:
-        """Nobody reads it."""
+        """Drop a line of the log."""
 
     def work(self) -> None:
-        """One iteration."""
+        """Do one iteration: report a run, then answer every request."""
         self._count += 1
-        made = result(self._count)
-        self._told.running(made.run.target)
-        known = self._told.result(made, made.run.target, 0)
+        finished = result(self._count)
+        self._told.running(finished.run.target)
+        status = self._told.result(finished, finished.run.target, 0)
         self._told.missed(1)
         self._told.exported({"otlp": 1}, 4096)
-        self._told.log(known, 0)
+        self._told.log(status, 0)
         self._told.round_over()
         self._told.waiting(1.0)
         threads = threading.active_count()
-        for path, headers in ASKED:
-            self._ask(path, headers)
-        while threading.active_count() > threads:  # the answer is there before the thread that gave it has ended
+        for path, headers in REQUESTS:
+            self._request(path, headers)
+        while threading.active_count() > threads:  # the response arrives before its thread has ended
             time.sleep(0.001)
 
-    def _ask(self, path: str, headers: dict[str, str]) -> None:
+    def _request(self, path: str, headers: dict[str, str]) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", int(self._server.server_address[1]), timeout=10)
         try:
             connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            if answer.status != 200 or not answer.read():
-                raise AssertionError(f"{path} was answered with {answer.status}")
+            response = connection.getresponse()
+            if response.status != 200 or not response.read():
+                raise AssertionError(f"{path}: expected status 200 with a body, got status {response.status}")
         finally:
             connection.close()
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Stop the server and remove the state."""
         self._server.stop()
         self._state_file.close()
         self._folder.cleanup()
@@ -133,20 +133,20 @@ _EXPORTERS: list[Exporter] = []
 
 
 def run() -> None:
-    """One run of an eval, and what tells it."""
+    """Do one iteration."""
     _EXPORTERS[0].work()
 
 
 def set_up() -> None:
-    """It serves."""
+    """Start the exporter."""
     _EXPORTERS.append(Exporter())
 
 
 def tear_down() -> None:
-    """It serves no longer."""
+    """Stop the exporter."""
     _EXPORTERS.pop().close()
 
 
-standing_exporter = PerformanceEval(
-    func=run, setup=set_up, teardown=tear_down, name="Standing exporter", num_iterations=18, warmup_runs=6
+service_exporter = PerformanceEval(
+    func=run, setup=set_up, teardown=tear_down, name="Service exporter", num_iterations=18, warmup_runs=6
 )

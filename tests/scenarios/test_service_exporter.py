@@ -1,4 +1,4 @@
-"""The exporter passes its own verdict: what it does for a run and a scrape keeps nothing."""
+"""The service passes its own verdict: its work for a run and a scrape retains no memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from otel_memeval.run.worker_run import run_target
 from tests.cli.receivers import Receiver
 
 LEAKY = """
-from scenarios import standing_exporter as sound
+from scenarios import service_exporter
 
-class Leaky(sound.Exporter):
+class Leaky(service_exporter.Exporter):
     KEPT = []
     def work(self):
         super().work()
-        self.KEPT.append(sound.result(self._count))
+        self.KEPT.append(service_exporter.result(self._count))
 
 EXPORTERS = []
 
@@ -37,21 +37,21 @@ def teardown():
 
 
 def measured(target: str, iterations: int, warmup: int = 6, settings: Settings | None = None) -> Result:
-    """The result of the target's only eval."""
+    """Measure a target and return the result of its only eval."""
     results: list[Result] = []
     options = Options(iterations=iterations, warmup=warmup, python=sys.executable, timeout_seconds=60)
     run_target(target, options, lambda _: Observer(), settings or from_process(), results.append)
     return results[0]
 
 
-def test_the_exporter_is_stable() -> None:
-    """Runs that end, turns that are missed, four scrapes each: nothing is kept."""
-    result = measured("scenarios.standing_exporter", 12)
+def test_service_exporter_is_stable() -> None:
+    """Finished runs, skipped runs and scrapes retain no memory."""
+    result = measured("scenarios.service_exporter", 12)
     assert result.verdict.state == "stable", result.verdict
 
 
-def test_one_that_keeps_results_is_not(tmp_path: Path) -> None:
-    """The same with every result held on to is a leak in that list: the scenario would see one."""
+def test_exporter_that_keeps_results_is_leaking(tmp_path: Path) -> None:
+    """The scenario can detect a leak: an exporter that keeps every result in a list leaks in that list."""
     path = tmp_path / "leaky_exporter.py"
     path.write_text(LEAKY, encoding="utf-8")
     result = measured(str(path), 12)
@@ -59,7 +59,7 @@ def test_one_that_keeps_results_is_not(tmp_path: Path) -> None:
     assert any("KEPT" in holder.path for holder in result.holders), result.holders
 
 
-ROUNDS = """
+SERVICE_LOOP = """
 import sys, tempfile
 from pathlib import Path
 from otel_memeval.exporters.prometheus.destinations import NOWHERE
@@ -94,20 +94,20 @@ def run():
 """
 
 
-def test_rounds_that_send_keep_nothing(tmp_path: Path) -> None:
-    """Of a run that is sent over OTLP nothing is kept either: exporters are made anew for each, and leave nothing behind."""
-    path = tmp_path / "rounds.py"
-    path.write_text(ROUNDS, encoding="utf-8")
-    there = Receiver()
+def test_runs_sent_over_otlp_retain_no_memory(tmp_path: Path) -> None:
+    """A run that is sent over OTLP retains no memory: each run has its own exporters, which are closed after it."""
+    path = tmp_path / "service_loop.py"
+    path.write_text(SERVICE_LOOP, encoding="utf-8")
+    receiver = Receiver()
     try:
         settings = from_process()
-        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": there.url, "MEMEVAL_SPOOL": str(tmp_path / "spool")}
+        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "MEMEVAL_SPOOL": str(tmp_path / "spool")}
         settings = msgspec.structs.replace(settings, environment={**settings.environment, **more})
         result = measured(str(path), 8, 4, settings)
     finally:
-        there.close()
-    assert len(there.spans) >= 8
-    # Threads end when they like: a few iterations cannot tell of the C heap. A hook of the SDK's took 800 B of Python's.
+        receiver.close()
+    assert len(receiver.spans) >= 8
+    # Threads end at any time, so few iterations say nothing about the C heap. A hook of the SDK once leaked 800 B in Python.
     assert "retained" not in result.verdict.channels, result.verdict
     assert result.growth.retained is not None
     assert result.growth.retained.bytes_per_iteration < 200
