@@ -42,7 +42,7 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     """References that lead to it from a module; empty where none do."""
     items_seen: int = 0
-    """Newest items that were looked at."""
+    """Newest items that were measured."""
     items: dict[SiteKey, int] = {}
     """Bytes of those items by the site that allocated them."""
     storage: SiteKey | None = None
