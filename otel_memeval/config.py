@@ -1,4 +1,4 @@
-"""The caller's surroundings: the only place that reads the environment and the current folder."""
+"""Read the environment, the current folder and the checkout; no other module reads them."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _CONTENTS: Mapping[str, ContentCapture] = {
     "event_only": "events",
     "span_and_event": "both",
 }
-"""``true`` is the older form; anything else means no contents."""
+"""By value of the variable; ``true`` is the older form. Any other value captures nothing."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run takes from its surroundings."""
+    """Settings that a run takes from the environment and the current folder."""
 
     environment: Mapping[str, str]
     folder: str
-    """Where the caller works: modules are found from here, and paths are shown relative to it."""
+    """Current folder: modules are found from here, and paths are shown relative to it."""
     secrets: tuple[str, ...] = ()
-    """Values of the environment that must not be reported."""
+    """Values of the environment that must not leave the tool."""
     git: Git | None = None
     parent: Parent | None = None
     """The span that a run is a child of (``TRACEPARENT``)."""
     contents: ContentCapture = "none"
-    """Which of the scenario's spans and events may hold prompts and completions."""
+    """Spans and events of the scenario that may hold prompts and completions."""
     sdk_disabled: bool = False
-    """``OTEL_SDK_DISABLED``: OpenTelemetry makes no spans, neither the scenario's nor ours."""
+    """``OTEL_SDK_DISABLED``: no spans are made, neither the scenario's nor the tool's."""
 
 
 def from_process() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     environment = dict(os.environ)
     folder = os.getcwd()
     contents = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
@@ -57,12 +57,12 @@ def from_process() -> Settings:
 
 
 def spool_folder(environment: Mapping[str, str]) -> Path:
-    """Where undelivered telemetry waits: ``MEMEVAL_SPOOL``, else below the user's state folder."""
+    """Return the folder of undelivered telemetry: ``MEMEVAL_SPOOL``, else one below the user's state folder."""
     return Path(environment["MEMEVAL_SPOOL"]) if environment.get("MEMEVAL_SPOOL") else state_folder(environment) / "spool"
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """Where this tool keeps what it knows, below the user's state folder.
+    """Return this tool's folder below the user's state folder.
 
     https://specifications.freedesktop.org/basedir-spec/latest/: a path there that is not absolute is ignored.
     """
@@ -74,18 +74,18 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 
 def git_remote(folder: str) -> str:
-    """The address of the checkout's remote ``origin``; empty if there is none."""
-    return _said(["git", "-C", folder, "config", "--get", "remote.origin.url"]) or ""
+    """Return the address of the checkout's remote ``origin``; empty if there is none."""
+    return _output_of(["git", "-C", folder, "config", "--get", "remote.origin.url"]) or ""
 
 
 def _git(folder: str) -> Git | None:
-    """The checkout around ``folder``; None outside of one, or without git."""
-    said = _said(
+    """Return the checkout around ``folder``; None outside of one, or without git."""
+    output = _output_of(
         ["git", "--no-optional-locks", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     )
-    if said is None:
+    if output is None:
         return None
-    lines = said.splitlines()
+    lines = output.splitlines()
     heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch.") and " " in line[2:])
     commit = heads.get("branch.oid", "")
     if not commit or commit == "(initial)":
@@ -93,12 +93,12 @@ def _git(folder: str) -> Git | None:
     return Git(commit=commit, branch=heads.get("branch.head", ""), dirty=any(not line.startswith("#") for line in lines))
 
 
-def _said(command: list[str]) -> str | None:
-    """What a program writes; None if it is not there, fails or hangs."""
+def _output_of(command: list[str]) -> str | None:
+    """Return the output of a program; None if it is not installed, fails or hangs."""
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=5, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return said.stdout.strip() if said.returncode == 0 else None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,25 +1,25 @@
-"""The error family. Every message says what happened, where, and what to do about it."""
+"""Errors of the tool. Every message has the problem, its place, and a remedy."""
 
 
 class MemevalError(Exception):
-    """Base of everything this tool raises on purpose.
+    """Base class of the errors that this tool raises on purpose.
 
-    ``str(error)`` is one line for a person: what happened and where, then the remedy.
+    ``str(error)`` is one line: the problem with its place, then the remedy.
     """
 
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(f"{what}; {remedy}" if remedy else what)
-        self.what = what
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}; {remedy}" if remedy else problem)
+        self.problem = problem
         self.remedy = remedy
 
 
 class UsageError(MemevalError):
-    """An option or a number that cannot be used: exit status 2."""
+    """An option or a value is not usable: exit status 2."""
 
 
 class TargetError(MemevalError):
-    """A scenario that cannot be loaded, or holds nothing to measure: exit status 2."""
+    """The scenario cannot be loaded, or has no eval to measure: exit status 2."""
 
 
 class WorkerError(MemevalError):
-    """The worker process could not be started, or said something that the wire does not know."""
+    """The worker process could not be started, or sent a message that is not part of the protocol."""

@@ -1,4 +1,4 @@
-"""What was measured, as frozen records, with their JSON.
+"""Frozen records of the result of a run, with their JSON.
 
 Schema 1 (0.1.0): the first. Adding a field is free; renaming or removing one is a new number, and a line here.
 """
@@ -21,18 +21,18 @@ Recorder = Literal["tracemalloc", "memray"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all records: immutable, fields by keyword."""
+    """Base class of all records: frozen, fields by keyword."""
 
 
 class Failure(Record, frozen=True):
-    """An error of the scenario's: ``type`` with its module, one line of ``message``, secrets masked."""
+    """An error of the scenario: ``type`` with its module, ``message`` on one line, secrets masked."""
 
     type: str
     message: str
 
 
 class GenAi(Record, frozen=True):
-    """What an iteration asked of models and tools, summed over the scenario's spans that ended in it."""
+    """Model and tool calls of an iteration, summed over the scenario's spans that ended in it."""
 
     model_calls: int
     tool_calls: int
@@ -40,11 +40,11 @@ class GenAi(Record, frozen=True):
     output_tokens: int
     spans: int
     spans_dropped: int = 0
-    """Spans that were too many to be kept: the sums are without them."""
+    """Spans that exceeded the buffer; the sums are without them."""
 
 
 class Iteration(Record, frozen=True):
-    """One call of the scenario's function, and the reading after it. Bytes in bytes; None: not to be had here."""
+    """One call of the scenario's function, and the reading after it. None where a value could not be read."""
 
     index: int
     """From 1, in each phase."""
@@ -55,16 +55,16 @@ class Iteration(Record, frozen=True):
     status: Literal["ok", "error"]
     error: Failure | None = None
     retained_bytes: int | None = None
-    """Traced and alive after a full collection, the tool's own left out."""
+    """Traced bytes alive after a full collection, without those of the tool."""
     retained_blocks: int | None = None
     peak_bytes: int | None = None
-    """The most that was alive at once, above what was alive when the iteration began."""
+    """Largest number of traced bytes alive at once, above those alive when the iteration began."""
     traced_current_bytes: int | None = None
-    """What tracemalloc itself says, the tool's own included."""
+    """Traced bytes by tracemalloc's own count, with those of the tool."""
     rss_bytes: int | None = None
     uss_bytes: int | None = None
     native_heap_bytes: int | None = None
-    """The C heap, less tracemalloc's tables and less what Python's traced blocks take of it."""
+    """Bytes of the C heap without tracemalloc's tables and without Python's traced blocks."""
     cpu_seconds: float | None = None
     gen_ai: GenAi | None = None
     """None unless the scenario was traced."""
@@ -85,7 +85,7 @@ class Channels(Record, frozen=True):
     peak: Growth | None = None
     native: Growth | None = None
     process: Growth | None = None
-    """Unique memory of the process that neither heap explains: what is mapped, stacks of threads."""
+    """Unique memory of the process that neither heap explains: mapped memory, stacks of threads."""
 
 
 class CodeLocation(Record, frozen=True):
@@ -98,7 +98,7 @@ class CodeLocation(Record, frozen=True):
 
 
 class Site(Record, frozen=True):
-    """A line whose live memory grew. ``retained_bytes`` and ``blocks`` are alive at the end."""
+    """A site whose live memory grew. ``retained_bytes`` and ``blocks`` are alive at the end."""
 
     file: str
     line: int
@@ -110,35 +110,35 @@ class Site(Record, frozen=True):
     signature: str
     """The same for the same line of code when lines above it move, or the process restarts."""
     bounded: bool = False
-    """What it allocates goes into a container that names its bound, beside others that leak."""
+    """Its blocks go into a container with a bound, while other sites leak."""
     allocated_at: list[CodeLocation] = []
-    """The lines of a library that allocated, where this is the scenario's line that called them; most bytes first."""
+    """Lines of a library that allocated, if this is the scenario's line that called them; most bytes first."""
 
 
 class BatchedReadings(Record, frozen=True):
-    """Readings after the measured iterations, several calls apart, that looked for small steps in the C heap."""
+    """Readings after the measured iterations, several calls apart, that show small steps of the C heap."""
 
     readings: int
-    """After the first."""
+    """Number of readings after the first."""
     calls: int
-    """Of the function, between two readings."""
+    """Calls of the function between two readings."""
     problem: str | None = None
-    """Why it tells nothing, if it does not."""
+    """Reason why the readings show nothing."""
 
 
 class CallerAttribution(Record, frozen=True):
-    """Iterations after the measured ones that looked for the callers of a library's lines."""
+    """Iterations after the measured ones that recorded the callers of a library's lines."""
 
     iterations: int
-    """That were begun."""
+    """Iterations that were started."""
     frames: int
-    """Of each stack."""
+    """Frames of each stack."""
     problem: str | None = None
-    """Why it found nothing, if it did not: the lines are the library's then."""
+    """Reason why no callers were found; the sites are lines of the library then."""
 
 
 class GrownType(Record, frozen=True):
-    """Objects of one type that stayed. ``type`` has its module, unless it is builtin."""
+    """Objects of one type that stayed alive. ``type`` has its module, unless it is builtin."""
 
     type: str
     objects_per_iteration: float
@@ -146,47 +146,47 @@ class GrownType(Record, frozen=True):
 
 
 class ChainStep(Record, frozen=True):
-    """One step from a module to an object that stayed: an attribute or an index, never a key; the type it leads to."""
+    """One step from a module to an object that stayed: an attribute or an index, never a key, and the type behind it."""
 
     step: str
     type: str
 
 
 class GrowthStack(Record, frozen=True):
-    """A stack that allocated what stayed, or what was alive at the peak; the innermost frame first."""
+    """Stack that allocated blocks that stayed, or that were alive at the peak; the innermost frame first."""
 
     frames: list[CodeLocation]
-    """C frames too where memray recorded them; their file is empty and their line 0 where the library does not tell."""
+    """C frames are included if memray recorded them; file is empty and line 0 if the library has no debug information."""
     bytes_per_iteration: float | None = None
     peak_bytes: int | None = None
 
 
 class Explanation(Record, frozen=True):
-    """What ``--explain`` found out in further iterations; never contents of objects."""
+    """Findings of ``--explain`` in further iterations; never contents of objects."""
 
     iterations: int
     recorded_by: list[Recorder]
     types: list[GrownType]
     chain: list[ChainStep]
-    """From a module to one of the objects; empty where no module leads to any."""
+    """References from a module to one of the objects; empty if no module leads to any."""
     stacks: list[GrowthStack]
     notes: list[str]
-    """What could not be explained, and why."""
+    """Parts that could not be explained, with the reason."""
 
 
 class Holder(Record, frozen=True):
-    """A container that grew. ``path`` leads from a module to it; empty when no module leads there."""
+    """A container that grew. ``path`` leads to it from a module; empty if no module leads to it."""
 
     path: str
     type: str
     length: int
     items_per_iteration: float
     bound: int | None = None
-    """The length that it will not exceed, where one is known."""
+    """Length that it will not exceed; None if there is none, or it is not counted in items."""
     bytes_per_iteration: float | None = None
-    """An estimate: items an iteration times what its newest items take each; None where those cannot be told."""
+    """Estimate: items per iteration times the mean size of its newest items; None if that is not known."""
     bound_from: str = ""
-    """What bounds it: an attribute, or the code that compares, with its place. With no ``bound``: in another measure."""
+    """Attribute or code that bounds it, with its location. Without ``bound``, the limit is in another unit."""
 
 
 class Verdict(Record, frozen=True):
@@ -196,24 +196,24 @@ class Verdict(Record, frozen=True):
     summary: str
     reasons: list[str]
     iterations_needed: int | None = None
-    """For ``inconclusive``: how many measured iterations in all would decide."""
+    """For ``inconclusive``: total number of measured iterations that would decide."""
     channels: list[str] = []
-    """For a leak: the names of those in ``growth`` that it is in, largest first; it keeps their sum."""
+    """For a leak: names of the channels of ``growth`` that it is in, largest first; the leak is their sum."""
 
 
 class Limits(Record, frozen=True):
-    """What the user allows, in bytes per iteration; None: no limit."""
+    """Limits of the user, in bytes per iteration; None without a limit."""
 
     max_growth_bytes: int | None = None
     max_peak_growth_bytes: int | None = None
 
 
 class Eval(Record, frozen=True):
-    """What was asked for."""
+    """The eval with its numbers."""
 
     name: str
     iterations: int
-    """Measured iterations, at least."""
+    """Least number of measured iterations."""
     warmup: int
     limits: Limits
     max_iterations: int | None = None
@@ -233,7 +233,7 @@ class Git(Record, frozen=True):
 
 
 class Run(Record, frozen=True):
-    """When, where and on what."""
+    """Identity and surroundings of a run."""
 
     id: str
     started_at: str
@@ -242,17 +242,17 @@ class Run(Record, frozen=True):
     python: str
     platform: str
     description: str = ""
-    """What the scenario says it ran against: which model, which database."""
+    """The scenario's own line: model, database."""
     trace_id: str | None = None
     git: Git | None = None
     packages: dict[str, str] = {}
-    """Versions of the packages that the scenario had imported."""
+    """Versions of the packages that the scenario imported."""
     missing_channels: list[str] = []
-    """What could not be read on this platform."""
+    """Channels that could not be read on this platform."""
 
 
 class Statistics(Record, frozen=True):
-    """Of one series over the measured iterations, as agno prints them."""
+    """Statistics of one series over the measured iterations; the same ones that agno prints."""
 
     mean: float
     min: float
@@ -263,7 +263,7 @@ class Statistics(Record, frozen=True):
 
 
 class Summary(Record, frozen=True):
-    """Statistics by series; None where nothing was measured."""
+    """Statistics by series; None if nothing was measured."""
 
     runtime_seconds: Statistics | None = None
     peak_bytes: Statistics | None = None
@@ -280,7 +280,7 @@ class InitialReading(Record, frozen=True):
 
 
 class Result(Record, frozen=True):
-    """One run of one eval: everything that is reported, stored and exported."""
+    """Result of one run of one eval; reports and exporters use nothing else."""
 
     run: Run
     eval: Eval
@@ -292,26 +292,26 @@ class Result(Record, frozen=True):
     statistics: Summary
     initial_reading: InitialReading | None = None
     failure: Failure | None = None
-    """What ended the run early, if anything did; an iteration's own error stands in that iteration."""
+    """Reason why the run ended early; an error of an iteration is in that iteration."""
     batched_readings: BatchedReadings | None = None
-    """None where no small step could hide in the C heap, or calls take too long to be made so often."""
+    """None if no small step can be hidden in the C heap, or calls take too long to be repeated."""
     caller_attribution: CallerAttribution | None = None
-    """None where the lines were found without one."""
+    """None if no line of a library grew."""
     explanation: Explanation | None = None
-    """With ``--explain``, of a verdict of growth."""
+    """With ``--explain`` and a verdict of growth."""
     limits_exceeded: list[str] = []
-    """One sentence for each limit of the user's that was passed."""
+    """One sentence for each limit of the user that was exceeded."""
 
 
 class ResultFile(Record, frozen=True):
-    """The file that ``--json`` writes."""
+    """File that ``--json`` writes."""
 
     schema: int
     runs: list[Result]
 
 
 def to_json(results: list[Result]) -> bytes:
-    """The result file, indented, with a newline at its end."""
+    """Return the result file: indented JSON with a newline at its end."""
     file = ResultFile(schema=SCHEMA, runs=results)
     try:
         data = msgspec.json.encode(file)
@@ -321,12 +321,12 @@ def to_json(results: list[Result]) -> bytes:
 
 
 def from_json(data: bytes) -> list[Result]:
-    """The results of a file. Raises ``msgspec.ValidationError`` with the place when it is not one."""
+    """Return the results of a file. Raises ``msgspec.ValidationError``, with the place, if it is not a result file."""
     return msgspec.json.decode(data, type=ResultFile).runs
 
 
 def json_schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of the result file."""
+    """Return the JSON Schema (2020-12) of the result file."""
     schema = msgspec.json.schema(ResultFile)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""From a file and a line to the function it stands in, and to a signature that outlives edits above it. Pure."""
+"""Find the function around a line, and the signature of a line that edits above it do not change. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import warnings
 
 
 def function_at(source: str, line: int) -> str:
-    """The qualified name of the innermost function or class around ``line``; ``<module>`` outside of any, empty when the
-    text is not Python.
+    """Return the qualified name of the innermost function or class around ``line``.
+
+    The name is ``<module>`` outside of any, and empty if the text is not Python.
     """
     try:
         with warnings.catch_warnings():
@@ -35,12 +36,12 @@ def function_at(source: str, line: int) -> str:
 
 
 def _first_line(node: ast.AST) -> int:
-    """Decorators belong to what they decorate."""
+    """Return the first line of a definition, its decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([getattr(node, "lineno", 1), *(decorator.lineno for decorator in decorators)])
 
 
 def signature(file: str, function: str, text: str) -> str:
-    """Twelve hexadecimal digits that stand for this line of code: the same when it moves, or the process restarts."""
+    """Return twelve hexadecimal digits for this line of code: the same when it moves, or the process restarts."""
     identity = "\0".join((file.replace("\\", "/"), function, " ".join(text.split())))
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:12]

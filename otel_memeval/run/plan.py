@@ -1,4 +1,4 @@
-"""What will be run: the eval's own numbers, and what the caller says instead. Pure."""
+"""Plan a run from the fields of the eval and the options of the caller. Pure."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from otel_memeval.records import Eval, Limits
 from otel_memeval.units import parse_bytes
 
 DEFAULT_ITERATIONS = 20
-"""For a plain function."""
+"""Of a plain function."""
 
 DEFAULT_WARMUP = 3
-"""For a plain function."""
+"""Of a plain function."""
 
 FEWEST_MAX_ITERATIONS = 20
-"""An undecided eval may go on to this many, or to four times its own number if that is more."""
+"""Iterations to which an undecided eval is extended, or four times its own number if that is more."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller asks for; None: as the eval says."""
+    """Options of the caller; None leaves the decision to the eval."""
 
     iterations: int | None = None
-    """Exactly this many measured iterations."""
+    """Exact number of measured iterations."""
     warmup: int | None = None
     max_iterations: int | None = None
     timeout_seconds: float = 600.0
-    """For one iteration, its reading included; also for the import, the set-up and the tear-down."""
+    """Time limit of one iteration with its reading; also of the import, the set-up and the tear-down."""
     top: int | None = None
     max_growth_bytes: int | None = None
     max_peak_growth_bytes: int | None = None
     python: str = sys.executable
     keep_going: bool = False
-    """Go on after an iteration that raised."""
+    """Continue after an iteration that raised."""
     follow_up: bool = True
-    """After a leak in a library's lines, run a few iterations more to find the scenario's lines that called them."""
+    """Run further iterations after the measured ones: caller attribution and batched readings."""
     explain: bool = False
-    """After a verdict of growth, run a few iterations more to tell types, references and stacks of what grew."""
+    """After a verdict of growth, run further iterations to find types, references and stacks of the growth."""
     show_output: bool = False
-    """Show what the scenario prints as it comes."""
+    """Show the scenario's output as it comes."""
     trace_scenario: bool = False
     """Take the scenario's own OpenTelemetry spans."""
     fast_shutdown: bool = False
@@ -51,11 +51,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One run, decided."""
+    """Numbers of one run."""
 
     eval: Eval
     most_iterations: int
-    """How far an undecided run may be extended; the eval's own number if it may not."""
+    """Measured iterations up to which an undecided run is extended."""
     top: int
     debug: bool
     show_progress: bool
@@ -73,11 +73,11 @@ def _limit(name: str, option: int | None, field: int | str | None) -> int | None
     try:
         return None if field is None else parse_bytes(field)
     except UsageError as error:
-        raise UsageError(f"{name}: {error.what}", error.remedy) from None
+        raise UsageError(f"{name}: {error.problem}", error.remedy) from None
 
 
 def check(options: Options) -> None:
-    """Raises ``UsageError`` for options that make no run of any eval."""
+    """Check the options by themselves. Raises ``UsageError`` for options that make no run of any eval."""
     for name, value, least in (
         ("--iterations", options.iterations, 1),
         ("--max-iterations", options.max_iterations, 1),
@@ -91,7 +91,7 @@ def check(options: Options) -> None:
 
 
 def plan(loaded: wire.Loaded, options: Options) -> Plan:
-    """Put the eval's fields and the caller's options together. Raises ``UsageError`` for numbers that make no run."""
+    """Combine the fields of the eval with the options of the caller. Raises ``UsageError`` for numbers that make no run."""
     check(options)
     fields = loaded.fields
     own = fields.num_iterations if fields.num_iterations is not None else DEFAULT_ITERATIONS

@@ -1,71 +1,71 @@
-"""The sentence of a verdict: its state in words, with its number, its line and its holder."""
+"""The sentence of a verdict: state, amount, site and holder. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otel_memeval.records import Channels, Holder, Site
+from otel_memeval.analysis.judge import Judgement
+from otel_memeval.records import Holder, Site
 from otel_memeval.units import format_bytes, format_items
-from otel_memeval.verdicts import State
 
-
-def holder_in_words(holder: Holder) -> str:
-    """``scenarios.leaky_team.SESSIONS (dict, +1 an iteration)``."""
-    bound = f", at most {holder.bound}" if holder.bound is not None else ""
-    path = holder.path or "a container that no module leads to"
-    return f"{path} ({holder.type}, {format_items(holder.items_per_iteration)} an iteration{bound})"
-
-
-OUTSIDE = {"native": "in the C heap", "process": "mapped"}
+UNTRACED = {"native": "in the C heap", "process": "mapped"}
 """Channels outside of the traced heap, in words."""
 
 
-def _parts(outside: Mapping[str, float]) -> str:
-    """Which part of a leak's bytes is not in the traced heap."""
-    parts = [f"{format_bytes(size)} of it {OUTSIDE[name]}" for name, size in outside.items()]
-    return f" ({', '.join(parts)})" if parts else ""
+def describe_holder(holder: Holder) -> str:
+    """Return path, type and growth of a holder: ``scenarios.leaky_team.SESSIONS (dict, +1 per iteration)``."""
+    bound = f", at most {holder.bound}" if holder.bound is not None else ""
+    path = holder.path or "a container that no module leads to"
+    return f"{path} ({holder.type}, {format_items(holder.items_per_iteration)} per iteration{bound})"
 
 
-def _where(outside: Mapping[str, float]) -> str:
-    return " and ".join(OUTSIDE[name] for name in outside)
+def verdict_sentence(judgement: Judgement, sites: Sequence[Site], holders: Sequence[Holder], iterations: int) -> str:
+    """Return one sentence with the state of the memory, the amount, the first site and the first holder.
 
-
-def phrase(
-    state: State,
-    growth: Channels,
-    sites: Sequence[Site],
-    holders: Sequence[Holder],
-    reasons: Sequence[str],
-    iterations: int,
-    grown: Sequence[str] = (),
-) -> str:
-    """One sentence for a person: what the memory does, how much, where.
-
-    The number of a leak is all that it keeps: what its lines allocate and, where they are apart, what grows in the C heap
-    and in mapped memory (``grown`` names the channels).
+    The amount of a leak is the growth of its sites plus the growth of the leaking channels outside of the traced heap.
     """
-    where = f"; allocated at {sites[0].file}:{sites[0].line}" if sites else ""
-    held = f", held by {holder_in_words(holders[0])}" if holders else ""
-    kept = sum(site.bytes_per_iteration for site in sites if state == "bounded" or not site.bounded)
+    growth = judgement.growth
+    untraced = {
+        name: channel.bytes_per_iteration
+        for name in judgement.leaking_channels
+        if name in UNTRACED and (channel := getattr(growth, name))
+    }
+    kept_bytes = sum(site.bytes_per_iteration for site in sites if judgement.state == "bounded" or not site.bounded)
     if not sites and growth.retained is not None:
-        kept = growth.retained.bytes_per_iteration
-    outside = {name: found.bytes_per_iteration for name in grown if name in OUTSIDE and (found := getattr(growth, name))}
-    if state == "leaking":
-        return f"keeps {format_bytes(kept + sum(outside.values()))} more every iteration{_parts(outside)}{where}{held}"
-    if state == "bounded":
-        return f"keeps {format_bytes(kept)} more every iteration{where}{held}: a bounded cache that is still filling"
-    if state == "creeping" and growth.peak is not None:
-        more = format_bytes(growth.peak.bytes_per_iteration)
-        return f"needs {more} more at its peak every iteration, and keeps none of it"
-    if state == "native-leak" and outside:
-        kept = sum(outside.values())
-        return f"keeps {format_bytes(kept)} more every iteration outside of Python's traced heap, {_where(outside)}"
-    if state == "settling":
+        kept_bytes = growth.retained.bytes_per_iteration
+    location = f"; allocated at {sites[0].file}:{sites[0].line}" if sites else ""
+    held = f", held by {describe_holder(holders[0])}" if holders else ""
+    if judgement.state == "leaking":
+        total = format_bytes(kept_bytes + sum(untraced.values()))
+        return f"keeps {total} more every iteration{_parts(untraced)}{location}{held}"
+    if judgement.state == "bounded":
+        return (
+            f"keeps {format_bytes(kept_bytes)} more every iteration{location}{held}: a bounded cache that is still filling"
+        )
+    if judgement.state == "creeping" and growth.peak is not None:
+        return (
+            f"needs {format_bytes(growth.peak.bytes_per_iteration)} more at its peak every iteration, and keeps none of it"
+        )
+    if judgement.state == "native-leak" and untraced:
+        places = " and ".join(UNTRACED[name] for name in untraced)
+        return f"keeps {format_bytes(sum(untraced.values()))} more every iteration outside of Python's traced heap, {places}"
+    return _without_growth(judgement, iterations)
+
+
+def _without_growth(judgement: Judgement, iterations: int) -> str:
+    reason = judgement.reasons[0] if judgement.reasons else ""
+    if judgement.state == "settling":
         return f"grew at first and levelled off within {iterations} iterations"
-    if state == "stable":
+    if judgement.state == "stable":
         return f"keeps nothing from one iteration to the next, over {iterations} iterations"
-    if state == "idle":
-        return f"did no work: {reasons[0] if reasons else 'nothing was seen to happen'}"
-    if state == "inconclusive":
-        return f"cannot tell yet after {iterations} iterations: {reasons[0] if reasons else 'too little was measured'}"
-    return f"failed: {reasons[0] if reasons else 'no iteration was measured'}"
+    if judgement.state == "idle":
+        return f"did no work: {reason or 'no activity was seen'}"
+    if judgement.state == "inconclusive":
+        return f"cannot tell yet after {iterations} iterations: {reason or 'too little was measured'}"
+    return f"failed: {reason or 'no iteration was measured'}"
+
+
+def _parts(untraced: Mapping[str, float]) -> str:
+    """Return the part of a leak's bytes in each channel outside of the traced heap."""
+    parts = [f"{format_bytes(size)} of it {UNTRACED[name]}" for name, size in untraced.items()]
+    return f" ({', '.join(parts)})" if parts else ""

@@ -1,11 +1,11 @@
-"""The worker's environment: the caller's, since agents need their keys, less what would disturb the measurement."""
+"""Environment of the worker: the caller's, since agents need their keys, without variables that disturb the measurement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 RUN_MARK = "MEMEVAL_RUN"
-"""Set to the run's id in every process of a run: how a process that got away is known."""
+"""Variable with the run's id in every process of a run; it identifies processes that got away."""
 
 _REMOVED = frozenset(
     {
@@ -31,7 +31,7 @@ _QUIET = {"glibc.malloc.tcache_count": "0", "glibc.malloc.mmap_threshold": "1310
 
 
 def worker_environment(caller: Mapping[str, str], run_id: str) -> dict[str, str]:
-    """The caller's environment, made fit for measuring.
+    """Return the caller's environment with the changes that measuring needs.
 
     The hash seed is fixed, so that two runs compare. glibc's per-thread cache is off: what it holds back counts as in
     use, and filling it looks like a native leak of some kilobytes an iteration. Its threshold for mapping a block stays

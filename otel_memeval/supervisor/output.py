@@ -1,4 +1,4 @@
-"""What the scenario prints: read as fast as it comes, the end of it kept, a gigabyte held to a few kilobytes."""
+"""Drain the output of the scenario as fast as it comes, and keep only the end of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BLOCK = 65536
 
 
 class Output:
-    """Drains one stream in a thread of its own until it ends; ``pass_on`` gets everything, line by line as it comes."""
+    """Drains one stream in a thread of its own until the stream ends; ``pass_on`` gets all of it, in whole lines."""
 
     def __init__(self, stream: BinaryIO, pass_on: Callable[[bytes], None] | None = None) -> None:
         self._stream = stream
@@ -43,7 +43,7 @@ class Output:
                     self._kept_bytes -= len(self._blocks.popleft())
 
     def _pass_on_lines(self, pass_on: Callable[[bytes], None], block: bytes) -> None:
-        """Whole lines, as far as there are any; what is left at the end, which is an empty block."""
+        """Pass on the complete lines; an empty block is the end of the stream and completes the last line."""
         lines, newline, rest = (self._unfinished_line + block).rpartition(b"\n")
         if not block or len(rest) > KEPT_BYTES:
             lines, newline, rest = lines + newline + rest, b"", b""
@@ -52,11 +52,11 @@ class Output:
             pass_on(lines + newline)
 
     def finish(self, timeout_seconds: float) -> None:
-        """Wait for the end of the stream, but no longer than this: a process that got away may hold it open."""
+        """Wait for the end of the stream up to the time limit: a process that got away may hold it open."""
         self._thread.join(timeout_seconds)
 
     def tail(self) -> str:
-        """The last ``KEPT_BYTES`` as text, from the beginning of a line on; it ends with a line's end."""
+        """Return the last ``KEPT_BYTES`` as text: whole lines, the last one with a line end."""
         with self._lock:
             kept = b"".join(self._blocks)
             cut = len(kept) > KEPT_BYTES or self.total_bytes > len(kept)

@@ -8,9 +8,7 @@ import msgspec
 import pytest
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, IterationWork, SiteKey, series_from_changes
-from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.records import Channels, Growth, Holder, Site
-from otel_memeval.run.sentence import phrase
+from otel_memeval.analysis.judge import judge
 
 LINE: SiteKey = ("agent.py", 42)
 OTHER: SiteKey = ("agent.py", 50)
@@ -255,33 +253,3 @@ def test_series_from_changes_holds_each_value_until_the_next() -> None:
     assert series_from_changes([(1, 5), (3, 7)], 5) == (0, 5, 5, 7, 7)
     assert series_from_changes([], 3) == (0, 0, 0)
     assert series_from_changes([(0, 4)], 1) == (4,)
-
-
-def _said(judgement: Judgement, sites: list[Site], holders: list[Holder]) -> str:
-    return phrase(judgement.state, judgement.growth, sites, holders, judgement.reasons, 20)
-
-
-def test_sentence_of_a_leak_names_size_line_and_holder() -> None:
-    """The sentence of a leak has its bytes, its line and its holder."""
-    site = Site(
-        file="scenarios/leaky_team.py",
-        line=42,
-        function="run_team",
-        retained_bytes=20 << 20,
-        blocks=20,
-        bytes_per_iteration=1 << 20,
-        signature="0" * 12,
-    )
-    held = Holder(path="scenarios.leaky_team.SESSIONS", type="dict", length=20, items_per_iteration=1.0)
-    assert _said(judge(leak(1 << 20)), [site], [held]) == (
-        "keeps 1.00 MiB more every iteration; allocated at scenarios/leaky_team.py:42, "
-        "held by scenarios.leaky_team.SESSIONS (dict, +1 an iteration)"
-    )
-
-
-def test_every_state_has_a_sentence() -> None:
-    """Each state has a sentence, with or without figures."""
-    growth = Channels(retained=Growth(bytes_per_iteration=1, ci_low=1, ci_high=1))
-    states = ["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
-    for state in states:
-        assert len(phrase(state, growth, [], [], [], 5)) > 10  # type: ignore[arg-type]

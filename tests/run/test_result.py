@@ -52,7 +52,7 @@ def test_a_limit_is_passed_above_it_only(
     assert exceeded(channels, others) == []
     if passed:
         option = "--max-growth" if retained else "--max-peak-growth"
-        assert sentences[0].endswith(f"an iteration; {option} allows {'1.00 KiB' if limit else '0 B'}")
+        assert sentences[0].endswith(f"per iteration; {option} allows {'1.00 KiB' if limit else '0 B'}")
 
 
 def test_what_was_not_measured_passes_no_limit() -> None:
@@ -65,8 +65,8 @@ def test_both_limits_may_be_passed() -> None:
     grown = Growth(bytes_per_iteration=2048.0, ci_low=0.0, ci_high=0.0)
     channels = Channels(retained=grown, peak=grown)
     assert exceeded(channels, Limits(max_growth_bytes=1024, max_peak_growth_bytes=0)) == [
-        "retained memory grew by 2.00 KiB an iteration; --max-growth allows 1.00 KiB",
-        "the peak grew by 2.00 KiB an iteration; --max-peak-growth allows 0 B",
+        "retained memory grew by 2.00 KiB per iteration; --max-growth allows 1.00 KiB",
+        "the peak grew by 2.00 KiB per iteration; --max-peak-growth allows 0 B",
     ]
 
 
@@ -82,7 +82,7 @@ def test_a_failure_goes_before_what_was_measured(make_iteration: Callable[..., I
     iterations = [make_iteration(1, "warmup"), make_iteration(1), make_iteration(2, "measured", ERROR)]
     failed = decided([*iterations, make_iteration(3, "measured", Failure(type="Other", message=""))], state="leaking")
     assert (failed.state, failed.summary) == ("failed", "failed in iteration 2: ValueError: no")
-    assert failed.reasons == ["iteration 2: ValueError: no", "3 of 5 measured iterations were begun"]
+    assert failed.reasons == ["iteration 2: ValueError: no", "3 of 5 measured iterations were started"]
     warmup = decided([make_iteration(1, "warmup", Failure(type="KeyError", message=""))])
     assert warmup.summary == "failed in warm-up iteration 1: KeyError"
 
