@@ -54,17 +54,17 @@ class Memory(Observer):
 def child(iterations: int, scenario: str) -> None:
     """One run in this process, as the command line makes it; prints what it took."""
     from otel_memeval.config import from_process
-    from otel_memeval.exporters.pipeline import Exporting
+    from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
     from otel_memeval.run.plan import Options
     from otel_memeval.run.session import RunContext, RunStart, Session
     from otel_memeval.run.worker_run import run_eval
 
     settings = from_process()
-    exporting = Exporting(settings, "span", (), sys.stderr)
+    pipeline = ExportPipeline(settings, ExportOptions(), sys.stderr)
     memory = Memory()
     begun_bytes = memory.now()
     options = Options(iterations=iterations, warmup=0, follow_up=False)
-    observer = exporting.watching(memory)
+    observer = pipeline.observer(memory)
     cpu_seconds = time.process_time()
     if scenario:
         session = run_eval(scenario, "", options, observer, settings)
@@ -73,14 +73,14 @@ def child(iterations: int, scenario: str) -> None:
         session.measure()
     result = session.result()
     closing = time.monotonic()
-    exporting.close()
+    pipeline.close()
     told = {
         "run": result.run.id,
         "cpu_seconds": time.process_time() - cpu_seconds,
         "closing_seconds": time.monotonic() - closing,
         "growth_bytes": memory.now() - memory.at_100,
         "all_bytes": memory.now() - begun_bytes,
-        "lines": exporting.lines,
+        "lines": pipeline.lines,
     }
     print(json.dumps(told))
 

@@ -19,7 +19,7 @@ import time
 from multiprocessing.queues import Queue
 
 from otel_memeval.exporters.prometheus.families import Snapshot
-from otel_memeval.exporters.prometheus.state import MOST_SERIES, Durations, EvalState, Exemplar
+from otel_memeval.exporters.prometheus.state import MOST_SERIES, Durations, EvalState, TraceExemplar
 from otel_memeval.exporters.samples import Sample
 from otel_memeval.service.http.access import Gate
 from otel_memeval.service.http.server import Address, Answer, Request, Server
@@ -66,7 +66,7 @@ def state(number: int) -> EvalState:
         sample("memeval_holder_growth_items_per_iteration", 1.0, path=f"module.KEPT_{one}", type="dict")
         for one in range(more)
     ]
-    exemplar = Exemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.7e9)
+    exemplar = TraceExemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.7e9)
     return EvalState(
         eval=name,
         gauges=gauges,

@@ -31,17 +31,17 @@ def forget_command(evals: tuple[str, ...], every: bool, pushgateway: str | None,
     EVAL is the label `eval` of its gauges, or the eval's name.
     """
     from otel_memeval.config import from_process
-    from otel_memeval.exporters.prometheus.destinations import read_gauges
+    from otel_memeval.exporters.prometheus.destinations import read_destinations
 
     if every == bool(evals):
         raise UsageError("which evals are to be forgotten is not clear", "name some, or say --all")
     settings = from_process()
-    options = read_gauges(pushgateway, textfile, None, settings.environment)
-    if not options.anywhere:
+    options = read_destinations(pushgateway, textfile, None, settings.environment)
+    if not options.any:
         raise UsageError("there is nowhere to forget them", "say --pushgateway URL or --textfile PATH")
-    from otel_memeval.exporters.prometheus.delete_groups import forget
+    from otel_memeval.exporters.prometheus.destinations import delete_evals
 
-    told, problems = forget(options, evals, settings.secrets)
+    told, problems = delete_evals(options, evals, settings.secrets)
     for line in told:
         click.echo(line)
     for line in problems:

@@ -18,7 +18,7 @@ from otel_memeval.verdicts import FAILING_STATES
 
 if TYPE_CHECKING:
     from otel_memeval.config import Settings
-    from otel_memeval.exporters.pipeline import Exporting
+    from otel_memeval.exporters.pipeline import ExportPipeline
     from otel_memeval.records import Result
     from otel_memeval.run.plan import Options
 
@@ -141,8 +141,8 @@ def measure_command(
     """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
     from otel_memeval.cli.exit_codes import exit_status
     from otel_memeval.config import from_process
-    from otel_memeval.exporters.pipeline import Exporting
-    from otel_memeval.exporters.prometheus.destinations import read_gauges
+    from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
+    from otel_memeval.exporters.prometheus.destinations import read_destinations
     from otel_memeval.run.plan import Options
 
     standing = Asked(every_seconds=every, serve=serve, web_config=web_config, state=state, targets_file=targets_file)
@@ -173,11 +173,12 @@ def measure_command(
     if json_path is not None and json_path != "-":
         _require_writable(json_path)
     settings = from_process()
-    gauges = read_gauges(pushgateway, textfile, every or expected_every, settings.environment)
+    gauges = read_destinations(pushgateway, textfile, every or expected_every, settings.environment)
     if every is not None:
         return stand(standing, targets, options, events, fail_on, json_path, gauges)
     results: list[Result] = []
-    exporting = Exporting(settings, events, fail_on, sys.stderr if json_path == "-" else sys.stdout, gauges)
+    export_options = ExportOptions(events=events, fail_on=fail_on, gauges=gauges)
+    exporting = ExportPipeline(settings, export_options, sys.stderr if json_path == "-" else sys.stdout)
     shown = _Shown(quiet=quiet, debug=debug, on_stderr=json_path == "-")
     try:
         _measure_all(targets, options, settings, results, exporting, shown, in_process=in_process)
@@ -209,7 +210,7 @@ def _measure_all(
     options: Options,
     settings: Settings,
     results: list[Result],
-    exporting: Exporting,
+    exporting: ExportPipeline,
     shown: _Shown,
     *,
     in_process: bool,
@@ -232,7 +233,7 @@ def _measure_all(
             print_report(out, result, Report())
 
     def observer_for(target: str) -> Observer:
-        return exporting.watching(TerminalObserver(target, out, err, quiet=shown.quiet, debug=shown.debug))
+        return exporting.observer(TerminalObserver(target, out, err, quiet=shown.quiet, debug=shown.debug))
 
     try:
         for target in targets:

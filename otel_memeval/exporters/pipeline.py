@@ -1,9 +1,8 @@
-"""What leaves a measuring command: opened when something is configured, closed with a word on what did not arrive."""
+"""Open the exporters of a measuring command, and close them with a report of undelivered telemetry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import msgspec
@@ -12,7 +11,7 @@ from otel_memeval.config import Settings, spool_folder
 from otel_memeval.exporters.otlp.config_file import effective
 from otel_memeval.exporters.otlp.delivery.spool import size_bytes
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read
-from otel_memeval.exporters.prometheus.destinations import NOWHERE, GaugeOptions
+from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.records import Result
 from otel_memeval.redact import redact
 from otel_memeval.run.observer import Observer, ObserverGroup
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from otel_memeval.exporters.prometheus.one_shot import OneShotGauges
 
 HINT = "nothing was sent; OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318 sends runs to a tracing backend"
-_DECIDING = (
+_EXPORT_VARIABLES = (
     "OTEL_CONFIG_FILE",
     "OTEL_EXPORTER_OTLP_",
     "OTEL_SDK_DISABLED",
@@ -32,73 +31,87 @@ _DECIDING = (
     "OTEL_METRICS_EXPORTER",
     "OTEL_LOGS_EXPORTER",
 )
+"""Beginnings of variables; a user who sets one of them needs no hint."""
 
 
-class Exporting:
-    """The exporters of one command. ``lines`` and ``notes`` are for a person, after ``close``."""
+class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of a command about its exporters."""
+
+    events: Literal["span", "log", "both"] = "span"
+    """How growing sites are sent: as span events, as log records, or both."""
+    fail_on: Collection[str] = ()
+    """Verdicts that fail a run."""
+    gauges: GaugeDestinations = GaugeDestinations()
+
+
+class ExportPipeline:
+    """The exporters of one command.
+
+    ``lines`` and ``notes`` are messages for the user, complete after ``close``; ``notes`` may be left out. ``destinations``
+    are the OTLP settings if telemetry is sent over OTLP, else None.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        events: Literal["span", "log", "both"],
-        fail_on: Collection[str],
+        options: ExportOptions,
         console: TextIO,
-        gauges: GaugeOptions = NOWHERE,
+        *,
         standing: Standing | None = None,
         before: Snapshot | None = None,
     ) -> None:
-        """``standing``, ``before``: what goes on from one to the next in a process that stays, over OTLP and in gauges."""
-        environment, self.lines = effective(settings.environment)
-        settings = msgspec.structs.replace(settings, environment=environment)
+        """Open what ``settings`` and ``options`` name; the console exporter writes to ``console``.
+
+        In a service, ``standing`` and ``before`` are the OTLP counters and the gauges of earlier runs.
+        """
+        environment, warnings = effective(settings.environment)
         otlp = read(environment)
+        self._secrets = settings.secrets
+        self._spool = spool_folder(environment)
+        self._otlp: OtlpExporter | None = None
+        self._gauges: OneShotGauges | None = None
+        self.destinations = otlp if otlp.destinations else None
+        self.lines = [*warnings, *otlp.warnings, *_ignored_events(options, otlp)]
+        self.notes = [] if options.gauges.any or _names_exporter(environment) else [HINT]
+        self.undelivered = False
 
         def passed(result: Result) -> bool:
-            return passes(result, fail_on)
+            return passes(result, options.fail_on)
 
-        self._spool = spool_folder(settings.environment)
-        self._otlp = _open(settings, otlp, self._spool, events, passed, console, standing) if otlp.signals else None
-        self._gauges: OneShotGauges | None = None
-        if gauges.anywhere:
+        if otlp.signals:
+            from otel_memeval.exporters.otlp.exporter import OtlpExporter
+
+            settings = msgspec.structs.replace(settings, environment=environment)
+            self._otlp = OtlpExporter(settings, otlp, self._spool, options.events, passed, console, standing)
+        if options.gauges.any:
             from otel_memeval.exporters.prometheus.one_shot import OneShotGauges
 
-            self._gauges = OneShotGauges(gauges, settings.secrets, passed, before)
-        self._secrets = settings.secrets
-        self.lines.extend(otlp.warnings)
-        if events == "log" and "traces" in otlp.signals and "logs" not in otlp.signals:
-            self.lines.append("--events log: lines that grow are not sent, because log records are not (OTEL_LOGS_EXPORTER)")
-        self.undelivered = False
-        self.destinations = otlp if otlp.destinations else None
-        """Where OTLP goes, if anywhere."""
-        decided = gauges.anywhere or any(
-            value and name.startswith(_DECIDING) for name, value in settings.environment.items()
-        )
-        self.notes: list[str] = [] if decided else [HINT]
-        """What need not be said to whoever wants to hear little."""
+            self._gauges = OneShotGauges(options.gauges, settings.secrets, passed, before)
 
-    def watching(self, terminal: Observer) -> Observer:
-        """Who watches a run: the terminal, and what sends."""
-        sending = [one for one in (self._otlp, self._gauges) if one is not None]
-        return ObserverGroup([terminal, *sending]) if sending else terminal
+    def observer(self, terminal: Observer) -> Observer:
+        """Return an observer of one run: the terminal's and all exporters."""
+        exporters = [exporter for exporter in (self._otlp, self._gauges) if exporter is not None]
+        return ObserverGroup([terminal, *exporters]) if exporters else terminal
 
     def close(
         self,
         hurried: Callable[[], bool] = lambda: False,
-        pushing: Callable[[Callable[[], None]], object] = lambda push: push(),
+        interruptible: Callable[[Callable[[], None]], object] = lambda push: push(),
     ) -> None:
-        """Send what is left. Takes two seconds at most when nothing answers, and three for a Pushgateway that does not.
+        """Send what is left: at most 2 seconds over OTLP if nothing answers, and 3 seconds to a Pushgateway.
 
-        In a process that stays: once it is ``hurried`` half a second is enough; ``pushing`` calls what may be interrupted.
+        In a service, OTLP has half a second once ``hurried`` returns True, and ``interruptible`` calls the push.
         """
         if self._otlp is not None:
             delivered = self._otlp.close(hurried)
             self.lines.extend(redact(line, self._secrets) for line in delivered.lines)
             self.notes.extend(delivered.notes)
             self.undelivered = delivered.undelivered
-        pushing(self._close_gauges)
+        interruptible(self._close_gauges)
 
     @property
     def failures(self) -> dict[str, int]:
-        """Batches that were not delivered, by exporter."""
+        """Return the number of batches that were not delivered, by exporter."""
         otlp = {} if self._otlp is None else {"otlp": self._otlp.failures}
         return {**otlp, **(self._gauges.failures if self._gauges is not None else {})}
 
@@ -111,15 +124,11 @@ class Exporting:
                 self.undelivered = True
 
 
-def _open(
-    settings: Settings,
-    otlp: OtlpSettings,
-    spool: Path,
-    events: Literal["span", "log", "both"],
-    passed: Callable[[Result], bool],
-    console: TextIO,
-    standing: Standing | None,
-) -> OtlpExporter:
-    from otel_memeval.exporters.otlp.exporter import OtlpExporter
+def _ignored_events(options: ExportOptions, otlp: OtlpSettings) -> list[str]:
+    if options.events == "log" and "traces" in otlp.signals and "logs" not in otlp.signals:
+        return ["--events log: growing lines are not sent, because log records are not sent (OTEL_LOGS_EXPORTER)"]
+    return []
 
-    return OtlpExporter(settings, otlp, spool, events, passed, console, standing)
+
+def _names_exporter(environment: dict[str, str]) -> bool:
+    return any(value and name.startswith(_EXPORT_VARIABLES) for name, value in environment.items())

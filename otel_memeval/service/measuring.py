@@ -19,8 +19,8 @@ from otel_memeval.exporters.otlp.delivery import spool
 from otel_memeval.exporters.otlp.exporter import Standing
 from otel_memeval.exporters.otlp.metrics import Accounts
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read
-from otel_memeval.exporters.pipeline import Exporting
-from otel_memeval.exporters.prometheus.destinations import GaugeOptions
+from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
+from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.files import replace_file
 from otel_memeval.records import Result, to_json
 from otel_memeval.run.observer import Observer
@@ -46,7 +46,7 @@ class Rounds:
         options: Options,
         events: Literal["span", "log", "both"],
         fail_on: tuple[str, ...],
-        gauges: GaugeOptions,
+        gauges: GaugeDestinations,
         interval_seconds: float,
         told: Told,
         signals: Signals,
@@ -62,7 +62,7 @@ class Rounds:
         otlp = otlp_settings(from_process().environment)
         self._standing = Standing(accounts=Accounts(time.time_ns(), delta=otlp.delta), interval_seconds=interval_seconds)
         self._settings: Settings
-        self._exporting: Exporting | None = None
+        self._exporting: ExportPipeline | None = None
         self._said: set[str] = set()
         self._delivers = False
         if otlp.destinations:
@@ -73,13 +73,12 @@ class Rounds:
         # Every run is a trace of its own: one that TRACEPARENT names would go on for months.
         self._settings = msgspec.structs.replace(from_process(), parent=None)
         before = self._told.snapshot()
-        self._exporting = Exporting(
-            self._settings, self._events, self._fail_on, sys.stdout, self._gauges, self._standing, before
-        )
+        options = ExportOptions(events=self._events, fail_on=self._fail_on, gauges=self._gauges)
+        self._exporting = ExportPipeline(self._settings, options, sys.stdout, standing=self._standing, before=before)
         for line in self._exporting.lines:
             self._tell_once(line)
         self._exporting.lines.clear()
-        return [self._exporting.watching(Observer())]
+        return [self._exporting.observer(Observer())]
 
     def measure(self, target: str, observer_for: ObserverFor, report: Report) -> None:
         """All evals of a target."""

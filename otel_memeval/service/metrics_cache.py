@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from otel_memeval.exporters.prometheus.families import Snapshot, registry
+from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 
 MOST_FORMATS = 8
 """Kept at a time: two formats, with some ways to escape names. A client can ask for many."""
@@ -43,7 +43,7 @@ class Rendering:
     """Renders what ``snapshot`` answers. A scrape never waits for a change to be rendered: it gets what was before."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._registry = registry(snapshot)
+        self._registry = snapshot_registry(snapshot)
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 

@@ -17,7 +17,7 @@ import click
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
-    from otel_memeval.exporters.prometheus.destinations import GaugeOptions
+    from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
     from otel_memeval.run.plan import Options
 
 
@@ -61,7 +61,7 @@ def stand(
     events: Literal["span", "log", "both"],
     fail_on: tuple[str, ...],
     json_path: str | None,
-    gauges: GaugeOptions,
+    gauges: GaugeDestinations,
 ) -> int:
     """Measure, tell, wait, until a signal ends it; the exit status. Raises ``UsageError`` before anything is measured."""
     from otel_memeval.config import from_process, state_folder
@@ -117,7 +117,7 @@ def stand(
         states = [with_interval(one, every) for one in saved.states if one.eval in labels]
         board = Board(mask, states, exemplars=sends_spans)
         for exporter, failures in saved.export_failures.items():
-            board.exporting(exporter, failures)
+            board.add_failures(exporter, failures)
         told = Told(
             board,
             View(interval_seconds=every, evals=tuple(kept)),

@@ -69,7 +69,7 @@ class Told:
         """So many turns came while a run was not over."""
         for label in self.labels():
             for _ in range(turns):
-                self._board.skipped(label)
+                self._board.add_skip(label)
         self.view = msgspec.structs.replace(self.view, skipped=self.view.skipped + turns)
         self.rendering.refresh()
 
@@ -93,9 +93,9 @@ class Told:
         ended = time.time()
         passed = self._passed(result)
         new = all(one.eval != self._board.label(result.eval.name) for one in self._board.snapshot().evals)
-        state = self._board.told(result, ended, passed=passed, interval_seconds=self.view.interval_seconds)
+        state = self._board.add_run(result, ended, passed=passed, interval_seconds=self.view.interval_seconds)
         for _ in range(missed if new else 0):
-            self._board.skipped(state.eval)
+            self._board.add_skip(state.eval)
         known = known_after(key, state.eval, result, ended, passed=passed, mask=self._mask)
         self.view = self.view.with_eval(known)
         self._forget()
@@ -114,8 +114,8 @@ class Told:
     def exported(self, failures: Mapping[str, int], spool_bytes: int | None) -> None:
         """What became of what was sent: batches that were not delivered, by exporter."""
         for exporter, number in failures.items():
-            self._board.exporting(exporter, number)
-        self._board.spooled(spool_bytes)
+            self._board.add_failures(exporter, number)
+        self._board.set_spool_bytes(spool_bytes)
         if any(failures.values()):
             self._changed()
         else:
@@ -126,7 +126,7 @@ class Told:
         named = {one.label for one in self.view.evals}
         for state in self._board.snapshot().evals:
             if state.eval not in named:
-                self._board.forget(state.eval)
+                self._board.remove(state.eval)
 
     def _changed(self) -> None:
         self.rendering.refresh()

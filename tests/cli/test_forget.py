@@ -44,7 +44,9 @@ def test_an_eval_is_forgotten(tool: Tool, tmp_path: Path) -> None:
         done = forget(tool, ODD, "nobody", *where)
         assert done.status == 0
         shown = "a/b\\n\\u202ec"
-        assert done.stdout == "".join(f"{one}: forgotten: {shown}; not there: nobody\n" for one in (push.url, text))
+        assert done.stdout == "".join(
+            f"{destination}: deleted: {shown}; not found: nobody\n" for destination in (push.url, text)
+        )
         assert {group["labels"]["eval"] for group in push.groups()} == {"plain", "other"}
         assert shown.replace("\\", "\\\\") not in text.read_text()
         assert 'eval="other"' in text.read_text()
@@ -52,7 +54,7 @@ def test_an_eval_is_forgotten(tool: Tool, tmp_path: Path) -> None:
         assert push.groups() == []
         assert "eval=" not in text.read_text()
         assert "foreign 1.0" in text.read_text()
-        assert forget(tool, "--all", *where).stdout.count("forgotten: nothing, there was none") == 2
+        assert forget(tool, "--all", *where).stdout.count(": no evals found\n") == 2
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_what_cannot_be_forgotten_is_told(tool: Tool, tmp_path: Path) -> None:
     text.write_text('memeval_x{eval="a"} 1\n')
     done = forget(tool, "a", "--pushgateway", "http://me:open-sesame@127.0.0.1:9", "--textfile", str(text))
     assert done.status == 4
-    assert done.stdout == f"{text}: forgotten: a\n"
+    assert done.stdout == f"{text}: deleted: a\n"
     assert done.stderr.startswith("otel-memeval: http://127.0.0.1:9: not all was deleted: ")
     assert "open-sesame" not in done.text
     assert text.read_text() == ""

@@ -120,8 +120,8 @@ def test_a_password_is_taken_from_each_place(tool: Tool, guarded: Pushgateway, t
         done = measure(tool, *options, **variables)
         assert (done.status, done.stderr) == (0, ""), done
         assert PASSWORD not in done.stdout + done.stderr + repr(done.runs)
-    forgotten = tool.run("forget", "scenario", "--pushgateway", in_url, json_file=False)
-    assert (forgotten.status, forgotten.stdout) == (0, f"{guarded.url}: forgotten: scenario\n")
+    deleted = tool.run("forget", "scenario", "--pushgateway", in_url, json_file=False)
+    assert (deleted.status, deleted.stdout) == (0, f"{guarded.url}: deleted: scenario\n")
 
 
 def test_certificates_of_both_sides(tool: Tool, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.made_up import MadeUpWorker
 from benchmarks.receiver import free_port
 from otel_memeval.config import Settings
-from otel_memeval.exporters.pipeline import Exporting
+from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import RunContext, RunStart, Session
@@ -39,14 +39,14 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for _ in range(2):
         settings = Settings(environment=environment, folder=str(folder.parent))
-        exporting = Exporting(settings, "span", (), sys.stderr)
+        pipeline = ExportPipeline(settings, ExportOptions(), sys.stderr)
         options = Options(iterations=SPANS - 1, warmup=0, follow_up=False)
-        observer = exporting.watching(Observer())
+        observer = pipeline.observer(Observer())
         session = Session.load(RunContext(RunStart.now(), options, observer, settings), MadeUpWorker(1), "made up", "")
         session.measure()
         session.result()
-        exporting.close()
-        assert exporting.undelivered
+        pipeline.close()
+        assert pipeline.undelivered
     return folder
 
 

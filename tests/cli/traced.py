@@ -25,7 +25,7 @@ class Watching(Observer):
         self._sampled = sampled
         self.groups: list[list[Span]] = []
 
-    def samples(self, trace_id: str) -> bool | None:
+    def should_sample(self, trace_id: str) -> bool | None:
         """As was said when it was made."""
         assert len(bytes.fromhex(trace_id)) == 16
         return self._sampled

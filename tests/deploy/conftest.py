@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import start_http_server
 
 from otel_memeval.exporters.prometheus.board import Board
-from otel_memeval.exporters.prometheus.families import registry
+from otel_memeval.exporters.prometheus.families import snapshot_registry
 from otel_memeval.records import Result
 from tests.deploy.real_runs import measured
 from tests.deploy.shipped import config, with_short_waits
@@ -54,15 +54,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """Start the Prometheus, and push two runs of each eval, so that alerts that require two runs fire."""
     folder = tmp_path_factory.mktemp("filled")
     board = Board(mask=str)
-    server, _ = start_http_server(0, addr="127.0.0.1", registry=registry(board.snapshot))
+    server, _ = start_http_server(0, addr="127.0.0.1", registry=snapshot_registry(board.snapshot))
     try:
         with Pushgateway(folder / "pushgateway") as gateway:
             options = ["--pushgateway", gateway.url, "--max-growth", "16KiB", "--max-peak-growth", "16KiB"]
             first = measured(folder, *options)
-            board.told(first["clean"], time.time(), passed=True, interval_seconds=900)
-            board.skipped("clean")
-            board.exporting("otlp", 0)
-            board.spooled(0)
+            board.add_run(first["clean"], time.time(), passed=True, interval_seconds=900)
+            board.add_skip("clean")
+            board.add_failures("otlp", 0)
+            board.set_spool_bytes(0)
             services = {
                 "pushgateway": gateway.url,
                 "memeval": f"127.0.0.1:{server.server_port}",

@@ -19,8 +19,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.prometheus.families import Snapshot, families
-from otel_memeval.exporters.prometheus.state import EvalState, after
+from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
+from otel_memeval.exporters.prometheus.state import EvalState, state_after_run
 from otel_memeval.exporters.samples import Labels
 from otel_memeval.records import Git, Limits, Result, from_json
 from tests.servers.prometheus import promtool
@@ -109,7 +109,7 @@ def scrapes(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float
             commit = Git(commit=("b" if later else "a") * 40, branch="main", dirty=False)
             result = replace(ran, eval=replace(ran.eval, name=name, limits=limits), run=replace(ran.run, git=commit))
             before = _kept_by_pushgateway(state) if name in {WEATHER, NIGHTLY} else state
-            state = after(before, result, start, passed=passed, mask=str, interval_seconds=INTERVAL_SECONDS)
+            state = state_after_run(before, result, start, passed=passed, mask=str, interval_seconds=INTERVAL_SECONDS)
             shown_until = start + 300 if name == NIGHTLY else min(start + INTERVAL_SECONDS, end_seconds)
             pod = (("instance", "pod-b:9464" if later else "pod-a:9464"),) if job == "memeval" else ()
             at = start
@@ -132,7 +132,7 @@ def openmetrics(runs: dict[str, Result], end_seconds: float) -> str:
     lines: list[str] = []
     for at, scraped, state in sorted(scrapes(runs, end_seconds), key=lambda scrape: scrape[0]):
         snapshot = Snapshot(evals=[state], spool_bytes=0, export_failures={"otlp": 0})
-        for family in families(snapshot):
+        for family in metric_families(snapshot):
             for sample in family.samples:
                 alone = family.name in DETAIL and dict(scraped)["job"] == "ci"
                 labels = {**sample.labels, **dict(scraped), **({"part": "detail"} if alone else {})}

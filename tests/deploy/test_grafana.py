@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.prometheus.families import Snapshot, families
-from otel_memeval.exporters.prometheus.state import Durations, EvalState, Exemplar
+from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
+from otel_memeval.exporters.prometheus.state import Durations, EvalState, TraceExemplar
 from tests.deploy.grafana_files import GRAFANA, dashboard, provisioned
 from tests.deploy.shipped import metrics_in, rules
 from tests.servers.prometheus import promtool
@@ -38,7 +38,7 @@ def test_data_sources_do_not_affect_existing_ones() -> None:
 
 def test_exemplar_links_to_its_trace() -> None:
     """The link uses the label of the exemplars, and opens Tempo."""
-    exemplar = Exemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.0)
+    exemplar = TraceExemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.0)
     state = EvalState(eval="a", durations=Durations((1, 0, 0), 0.5, (exemplar, None, None)))
     (histogram,) = families_of(state)
     labels = [sample.exemplar.labels for sample in histogram.samples if sample.exemplar]
@@ -49,7 +49,7 @@ def test_exemplar_links_to_its_trace() -> None:
 
 def families_of(state: EvalState) -> list[Any]:
     """Return the metric families of one eval."""
-    return list(families(Snapshot(evals=[state])))
+    return list(metric_families(Snapshot(evals=[state])))
 
 
 def test_span_links_to_the_gauges_of_its_eval() -> None:

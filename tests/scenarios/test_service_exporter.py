@@ -62,7 +62,7 @@ def test_exporter_that_keeps_results_is_leaking(tmp_path: Path) -> None:
 SERVICE_LOOP = """
 import sys, tempfile
 from pathlib import Path
-from otel_memeval.exporters.prometheus.destinations import NOWHERE
+from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.service.measuring import Rounds
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.run.plan import Options
@@ -83,7 +83,7 @@ def setup():
     view, file = View(interval_seconds=9), StateFile(Path(folder.name, "state.json"), quiet)
     told = Told(Board(str), view, file, mask=str, passed=bool, tell=quiet, round_over=quiet)
     signals = Signals().__enter__()
-    rounds = Rounds(Options(), "span", (), NOWHERE, 9.0, told, signals, quiet)
+    rounds = Rounds(Options(), "span", (), GaugeDestinations(), 9.0, told, signals, quiet)
     schedule = Schedule(start_seconds=0, interval_seconds=1e9, seed=1)
     LOOPS.append((folder, rounds, Loop(schedule, told, rounds, signals, lambda: ["none.py"], quiet)))
 

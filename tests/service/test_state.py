@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as classic
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.labels import label_value
-from otel_memeval.exporters.prometheus.state import Durations, EvalState, Exemplar
+from otel_memeval.exporters.prometheus.state import Durations, EvalState, TraceExemplar
 from otel_memeval.exporters.samples import Sample
 from otel_memeval.service.eval_status import Known, View, belongs, distinct_name, with_interval
 from otel_memeval.service.metrics_cache import MOST_FORMATS, Rendering, negotiated, takes_gzip
@@ -34,7 +34,7 @@ STATE = EvalState(
         Sample("memeval_expected_interval_seconds", (("eval", "a"),), 9),
     ],
     runs={"stable": 3},
-    durations=Durations(counts=(1, 0, 0), sum=0.5, exemplars=(Exemplar("ab" * 16, 0.5, 1.0), None, None)),
+    durations=Durations(counts=(1, 0, 0), sum=0.5, exemplars=(TraceExemplar("ab" * 16, 0.5, 1.0), None, None)),
 )
 
 

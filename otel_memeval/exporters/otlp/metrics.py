@@ -10,7 +10,7 @@ import msgspec
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.otlp.otlp_json import Json, attributes, double, nanoseconds
-from otel_memeval.exporters.samples import Labels, samples
+from otel_memeval.exporters.samples import Labels, gauge_samples
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import DURATION_BUCKETS, Metric
 
@@ -123,7 +123,7 @@ def _metric(metric: Metric, kind: Literal["gauge", "sum", "histogram"], points: 
 def gauges(result: Result, now: int, *, passed: bool, interval_seconds: float | None = None) -> list[Json]:
     """What a run that ended at ``now`` leaves to be seen; ``interval_seconds``: how often it is meant to run."""
     points: dict[str, list[Json]] = {}
-    for one in samples(result, now / 1e9, passed=passed, interval_seconds=interval_seconds):
+    for one in gauge_samples(result, now / 1e9, passed=passed, interval_seconds=interval_seconds):
         points.setdefault(one.metric, []).append(
             {"attributes": attributes(dict(one.labels)), "timeUnixNano": nanoseconds(now), **_number(one.value)}
         )

@@ -1,19 +1,18 @@
-"""What Prometheus is told of all evals of one process, as runs end: fed by one thread, read by others."""
+"""Keep the Prometheus state of all evals of one process. One thread writes, others read."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
 
-from otel_memeval.exporters.prometheus import state
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.labels import label_value
-from otel_memeval.exporters.prometheus.state import EvalState
+from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, state_after_run, state_after_skip
 from otel_memeval.records import Result
 
 
 class Board:
-    """The state of each eval by its label, and what exporters count. Every method may be called from any thread."""
+    """The state of each eval by its label, and counters of exporters. Any thread may call any method."""
 
     def __init__(
         self,
@@ -21,26 +20,27 @@ class Board:
         states: Iterable[EvalState] = (),
         *,
         exemplars: bool = False,
-        most_series: int = state.MOST_SERIES,
+        most_series: int = MOST_SERIES,
     ) -> None:
-        """``mask`` takes secrets out of labels. ``states``: what an earlier process knew. ``exemplars``: spans are sent.
+        """Start from the states of an earlier process.
 
-        ``most_series``: of one eval.
+        ``mask`` removes secrets from labels; ``exemplars``: spans are sent, so traces can be found; ``most_series``: of
+        one eval.
         """
         self._mask = mask
         self._most_series = most_series
         self._exemplars = exemplars
-        self._states = {one.eval: one for one in states}
+        self._states = {state.eval: state for state in states}
         self._failures: dict[str, int] = {}
         self._spool_bytes: int | None = None
         self._lock = threading.Lock()
 
-    def told(
+    def add_run(
         self, result: Result, ended_at_seconds: float, *, passed: bool, interval_seconds: float | None = None
     ) -> EvalState:
-        """The eval's state now that a run has ended (since 1970)."""
+        """Add a run that ended at ``ended_at_seconds`` (since 1970), and return the new state of its eval."""
         with self._lock:
-            made = state.after(
+            state = state_after_run(
                 self._states.get(self.label(result.eval.name)),
                 result,
                 ended_at_seconds,
@@ -50,37 +50,37 @@ class Board:
                 exemplars=self._exemplars,
                 most_series=self._most_series,
             )
-            self._states[made.eval] = made
-            return made
+            self._states[state.eval] = state
+            return state
 
-    def skipped(self, eval_name: str) -> EvalState:
-        """The eval's state now that a run was left out."""
+    def add_skip(self, eval_name: str) -> EvalState:
+        """Add a skipped run, and return the new state of its eval."""
         label = self.label(eval_name)
         with self._lock:
-            self._states[label] = made = state.skipped(self._states.get(label), label)
-            return made
+            self._states[label] = state = state_after_skip(self._states.get(label), label)
+            return state
 
-    def forget(self, eval_name: str) -> bool:
-        """Tell nothing of the eval any longer; whether there was anything to tell."""
+    def remove(self, eval_name: str) -> bool:
+        """Remove the state of an eval, and return whether there was one."""
         with self._lock:
             return self._states.pop(self.label(eval_name), None) is not None
 
-    def exporting(self, exporter: str, failures: int = 0) -> None:
-        """``failures`` more batches of ``exporter`` were not delivered; one that has none so far is told as zero."""
+    def add_failures(self, exporter: str, number: int) -> None:
+        """Add to the failed batches of an exporter; with 0 the exporter has a counter from then on."""
         with self._lock:
-            self._failures[exporter] = self._failures.get(exporter, 0) + failures
+            self._failures[exporter] = self._failures.get(exporter, 0) + number
 
-    def spooled(self, size_bytes: int | None) -> None:
-        """So much telemetry waits to be delivered; None: not known."""
+    def set_spool_bytes(self, size_bytes: int | None) -> None:
+        """Set the size of telemetry that waits to be delivered; None: unknown."""
         with self._lock:
             self._spool_bytes = size_bytes
 
     def label(self, eval_name: str) -> str:
-        """The label of an eval of this name."""
+        """Return the label of an eval with this name."""
         return label_value(self._mask(eval_name))
 
     def snapshot(self) -> Snapshot:
-        """Everything, as it is at this moment."""
+        """Return a copy of everything."""
         with self._lock:
             return Snapshot(
                 evals=list(self._states.values()), spool_bytes=self._spool_bytes, export_failures=dict(self._failures)

@@ -1,8 +1,8 @@
-"""Where gauges of one-shot runs go, by options and environment. What speaks to Prometheus is imported only then."""
+"""Where gauges of one-shot runs are kept: a Pushgateway, a textfile, or neither. HTTP and Prometheus are imported late."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,34 +12,76 @@ if TYPE_CHECKING:
     from otel_memeval.exporters.prometheus.gateway import Gateway
 
 
-class GaugeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Where gauges go: nowhere unless said. ``interval_seconds``: how often the evals are meant to run."""
+class GaugeDestinations(msgspec.Struct, frozen=True, kw_only=True):
+    """Destinations of gauges, and how often the evals are meant to run."""
 
     gateway: Gateway | None = None
     textfile: Path | None = None
     interval_seconds: float | None = None
 
     @property
-    def anywhere(self) -> bool:
-        """Whether they go anywhere."""
+    def any(self) -> bool:
+        """Whether there is a destination."""
         return self.gateway is not None or self.textfile is not None
 
 
-NOWHERE = GaugeOptions()
+def read_destinations(
+    pushgateway: str | None, textfile: str | None, interval_seconds: float | None, environment: Mapping[str, str]
+) -> GaugeDestinations:
+    """Return the destinations that the options and ``MEMEVAL_PUSHGATEWAY`` name.
 
-
-def read_gauges(
-    pushgateway: str | None, path: str | None, interval_seconds: float | None, environment: Mapping[str, str]
-) -> GaugeOptions:
-    """What the options and ``MEMEVAL_PUSHGATEWAY`` say. Raises ``UsageError`` for what can never work."""
+    Raises ``UsageError`` if an address, a certificate or a path cannot be used.
+    """
     gateway = None
     if pushgateway is not None or environment.get("MEMEVAL_PUSHGATEWAY"):
         from otel_memeval.exporters.prometheus.gateway import read_gateway
 
         gateway = read_gateway(pushgateway, environment)
-    checked = None
-    if path is not None:
+    path = None
+    if textfile is not None:
         from otel_memeval.exporters.prometheus.textfile import check_path
 
-        checked = check_path(path)
-    return GaugeOptions(gateway=gateway, textfile=checked, interval_seconds=interval_seconds)
+        path = check_path(textfile)
+    return GaugeDestinations(gateway=gateway, textfile=path, interval_seconds=interval_seconds)
+
+
+def delete_evals(
+    destinations: GaugeDestinations, evals: Collection[str], secrets: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    """Delete the gauges of these evals, of all evals if none is named; ``evals`` are names or labels.
+
+    Return one line for each destination that was changed, and one line for each that could not be.
+    """
+    from otel_memeval.exporters.prometheus import pushgateway, textfile
+    from otel_memeval.exporters.prometheus.labels import label_value
+    from otel_memeval.redact import redact, secrets_in, visible
+
+    gateway, path = destinations.gateway, destinations.textfile
+    if gateway is not None:
+        secrets += secrets_in({"PASSWORD": gateway.password})
+    labels = {label_value(redact(name, secrets)) for name in evals}
+
+    def is_selected(label: str) -> bool:
+        return not labels or label in labels
+
+    done, problems = [], []
+    if gateway is not None:
+        deleted, problem = pushgateway.delete_groups(gateway, is_selected)
+        if problem:
+            problems.append(f"{gateway.shown}: not all was deleted: {problem}")
+        else:
+            done.append(_deletion_line(deleted, gateway.shown, labels))
+    if path is not None:
+        try:
+            done.append(_deletion_line(textfile.delete_evals(path, is_selected), str(path), labels))
+        except (OSError, ValueError) as error:
+            problems.append(textfile.write_problem(path, error))
+    return [visible(redact(line, secrets)) for line in done], [visible(redact(line, secrets)) for line in problems]
+
+
+def _deletion_line(deleted: Collection[str], where: str, labels: Collection[str]) -> str:
+    missing = sorted(set(labels) - set(deleted))
+    parts = [f"deleted: {', '.join(deleted)}"] if deleted else []
+    if missing:
+        parts.append(f"not found: {', '.join(missing)}")
+    return f"{where}: {'; '.join(parts) or 'no evals found'}"

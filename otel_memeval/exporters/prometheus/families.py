@@ -1,4 +1,4 @@
-"""States of evals as prometheus-client's metric families, by the names of ``telemetry``. Pure."""
+"""Turn states of evals into metric families of prometheus-client, named by ``telemetry``. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from prometheus_client.samples import Exemplar
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.state import Durations, EvalState
+from otel_memeval.exporters.samples import Labels
 from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is told at one moment."""
+    """The state of all evals and the counters of exporters at one moment."""
 
     evals: Sequence[EvalState]
     spool_bytes: int | None = None
@@ -24,44 +25,32 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """By exporter."""
 
 
-class Families(Collector):
-    """A collector that tells a snapshot, taken anew at each scrape."""
+class SnapshotCollector(Collector):
+    """A collector of prometheus-client that takes a new snapshot for each scrape."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
 
     def collect(self) -> Iterator[Metric]:
-        """Every family that has a series."""
-        return families(self._snapshot())
+        """Yield each family that has a series."""
+        return metric_families(self._snapshot())
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: it would be asked for at registration, before anything was measured."""
+        """Return nothing: registration would ask before the first run."""
         return ()
 
 
-def registry(snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
-    """A registry of its own, without anything that this process would tell of itself."""
-    made = CollectorRegistry(auto_describe=False)
-    made.register(Families(snapshot))
-    return made
+def snapshot_registry(snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
+    """Return a registry with the snapshot's families only, without those of this process."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SnapshotCollector(snapshot))
+    return registry
 
 
-def families(snapshot: Snapshot) -> Iterator[Metric]:
-    """In the order of ``telemetry.METRICS``."""
-    gauges: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
-    for state in snapshot.evals:
-        for one in state.gauges:
-            gauges.setdefault(one.metric, {})[one.labels] = float(one.value)  # the same series of two evals: the last
-    if snapshot.spool_bytes is not None:
-        gauges[telemetry.SPOOL_BYTES.name] = {(): float(snapshot.spool_bytes)}
-    counters: dict[str, list[tuple[list[str], int]]] = {
-        telemetry.ITERATIONS_TOTAL.name: [
-            ([s.eval, status], n) for s in snapshot.evals for status, n in s.iterations.items()
-        ],
-        telemetry.RUNS_TOTAL.name: [([s.eval, key], n) for s in snapshot.evals for key, n in s.runs.items()],
-        telemetry.RUNS_SKIPPED.name: [([s.eval], s.skipped) for s in snapshot.evals if s.skipped],
-        telemetry.EXPORT_FAILURES.name: [([name], n) for name, n in snapshot.export_failures.items()],
-    }
+def metric_families(snapshot: Snapshot) -> Iterator[Metric]:
+    """Yield the families of a snapshot in the order of ``telemetry.METRICS``."""
+    gauges = _gauges(snapshot)
+    counters = _counters(snapshot)
     for metric in telemetry.METRICS:
         if metric.kind == "gauge" and gauges.get(metric.name):
             gauge = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
@@ -82,15 +71,38 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
                 yield histogram
 
 
+def _gauges(snapshot: Snapshot) -> dict[str, dict[Labels, float]]:
+    """Return values by metric and labels; of two evals with the same series, the later one counts."""
+    gauges: dict[str, dict[Labels, float]] = {}
+    for state in snapshot.evals:
+        for sample in state.gauges:
+            gauges.setdefault(sample.metric, {})[sample.labels] = float(sample.value)
+    if snapshot.spool_bytes is not None:
+        gauges[telemetry.SPOOL_BYTES.name] = {(): float(snapshot.spool_bytes)}
+    return gauges
+
+
+def _counters(snapshot: Snapshot) -> dict[str, list[tuple[list[str], int]]]:
+    """Return label values and numbers by metric."""
+    evals = snapshot.evals
+    return {
+        telemetry.ITERATIONS_TOTAL.name: [([s.eval, status], n) for s in evals for status, n in s.iterations.items()],
+        telemetry.RUNS_TOTAL.name: [([s.eval, verdict], n) for s in evals for verdict, n in s.runs.items()],
+        telemetry.RUNS_SKIPPED.name: [([s.eval], s.skipped) for s in evals if s.skipped],
+        telemetry.EXPORT_FAILURES.name: [([name], n) for name, n in snapshot.export_failures.items()],
+    }
+
+
 def _buckets(durations: Durations) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
-    """Cumulated, as the formats have them."""
+    """Return cumulative buckets, as both text formats have them."""
     limits = [*(str(limit) for limit in SCRAPED_DURATION_BUCKETS), "+Inf"]
     total = 0
-    made: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
-    for limit, count, one in zip(limits, durations.counts, durations.exemplars):
+    buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+    for limit, count, trace in zip(limits, durations.counts, durations.exemplars):
         total += count
-        if one is None:
-            made.append((limit, float(total)))
+        if trace is None:
+            buckets.append((limit, float(total)))
         else:
-            made.append((limit, float(total), Exemplar({"trace_id": one.trace_id}, one.seconds, one.observed_at)))
-    return made
+            exemplar = Exemplar({"trace_id": trace.trace_id}, trace.seconds, trace.observed_at)
+            buckets.append((limit, float(total), exemplar))
+    return buckets

@@ -1,4 +1,4 @@
-"""Label values that any name, path or sentence can become: visible, bounded, still different where the text was. Pure."""
+"""Turn any text into a label value: printable, of bounded length, different for different texts. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from otel_memeval.redact import visible
 
 MOST_CHARACTERS = 200
 _DIGITS = 8
+"""Of the hash that keeps shortened labels apart."""
 
 
 def label_value(text: str) -> str:
-    """``text`` with visible characters only, at most 200; a longer one ends in a tilde and eight digits of its SHA-256."""
+    """Return ``text`` in printable characters, at most 200; a longer text ends in a tilde and 8 digits of its SHA-256."""
     shown = visible(text)
     if len(shown) <= MOST_CHARACTERS:
         return shown

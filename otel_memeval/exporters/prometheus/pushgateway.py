@@ -1,14 +1,14 @@
-"""Pushes of one command to a Pushgateway.
+"""Push the gauges of one command to a Pushgateway.
 
-An eval's group, ``job="memeval", eval=LABEL``, always holds what its last run said, and this is how:
+The group of an eval, ``job="memeval", eval=LABEL``, holds the gauges of its last run:
 
-- A run that was judged replaces the whole group (PUT). So whatever it has no series for is gone: a line that grew, a limit.
-  Replacing family by family (POST, ``pushadd``) cannot do that, since an empty family cannot be pushed.
-- A run that failed replaces the families it has something to say on (POST). The last good values stay.
-- When the eval last passed is to outlive both. It stands in a group of its own, ``part="last_success"`` beside those labels,
-  and is only ever replaced.
+- A run with a verdict replaces the group (PUT), so that series it does not have, such as a line that grew, are deleted.
+  POST (``pushadd``) replaces family by family and cannot do that, since an empty family cannot be pushed.
+- A failed run replaces only the families that it has (POST); the last good values stay.
+- The time of the last success must survive both. It has a group of its own with the additional label
+  ``part="last_success"``.
 
-Each of these is one request, so that no scrape sees half of a run.
+Each push is one request, so that no scrape sees half of a run.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ import msgspec
 from prometheus_client import generate_latest
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.prometheus.families import Snapshot, registry
+from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.gateway import Gateway
 from otel_memeval.exporters.prometheus.requesting import JOB, Answer, group_path, request
 from otel_memeval.exporters.prometheus.state import EvalState
 
 PATIENCE_SECONDS = 3.0
-"""For one request."""
+"""Timeout of one request."""
 
 MOST_SECONDS = 20.0
-"""At the end, for all that waits, of a gateway that does answer: with hundreds of groups each push takes it longer."""
+"""Time for all waiting pushes at the end, of a gateway that answers: with hundreds of groups each push takes longer."""
 
 RETRY_SECONDS = 60.0
-"""A gateway that did not answer is asked again so much later, or at the end."""
+"""A gateway that did not answer gets the next request after this time, or at the end."""
 
 MOST_WAITING = 1000
+"""Pushes that are kept while the gateway does not answer; older ones are given up."""
 
-_PART = {"part": "last_success"}
+_LAST_SUCCESS_GROUP = {"part": "last_success"}
 
 
 class _Push(NamedTuple):
@@ -47,40 +48,44 @@ class _Push(NamedTuple):
 
 
 class PushgatewayExporter:
-    """The way to one gateway. ``problem`` is the line for a person, empty while all is well."""
+    """Pushes to one gateway; a push that gets no answer waits for the next attempt."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._waiting: list[_Push] = []
         self._away_since: float | None = None
         self._given_up = 0
-        self._why = ""
+        self._reason = ""
 
-    def told(self, state: EvalState, *, failed: bool) -> None:
-        """Push what is known of an eval after a run. ``failed``: the run measured little."""
-        lasting = [one for one in state.gauges if one.metric == telemetry.LAST_SUCCESS.name]
-        rest = msgspec.structs.replace(state, gauges=[one for one in state.gauges if one not in lasting])
+    def push_run(self, state: EvalState, *, failed: bool) -> None:
+        """Push the state of an eval after a run. ``failed``: earlier values of other families stay."""
+        last_success = [sample for sample in state.gauges if sample.metric == telemetry.LAST_SUCCESS.name]
+        rest = msgspec.structs.replace(state, gauges=[sample for sample in state.gauges if sample not in last_success])
         self._push("POST" if failed else "PUT", {"eval": state.eval}, Snapshot(evals=[rest]))
-        if lasting:
-            self._push("PUT", {"eval": state.eval, **_PART}, Snapshot(evals=[EvalState(eval=state.eval, gauges=lasting)]))
+        if last_success:
+            self._push(
+                "PUT",
+                {"eval": state.eval, **_LAST_SUCCESS_GROUP},
+                Snapshot(evals=[EvalState(eval=state.eval, gauges=last_success)]),
+            )
 
-    def counted(self, evals: Iterable[str], snapshot: Snapshot) -> None:
-        """Have ``close`` push what exporters counted (of ``snapshot``, its evals aside) into the groups of these evals."""
-        body = generate_latest(registry(lambda: msgspec.structs.replace(snapshot, evals=[])))
+    def queue_counters(self, evals: Iterable[str], snapshot: Snapshot) -> None:
+        """Queue the counters of exporters in ``snapshot`` for the groups of these evals; ``close`` pushes them."""
+        body = generate_latest(snapshot_registry(lambda: msgspec.structs.replace(snapshot, evals=[])))
         self._waiting.extend(_Push("POST", group_path({"eval": name}), body) for name in evals if body)
 
     @property
     def failures(self) -> int:
-        """Pushes that did not arrive, those that wait included."""
+        """Return the number of pushes that did not arrive, including those that wait."""
         return self._given_up + len(self._waiting)
 
     def close(self) -> str:
-        """Try once more what waits; a line for a person if something did not arrive."""
+        """Send the waiting pushes; return a line for the user if some did not arrive."""
         self._send_waiting(MOST_SECONDS)
-        return f"{self._gateway.shown}: gauges were not pushed: {self._why}" if self.failures else ""
+        return f"{self._gateway.shown}: gauges were not pushed: {self._reason}" if self.failures else ""
 
     def _push(self, method: str, labels: dict[str, str], snapshot: Snapshot) -> None:
-        body = generate_latest(registry(lambda: snapshot))
+        body = generate_latest(snapshot_registry(lambda: snapshot))
         if not body:
             return
         self._waiting.append(_Push(method, group_path(labels), body))
@@ -91,7 +96,7 @@ class PushgatewayExporter:
             self._send_waiting(2 * PATIENCE_SECONDS)
 
     def _send_waiting(self, most_seconds: float) -> None:
-        """In order, until nobody answers one, or for so long in all."""
+        """Send waiting pushes in order, until one gets no answer or the time is over."""
         deadline = time.monotonic() + most_seconds
         while self._waiting:
             if time.monotonic() < deadline:
@@ -100,39 +105,41 @@ class PushgatewayExporter:
                 answer = Answer("absent", "it answers too slowly")
             if answer.kind == "absent":
                 self._away_since = time.monotonic()
-                self._why = answer.reason
+                self._reason = answer.reason
                 return
             del self._waiting[0]
             self._away_since = None
             if answer.kind == "refused":
                 self._given_up += 1
-                self._why = answer.reason
+                self._reason = answer.reason
 
 
-class _Groups(msgspec.Struct, frozen=True):
-    """``/api/v1/metrics``: of each group its labels are read."""
-
-    class Group(msgspec.Struct, frozen=True):
-        """One group."""
-
-        labels: dict[str, str]
-
-    data: list[Group]
+class _Group(msgspec.Struct, frozen=True):
+    labels: dict[str, str]
 
 
-def forget(gateway: Gateway, is_meant: Callable[[str], bool]) -> tuple[list[str], str]:
-    """Delete all groups of this tool whose eval is meant: which evals they were, and why that is not all (empty: it is)."""
+class _GroupList(msgspec.Struct, frozen=True):
+    """The answer of ``/api/v1/metrics``, as far as it is read."""
+
+    data: list[_Group]
+
+
+def delete_groups(gateway: Gateway, is_selected: Callable[[str], bool]) -> tuple[list[str], str]:
+    """Delete this tool's groups of the selected evals.
+
+    Return the labels of the evals, and the reason if a group could not be deleted (else empty).
+    """
     answer = request(gateway, "GET", "/api/v1/metrics", b"", PATIENCE_SECONDS)
     if answer.kind != "taken":
         return [], answer.reason
     try:
-        groups = msgspec.json.decode(answer.body, type=_Groups).data
+        groups = msgspec.json.decode(answer.body, type=_GroupList).data
     except (msgspec.DecodeError, msgspec.ValidationError):
-        return [], "what answered is no Pushgateway"
+        return [], "the server is not a Pushgateway"
     deleted: dict[str, None] = {}
     for group in groups:
         labels = {name: value for name, value in group.labels.items() if name != "job"}
-        if group.labels.get("job") == JOB and is_meant(labels.get("eval", "")):
+        if group.labels.get("job") == JOB and is_selected(labels.get("eval", "")):
             answer = request(gateway, "DELETE", group_path(labels), b"", PATIENCE_SECONDS)
             if answer.kind != "taken":
                 return list(deleted), answer.reason

@@ -1,6 +1,6 @@
-"""A file for node_exporter's textfile collector: gauges of every eval that writes to it, replaced as a whole.
+"""Write gauges to a file of node_exporter's textfile collector, shared by all evals that write to it.
 
-What a Pushgateway would keep is kept here too: other evals' series, the last success, and what a failed run left open.
+As in a Pushgateway, series of other evals and the last success stay, and after a failed run the last good values.
 """
 
 from __future__ import annotations
@@ -16,36 +16,37 @@ from prometheus_client.samples import Sample
 
 from otel_memeval import telemetry
 from otel_memeval.errors import UsageError
-from otel_memeval.exporters.prometheus.families import Snapshot, families
+from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
 from otel_memeval.files import Lock, lock, replace_file
 
 SUFFIX = ".prom"
 _MODE = 0o644
-"""node_exporter is another user."""
+"""Readable for node_exporter, which runs as another user."""
 _PATIENCE_SECONDS = 3.0
+"""Time to wait for the lock of another writer."""
 _OF_PROCESS = frozenset({telemetry.BUILD_INFO.name, telemetry.SPOOL_BYTES.name, "memeval_export_failures"})
-"""Families without an eval, as prometheus-client names them: those of the last process that wrote."""
+"""Families without an eval, as prometheus-client names them; the last process that writes replaces them."""
 
 
 def check_path(path: str) -> Path:
-    """The path, if node_exporter would read it. Raises ``UsageError``: else nobody would ever see what is written."""
+    """Return the path. Raises ``UsageError`` if node_exporter would not read it or it cannot be written."""
     if not path.endswith(SUFFIX) or Path(path).name == SUFFIX:
-        raise UsageError(f"--textfile {path}: node_exporter reads files that end in {SUFFIX}", "name one")
+        raise UsageError(f"--textfile {path}: node_exporter reads only files that end in {SUFFIX}", "name such a file")
     if Path(path).is_dir():
         raise UsageError(f"--textfile {path}: this is a folder", "name a file in it")
     if not Path(path).resolve().parent.is_dir():
-        raise UsageError(f"--textfile {path}: there is no folder to write it in", "create it first")
+        raise UsageError(f"--textfile {path}: its folder does not exist", "create the folder first")
     return Path(path)
 
 
 def write(path: Path, snapshot: Snapshot, failed: Collection[str]) -> None:
-    """Replace what the file says of the evals in the snapshot; ``failed``: those whose last run measured little.
+    """Replace the series of the snapshot's evals in the file; ``failed``: labels whose other values stay.
 
-    Raises ``OSError``, and ``ValueError`` where the file there holds something else than metrics: it is left alone then.
+    Raises ``OSError``, and ``ValueError`` if the file holds something other than metrics; it is not changed then.
     """
     with _lock(path):
-        new = list(families(snapshot))
-        told = {(family.name, _eval(family, sample)) for family in new for sample in family.samples}
+        new = list(metric_families(snapshot))
+        written = {(family.name, _eval(family, sample)) for family in new for sample in family.samples}
         evals = {state.eval for state in snapshot.evals}
 
         def stays(family: Metric, sample: Sample) -> bool:
@@ -54,54 +55,60 @@ def write(path: Path, snapshot: Snapshot, failed: Collection[str]) -> None:
             name = _eval(family, sample)
             if name not in evals:
                 return True
-            lasting = family.name == telemetry.LAST_SUCCESS.name or name in failed
-            return lasting and (family.name, name) not in told
+            may_stay = family.name == telemetry.LAST_SUCCESS.name or name in failed
+            return may_stay and (family.name, name) not in written
 
-        _replace(path, _merged(_left(path, stays), new))
+        _replace(path, _merge(_read(path, stays), new))
 
 
-def forget(path: Path, is_meant: Callable[[str], bool]) -> list[str]:
-    """Take out the series of evals whose label is meant; which they were. Raises as ``write`` does."""
+def delete_evals(path: Path, is_selected: Callable[[str], bool]) -> list[str]:
+    """Delete the series of the selected evals, and return their labels. Raises the errors of ``write``."""
     found: dict[str, None] = {}
 
     def stays(family: Metric, sample: Sample) -> bool:
         name = _eval(family, sample)
-        if name is None or not is_meant(name):
+        if name is None or not is_selected(name):
             return True
         found[name] = None
         return False
 
     with _lock(path):
-        left = _left(path, stays)
+        rest = _read(path, stays)
         if found:
-            _replace(path, left)
+            _replace(path, rest)
     return list(found)
 
 
+def write_problem(path: Path, error: OSError | ValueError) -> str:
+    """Return a line for the user about an error of ``write`` or ``delete_evals``."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return f"--textfile {path} was not written: {reason}"
+
+
 def _eval(family: Metric, sample: Sample) -> str | None:
-    """None for what is not this tool's."""
+    """Return the label of the eval; None for series of other tools and of the process."""
     return sample.labels.get("eval") if family.name.startswith("memeval_") else None
 
 
-def _left(path: Path, stays: Callable[[Metric, Sample], bool]) -> list[Metric]:
-    """The families of the file, with the samples that stay."""
+def _read(path: Path, stays: Callable[[Metric, Sample], bool]) -> list[Metric]:
+    """Return the families of the file with the samples that stay."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return []
-    left = []
+    families = []
     try:
         for family in text_string_to_metric_families(text):
             family.samples = [sample for sample in family.samples if stays(family, sample)]
             if family.samples:
-                left.append(family)
-    except (ValueError, IndexError, KeyError, AttributeError):  # what the parser raises for what it does not understand
-        raise ValueError("it holds something else than metrics; move it away") from None
-    return left
+                families.append(family)
+    except (ValueError, IndexError, KeyError, AttributeError):  # the parser raises all of these for other text
+        raise ValueError("it holds something other than metrics; move it away") from None
+    return families
 
 
-def _merged(before: Sequence[Metric], new: Sequence[Metric]) -> list[Metric]:
-    """One family a name; the newer help counts."""
+def _merge(before: Sequence[Metric], new: Sequence[Metric]) -> list[Metric]:
+    """Merge families of the same name; the newer help text wins."""
     merged = {family.name: family for family in new}
     for family in before:
         if family.name in merged:
@@ -111,7 +118,7 @@ def _merged(before: Sequence[Metric], new: Sequence[Metric]) -> list[Metric]:
     return list(merged.values())
 
 
-class _Fixed(Collector):
+class _FixedCollector(Collector):
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
@@ -121,7 +128,7 @@ class _Fixed(Collector):
 
 def _replace(path: Path, metrics: Sequence[Metric]) -> None:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Fixed(metrics))
+    registry.register(_FixedCollector(metrics))
     replace_file(path, generate_latest(registry), mode=_MODE, sync=True)
 
 

@@ -1,4 +1,4 @@
-"""The families that a scrape, a push and a textfile hold, as Prometheus' own programs read them."""
+"""Metric families, read back by the programs of Prometheus."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.board import Board
-from otel_memeval.exporters.prometheus.families import Snapshot, registry
-from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, after, skipped
+from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
+from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, state_after_run, state_after_skip
 from otel_memeval.records import Channels, Eval, Failure, GenAi, Growth, Holder, Iteration, Limits, Result, Site, Verdict
 from otel_memeval.verdicts import STATES
 from tests.servers.prometheus import promtool
@@ -39,82 +39,85 @@ ODD_NAMES = [
 
 
 def untyped(function: Any) -> Any:
-    """What prometheus-client has no types for."""
+    """Return a function of prometheus-client that has no types."""
     return function
 
 
 def of(snapshot: Snapshot) -> CollectorRegistry:
-    return registry(lambda: snapshot)
+    """Return a registry with this snapshot."""
+    return snapshot_registry(lambda: snapshot)
 
 
 def series(metrics: Iterable[Metric]) -> set[tuple[str, tuple[tuple[str, str], ...], float]]:
-    return {(one.name, tuple(sorted(one.labels.items())), one.value) for family in metrics for one in family.samples}
+    """Return name, labels and value of each series."""
+    samples = [sample for family in metrics for sample in family.samples]
+    return {(sample.name, tuple(sorted(sample.labels.items())), sample.value) for sample in samples}
 
 
 def count(state: EvalState) -> int:
-    """Series that are this eval's: those without its label are the process'."""
+    """Return the number of series with the label of the eval."""
     metrics = of(Snapshot(evals=[state])).collect()
-    return sum("eval" in one.labels for family in metrics for one in family.samples)
+    return sum("eval" in sample.labels for family in metrics for sample in family.samples)
 
 
 def assert_read_back(snapshot: Snapshot) -> None:
-    """Both formats are parsed to the series that went in, each once."""
-    told = [one for family in of(snapshot).collect() for one in family.samples]
-    assert len({(one.name, tuple(sorted(one.labels.items()))) for one in told}) == len(told)
+    """Check that both text formats parse to the same series, each once."""
+    samples = [sample for family in of(snapshot).collect() for sample in family.samples]
+    assert len({(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples}) == len(samples)
     text = generate_latest(of(snapshot)).decode()
     openmetrics = untyped(generate_openmetrics)(of(snapshot)).decode()
     assert series(parse_text(text)) == series(of(snapshot).collect())
-    assert {name for name, _, _ in series(untyped(parse_openmetrics)(openmetrics))} == {one.name for one in told}
+    assert {name for name, _, _ in series(untyped(parse_openmetrics)(openmetrics))} == {sample.name for sample in samples}
     assert "_created" not in text + openmetrics
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_result_becomes_a_valid_exposition(
+def test_any_result_gives_a_valid_exposition(
     data: st.DataObject, any_result: st.SearchStrategy[Result], hostile_result: st.SearchStrategy[Result]
 ) -> None:
-    """Whatever a run says, before and after others of the same eval: parsed back, at most 40 series, its JSON as well."""
+    """Up to three runs of an eval parse back, have at most 40 series, and their state survives JSON."""
     state: EvalState | None = None
     for result in data.draw(st.lists(any_result | hostile_result, min_size=1, max_size=3)):
         result = msgspec.structs.replace(result, eval=msgspec.structs.replace(result.eval, name="same"))
-        state = after(state, result, 1e9, passed=data.draw(st.booleans()), mask=str, exemplars=True)
+        state = state_after_run(state, result, 1e9, passed=data.draw(st.booleans()), mask=str, exemplars=True)
         assert count(state) <= MOST_SERIES
     assert state is not None
     assert_read_back(Snapshot(evals=[state]))
     assert msgspec.json.decode(msgspec.json.encode(state), type=EvalState) == state
 
 
-def test_promtool_has_nothing_to_say(make_result: MakeResult) -> None:
-    """Every metric of the table, of evals with names as odd as can be, passes promtool's checks of form and names."""
+def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
+    """Evals with unusual names have every metric of the table, and promtool reports nothing."""
     board = Board(str)
     for name in ODD_NAMES:
         eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits(max_growth_bytes=1, max_peak_growth_bytes=2))
         site = msgspec.structs.replace(SITE, file=name, function=name)
         holder = Holder(path=name, type=name, length=1, items_per_iteration=1.0)
-        board.told(make_result(eval=eval_, sites=[site], holders=[holder]), 1e9, passed=True, interval_seconds=60.0)
-        board.skipped(name)
-    board.exporting("otlp", 1)
-    board.spooled(1)
+        board.add_run(make_result(eval=eval_, sites=[site], holders=[holder]), 1e9, passed=True, interval_seconds=60.0)
+        board.add_skip(name)
+    board.add_failures("otlp", 1)
+    board.set_spool_bytes(1)
     checked = promtool("check", "metrics", stdin=generate_latest(of(board.snapshot())).decode())
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
     assert_read_back(board.snapshot())
-    assert len({one.eval for one in board.snapshot().evals}) == len(ODD_NAMES)
-    told = {family.name for family in of(board.snapshot()).collect()}
-    missing = [one.name for one in telemetry.METRICS if one.name.removesuffix("_total") not in told]
-    assert missing == [one.name for one in telemetry.GENAI_METRICS]  # of traced scenarios only
+    assert len({state.eval for state in board.snapshot().evals}) == len(ODD_NAMES)
+    names = {family.name for family in of(board.snapshot()).collect()}
+    missing = [metric.name for metric in telemetry.METRICS if metric.name.removesuffix("_total") not in names]
+    assert missing == [metric.name for metric in telemetry.GENAI_METRICS]  # of traced scenarios only
 
 
-def test_promtool_finds_a_bad_name() -> None:
-    """The check above can fail."""
+def test_promtool_rejects_a_wrong_name() -> None:
+    """The check of the test above can fail."""
     assert "counter metrics should have" in promtool("check", "metrics", stdin="# HELP a A.\n# TYPE a counter\na 1\n").stderr
 
 
-def test_an_eval_has_forty_series_at_most(make_result: MakeResult) -> None:
-    """300 traced evals with ten sites and ten holders each, limits, skipped runs, and every verdict there is."""
+def test_eval_has_at_most_40_series(make_result: MakeResult) -> None:
+    """300 traced evals have ten sites, ten holders, limits, skipped runs and every verdict."""
     sites = [msgspec.structs.replace(SITE, line=line) for line in range(10)]
     holders = [Holder(path=f"m.x{n}", type="list", length=1, items_per_iteration=1.0) for n in range(10)]
     gen_ai = GenAi(spans=1, model_calls=1, tool_calls=1, input_tokens=1, output_tokens=1)
-    iterations = [msgspec.structs.replace(one, gen_ai=gen_ai) for one in make_result().iterations]
+    iterations = [msgspec.structs.replace(iteration, gen_ai=gen_ai) for iteration in make_result().iterations]
     slope = make_result().growth.retained
     growth = Channels(retained=slope, peak=slope, native=slope, process=slope)
     board = Board(str)
@@ -126,37 +129,38 @@ def test_an_eval_has_forty_series_at_most(make_result: MakeResult) -> None:
             made = make_result(
                 eval=eval_, sites=sites, holders=holders, verdict=verdict, iterations=iterations, growth=growth
             )
-            board.told(made, 1e9, passed=True, interval_seconds=60.0)
-        board.skipped(f"eval {number}")
+            board.add_run(made, 1e9, passed=True, interval_seconds=60.0)
+        board.add_skip(f"eval {number}")
     snapshot = board.snapshot()
     assert len(snapshot.evals) == 300
     assert {count(state) for state in snapshot.evals} == {MOST_SERIES}
 
 
-def test_sites_take_the_room_that_there_is(make_result: MakeResult) -> None:
-    """An eval without limits shows all its ten lines after its first run, and holders in what is left."""
+def test_sites_fill_the_room_for_series(make_result: MakeResult) -> None:
+    """An eval without limits has at least seven of its ten sites after the first run."""
     sites = [msgspec.structs.replace(SITE, line=line) for line in range(10)]
-    state = after(None, make_result(sites=sites), 1.0, passed=True, mask=str)
-    assert sum(one.metric == telemetry.SITE_GROWTH.name for one in state.gauges) >= 7
+    state = state_after_run(None, make_result(sites=sites), 1.0, passed=True, mask=str)
+    assert sum(sample.metric == telemetry.SITE_GROWTH.name for sample in state.gauges) >= 7
     assert count(state) <= MOST_SERIES
 
 
-def test_no_identifier_of_a_run_is_told(make_result: MakeResult) -> None:
-    """Neither run nor trace nor iteration is a label: a run makes no new series. The trace is an exemplar's only."""
+def test_no_label_identifies_a_run(make_result: MakeResult) -> None:
+    """A new run makes no new series: its trace stands in an exemplar only, its id nowhere."""
     result = make_result(run=msgspec.structs.replace(make_result().run, id="f" * 32, trace_id="e" * 32))
-    state = after(None, result, 1e9, passed=True, mask=str, exemplars=True)
+    state = state_after_run(None, result, 1e9, passed=True, mask=str, exemplars=True)
     text = generate_latest(of(Snapshot(evals=[state]))).decode()
     openmetrics = untyped(generate_openmetrics)(of(Snapshot(evals=[state]))).decode()
     assert "f" * 32 not in text + openmetrics
     assert "e" * 32 not in text
     assert f'# {{trace_id="{"e" * 32}"}} 0.5' in openmetrics
     again = msgspec.structs.replace(result, run=msgspec.structs.replace(result.run, id="d" * 32, trace_id="c" * 32))
-    later = after(state, again, 2e9, passed=True, mask=str)
-    names = [{(name, labels) for name, labels, _ in series(of(Snapshot(evals=[one])).collect())} for one in (state, later)]
+    later = state_after_run(state, again, 2e9, passed=True, mask=str)
+    names = [{(name, labels) for name, labels, _ in series(of(Snapshot(evals=[each])).collect())} for each in (state, later)]
     assert names[0] == names[1]
 
 
 def failed(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> Result:
+    """Return the result of a failed run."""
     error = Failure(type="ValueError", message="x")
     verdict = Verdict(state="failed", summary="", reasons=[])
     iterations = [make_iteration(1, error=error)]
@@ -164,11 +168,11 @@ def failed(make_result: MakeResult, make_iteration: Callable[..., Iteration]) ->
     return make_result(verdict=verdict, growth=growth, sites=[SITE], holders=[], failure=error, iterations=iterations)
 
 
-def test_a_failed_run_leaves_the_last_good_values(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
-    """Growth, lines, containers, memory and the last success stay; verdict and timestamps are the failed run's."""
-    good = after(None, make_result(), 1.0, passed=True, mask=str)
-    state = after(good, failed(make_result, make_iteration), 2.0, passed=False, mask=str)
-    before, now = ({(one.metric, one.labels): one.value for one in state.gauges} for state in (good, state))
+def test_failed_run_keeps_the_last_good_values(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
+    """Growth, sites, holders, memory and the last success stay; verdict and times change."""
+    good = state_after_run(None, make_result(), 1.0, passed=True, mask=str)
+    state = state_after_run(good, failed(make_result, make_iteration), 2.0, passed=False, mask=str)
+    before, now = ({(sample.metric, sample.labels): sample.value for sample in each.gauges} for each in (good, state))
     changed = {metric for metric, labels in before if before[metric, labels] != now.get((metric, labels))}
     assert changed == {
         telemetry.VERDICT_STATE.name,
@@ -179,27 +183,27 @@ def test_a_failed_run_leaves_the_last_good_values(make_result: MakeResult, make_
     assert state.iterations == {"ok": 5, "error": 1}
 
 
-def test_a_failed_first_run_tells_no_memory(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
-    """What an iteration that raised left behind is no measure of the eval."""
-    state = after(None, failed(make_result, make_iteration), 2.0, passed=False, mask=str)
-    told = {one.metric for one in state.gauges}
-    assert telemetry.VERDICT_STATE.name in told
-    assert not told & {telemetry.RETAINED_BYTES.name, telemetry.PEAK_BYTES.name, telemetry.RSS_BYTES.name}
-    assert not told & {telemetry.GROWTH.name, telemetry.SITE_GROWTH.name}
+def test_failed_first_run_has_no_memory_gauges(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
+    """Memory after an iteration that raised does not describe the eval."""
+    state = state_after_run(None, failed(make_result, make_iteration), 2.0, passed=False, mask=str)
+    names = {sample.metric for sample in state.gauges}
+    assert telemetry.VERDICT_STATE.name in names
+    assert not names & {telemetry.RETAINED_BYTES.name, telemetry.PEAK_BYTES.name, telemetry.RSS_BYTES.name}
+    assert not names & {telemetry.GROWTH.name, telemetry.SITE_GROWTH.name}
 
 
-def test_a_clean_run_takes_lines_away(make_result: MakeResult) -> None:
-    """Nothing of an earlier leak is left but its count."""
-    leaking = after(None, make_result(), 1.0, passed=False, mask=str)
+def test_passing_run_removes_sites_and_holders(make_result: MakeResult) -> None:
+    """Only the counter of runs remembers the leak."""
+    leaking = state_after_run(None, make_result(), 1.0, passed=False, mask=str)
     verdict = Verdict(state="stable", summary="", reasons=[])
-    clean = after(leaking, make_result(verdict=verdict, sites=[], holders=[]), 2.0, passed=True, mask=str)
-    told = {one.metric for one in clean.gauges}
-    assert not told & {telemetry.SITE_GROWTH.name, telemetry.HOLDER_GROWTH.name}
+    clean = state_after_run(leaking, make_result(verdict=verdict, sites=[], holders=[]), 2.0, passed=True, mask=str)
+    names = {sample.metric for sample in clean.gauges}
+    assert not names & {telemetry.SITE_GROWTH.name, telemetry.HOLDER_GROWTH.name}
     assert clean.runs == {"leaking": 1, "stable": 1}
 
 
-def test_a_skipped_run_changes_its_count_only(make_result: MakeResult) -> None:
-    """Also before any run was measured."""
-    state = after(None, make_result(), 1.0, passed=True, mask=str)
-    assert skipped(state, state.eval) == msgspec.structs.replace(state, skipped=1)
-    assert skipped(None, "new") == EvalState(eval="new", skipped=1)
+def test_skipped_run_changes_only_its_counter(make_result: MakeResult) -> None:
+    """A run can be skipped before the first run was measured."""
+    state = state_after_run(None, make_result(), 1.0, passed=True, mask=str)
+    assert state_after_skip(state, state.eval) == msgspec.structs.replace(state, skipped=1)
+    assert state_after_skip(None, "new") == EvalState(eval="new", skipped=1)

@@ -1,4 +1,4 @@
-"""Which Pushgateway: address, user, password and certificates, from options and variables."""
+"""Address, user, password and certificates of a Pushgateway, from options and variables."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_an_address_is_read(url: str, means: str) -> None:
     assert "pass" not in read(url).shown
 
 
-def test_nothing_named_is_no_gateway() -> None:
-    """An empty variable is as good as none; an empty option is a mistake."""
+def test_gateway_is_none_unless_it_is_named() -> None:
+    """An empty variable counts as unset, an empty option is an error."""
     assert read_gateway(None, {}) is None
     assert read_gateway(None, {"MEMEVAL_PUSHGATEWAY": ""}) is None
     with pytest.raises(UsageError, match="not the address"):
@@ -54,15 +54,15 @@ NO_ADDRESSES += ["http://host:x", "http://[::1", "http://host?x=1", "http://host
 
 
 @pytest.mark.parametrize("url", NO_ADDRESSES)
-def test_what_is_no_address_is_refused_without_showing_it(url: str) -> None:
-    """It may hold a password."""
-    with pytest.raises(UsageError, match=r"^--pushgateway: this is not the address of a Pushgateway; name it") as raised:
+def test_wrong_address_is_refused_without_showing_it(url: str) -> None:
+    """The address may hold a password."""
+    with pytest.raises(UsageError, match=r"^--pushgateway is not the address of a Pushgateway; write http://") as raised:
         read(url)
     assert "sesame" not in str(raised.value)
 
 
-def test_the_password_comes_from_the_surest_place(tmp_path: Path) -> None:
-    """A variable before a file, a file before the URL; the option's address before the variable's."""
+def test_password_is_read_from_variable_then_file_then_url(tmp_path: Path) -> None:
+    """The address of the option wins over that of the variable."""
     file = tmp_path / "password"
     file.write_text("from file\nsecond line\n")
     url = "http://me:from%20url@host"
@@ -74,15 +74,15 @@ def test_the_password_comes_from_the_surest_place(tmp_path: Path) -> None:
     assert read("http://option", **{"": "http://variable"}).url == "http://option"
 
 
-def test_files_are_read_before_anything_is_measured(tmp_path: Path) -> None:
-    """A missing password file or certificate, or one that is none, is wrong usage and named by its variable."""
+def test_unusable_files_are_refused_by_their_variable(tmp_path: Path) -> None:
+    """Password files and certificates are checked before anything is measured."""
     text = tmp_path / "text"
     text.write_text("no certificate")
     for variable in ("_PASSWORD_FILE", "_CA_FILE", "_CLIENT_CERTIFICATE"):
         with pytest.raises(UsageError, match=f"MEMEVAL_PUSHGATEWAY{variable}: No such file"):
             read("http://host", **{variable: str(tmp_path / "missing")})
     for variable in ("_CA_FILE", "_CLIENT_CERTIFICATE"):
-        with pytest.raises(UsageError, match=f"MEMEVAL_PUSHGATEWAY{variable}: this is no PEM file"):
+        with pytest.raises(UsageError, match=f"MEMEVAL_PUSHGATEWAY{variable}: this is not a usable PEM file"):
             read("http://host", **{variable: str(text)})
     with pytest.raises(UsageError, match="_CLIENT_KEY without MEMEVAL_PUSHGATEWAY_CLIENT_CERTIFICATE"):
         read("http://host", _CLIENT_KEY=str(text))
@@ -93,8 +93,8 @@ def test_files_are_read_before_anything_is_measured(tmp_path: Path) -> None:
 @example("a/b")
 @example("")
 @example("a+b c%2F")
-def test_any_label_fits_a_path(label: str) -> None:
-    """Every name is one step of the path that no proxy changes, and says the label as the Pushgateway reads it."""
+def test_group_path_holds_any_label(label: str) -> None:
+    """A label is one step of the path that no proxy changes, and decodes to the same label."""
     path = group_path({"eval": label})
     assert path.isascii()
     assert path.startswith("/metrics/job/memeval/eval")
@@ -105,32 +105,32 @@ def test_any_label_fits_a_path(label: str) -> None:
     assert (base64.urlsafe_b64decode(padded).decode() if name == "eval@base64" else value) == label
 
 
-def test_two_groups_of_an_eval_differ() -> None:
-    """One more label, one more step."""
+def test_group_path_has_every_label() -> None:
+    """A second label is a second step of the path."""
     assert group_path({"eval": "a", "part": "b"}) == "/metrics/job/memeval/eval/a/part/b"
 
 
-@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200 OK\r\nx: "])
-def test_a_request_is_given_up_in_time(says: bytes) -> None:
-    """Of somebody who accepts and then says nothing, or a byte at a time for ever, nothing is awaited beyond the limit."""
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nx: "])
+def test_request_ends_at_its_timeout(sent: bytes) -> None:
+    """The server accepts and then sends nothing, or one byte at a time without end."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         ended = threading.Event()
 
         def hold() -> None:
             connection, _ = server.accept()
             with connection:
-                connection.sendall(says)
+                connection.sendall(sent)
                 while not ended.wait(0.05):
-                    if says:
+                    if sent:
                         connection.sendall(b"x")
 
-        holding = threading.Thread(target=hold)
-        holding.start()
+        server_thread = threading.Thread(target=hold)
+        server_thread.start()
         began = time.monotonic()
         answer = request(Gateway(url=f"http://127.0.0.1:{server.getsockname()[1]}"), "PUT", "/metrics/job/x", b"a 1\n", 0.5)
         seconds = time.monotonic() - began
         ended.set()
-        holding.join()
+        server_thread.join()
     assert answer.kind == "absent"
     assert answer.reason.startswith("no answer within")
     assert 0.4 < seconds < 5

@@ -1,4 +1,4 @@
-"""Any text becomes a label value that every Prometheus program takes."""
+"""Label values made of any text."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ANY_TEXT = st.text(st.characters(), max_size=300)  # halves of characters includ
 @example("\ud800")
 @example("x" * 10_240)
 @example("/" * 201)
-def test_a_label_is_short_visible_utf8(text: str) -> None:
-    """At most 200 characters, each printable, encodable; and what is a label already stays as it is."""
+def test_label_value_is_short_and_printable(text: str) -> None:
+    """It has at most 200 printable characters, is valid UTF-8, and is its own label value."""
     label = label_value(text)
     assert len(label) <= MOST_CHARACTERS
     assert not re.search(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", label)
@@ -33,13 +33,13 @@ def test_a_label_is_short_visible_utf8(text: str) -> None:
 @example("x" * 300, "x" * 299 + "y")
 @example("x" * 200, "x" * 201)
 @example("\ud800" * 100, "\ud801" * 100)
-def test_different_texts_stay_different(one: str, other: str) -> None:
-    """Cutting does not make two labels one (colours, which are taken out, aside)."""
-    if one != other and "\x1b" not in one + other and one.isprintable() and other.isprintable():
-        assert label_value(one) != label_value(other)
+def test_different_texts_have_different_label_values(first: str, second: str) -> None:
+    """Shortening keeps them apart; only removed colour sequences may not."""
+    if first != second and "\x1b" not in first + second and first.isprintable() and second.isprintable():
+        assert label_value(first) != label_value(second)
 
 
-def test_both_sides_of_the_limit() -> None:
-    """200 characters stay; of 201 the first 191 do, with eight digits of a hash."""
+def test_label_value_is_shortened_above_200_characters() -> None:
+    """Of 201 characters the first 191 stay, followed by eight digits of a hash."""
     assert label_value("a" * 200) == "a" * 200
     assert re.fullmatch(r"a{191}~[0-9a-f]{8}", label_value("a" * 201))
