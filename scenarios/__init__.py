@@ -1,1 +1,1 @@
-"""Workloads that show what the tool can see. The tool never imports this package."""
+"""Workloads to be measured with the tool. The tool never imports this package."""

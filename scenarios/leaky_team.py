@@ -1,4 +1,4 @@
-"""The team scenario with a bug that is easy to write: a cache of sessions that nobody ever empties.
+"""Run the team scenario with a common bug: a cache of sessions that is never emptied.
 
 Measure it with ``python -m otel_memeval scenarios.leaky_team``: the verdict is ``leaking``.
 """
@@ -17,13 +17,13 @@ from scenarios.team import TEAM_ID, ask_team, describe, random_city, setup, tear
 CONTEXT_BYTES = 64 * 1024
 
 SESSIONS: dict[str, bytearray] = {}
-"""What was said in every session, in a buffer as large as the model's context, so that a reply can be patched in."""
+"""The transcript of each session, in a buffer as large as the model's context, so that replies can be inserted."""
 
 _numbers = itertools.count(1)
 
 
 async def run_team() -> None:
-    """One iteration: a new user session, whose transcript is kept."""
+    """Do one iteration: ask in a new session, and keep its transcript."""
     session_id = f"leaky-session-{next(_numbers):06d}"
     transcript = ""
     async with aclosing(ask_team(random_city(), session_id)) as events:
@@ -31,8 +31,8 @@ async def run_team() -> None:
             if isinstance(event, ContentDelta):
                 transcript += event.text
     if not transcript:
-        raise RuntimeError("the team answered nothing: no text arrived")
-    # The bug: when a session is over, nobody takes it out again.
+        raise RuntimeError("the team sent no answer: no text arrived")
+    # The bug: the session is not removed when it has ended.
     SESSIONS[session_id] = bytearray(transcript.encode().ljust(CONTEXT_BYTES))
 
 

@@ -1,4 +1,4 @@
-"""The team scenario: a leader and a weather agent with memories and history, asked about a random city.
+"""Run the team scenario: a leader and a weather agent with memories and history answer questions about cities.
 
 Measure it with ``python -m otel_memeval scenarios.team``.
 """
@@ -19,8 +19,8 @@ from scenarios.workplace import Workplace, open_workplace
 CITIES = ("Berlin", "Cairo", "Lagos", "Lima", "New York", "Oslo", "Paris", "Rio de Janeiro", "Sydney", "Tokyo")
 TEAM_ID = "weather-team"
 
-# Made by setup, not on import: the addresses of model and database are known only then. A global, so that the path to
-# whatever holds memory begins with a name: scenarios.team.TEAM -> Team.members[0] -> ...
+# Created by setup() and not on import, because the addresses of model and database are known only then. A global, so that
+# the path to a holder of memory begins with a name: scenarios.team.TEAM -> Team.members[0] -> ...
 TEAM: Team | None = None
 _workplace: Workplace | None = None
 _resources = AsyncExitStack()
@@ -35,7 +35,7 @@ def get_weather(city: str) -> str:
 
 
 def build_team(model: ChatModel, database: Storage) -> Team:
-    """The leader and its only member; both keep history and memories in ``database``."""
+    """Return a leader with one member; both keep history and memories in ``database``."""
     weather_agent = Agent(
         name="Weather Agent",
         model=model,
@@ -60,12 +60,12 @@ def build_team(model: ChatModel, database: Storage) -> Team:
 
 
 async def setup() -> None:
-    """Open model and database and build the team; sessions and user are new in every run, the cities are the same."""
+    """Open model and database and build the team. Session and user are new in every run, the cities are the same."""
     global TEAM, _workplace, _session_id, _user_id
     try:
         _workplace = await _resources.enter_async_context(open_workplace(os.environ))
         _session_id, _user_id = f"session-{uuid.uuid4().hex}", f"user-{uuid.uuid4().hex}"
-        # What this run stored is removed, which matters in a database of the user's own.
+        # The rows of this run are deleted at the end, which matters in a database of the user.
         _resources.push_async_callback(_workplace.database.delete_user, _user_id)
         _random.seed(5)
         TEAM = build_team(_workplace.model, _workplace.database)
@@ -75,24 +75,24 @@ async def setup() -> None:
 
 
 async def teardown() -> None:
-    """Undo ``setup``, also a half-finished one."""
+    """Undo ``setup``, also if it did not finish."""
     global TEAM, _workplace
     TEAM = _workplace = None
     await _resources.aclose()
 
 
 def describe() -> str:
-    """Which model and which database the team works with."""
+    """Return one line with the model and the database of the team."""
     return _workplace.description if _workplace is not None else "not set up"
 
 
 def random_city() -> str:
-    """The next city of a sequence that is the same in every run."""
+    """Return the next city of a sequence that is the same in every run."""
     return _random.choice(CITIES)
 
 
 async def ask_team(city: str, session_id: str) -> AsyncGenerator[Event, None]:
-    """The events of one question to the team."""
+    """Ask the team one question and yield the events of its answer."""
     assert TEAM is not None, "setup() comes first"
     question = f"I love {city}! What weather can I expect in {city}?"
     answer = TEAM.arun(question, session_id=session_id, user_id=_user_id, stream=True, stream_events=True)
@@ -102,13 +102,13 @@ async def ask_team(city: str, session_id: str) -> AsyncGenerator[Event, None]:
 
 
 async def run_team() -> None:
-    """One iteration: ask about a random city and read the answer to its end."""
+    """Do one iteration: ask about a random city and read the answer to its end."""
     num_events = 0
     async with aclosing(ask_team(random_city(), _session_id)) as events:
         async for _ in events:
             num_events += 1
     if num_events == 0:
-        raise RuntimeError("the team answered nothing: no event arrived")
+        raise RuntimeError("the team sent no answer: no event arrived")
 
 
 team_response_with_memory_impact = PerformanceEval(
@@ -116,7 +116,7 @@ team_response_with_memory_impact = PerformanceEval(
     func=run_team,
     num_iterations=5,
     warmup_runs=0,
-    max_iterations=5,  # as in the seed: five, whatever the verdict; it says how many would decide
+    max_iterations=5,  # always five, whatever the verdict; an inconclusive verdict names the number needed
     measure_runtime=False,
     memory_growth_tracking=True,
     setup=setup,

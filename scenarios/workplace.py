@@ -1,4 +1,4 @@
-"""What the team works with: a model and a database, the user's own or embedded ones, opened and closed together."""
+"""Open and close a model and a database together, those of the user or embedded ones."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from scenarios.services.errors import ServiceError
 from scenarios.services.launch import EmbeddedServices
 from scenarios.services.settings import NO_KEY, Settings
 
-# Well below the 600 s at which the connection pool next looks at its connections: the event loop drops a cancelled
-# timer at once if it is the next one due, and else keeps it until there are a hundred, which looks like a leak.
+# Well below the 600 s after which the connection pool checks its connections: the event loop drops a cancelled timer at
+# once if it is the next one due, and otherwise keeps up to a hundred of them, which resembles a leak.
 _TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """A model, a database, and one line that says which; it holds no user, password or key."""
+    """A model, a database, and one line that describes them without user, password or key."""
 
     model: ChatModel
     database: Storage
     description: str
     services: EmbeddedServices | None
-    """The embedded ones, if there are any."""
+    """The embedded services, if there are any."""
 
 
 @contextlib.asynccontextmanager
 async def open_workplace(environment: Mapping[str, str]) -> AsyncIterator[Workplace]:
-    """Start what the environment does not name, connect, and undo both at the end.
+    """Start the services that the environment does not name, connect to all, and undo both at the end.
 
-    Raises ``ServiceError`` with one line that says what, where and what to do.
+    Raises ``ServiceError`` with one line: what happened, where, and what to do.
     """
     settings = Settings.from_environment(environment)
     if settings.base_url is not None and not _is_http_url(settings.base_url):
-        # Not repeated: an address may hold a password.
+        # The address is not repeated: it may contain a password.
         raise ServiceError("model service: OPENAI_BASE_URL is not a URL; set it like https://host/v1")
     async with contextlib.AsyncExitStack() as stack:
         services: EmbeddedServices | None = None
@@ -52,16 +52,16 @@ async def open_workplace(environment: Mapping[str, str]) -> AsyncIterator[Workpl
         embedded_dsn = services.dsn if services is not None else None
         database = await _open_database(embedded_dsn if settings.dsn is None else settings.dsn)
         stack.push_async_callback(database.close)
-        model = f"model {settings.model} ({_model_place(client, embedded=settings.embeds_model)})"
-        place = f"PostgreSQL {database.server.version} ({_database_place(database, embedded=settings.embeds_database)})"
-        yield Workplace(ChatModel(client, settings.model), database, f"{model} · {place}", services)
+        model = f"model {settings.model} ({_model_address(client, embedded=settings.embeds_model)})"
+        server = f"PostgreSQL {database.server.version} ({_database_address(database, embedded=settings.embeds_database)})"
+        yield Workplace(ChatModel(client, settings.model), database, f"{model} · {server}", services)
 
 
 def _client(settings: Settings, services: EmbeddedServices | None) -> AsyncOpenAI:
     if settings.api_key is not None:
         return AsyncOpenAI(api_key=settings.api_key, base_url=settings.base_url, timeout=_TIMEOUT_SECONDS)
-    assert services is not None, "without a key the model is embedded"
-    # Not through a proxy that the environment names: the server is on this machine's loopback.
+    assert services is not None, "the model is embedded if there is no key"
+    # Without the proxy of the environment: the server is on the loopback interface.
     direct = DefaultAsyncHttpxClient(trust_env=False)
     return AsyncOpenAI(api_key=NO_KEY, base_url=services.model_url, http_client=direct, timeout=_TIMEOUT_SECONDS)
 
@@ -80,11 +80,11 @@ async def _open_database(dsn: str | None) -> Storage:
     try:
         parts = conninfo_to_dict(dsn)
     except psycopg.Error:
-        # The reason quotes what it could not read, which may hold the password.
+        # The reason quotes the unreadable text, which may contain the password.
         raise ServiceError(
             "PostgreSQL: DATABASE_URL cannot be read; set it like postgresql://user:password@host:5432/database"
         ) from None
-    place = f"{parts.get('host') or 'the default host'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+    address = f"{parts.get('host') or 'the default host'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
     try:
         return await Storage.open(dsn)
     except (psycopg.Error, PoolTimeout) as error:
@@ -92,16 +92,16 @@ async def _open_database(dsn: str | None) -> Storage:
         if parts.get("password"):
             reason = reason.replace(str(parts["password"]), "***")
         raise ServiceError(
-            f"PostgreSQL at {place}: {reason}; check DATABASE_URL or PG*, or unset them for the embedded one"
+            f"PostgreSQL at {address}: {reason}; check DATABASE_URL or PG*, or unset them for the embedded one"
         ) from None
 
 
-def _model_place(client: AsyncOpenAI, *, embedded: bool) -> str:
-    address = urlsplit(str(client.base_url))
-    place = f"{address.hostname}:{address.port}" if address.port else f"{address.hostname}"
-    return f"local server, {place}" if embedded else place
+def _model_address(client: AsyncOpenAI, *, embedded: bool) -> str:
+    url = urlsplit(str(client.base_url))
+    address = f"{url.hostname}:{url.port}" if url.port else f"{url.hostname}"
+    return f"local server, {address}" if embedded else address
 
 
-def _database_place(database: Storage, *, embedded: bool) -> str:
+def _database_address(database: Storage, *, embedded: bool) -> str:
     server = database.server
     return "embedded" if embedded else f"{server.host}:{server.port}/{server.database}"

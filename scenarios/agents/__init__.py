@@ -1,7 +1,7 @@
-"""A small agent runtime on the OpenAI client and PostgreSQL, made to be read and copied.
+"""A small agent runtime on the OpenAI client and PostgreSQL, intended to be read and copied.
 
-``Agent`` answers with tools, ``Team`` is an agent whose tool is to ask its members, ``Storage`` keeps sessions, runs
-and user memories. One run is an async stream of events (``events``).
+An ``Agent`` answers with the help of tools; a ``Team`` is an agent whose only tool delegates to its members; ``Storage``
+keeps sessions, runs and user memories. A run is an async stream of events (``events``).
 """
 
 from scenarios.agents.agent import Agent

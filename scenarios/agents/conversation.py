@@ -1,4 +1,4 @@
-"""The heart of a run: ask the model, run the tools that it asks for, until it answers without one."""
+"""Hold a conversation with a model: run the tools that it calls until it answers without a tool call."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from scenarios.agents.model import ChatModel, Completion
 from scenarios.agents.tools import Tool, ToolResult
 
 MAX_MODEL_REQUESTS = 10
+"""Model requests of one run that may end in tool calls; a limit for a model that never answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The end of a conversation: its text, the tokens of all requests, and every message after the given ones."""
+    """The answer to a conversation: its text, the tokens of all requests, and the messages that were added."""
 
     text: str
     usage: Usage
@@ -30,16 +31,16 @@ class Answer:
 async def converse(
     speaker: str, model: ChatModel, messages: Sequence[Message], tools: Sequence[Tool], parent: Context
 ) -> AsyncGenerator[Event | Answer, None]:
-    """Events as they happen, at last one ``Answer``.
+    """Yield the events of a conversation as they happen, and its ``Answer`` as the last item.
 
-    A tool that fails does not end the run: the model is told. Raises ``AgentError`` after ``MAX_MODEL_REQUESTS``
-    requests that all asked for tools, and whatever ``ChatModel.stream`` raises.
+    A tool that fails does not end the run: the model receives the error as the tool's result. Raises ``AgentError`` after
+    ``MAX_MODEL_REQUESTS`` requests that all ended in tool calls, and the errors of ``ChatModel.stream``.
     """
-    said: list[Message] = []
+    added: list[Message] = []
     usage = Usage()
     for _ in range(MAX_MODEL_REQUESTS):
         completion: Completion | None = None
-        async with aclosing(model.stream([*messages, *said], tools, parent)) as parts:
+        async with aclosing(model.stream([*messages, *added], tools, parent)) as parts:
             async for part in parts:
                 if isinstance(part, Completion):
                     completion = part
@@ -47,24 +48,24 @@ async def converse(
                     yield ContentDelta(speaker, part.text)
         assert completion is not None, "ChatModel.stream ends with a Completion"
         usage += completion.usage
-        said.append(completion.as_message())
+        added.append(completion.as_message())
         if not completion.tool_calls:
-            yield Answer(completion.text, usage, tuple(said))
+            yield Answer(completion.text, usage, tuple(added))
             return
         for call in completion.tool_calls:
             yield ToolCallStarted(speaker, call.call_id, call.name, call.arguments)
             async with aclosing(_execute(speaker, model.provider, call, tools, parent)) as events:
                 async for event in events:
                     if isinstance(event, ToolCallCompleted) and (event.agent, event.call_id) == (speaker, call.call_id):
-                        said.append(Message("tool", event.result, tool_call_id=call.call_id))
+                        added.append(Message("tool", event.result, tool_call_id=call.call_id))
                     yield event
-    raise AgentError(f"{speaker}: the model asked for tools {MAX_MODEL_REQUESTS} times in a row; check its instructions")
+    raise AgentError(f"{speaker}: the model called tools {MAX_MODEL_REQUESTS} times in a row; check its instructions")
 
 
 async def _execute(
     speaker: str, provider: str, call: ToolCall, tools: Sequence[Tool], parent: Context
 ) -> AsyncGenerator[Event, None]:
-    """The events of one tool call, at last its ``ToolCallCompleted``."""
+    """Yield the events of a tool call, its ``ToolCallCompleted`` as the last one."""
     result, failed = "", False
     with telemetry.tool_span(call.name, provider=provider, call_id=call.call_id, parent=parent) as (span, context):
         try:
@@ -74,7 +75,7 @@ async def _execute(
                         result = event.text
                     else:
                         yield event
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its answer
+        except Exception as error:  # noqa: BLE001 - any error of a tool becomes its result
             telemetry.record_error(span, error)
             result, failed = f"Error: {error}", True
     yield ToolCallCompleted(speaker, call.call_id, call.name, result, failed)
@@ -84,4 +85,4 @@ def _find(tools: Sequence[Tool], name: str) -> Tool:
     for tool in tools:
         if tool.name == name:
             return tool
-    raise ToolError(f"there is no tool {name!r}; there are: {', '.join(tool.name for tool in tools) or 'none'}")
+    raise ToolError(f"there is no tool {name!r}; available tools: {', '.join(tool.name for tool in tools) or 'none'}")

@@ -1,19 +1,19 @@
-"""What can go wrong in a run: each message says what, where, and what to do."""
+"""Errors of a run. Each message says what happened, where, and what to do."""
 
 from __future__ import annotations
 
 
 class AgentError(Exception):
-    """The base of all errors here; raised itself when an agent asks for tools without end."""
+    """The base class of all errors of the runtime; raised itself if an agent calls tools without end."""
 
 
 class ModelError(AgentError):
-    """The model's answer cannot be used: a stream without an end, or a tool call without a name."""
+    """The answer of the model cannot be used: its stream has no end, or a tool call has no name."""
 
 
 class ToolError(AgentError):
-    """A tool cannot be called as the model asked; its text is given back to the model."""
+    """A tool cannot be called as the model requested; the model receives the text of the error."""
 
 
 class StorageError(AgentError):
-    """The database does not hold what it should."""
+    """The database contains data that the runtime cannot read."""

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. ``agent`` is the name of the agent or team that speaks."""
+"""Define the events of a run. ``agent`` is the name of the agent or team that causes an event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that the model counted."""
+    """Numbers of tokens as counted by the model."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -36,7 +36,7 @@ class ContentDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallStarted:
-    """The model asked for a tool; ``arguments`` is JSON text."""
+    """The model called a tool; ``arguments`` is JSON text."""
 
     agent: str
     call_id: str
@@ -46,7 +46,7 @@ class ToolCallStarted:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallCompleted:
-    """A tool answered; with ``failed`` the result is the error's text, which the model sees."""
+    """A tool returned its result; if it ``failed``, the result is the text of the error, which the model receives."""
 
     agent: str
     call_id: str
@@ -57,7 +57,7 @@ class ToolCallCompleted:
 
 @dataclass(frozen=True, slots=True)
 class MemoryUpdated:
-    """The memories of a user were looked at; ``changes`` of them were added, replaced or removed."""
+    """The memories of a user were reviewed; ``changes`` is the number of memories added, replaced or removed."""
 
     agent: str
     user_id: str
@@ -66,7 +66,7 @@ class MemoryUpdated:
 
 @dataclass(frozen=True, slots=True)
 class RunCompleted:
-    """The last event of a run: the whole answer, and the tokens of all its model requests but its members'."""
+    """The last event of a run: the complete answer, and the tokens of its model requests without those of members."""
 
     agent: str
     run_id: str

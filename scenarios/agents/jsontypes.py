@@ -1,4 +1,4 @@
-"""JSON as types, so that nothing here needs ``Any``."""
+"""Define types of JSON values, so that the runtime needs no ``Any``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 
 def parse_object(text: str) -> JsonObject:
-    """The JSON object that ``text`` holds. Raises ``ValueError`` for anything else."""
+    """Parse a JSON object. Raises ``ValueError`` for any other text."""
     value: JsonValue = json.loads(text)
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
@@ -19,7 +19,7 @@ def parse_object(text: str) -> JsonObject:
 
 
 def text_field(value: JsonObject, name: str) -> str:
-    """The string under ``name``, ``""`` if it is missing. Raises ``ValueError`` if it is not a string."""
+    """Return the string under ``name``, ``""`` if it is missing. Raises ``ValueError`` if it is not a string."""
     field = value.get(name) or ""
     if not isinstance(field, str):
         raise ValueError(f"expected a string under {name!r}, found {type(field).__name__}")

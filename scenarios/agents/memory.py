@@ -1,4 +1,4 @@
-"""User memories: after a run, the model itself decides what is worth remembering, by calling tools."""
+"""Update user memories: after a run, the model selects the facts to remember by calling tools."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Replace a memory that the message changes, remove one that it makes wrong, do no
 
 
 def render_memories(memories: Sequence[UserMemory]) -> str:
-    """One line a memory: ``- [id] text``."""
+    """Return the memories as text, one line each: ``- [id] text``."""
     return "\n".join(f"- [{memory.memory_id}] {memory.text}" for memory in memories)
 
 
 @dataclass(frozen=True)
 class MemoryManager:
-    """Keeps the memories of users in ``database`` up to date with ``model``."""
+    """Updates the memories of users in ``database`` with the help of ``model``."""
 
     model: ChatModel
     database: Storage
 
     async def update(self, user_id: str, message: str, parent: Context) -> int:
-        """Let the model see a user's message and change that user's memories; how many changes it made."""
+        """Show the model a user's message, let it change the user's memories, and return the number of changes."""
         known = render_memories(await self.database.memories(user_id)) or "(none)"
         messages = [Message("system", f"{_INSTRUCTIONS}\nMemories so far:\n{known}"), Message("user", message)]
         tools = _MemoryTools(self.database, user_id)
@@ -49,7 +49,7 @@ class MemoryManager:
 
 @dataclass(frozen=True)
 class _MemoryTools:
-    """The three tools, bound to one user, so that the model cannot reach another's memories."""
+    """The three tools for one user, so that the model cannot change the memories of others."""
 
     database: Storage = field(repr=False)
     user_id: str

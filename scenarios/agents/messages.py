@@ -1,4 +1,4 @@
-"""What is said in a conversation, in one form for the model, the database and the code."""
+"""Define the messages of a conversation in one form for the model, the database and the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model's wish to call a tool; ``arguments`` is JSON text as the model wrote it."""
+    """A tool call of the model; ``arguments`` is the JSON text that the model wrote."""
 
     call_id: str
     name: str
@@ -24,7 +24,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. ``tool_calls`` belongs to the assistant, ``tool_call_id`` to the answer of a tool."""
+    """A message. Only the assistant has ``tool_calls``, only the result of a tool has a ``tool_call_id``."""
 
     role: Role
     content: str
@@ -32,7 +32,7 @@ class Message:
     tool_call_id: str | None = None
 
     def as_json(self) -> JsonObject:
-        """The message as the chat completions API writes it."""
+        """Return the message in the form of the chat completions API."""
         message: dict[str, JsonValue] = {"role": self.role, "content": self.content}
         if self.tool_calls:
             message["tool_calls"] = [
@@ -44,12 +44,12 @@ class Message:
         return message
 
     def as_param(self) -> ChatCompletionMessageParam:
-        """The same for the OpenAI client, whose union of typed dictionaries mypy cannot infer from the role."""
+        """Return the message as a parameter of the OpenAI client; mypy cannot infer its type from the role."""
         return cast("ChatCompletionMessageParam", self.as_json())
 
     @classmethod
     def from_json(cls, value: JsonObject) -> Message:
-        """The message that ``as_json`` wrote. Raises ``ValueError`` for anything else."""
+        """Read a message written by ``as_json``. Raises ``ValueError`` for any other value."""
         role = text_field(value, "role")
         if role not in ("system", "user", "assistant", "tool"):
             raise ValueError(f"unknown role {role!r}")

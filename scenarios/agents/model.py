@@ -1,4 +1,4 @@
-"""The model client: one streamed chat completion, assembled while its text is handed on."""
+"""Request a streamed chat completion, and pass its text on while the answer is assembled."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """All that the model said in one answer."""
+    """The complete answer of the model to one request."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     usage: Usage
 
     def as_message(self) -> Message:
-        """The answer as the next message of the conversation."""
+        """Return the answer as the next message of the conversation."""
         return Message("assistant", self.text, self.tool_calls)
 
 
 class ChatModel:
-    """A chat model behind an OpenAI-compatible service. The client belongs to the caller, who closes it."""
+    """A chat model of an OpenAI-compatible service. The caller owns the client and closes it."""
 
     def __init__(self, client: AsyncOpenAI, name: str = "gpt-5.2", provider: str = "openai") -> None:
         self.name = name
@@ -52,7 +52,7 @@ class ChatModel:
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[Tool], parent: Context
     ) -> AsyncGenerator[TextDelta | Completion, None]:
-        """Ask once: pieces of text as they come, at last one ``Completion``.
+        """Send one request; yield pieces of text as they arrive, and the ``Completion`` as the last item.
 
         Raises ``ModelError`` for an answer without an end; ``openai.OpenAIError`` and transport errors pass through.
         """
@@ -76,14 +76,14 @@ class ChatModel:
         yield completion
 
     async def _request(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncStream[ChatCompletionChunk]:
-        said = [message.as_param() for message in messages]
+        parameters = [message.as_param() for message in messages]
         create = self._client.chat.completions.create
         if not tools:
-            # The service refuses an empty list of tools.
-            return await create(model=self.name, messages=said, stream=True, stream_options={"include_usage": True})
+            # The API refuses an empty list of tools.
+            return await create(model=self.name, messages=parameters, stream=True, stream_options={"include_usage": True})
         return await create(
             model=self.name,
-            messages=said,
+            messages=parameters,
             tools=[_tool_param(tool) for tool in tools],
             stream=True,
             stream_options={"include_usage": True},
@@ -102,7 +102,7 @@ class _Assembly:
     calls: dict[int, _CallParts] = field(default_factory=dict)
 
     def add(self, chunk: ChatCompletionChunk) -> str:
-        """Take in a chunk; the text that it adds."""
+        """Add a chunk and return its text."""
         self.response_id = chunk.id
         self.model = chunk.model
         if chunk.usage is not None:
@@ -119,7 +119,7 @@ class _Assembly:
 
     def completion(self, model: str) -> Completion:
         if not self.finish_reason:
-            raise ModelError(f"the stream of {model} ended before the answer was complete; ask again")
+            raise ModelError(f"the stream of {model} ended before the answer was complete; send the request again")
         calls = tuple(parts.tool_call(model) for _, parts in sorted(self.calls.items()))
         return Completion("".join(self.texts), calls, self.usage)
 
@@ -140,7 +140,7 @@ class _CallParts:
 
     def tool_call(self, model: str) -> ToolCall:
         if not self.call_id or not self.name:
-            raise ModelError(f"{model} asked for a tool without a name or an id; ask again")
+            raise ModelError(f"{model} called a tool without a name or an id; send the request again")
         return ToolCall(self.call_id, self.name, "".join(self.arguments))
 
 

@@ -1,4 +1,4 @@
-"""What an agent and a team share: one run, from the user's message to what is stored of it."""
+"""Run an agent or a team, from the user's message to the stored conversation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scenarios.agents.tools import Tool
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """Whose run it is: handed on to members, so that they share session, user and event settings."""
+    """Session, user and event settings of a run, which a team passes on to its members."""
 
     session_id: str
     user_id: str
@@ -31,7 +31,7 @@ class RunContext:
 
 @dataclass(kw_only=True)
 class Runnable(ABC):
-    """Settings of an agent or a team. Without a ``database`` there is neither history nor memory."""
+    """Base of agents and teams, with their settings. Without a ``database`` there is neither history nor memory."""
 
     name: str
     model: ChatModel
@@ -39,20 +39,20 @@ class Runnable(ABC):
     instructions: str = ""
     database: Storage | None = None
     update_memory_on_run: bool = False
-    """After every run, let the model update what is remembered about the user."""
+    """Whether the model updates the memories of the user after every run."""
     add_history_to_context: bool = False
-    """Show the model the last ``num_history_runs`` runs of the session."""
+    """Whether the model receives the last ``num_history_runs`` runs of the session."""
     num_history_runs: int = 3
     stream_events: bool = False
-    """Tell about tools and memories too, not only text and the end; ``arun`` can say otherwise."""
+    """Whether to yield events of tools and memories as well as text and the end; ``arun`` can override it."""
 
     @abstractmethod
     def offered_tools(self, run: RunContext) -> Sequence[Tool]:
-        """The tools of one run."""
+        """Return the tools of a run."""
 
     @abstractmethod
     def about(self) -> str:
-        """What the model is told about itself, besides description and instructions."""
+        """Return the part of the system message about the agent, without description and instructions."""
 
     async def arun(
         self,
@@ -64,10 +64,10 @@ class Runnable(ABC):
         stream_events: bool | None = None,
         parent: Context | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """Answer a message. Nothing happens before the first event is asked for.
+        """Answer a message and yield the events of the run, which starts when the first event is requested.
 
-        ``stream=False`` gives the ``RunCompleted`` only. ``parent`` is the span's parent, None the current span.
-        Raises ``AgentError``, and the errors of the model's and the database's clients as they come.
+        With ``stream=False`` only the ``RunCompleted`` is yielded. ``parent`` is the parent of the span, None the current
+        span. Raises ``AgentError``, and the errors of the clients of model and database.
         """
         run = RunContext(session_id, user_id, self.stream_events if stream_events is None else stream_events)
         async with aclosing(self._events(message, run, parent)) as events:
@@ -79,13 +79,13 @@ class Runnable(ABC):
 
     async def _events(self, message: str, run: RunContext, parent: Context | None) -> AsyncGenerator[Event, None]:
         run_id = uuid.uuid4().hex
-        asked = Message("user", message)
+        question = Message("user", message)
         answer: Answer | None = None
         with telemetry.agent_span(
             self.name, model=self.model.name, provider=self.model.provider, session_id=run.session_id, parent=parent
         ) as (_, context):
             yield RunStarted(self.name, run_id, run.session_id)
-            prompt = [Message("system", await self._system_text(run)), *await self._history(run), asked]
+            prompt = [Message("system", await self._system_text(run)), *await self._history(run), question]
             tools = self.offered_tools(run)
             async with aclosing(converse(self.name, self.model, prompt, tools, context)) as events:
                 async for event in events:
@@ -95,7 +95,7 @@ class Runnable(ABC):
                         yield event
             assert answer is not None, "converse ends with an Answer"
             if self.database is not None:
-                messages = (asked, *answer.messages)
+                messages = (question, *answer.messages)
                 await self.database.save_run(
                     run_id, session_id=run.session_id, agent=self.name, user_id=run.user_id, messages=messages
                 )

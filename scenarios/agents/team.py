@@ -1,4 +1,4 @@
-"""A team: a leader whose only tool is to hand a task to a member."""
+"""Define a team: a leader whose only tool delegates a task to a member."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ then conclude from what the member answered. Members:
 
 @dataclass(kw_only=True)
 class Team(Runnable):
-    """Leads ``members``, which have names of their own. Raises ``ValueError`` for none, or two of the same name."""
+    """A team of ``members`` with different names. Raises ``ValueError`` without members, or if two have the same name."""
 
     members: Sequence[Agent] = ()
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.members]
         if not names or len({*names, self.name}) != len(names) + 1:
-            raise ValueError(f"team {self.name!r} needs members, each with a name of its own; it has {names}")
+            raise ValueError(f"team {self.name!r} needs members with different names; it has {names}")
 
     def offered_tools(self, run: RunContext) -> Sequence[Tool]:
-        """Delegation alone, bound to the run's session and user."""
+        """Return the tool of delegation for the run's session and user."""
         return (DelegateTool(self.members, run),)
 
     def about(self) -> str:
-        """How to lead, and who the members are."""
+        """Return the instructions of the leader, and the members with their roles."""
         return _LEADING + "\n".join(f"- {member.name}: {member.role}" for member in self.members)
 
 
 @dataclass(frozen=True)
 class DelegateTool:
-    """Runs a member inside the leader's run: the member's events pass through, its answer is the result."""
+    """A tool that runs a member within the leader's run, passes its events on, and returns its answer."""
 
     members: Sequence[Agent]
     context: RunContext
@@ -51,7 +51,7 @@ class DelegateTool:
 
     @property
     def parameters(self) -> JsonObject:
-        """The members' names are an enum, so that the model cannot invent one."""
+        """The JSON schema; the members' names are an enum, so that the model cannot invent one."""
         names = [member.name for member in self.members]
         return {
             "type": "object",
@@ -64,7 +64,7 @@ class DelegateTool:
         }
 
     async def run(self, arguments: str, parent: Context) -> AsyncGenerator[Event | ToolResult, None]:
-        """See ``Tool``. Raises ``ToolError`` for an unknown member or an empty task."""
+        """Run the member as described in ``Tool.run``. Raises ``ToolError`` for an unknown member or an empty task."""
         member, task = self._read(arguments)
         answer = ""
         async with aclosing(

@@ -1,7 +1,7 @@
-"""The one place for span names and attributes: OpenTelemetry's GenAI conventions, without an SDK a no-op.
+"""Create spans by OpenTelemetry's GenAI conventions; without an SDK, spans are no-ops.
 
-Prompts, completions and tool arguments stay out of spans. Spans are handed on as explicit contexts, because a run is an
-async generator: a current span set inside one would leak into whoever consumes it.
+Spans contain no prompts, completions and tool arguments. Spans are passed on as explicit contexts, because a run is an async
+generator: a current span that is set inside a generator would also be current in its consumer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TRACER = trace.get_tracer("scenarios.agents")
 def agent_span(
     name: str, *, model: str, provider: str, session_id: str, parent: Context | None
 ) -> Iterator[tuple[Span, Context]]:
-    """``invoke_agent {name}``; ``parent`` None means whatever span is current."""
+    """Open a span ``invoke_agent {name}``; without ``parent`` it is a child of the current span."""
     attributes = {
         OPERATION: "invoke_agent",
         PROVIDER: provider,
@@ -53,7 +53,7 @@ def agent_span(
 def chat_span(
     model: str, *, provider: str, address: str, port: int | None, parent: Context | None
 ) -> Iterator[tuple[Span, Context]]:
-    """``chat {model}``, one a model request."""
+    """Open a span ``chat {model}`` for one model request."""
     attributes: dict[str, str | int] = {
         OPERATION: "chat",
         PROVIDER: provider,
@@ -68,7 +68,7 @@ def chat_span(
 
 @contextmanager
 def tool_span(tool: str, *, provider: str, call_id: str, parent: Context | None) -> Iterator[tuple[Span, Context]]:
-    """``execute_tool {tool}``."""
+    """Open a span ``execute_tool {tool}``."""
     attributes = {
         OPERATION: "execute_tool",
         PROVIDER: provider,
@@ -81,7 +81,7 @@ def tool_span(tool: str, *, provider: str, call_id: str, parent: Context | None)
 
 
 def record_error(span: Span, error: BaseException) -> None:
-    """Status Error and ``error.type``; of the error only type and HTTP status, since its text may quote a prompt."""
+    """Set status Error and ``error.type``, with type and HTTP status only: the error's text may quote a prompt."""
     name = type(error).__qualname__
     http_status = getattr(error, "status_code", None)
     span.set_attribute(ERROR_TYPE, f"{type(error).__module__}.{name}".removeprefix("builtins."))
@@ -96,7 +96,7 @@ def _span(
     try:
         yield span, trace.set_span_in_context(span, parent)
     except GeneratorExit:
-        # The consumer stopped reading early: no failure of ours.
+        # The consumer stopped reading early, which is not an error.
         raise
     except BaseException as error:
         record_error(span, error)

@@ -1,4 +1,4 @@
-"""Tools: plain functions that the model may call, described by a JSON schema read off their signature."""
+"""Offer plain functions to the model as tools, described by a JSON schema derived from their signature."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _SIMPLE_TYPES: dict[object, str] = {str: "string", int: "integer", float: "numbe
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answered, as the text that the model is given."""
+    """The result of a tool, as text for the model."""
 
     text: str
 
 
 class Tool(Protocol):
-    """What an agent can offer to its model."""
+    """A tool that an agent can offer to its model."""
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name by which the model calls the tool."""
 
     @property
     def description(self) -> str:
-        """What the model is told about it."""
+        """The description of the tool for the model."""
 
     @property
     def parameters(self) -> JsonObject:
-        """A JSON schema of type object."""
+        """The JSON schema of the arguments, of type object."""
 
     def run(self, arguments: str, parent: Context) -> AsyncGenerator[Event | ToolResult, None]:
-        """Call with JSON text. Events of others may come first; one ``ToolResult`` comes last.
+        """Call the tool with JSON text; yield events of other agents, if any, and one ``ToolResult`` as the last item.
 
-        Raises ``ToolError`` for arguments that do not fit.
+        Raises ``ToolError`` if the arguments do not fit the schema.
         """
 
 
 @dataclass(frozen=True)
 class FunctionTool:
-    """A sync or async function as a tool. Sync ones run in the event loop, so they must be quick."""
+    """A sync or async function as a tool. Sync functions run in the event loop, so they must be quick."""
 
     function: Callable[..., object]
     name: str
@@ -57,7 +57,7 @@ class FunctionTool:
 
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> FunctionTool:
-        """Name, description (the docstring's first paragraph) and schema come from the function.
+        """Create a tool with the function's name, the first paragraph of its docstring, and a schema of its parameters.
 
         Raises ``TypeError`` for a parameter whose type has no JSON form.
         """
@@ -66,9 +66,9 @@ class FunctionTool:
         return cls(function, name, " ".join(paragraph.split()), parameters_schema(function))
 
     async def run(self, arguments: str, parent: Context) -> AsyncGenerator[Event | ToolResult, None]:
-        """See ``Tool``. What the function raises passes through."""
+        """Call the function as described in ``Tool.run``; its errors pass through."""
         given = self._check(arguments)
-        # User code runs under the tool's span, so that what it traces hangs below it; nothing is yielded meanwhile.
+        # The tool's span is current while the function runs, and so the parent of its spans. Nothing is yielded meanwhile.
         token = attach(parent)
         try:
             result = self.function(**given)
@@ -91,7 +91,7 @@ class FunctionTool:
 
 
 def parameters_schema(function: Callable[..., object]) -> JsonObject:
-    """The JSON schema of a function's parameters. ``Annotated[str, "text"]`` describes one.
+    """Return the JSON schema of a function's parameters; ``Annotated[str, "text"]`` adds a description.
 
     Raises ``TypeError`` for a parameter without a type, or with one that has no JSON form.
     """
@@ -113,7 +113,10 @@ def parameters_schema(function: Callable[..., object]) -> JsonObject:
 
 
 def type_schema(hint: object) -> JsonObject:
-    """The JSON schema of one type: str, int, float, bool, Literal, list of these, optional ones, Annotated ones."""
+    """Return the JSON schema of a type: str, int, float, bool, Literal, list, Optional or Annotated of these.
+
+    Raises ``TypeError`` for any other type.
+    """
     if hint in _SIMPLE_TYPES:
         return {"type": _SIMPLE_TYPES[hint]}
     origin, inner = get_origin(hint), get_args(hint)

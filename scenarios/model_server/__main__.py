@@ -1,6 +1,6 @@
-"""``python -m scenarios.model_server``: serve on a loopback port until told to stop.
+"""Serve on a loopback port until SIGINT or SIGTERM: ``python -m scenarios.model_server``.
 
-The first line on standard output is the URL to be used as ``OPENAI_BASE_URL``.
+The first line on standard output is the URL for ``OPENAI_BASE_URL``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENVIRONMENT_PREFIX = "MEMEVAL_MODEL_SERVER_"
 
 
 def main() -> int:
-    """Serve; 0 after an orderly end, 2 if the port cannot be had or an option is wrong."""
+    """Serve; return 0 after an orderly end, 2 if the port is not available or an option is wrong."""
     arguments = _parser().parse_args()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -34,9 +34,9 @@ def main() -> int:
         )
         return 2
     listener.listen(128)
-    faults = Faults(**{knob.name: getattr(arguments, knob.name) for knob in fields(Faults)})
-    # Log level critical: a stream that is cut on purpose would be reported as an error. Connections are kept for long,
-    # because a client that reuses one just as it is closed sees a failure.
+    faults = Faults(**{fault.name: getattr(arguments, fault.name) for fault in fields(Faults)})
+    # Log level critical, because an intentionally cut stream would be logged as an error. Connections are kept alive for
+    # long, because a client that reuses a connection in the moment of its end gets an error.
     config = uvicorn.Config(
         ModelServer(seed=arguments.seed, faults=faults).app(),
         log_level="critical",
@@ -57,10 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scenarios.model_server",
         description="A local, deterministic, OpenAI-compatible model server on 127.0.0.1.",
-        epilog=f"Every number can also be set in the environment: {ENVIRONMENT_PREFIX}SEED, …_LATENCY_MS, …_EVERY_429.",
+        epilog=f"Each number can also be set in the environment: {ENVIRONMENT_PREFIX}SEED, …_LATENCY_MS, …_EVERY_429.",
     )
-    parser.add_argument("--port", type=_count, default=0, help="0 (default): a free one")
-    parser.add_argument("--seed", type=_count, default=_from_environment("SEED"), help="changes words and ids of answers")
+    parser.add_argument("--port", type=_count, default=0, help="the port; 0 (default) is a free one")
+    parser.add_argument(
+        "--seed", type=_count, default=_from_environment("SEED"), help="seed of the words and ids in answers"
+    )
     for name, text in (
         ("latency_ms", "wait this many milliseconds before every answer"),
         ("every_429", "answer every N-th request with status 429 and Retry-After"),
@@ -69,18 +71,18 @@ def _parser() -> argparse.ArgumentParser:
     ):
         default = _from_environment(name.upper())
         parser.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=_count, default=default, help=text)
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input is closed")
     return parser
 
 
 def _from_environment(name: str) -> str:
-    """A string, so that argparse checks it as it checks an option."""
+    """Return a default as a string, so that argparse checks it like an option."""
     return os.environ.get(ENVIRONMENT_PREFIX + name) or "0"
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 upwards")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 

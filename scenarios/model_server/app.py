@@ -1,4 +1,4 @@
-"""The HTTP side: routes, errors in OpenAI's form, streams, counters."""
+"""Answer HTTP requests: routes, errors in OpenAI's form, streams, counters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Stream: TypeAlias = "Callable[[Conversation, Reply, str], Iterable[JsonObject]]"
 
 
 class ModelServer:
-    """The server's settings and its counters, which are all that it keeps."""
+    """The server with its settings and its counters; it keeps no other state."""
 
     def __init__(self, *, seed: int = 0, faults: Faults | None = None) -> None:
         self._seed = seed
@@ -38,7 +38,7 @@ class ModelServer:
         self._by_status: Counter[str] = Counter()
 
     def app(self) -> Starlette:
-        """The ASGI application."""
+        """Return the ASGI application."""
         return Starlette(
             routes=[
                 Route(CHAT_PATH, self._chat, methods=["POST"]),
@@ -60,7 +60,7 @@ class ModelServer:
         return JSONResponse({"object": "list", "data": models})
 
     async def _stats(self, _: Request) -> Response:
-        """Model requests that were answered: all, by path, and by status (``cut``: a stream cut in its middle)."""
+        """Return the number of model requests: all, by path, and by status (``cut``: the answer was cut off)."""
         by = {"by_path": dict(self._by_path), "by_status": dict(self._by_status)}
         return JSONResponse({"requests": self._requests, **by})
 
@@ -74,11 +74,11 @@ class ModelServer:
             await asyncio.sleep(self._faults.latency_ms / 1000)
         if fault == "429":
             self._by_status["429"] += 1
-            message = "Rate limit reached: this server was told to answer every so many requests like this."
+            message = "Rate limit reached: this server is configured to refuse every n-th request (--every-429)."
             return _error(429, message, "requests", code="rate_limit_exceeded", headers={"Retry-After": "1"})
         if fault == "500":
             self._by_status["500"] += 1
-            return _error(500, "The server was told to fail every so many requests.", "server_error")
+            return _error(500, "This server is configured to fail every n-th request (--every-500).", "server_error")
         try:
             body = parse_body(await request.body())
             conversation = read(body)
@@ -101,8 +101,8 @@ class ModelServer:
 
 
 class _EventStream(Response):
-    """An answer in pieces, each sent by itself. With ``cut`` half of them are sent and the end is missing, upon which
-    the web server closes the connection in the middle of the answer.
+    """An answer in pieces, each sent separately. With ``cut`` only half of them are sent, without an end, so that the web
+    server closes the connection in the middle of the answer.
     """
 
     def __init__(self, pieces: Sequence[str], *, cut: bool, media_type: str) -> None:
@@ -115,14 +115,14 @@ class _EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for piece in self._pieces:
             await send({"type": "http.response.body", "body": piece.encode(), "more_body": True})
-            # Lets the socket be written, so that a client sees a stream and not one block.
+            # Yields to the event loop, so that the client receives a stream and not one block.
             await asyncio.sleep(0)
         if not self._cut:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _server_sent(event: JsonObject, *, named: bool) -> str:
-    """One event as text; the responses API names its events, chat completions does not."""
+    """Return an event as text; the responses API names its events, the chat completions API does not."""
     name = f"event: {event['type']}\n" if named else ""
     return f"{name}data: {json.dumps(event, ensure_ascii=False)}\n\n"
 

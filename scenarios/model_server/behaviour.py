@@ -1,10 +1,10 @@
-"""What the server answers: a few rules that look at the offered tools, and no memory of earlier requests.
+"""Decide the answer to a request by a few rules on the offered tools, without memory of earlier requests.
 
-* ``delegate_task_to_member``: hand the user's words to the first member, then conclude from the answer.
-* ``get_weather``: call it with the city that the user names, then repeat what it said.
-* ``add_memory`` / ``update_memory``: one call, adding the first memory or replacing it, then end.
-* Other tools, if the request demands one: arguments made up from the schema.
-* Anything else: plain text.
+* ``delegate_task_to_member``: delegate the user's text to the first member, then conclude from its answer.
+* ``get_weather``: call it with the city that the user names, then repeat its result.
+* ``add_memory`` / ``update_memory``: add the first memory or replace it with one call, then end.
+* Other tools, if the request requires a call: arguments that fit the schema.
+* Otherwise: plain text.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _MEMORY = re.compile(r"^- \[(\d+)\] (.*)$", re.MULTILINE)
 _LOVED = re.compile(r"The user loves (.+?)\.?$")
 _REMEMBERED_CITIES = 3
 
-# Of equal length, so that the seed changes what is said and not how much.
+# Of equal length, so that the seed changes the words of an answer and not its length.
 _OPENINGS = ("Here is", "Look at", "Take in")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool to be called; ``arguments`` is JSON text."""
+    """A tool call; ``arguments`` is JSON text."""
 
     name: str
     arguments: str
@@ -35,14 +35,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Text, or calls of tools."""
+    """An answer: text, or tool calls."""
 
     text: str = ""
     calls: tuple[Call, ...] = ()
 
 
 def decide(conversation: Conversation, seed: int) -> Reply:
-    """The answer to a request: the same for the same request and seed."""
+    """Return the answer to a request, always the same for the same request and seed."""
     results = conversation.tool_results()
     tools = conversation.tools
     if results:
@@ -63,13 +63,13 @@ def decide(conversation: Conversation, seed: int) -> Reply:
 
 
 def find_city(text: str) -> str | None:
-    """The last place named after the word "in", such as ``Rio de Janeiro`` cut down to its capitalised words."""
+    """Return the capitalised words after the last "in", such as ``Rio De Janeiro``, or None."""
     found = _CITY.findall(text)
     return found[-1].rstrip(".'-") if found else None
 
 
 def fill_schema(schema: JsonObject, text: str) -> dict[str, JsonValue]:
-    """Arguments that fit an object's schema: the first choice of an enum, else ``text``, zero, false or nothing."""
+    """Return arguments that fit the schema of an object: the first value of an enum, else ``text``, zero, false or null."""
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return {}
@@ -77,12 +77,12 @@ def fill_schema(schema: JsonObject, text: str) -> dict[str, JsonValue]:
 
 
 def stable_id(prefix: str, *parts: object) -> str:
-    """An id that only depends on the parts."""
+    """Return an id that depends on the parts only."""
     return prefix + hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:24]
 
 
 def count_tokens(text: str) -> int:
-    """About the tokens of a text: one for every four bytes of UTF-8, rounded up. Near enough, but not for bills."""
+    """Return the approximate number of tokens of a text: one per four bytes of UTF-8, rounded up."""
     return -(-len(text.encode()) // 4)
 
 

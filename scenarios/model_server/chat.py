@@ -1,4 +1,4 @@
-"""The chat completions API: its requests, its answers, its stream."""
+"""Read and answer requests of the chat completions API, complete or as a stream."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from scenarios.model_server.wire import (
 )
 
 CREATED = 1_767_225_600
-"""Every answer is from 2026-01-01T00:00:00Z: a clock would make answers differ."""
-WORDS_A_CHUNK = 8
-ARGUMENT_CHARACTERS_A_CHUNK = 24
+"""The time of every answer, 2026-01-01T00:00:00Z in seconds since 1970: with a clock, answers would differ."""
+WORDS_PER_CHUNK = 8
+ARGUMENT_CHARACTERS_PER_CHUNK = 24
 
 
 def read_request(body: JsonObject) -> Conversation:
-    """What a chat completions request asks."""
+    """Read a chat completions request. Raises ``BadRequestError`` if it is not valid."""
     messages = as_list(body.get("messages"), "messages")
     if not messages:
         raise BadRequestError("Missing required parameter: 'messages'.", "messages")
@@ -49,7 +49,7 @@ def read_request(body: JsonObject) -> Conversation:
 
 
 def answer(conversation: Conversation, reply: Reply, key: str) -> JsonObject:
-    """The whole answer. ``key`` stands for request and seed, and is what the ids are made of."""
+    """Return the complete answer. ``key`` identifies request and seed; ids are derived from it."""
     message: dict[str, JsonValue] = {"role": "assistant", "content": reply.text or None, "refusal": None}
     if reply.calls:
         message["tool_calls"] = _tool_calls(reply, key)
@@ -59,7 +59,7 @@ def answer(conversation: Conversation, reply: Reply, key: str) -> JsonObject:
 
 
 def chunks(conversation: Conversation, reply: Reply, key: str) -> Iterator[JsonObject]:
-    """The answer as a stream: a role, pieces of text or arguments, the end, and the usage if it was asked for."""
+    """Yield the answer as chunks: a role, pieces of text or arguments, the end, and the usage if requested."""
     head = _head(conversation, key, "chat.completion.chunk")
     if conversation.include_usage:
         head["usage"] = None
@@ -85,13 +85,13 @@ def chunks(conversation: Conversation, reply: Reply, key: str) -> Iterator[JsonO
 
 
 def usage(conversation: Conversation, reply: Reply) -> JsonObject:
-    """Tokens, approximately: see ``count_tokens``; four more for every message, as the real format has."""
+    """Return approximate token counts (see ``count_tokens``), with four more per message as in the real format."""
     prompt, completion = token_counts(conversation, reply)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
 def token_counts(conversation: Conversation, reply: Reply) -> tuple[int, int]:
-    """Tokens of the request and of the answer."""
+    """Return the token counts of the request and of the answer."""
     prompt = sum(4 + count_tokens(turn.text) for turn in conversation.turns)
     prompt += sum(count_tokens(f"{name}{schema}") for name, schema in conversation.tools.items())
     completion = count_tokens(reply.text) + sum(count_tokens(call.name + call.arguments) for call in reply.calls)
@@ -99,17 +99,17 @@ def token_counts(conversation: Conversation, reply: Reply) -> tuple[int, int]:
 
 
 def text_pieces(text: str) -> Iterator[str]:
-    """A text in pieces of some words, which join to the same text."""
+    """Yield a text in pieces of ``WORDS_PER_CHUNK`` words; joined, they are the same text."""
     words = text.split(" ") if text else []
-    for start in range(0, len(words), WORDS_A_CHUNK):
-        piece = " ".join(words[start : start + WORDS_A_CHUNK])
+    for start in range(0, len(words), WORDS_PER_CHUNK):
+        piece = " ".join(words[start : start + WORDS_PER_CHUNK])
         yield piece if start == 0 else f" {piece}"
 
 
 def argument_pieces(arguments: str) -> Iterator[str]:
-    """JSON text in pieces that are no JSON by themselves, as real streams have them."""
-    for start in range(0, len(arguments), ARGUMENT_CHARACTERS_A_CHUNK):
-        yield arguments[start : start + ARGUMENT_CHARACTERS_A_CHUNK]
+    """Yield JSON text in pieces that are not valid JSON by themselves, as in real streams."""
+    for start in range(0, len(arguments), ARGUMENT_CHARACTERS_PER_CHUNK):
+        yield arguments[start : start + ARGUMENT_CHARACTERS_PER_CHUNK]
 
 
 def _turn(message: JsonObject) -> Turn:

@@ -1,4 +1,4 @@
-"""The responses API: its requests, its answers, its stream."""
+"""Read and answer requests of the responses API, complete or as a stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scenarios.model_server.wire import (
 
 
 def read_request(body: JsonObject) -> Conversation:
-    """What a responses request asks. ``previous_response_id`` is refused: nothing is kept here."""
+    """Read a responses request. Raises ``BadRequestError`` if it is not valid or has a ``previous_response_id``."""
     if body.get("previous_response_id") is not None:
         raise BadRequestError("This server keeps no responses; send the whole input.", "previous_response_id")
     if "model" not in body:
@@ -54,32 +54,32 @@ def read_request(body: JsonObject) -> Conversation:
 
 
 def answer(conversation: Conversation, reply: Reply, key: str) -> JsonObject:
-    """The whole answer. ``key`` stands for request and seed, and is what the ids are made of."""
+    """Return the complete answer. ``key`` identifies request and seed; ids are derived from it."""
     return _response(conversation, reply, key, "completed", _items(reply, key))
 
 
 def events(conversation: Conversation, reply: Reply, key: str) -> Iterator[JsonObject]:
-    """The answer as a stream of numbered events."""
+    """Yield the answer as numbered events."""
     for number, event in enumerate(_events(conversation, reply, key)):
         yield {**event, "sequence_number": number}
 
 
 def _events(conversation: Conversation, reply: Reply, key: str) -> Iterator[JsonObject]:
-    begun = _response(conversation, reply, key, "in_progress", [])
-    yield {"type": "response.created", "response": begun}
-    yield {"type": "response.in_progress", "response": begun}
+    started = _response(conversation, reply, key, "in_progress", [])
+    yield {"type": "response.created", "response": started}
+    yield {"type": "response.in_progress", "response": started}
     for index, item in enumerate(_items(reply, key)):
-        started: JsonObject = {**item, "status": "in_progress", **_emptied(item)}
-        yield {"type": "response.output_item.added", "output_index": index, "item": started}
-        place: JsonObject = {"item_id": item["id"], "output_index": index}
+        unfinished: JsonObject = {**item, "status": "in_progress", **_emptied(item)}
+        yield {"type": "response.output_item.added", "output_index": index, "item": unfinished}
+        position: JsonObject = {"item_id": item["id"], "output_index": index}
         if item["type"] == "function_call":
             arguments = str(item["arguments"])
             for piece in argument_pieces(arguments):
-                yield {"type": "response.function_call_arguments.delta", **place, "delta": piece}
-            done = {"type": "response.function_call_arguments.done", **place, "name": item["name"]}
+                yield {"type": "response.function_call_arguments.delta", **position, "delta": piece}
+            done = {"type": "response.function_call_arguments.done", **position, "name": item["name"]}
             yield {**done, "arguments": arguments}
         else:
-            inside: JsonObject = {**place, "content_index": 0}
+            inside: JsonObject = {**position, "content_index": 0}
             yield {"type": "response.content_part.added", **inside, "part": _part("")}
             for piece in text_pieces(reply.text):
                 yield {"type": "response.output_text.delta", **inside, "delta": piece, "logprobs": []}
@@ -94,7 +94,7 @@ def _turn(item: JsonObject) -> Turn | None:
     if kind == "function_call_output":
         return Turn("tool", content_text(item.get("output"), "input.output"))
     if kind != "message":
-        return None  # reasoning and earlier calls: nothing that the rules look at
+        return None  # reasoning and earlier calls, which the rules do not use
     return Turn(as_text(item.get("role"), "input.role"), content_text(item.get("content"), "input.content"))
 
 

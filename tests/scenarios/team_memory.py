@@ -1,6 +1,6 @@
-"""What the team keeps, read in a process of its own: ``python -m tests.scenarios.team_memory flat|leaky`` prints JSON.
+"""Measure the memory of the team in a separate process: ``python -m tests.scenarios.team_memory flat|leaky`` prints JSON.
 
-In the tests' own process other tests' servers and threads come and go with their memory.
+In the process of the tests, servers and threads of other tests would change the memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from scenarios import leaky_team, team
 
 FIRST, LAST = 10, 30
-"""Iterations after which what is retained is read."""
+"""Iterations after which the retained memory is read."""
 
 
 def iterate(function: Callable[[], Awaitable[None]], between: Callable[[], None], iterations: int) -> None:
@@ -37,7 +37,7 @@ def iterate(function: Callable[[], Awaitable[None]], between: Callable[[], None]
 
 
 def settle() -> None:
-    """Collect what is free. The interpreter's cache of attribute lookups keeps up to 4096 strings, so empty it too."""
+    """Collect garbage, and clear the interpreter's cache of attribute lookups, which keeps up to 4096 strings."""
     clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
     clear_caches()
     while gc.collect():
@@ -45,12 +45,12 @@ def settle() -> None:
 
 
 def flat() -> dict[str, int]:
-    """By how many bytes and objects the team has more after the last iteration than after the first."""
+    """Return how many more bytes and objects the team has after iteration ``LAST`` than after ``FIRST``."""
     numbers = itertools.count(1)
     read: dict[int, tuple[int, int]] = {}
 
     def between() -> None:
-        # Settling takes as long as an iteration, so only where it counts.
+        # Settling takes as long as an iteration, so it is done only before a reading.
         if (number := next(numbers)) in (FIRST, LAST):
             settle()
             read[number] = (tracemalloc.get_traced_memory()[0], len(gc.get_objects()))
@@ -60,7 +60,7 @@ def flat() -> dict[str, int]:
 
 
 def leaky() -> list[list[tuple[str, int, int]]]:
-    """The two lines that grew most with each iteration but the first: file, line, bytes."""
+    """Return the two lines that grew most in each iteration except the first: file, line, bytes."""
     snapshots: list[tracemalloc.Snapshot] = []
 
     def between() -> None:
@@ -71,14 +71,16 @@ def leaky() -> list[list[tuple[str, int, int]]]:
     assert len(leaky_team.SESSIONS) == 4
     grown = []
     for before, after in itertools.pairwise(snapshots[1:]):
-        here = [stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__]
-        worst = sorted(here, key=lambda stat: stat.size_diff, reverse=True)[:2]
+        grown_lines = [
+            stat for stat in after.compare_to(before, "lineno") if stat.traceback[0].filename != tracemalloc.__file__
+        ]
+        worst = sorted(grown_lines, key=lambda stat: stat.size_diff, reverse=True)[:2]
         grown.append([(stat.traceback[0].filename, stat.traceback[0].lineno, stat.size_diff) for stat in worst])
     return grown
 
 
 def buggy_line() -> tuple[str, int]:
-    """File and line of the leaky team's bug."""
+    """Return file and line of the leaky team's bug."""
     lines, first = inspect.getsourcelines(leaky_team.run_team)
     return leaky_team.__file__, first + next(index for index, line in enumerate(lines) if "SESSIONS[" in line)
 

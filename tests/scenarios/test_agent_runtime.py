@@ -1,4 +1,4 @@
-"""The agent runtime against the real model server and PostgreSQL."""
+"""Test the agent runtime with the real model server and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def get_weather(city: str) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """A model, a database, and a session and user that no other test uses."""
+    """A model, a database, and a session and a user for one test."""
 
     model: ChatModel
     database: Storage
@@ -80,7 +80,7 @@ Run = Callable[[Callable[[Setting], Awaitable[None]]], None]
 
 @pytest.fixture
 def run(model_url: str, dsn: str) -> Run:
-    """Run an async test with a ``Setting``."""
+    """Return a function that runs an async test with a ``Setting``."""
 
     def run_it(test: Callable[[Setting], Awaitable[None]]) -> None:
         async def main() -> None:
@@ -93,13 +93,13 @@ def run(model_url: str, dsn: str) -> Run:
 
 
 def kinds(events: list[Event]) -> list[str]:
-    """Names of the events in order, deltas of text that follow each other counted as one."""
+    """Return the names of the events in order; consecutive deltas of text count as one."""
     names = [type(event).__name__ for event in events]
     return [name for index, name in enumerate(names) if name != "ContentDelta" or names[index - 1] != name]
 
 
-def test_agent_run_without_database(run: Run) -> None:
-    """An agent that keeps nothing calls its tool, answers from it, and tells what it does in this order."""
+def test_agent_without_database_yields_its_events_in_order(run: Run) -> None:
+    """An agent without a database calls its tool, answers from its result, and yields its events in order."""
 
     async def test(setting: Setting) -> None:
         events = await setting.ask(setting.agent())
@@ -115,8 +115,8 @@ def test_agent_run_without_database(run: Run) -> None:
     run(test)
 
 
-def test_team_run_in_order(run: Run, model_url: str, model_requests: Callable[[str], dict[str, int]]) -> None:
-    """The leader delegates, the member's whole run stands inside that call, memories follow: eight model requests."""
+def test_team_yields_its_events_in_order(run: Run, model_url: str, model_requests: Callable[[str], dict[str, int]]) -> None:
+    """The leader delegates, the member runs within that call, memories follow; a run makes eight model requests."""
 
     async def test(setting: Setting) -> None:
         before = model_requests(model_url)["all"]
@@ -133,8 +133,8 @@ def test_team_run_in_order(run: Run, model_url: str, model_requests: Callable[[s
     run(test)
 
 
-def test_less_is_told_on_request(run: Run) -> None:
-    """Without streaming only the end comes; without events only text and ends, also of members."""
+def test_agent_yields_fewer_events_without_streaming_or_events(run: Run) -> None:
+    """Without streaming only the end is yielded; without events only text and ends, also those of members."""
 
     async def test(setting: Setting) -> None:
         team = setting.team()
@@ -149,7 +149,7 @@ def test_less_is_told_on_request(run: Run) -> None:
 
 @pytest.mark.parametrize("num_runs", [1, 2, 5])
 def test_history_is_limited(run: Run, num_runs: int) -> None:
-    """Of four runs only the last ``num_runs`` come back, oldest first, and never those of another agent or session."""
+    """The history is the last ``num_runs`` of four runs, oldest first, without those of other agents or sessions."""
 
     async def test(setting: Setting) -> None:
         save, session = setting.database.save_run, setting.session_id
@@ -160,13 +160,13 @@ def test_history_is_limited(run: Run, num_runs: int) -> None:
             said = [Message("user", "other")]
             await save(uuid.uuid4().hex, session_id=other, agent=agent, user_id=setting.user_id, messages=said)
         texts = [message.content for message in await setting.database.history(session, "A", num_runs)]
-        assert texts == [f"{who}{number}" for number in range(4) for who in "qa"][-2 * num_runs :]
+        assert texts == [f"{kind}{number}" for number in range(4) for kind in "qa"][-2 * num_runs :]
 
     run(test)
 
 
 def test_history_reaches_the_model(run: Run) -> None:
-    """Input tokens rise while history fills up, are level once three runs are shown, and never rise without history."""
+    """Input tokens increase until the history has three runs, then stay constant; without history they never increase."""
 
     async def input_tokens(setting: Setting, *, history: bool) -> list[int]:
         agent = setting.agent(database=setting.database, add_history_to_context=history)
@@ -183,7 +183,7 @@ def test_history_reaches_the_model(run: Run) -> None:
 
 
 def test_memories_are_added_and_updated(run: Run) -> None:
-    """The first run adds a memory, the next one replaces it, and another user's memories are not touched."""
+    """The first run adds a memory, the next run replaces it, and other users cannot change it."""
 
     async def test(setting: Setting) -> None:
         agent = setting.agent(database=setting.database, update_memory_on_run=True)
@@ -200,7 +200,7 @@ def test_memories_are_added_and_updated(run: Run) -> None:
             await setting.database.update_memory(stranger, str(first.memory_id), "stolen")
         with pytest.raises(ToolError, match="no memory"):
             await setting.database.delete_memory(stranger, f"[{first.memory_id}]")
-        with pytest.raises(ToolError, match="no memory's number"):
+        with pytest.raises(ToolError, match="is not the number of a memory"):
             await setting.database.delete_memory(setting.user_id, "1; DROP TABLE")
         await setting.database.delete_memory(setting.user_id, f"[{first.memory_id}]")
         assert await setting.database.memories(setting.user_id) == []
@@ -208,8 +208,8 @@ def test_memories_are_added_and_updated(run: Run) -> None:
     run(test)
 
 
-def test_nothing_to_remember_changes_nothing(run: Run) -> None:
-    """A message without a fact leaves the memories alone and says so."""
+def test_message_without_a_fact_changes_no_memory(run: Run) -> None:
+    """A message without a fact changes no memories, and the event reports 0 changes."""
 
     async def test(setting: Setting) -> None:
         agent = setting.agent(database=setting.database, update_memory_on_run=True)
@@ -220,8 +220,8 @@ def test_nothing_to_remember_changes_nothing(run: Run) -> None:
     run(test)
 
 
-def test_a_failing_tool_does_not_end_the_run(run: Run, spans: InMemorySpanExporter) -> None:
-    """The model is told the error, the event is marked as failed, and only the tool's span has an error."""
+def test_failing_tool_does_not_end_the_run(run: Run, spans: InMemorySpanExporter) -> None:
+    """The model receives the error, the event is marked as failed, and only the tool's span has an error."""
 
     def get_weather(city: str) -> str:
         raise RuntimeError(f"no forecast for {city}")
@@ -241,20 +241,20 @@ def test_a_failing_tool_does_not_end_the_run(run: Run, spans: InMemorySpanExport
 
 
 @pytest.mark.parametrize(("limit", "answers"), [(1, False), (2, True)])
-def test_asking_for_tools_without_end(run: Run, monkeypatch: pytest.MonkeyPatch, limit: int, answers: bool) -> None:
-    """A run that needs two model requests is stopped with an error if only one is allowed, and not if two are."""
+def test_endless_tool_calls_are_stopped(run: Run, monkeypatch: pytest.MonkeyPatch, limit: int, answers: bool) -> None:
+    """A run that needs two model requests is stopped with an error if the limit is one, and not if it is two."""
     monkeypatch.setattr(conversation, "MAX_MODEL_REQUESTS", limit)
 
     async def test(setting: Setting) -> None:
-        stopped = pytest.raises(AgentError, match="Weather Agent: the model asked for tools 1 times")
+        stopped = pytest.raises(AgentError, match="Weather Agent: the model called tools 1 times")
         with nullcontext() if answers else stopped:
             assert isinstance((await setting.ask(setting.agent()))[-1], RunCompleted)
 
     run(test)
 
 
-def test_span_tree(run: Run, spans: InMemorySpanExporter) -> None:
-    """A team's run is one trace of GenAI spans below the caller's span, and no text of user or model is in it."""
+def test_team_run_is_one_trace_of_genai_spans(run: Run, spans: InMemorySpanExporter) -> None:
+    """A team's run is one trace of GenAI spans below the caller's span, without text of the user or the model."""
 
     async def test(setting: Setting) -> None:
         tracer = telemetry._TRACER
@@ -288,7 +288,7 @@ def test_span_tree(run: Run, spans: InMemorySpanExporter) -> None:
 
 
 def tree(finished: tuple[ReadableSpan, ...], names: dict[int, str]) -> dict[str, list[str]]:
-    """Sorted names of the children of each span."""
+    """Return the sorted names of the children of each span."""
     children: dict[str, list[str]] = {}
     for span in finished:
         if span.parent is not None:
@@ -296,10 +296,10 @@ def tree(finished: tuple[ReadableSpan, ...], names: dict[int, str]) -> dict[str,
     return {name: sorted(below) for name, below in children.items()}
 
 
-def test_errors_and_early_ends_in_spans(
+def test_failed_request_marks_spans_and_an_early_end_does_not(
     run_model_server: Callable[..., AbstractContextManager[str]], dsn: str, spans: InMemorySpanExporter
 ) -> None:
-    """A failed model request marks its span and the run's with status Error; a consumer who stops early marks none."""
+    """A failed model request sets status Error on its span and on that of the run; a consumer that stops early does not."""
 
     async def test(url: str) -> None:
         async with opened(url, dsn) as setting:
@@ -323,8 +323,8 @@ def test_errors_and_early_ends_in_spans(
         assert (span.attributes or {})["error.type"] == "openai.InternalServerError"
 
 
-def test_wrong_teams(run: Run) -> None:
-    """A team without members, or with two of the same name, is refused when it is made."""
+def test_team_without_members_or_with_equal_names_is_refused(run: Run) -> None:
+    """Creating a team without members, or with two members of the same name, raises an error."""
 
     async def test(setting: Setting) -> None:
         for members in ([], [setting.agent(), setting.agent()], [setting.agent(name="Weather Team")]):
@@ -334,8 +334,8 @@ def test_wrong_teams(run: Run) -> None:
     run(test)
 
 
-def test_run_events_carry_their_session(run: Run) -> None:
-    """Team and member work in the same session."""
+def test_team_and_member_run_in_the_same_session(run: Run) -> None:
+    """The events of team and member have the same session."""
 
     async def test(setting: Setting) -> None:
         events = await setting.ask(setting.team())

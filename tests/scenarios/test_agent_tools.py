@@ -1,4 +1,4 @@
-"""Tools, messages and SQL: the parts of the runtime that need no service."""
+"""Test the parts of the runtime that need no service: tools, messages and SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def book(
     city: Annotated[str, "Where to."],
     nights: int,
     kinds: list[Literal["single", "double"]],
-    price: Optional[float] = None,  # noqa: UP045 both spellings are to work
+    price: Optional[float] = None,  # noqa: UP045 both spellings must work
     breakfast: bool | None = None,
     fast: bool = False,
 ) -> str:
@@ -50,8 +50,8 @@ async def call(function: object, arguments: str) -> str:
     return results[0].text
 
 
-def test_schema_is_read_off_the_signature() -> None:
-    """Every supported type, description and default becomes the JSON schema that stands here in full."""
+def test_schema_is_derived_from_the_signature() -> None:
+    """The JSON schema has all supported types, descriptions and defaults of the signature."""
     assert parameters_schema(book) == {
         "type": "object",
         "properties": {
@@ -67,22 +67,22 @@ def test_schema_is_read_off_the_signature() -> None:
     }
 
 
-def test_name_and_description() -> None:
+def test_tool_has_the_name_and_first_paragraph_of_its_function() -> None:
     """A tool has its function's name and the first paragraph of its docstring on one line."""
     tool = FunctionTool.from_function(book)
     assert (tool.name, tool.description) == ("book", "Book a room in a hotel.")
 
 
 @pytest.mark.parametrize(("function", "reason"), [(no_type, "no type"), (odd_type, "bytes"), (any_number, "by name")])
-def test_functions_without_a_schema(function: object, reason: str) -> None:
-    """A function that JSON cannot call is refused when the tool is made, with the parameter's name."""
+def test_function_without_a_schema_is_refused(function: object, reason: str) -> None:
+    """Creating a tool from a function without a JSON schema raises an error that names the parameter."""
     assert callable(function)
     with pytest.raises(TypeError, match=f"cit.*{reason}"):
         FunctionTool.from_function(function)
 
 
 def test_sync_and_async_functions_are_called() -> None:
-    """Arguments arrive by name, in sync and in async functions, and results become text."""
+    """Sync and async functions receive their arguments by name, and their results become text."""
 
     async def double(number: int) -> int:
         await asyncio.sleep(0)
@@ -93,8 +93,8 @@ def test_sync_and_async_functions_are_called() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["{", "[]", "{}", '{"number": 1, "other": 2}'])
-def test_wrong_arguments(arguments: str) -> None:
-    """Arguments that are no JSON object, too few or unknown are a ``ToolError`` that names the tool."""
+def test_invalid_arguments_raise_a_tool_error(arguments: str) -> None:
+    """Arguments that are not a JSON object, incomplete or unknown raise a ``ToolError`` that names the tool."""
 
     def halve(number: int) -> int:
         return number // 2
@@ -103,8 +103,8 @@ def test_wrong_arguments(arguments: str) -> None:
         asyncio.run(call(halve, arguments))
 
 
-def test_messages_survive_json() -> None:
-    """A message read back from its JSON is the same message, of every role."""
+def test_message_read_from_its_json_is_equal() -> None:
+    """A message of any role, written as JSON and read again, is equal to the original."""
     calls = (ToolCall("c1", "get_weather", '{"city": "Rome"}'),)
     for message in (
         Message("user", "hello"),
@@ -117,7 +117,7 @@ def test_messages_survive_json() -> None:
 
 
 def test_queries_are_found_by_name() -> None:
-    """Every named query of the file is loaded, and every statement stays inside the schema memeval_team."""
+    """Every named query of the file is loaded, and every statement uses the schema memeval_team only."""
     queries = load_queries("queries.sql")
     assert {"history", "memories", "save_run"} <= set(queries)
     assert all(b"memeval_team." in query for query in queries.values())

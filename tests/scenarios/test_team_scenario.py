@@ -1,4 +1,4 @@
-"""The team scenario and its leaky sister, set up, run and torn down as the tool does it."""
+"""Set up, run and tear down the team scenario and the leaky team as the tool does."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ SECRET = "s3cr3t"
 
 @pytest.fixture
 def named_services(monkeypatch: pytest.MonkeyPatch, model_url: str, dsn: str) -> str:
-    """Name the shared services in the environment, with secrets; gives the database's address."""
+    """Name the shared services in the environment, with secrets; return the connection string of the database."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("OPENAI_BASE_URL", model_url)
     monkeypatch.setenv("DATABASE_URL", make_conninfo(dsn, password=SECRET))
     return dsn
 
 
-def test_the_evals() -> None:
-    """Both evals have the seed's settings, and importing them starts nothing."""
-    seed, leaky = team.team_response_with_memory_impact, leaky_team.leaky_team
-    assert isinstance(seed, PerformanceEval)
-    assert (seed.name, seed.num_iterations, seed.warmup_runs) == ("Team Memory Impact", 5, 0)
-    assert (seed.model_id, seed.model_provider, seed.team_id) == ("gpt-5.2", "openai", "weather-team")
-    assert seed.memory_growth_tracking
-    assert not seed.measure_runtime
+def test_evals_have_their_settings_and_start_nothing_on_import() -> None:
+    """Both evals have the documented settings, and importing them starts nothing."""
+    healthy, leaky = team.team_response_with_memory_impact, leaky_team.leaky_team
+    assert isinstance(healthy, PerformanceEval)
+    assert (healthy.name, healthy.num_iterations, healthy.warmup_runs) == ("Team Memory Impact", 5, 0)
+    assert (healthy.model_id, healthy.model_provider, healthy.team_id) == ("gpt-5.2", "openai", "weather-team")
+    assert healthy.memory_growth_tracking
+    assert not healthy.measure_runtime
     assert (leaky.name, leaky.num_iterations) == ("Leaky Team", 5)
     assert team.TEAM is None
     assert team.describe() == "not set up"
 
 
-def test_embedded_run(model_requests: Callable[[str], dict[str, int]]) -> None:
-    """Without any variable both services are embedded, one iteration makes 8 model requests, and all ends with it."""
+def test_team_uses_embedded_services_by_default(model_requests: Callable[[str], dict[str, int]]) -> None:
+    """Without variables both services are embedded, an iteration makes 8 model requests, and teardown stops all."""
 
     async def main() -> None:
         await team.setup()
@@ -72,8 +72,8 @@ def test_embedded_run(model_requests: Callable[[str], dict[str, int]]) -> None:
 
 
 @pytest.mark.usefixtures("named_services")
-def test_events_of_one_iteration() -> None:
-    """One question is eighteen events, and the team's conclusion names the city and its weather."""
+def test_question_causes_eighteen_events_and_an_answer() -> None:
+    """A question causes eighteen events, and the last one names the city and its weather."""
 
     async def main() -> None:
         await team.setup()
@@ -87,10 +87,10 @@ def test_events_of_one_iteration() -> None:
     asyncio.run(main())
 
 
-def test_named_services_are_used_and_left_clean(
+def test_named_services_are_used_and_cleaned_up(
     named_services: str, model_url: str, model_requests: Callable[[str], dict[str, int]]
 ) -> None:
-    """The user's services are used and named without secrets; what the run stored is gone afterwards, no more."""
+    """Named services are used and described without secrets; afterwards exactly the rows of the run are deleted."""
     before = model_requests(model_url)["all"]
     rows = []
     descriptions = set()
@@ -121,8 +121,8 @@ def test_named_services_are_used_and_left_clean(
 
 
 @pytest.mark.usefixtures("named_services")
-def test_model_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MEMEVAL_MODEL is the model that is asked and shown."""
+def test_model_is_that_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The team requests and describes the model named in MEMEVAL_MODEL."""
     monkeypatch.setenv("MEMEVAL_MODEL", "gpt-other")
     described: list[str] = []
     iterate(team.run_team, lambda: described.append(team.describe()), 1)
@@ -130,8 +130,8 @@ def test_model_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("named_services")
-def test_the_same_cities_in_every_run() -> None:
-    """Two runs ask about the same sequence of cities, which is not one city only."""
+def test_every_run_asks_about_the_same_cities() -> None:
+    """Two runs ask about the same sequence of several cities."""
     runs: list[list[str]] = []
 
     async def draw() -> None:
@@ -151,12 +151,12 @@ def test_the_same_cities_in_every_run() -> None:
         ("s3cr3t", "DATABASE_URL cannot be read"),
     ],
 )
-def test_unreachable_database_is_one_line(
+def test_unreachable_database_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, model_url: str, address: str, expected: str
 ) -> None:
-    """A database that cannot be had fails the set-up with one line that does not hold the password."""
+    """An unreachable database fails the set-up with one line without the password."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         port = str(taken.getsockname()[1])
         monkeypatch.setenv("OPENAI_BASE_URL", model_url)
         monkeypatch.setenv("DATABASE_URL", address.replace("{port}", port))
@@ -171,42 +171,42 @@ def test_unreachable_database_is_one_line(
 
 
 @pytest.mark.parametrize("address", [f"http://me:{SECRET}@[half", f"{SECRET}/v1", f"http://me:{SECRET}@host:port/v1"])
-def test_wrong_model_address_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """A base URL that is none fails the set-up with one line that does not repeat it, before anything is started."""
+def test_invalid_model_address_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """An invalid base URL fails the set-up with one line that does not repeat it, before a service starts."""
     monkeypatch.setenv("OPENAI_BASE_URL", address)
     with pytest.raises(ServiceError, match="OPENAI_BASE_URL is not a URL; set it like") as raised:
         asyncio.run(team.setup())
     assert SECRET not in str(raised.value)
 
 
-def memory_of(what: str) -> Any:
-    """What ``team_memory`` has read of the team in a process of its own."""
-    command = [sys.executable, "-m", "tests.scenarios.team_memory", what]
+def memory_of(variant: str) -> Any:
+    """Run ``team_memory`` in a separate process and return its readings."""
+    command = [sys.executable, "-m", "tests.scenarios.team_memory", variant]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.usefixtures("named_services")
-def test_retained_memory_is_flat() -> None:
-    """After ten iterations, twenty more of the same session keep less than 4 KiB, and not one object each."""
+def test_team_retains_no_memory_per_iteration() -> None:
+    """Twenty iterations after the first ten retain less than 4 KiB, and less than one object each."""
     more = memory_of("flat")
     assert more["objects"] < 20
-    # Python 3.10 keeps the last frame of every function, where the garbage collector does not count it.
+    # Python 3.10 keeps the last frame of every function, which the garbage collector does not count.
     allowed = 4096 if sys.version_info >= (3, 11) else 128 * 1024
     assert abs(more["bytes"]) < allowed
 
 
 @pytest.mark.usefixtures("named_services")
-def test_leaky_team_leaks_on_its_line() -> None:
-    """Every iteration keeps 64 KiB more, and the line that grows most by far is the one with the bug."""
+def test_leaky_team_leaks_at_the_line_of_its_bug() -> None:
+    """Each iteration retains 64 KiB more, and the line of the bug grows much more than any other."""
     grown = memory_of("leaky")
     assert len(grown) == 2
     for (*line, worst), (_, _, second) in grown:
         assert tuple(line) == buggy_line()
         assert 64 * 1024 <= worst <= 65 * 1024
-        assert second < worst / 4  # a buffer of a socket may be in use
+        assert second < worst / 4  # the buffer of a socket may be in use
 
 
-def test_import_starts_nothing() -> None:
+def test_importing_the_scenarios_starts_nothing() -> None:
     """Importing both scenarios starts no process and no thread, opens no socket and loads no OpenTelemetry SDK."""
     code = (
         "import sys, threading, psutil, scenarios.team, scenarios.leaky_team\n"

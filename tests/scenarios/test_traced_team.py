@@ -1,4 +1,4 @@
-"""The team's own spans, as ``--trace-scenario`` takes them out of a worker."""
+"""The worker sends the team's own spans with ``--trace-scenario``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def traced_team(target: str, iterations: int, model_url: str, dsn: str) -> Trace
     return Traced(results[0], watching)
 
 
-def test_leader_member_tools_and_model_calls_are_under_each_iteration(model_url: str, dsn: str) -> None:
-    """The tree of every iteration: leader, delegation, member, its tool, and the model calls of each with their tokens."""
+def test_each_iteration_has_spans_of_leader_member_tools_and_model_calls(model_url: str, dsn: str) -> None:
+    """Each iteration has a tree of spans: leader, delegation, member, its tool, and the model calls with their tokens."""
     traced = traced_team("scenarios.team", 3, model_url, dsn)
     assert traced.result.verdict.state != "failed", traced.result.verdict
-    for one in traced.result.iterations:
-        root = iteration_span_id(traced.result.run.id, one.phase, one.index)
+    for iteration in traced.result.iterations:
+        root = iteration_span_id(traced.result.run.id, iteration.phase, iteration.index)
         children: dict[str, list[str]] = {}
         ids = {}
         for span in traced.spans:
@@ -45,10 +45,10 @@ def test_leader_member_tools_and_model_calls_are_under_each_iteration(model_url:
         assert children[delegation] == ["invoke_agent Weather Agent"]
         member = ids[delegation, "invoke_agent Weather Agent"]
         assert {"chat gpt-5.2", "execute_tool get_weather"} <= set(children[member])
-        assert one.gen_ai is not None
-        assert one.gen_ai.model_calls == 8
-        assert one.gen_ai.tool_calls >= 2
-        assert one.gen_ai.input_tokens > one.gen_ai.output_tokens > 0
+        assert iteration.gen_ai is not None
+        assert iteration.gen_ai.model_calls == 8
+        assert iteration.gen_ai.tool_calls >= 2
+        assert iteration.gen_ai.input_tokens > iteration.gen_ai.output_tokens > 0
     kinds = {span.name.split()[0]: span.kind for span in traced.spans}
     assert kinds == {"invoke_agent": 1, "execute_tool": 1, "chat": 3}
     assert {span.trace_id for span in traced.spans} == {traced.result.run.id}
@@ -56,8 +56,8 @@ def test_leader_member_tools_and_model_calls_are_under_each_iteration(model_url:
     assert "What weather" not in str(traced.spans)
 
 
-def test_the_leaky_teams_line_comes_first_when_it_is_traced_too(model_url: str, dsn: str) -> None:
-    """Spans do not get in the way of the leak: the same verdict, the same first line, the same holder."""
+def test_tracing_does_not_change_the_verdict_of_the_leaky_team(model_url: str, dsn: str) -> None:
+    """With spans the leaky team has the same verdict, the same first line and the same holder as without."""
     result = traced_team("scenarios.leaky_team", 6, model_url, dsn).result
     assert result.verdict.state == "leaking"
     assert (result.sites[0].file, result.sites[0].line) == ("scenarios/leaky_team.py", 36)

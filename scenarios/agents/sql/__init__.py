@@ -1,4 +1,4 @@
-"""SQL lives in ``.sql`` files next to this loader; a query is named by a line ``-- name: some_name``."""
+"""Load SQL from the ``.sql`` files in this folder; a line ``-- name: some_name`` names a query."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def load_text(file: str) -> bytes:
-    """A whole file, to be executed at once. Bytes, because the driver takes text only as literals."""
+    """Return the content of a file, to be executed at once; as bytes, because the driver accepts text as literals only."""
     return (resources.files(__package__) / file).read_bytes()
 
 
 def load_queries(file: str) -> dict[str, bytes]:
-    """The queries of a file by name. Raises ``ValueError`` for two of the same name."""
+    """Return the queries of a file by name. Raises ``ValueError`` if two have the same name."""
     _, *parts = _NAME.split(load_text(file).decode())
     names, texts = parts[::2], parts[1::2]
     if len(set(names)) != len(names):

@@ -8,7 +8,7 @@ INSERT INTO memeval_team.runs (run_id, session_id, agent, messages)
 VALUES (%(run_id)s, %(session_id)s, %(agent)s, %(messages)s);
 
 -- name: history
--- The last runs of a session, oldest first. The limit is here and not in Python: what is not needed is never loaded.
+-- The last runs of a session, oldest first. The limit is in SQL and not in Python, so that no other rows are loaded.
 SELECT recent.messages
 FROM (
     SELECT runs.number, runs.messages

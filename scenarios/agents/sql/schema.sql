@@ -1,12 +1,12 @@
--- Everything lives in a schema of its own, so that a database with other tables can be used.
--- The lock makes two processes that start at once take turns: IF NOT EXISTS alone races.
+-- All tables are in a separate schema, so that a database with other tables can be used.
+-- The lock serialises processes that start at the same time: IF NOT EXISTS alone is subject to a race.
 SELECT pg_advisory_xact_lock(hashtext('memeval_team.schema'));
 
 CREATE SCHEMA IF NOT EXISTS memeval_team;
 
 CREATE TABLE IF NOT EXISTS memeval_team.sessions (
     session_id text NOT NULL,
-    agent text NOT NULL,  -- a session is shared by a team and its members; each has its own part of it
+    agent text NOT NULL,  -- a team and its members share a session; each has its own rows
     user_id text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (session_id, agent)
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS memeval_team.runs (
     run_id text NOT NULL UNIQUE,
     session_id text NOT NULL,
     agent text NOT NULL,
-    messages jsonb NOT NULL,  -- what this run added to the conversation: a list of chat messages
+    messages jsonb NOT NULL,  -- the chat messages that this run added to the conversation
     created_at timestamptz NOT NULL DEFAULT now(),
     FOREIGN KEY (session_id, agent) REFERENCES memeval_team.sessions ON DELETE CASCADE
 );
