@@ -1,14 +1,14 @@
-"""Which attributes and events of a span hold what was said: prompts, completions, arguments and results of tools.
+"""Name the attributes and events of a span that hold prompts, completions, and arguments and results of tools.
 
-They do not leave the worker unless the caller wants them. The names are those of OpenTelemetry's GenAI conventions, old and
-new, and of what instruments agents beside them; all of them stand here.
+Such content leaves the worker only if the user asks for it. This is the only table of these names, for the worker and for
+the process that started it. ``tests/data/content_names.yaml`` holds the names that conventions publish, and their sources.
 """
 
 from __future__ import annotations
 
 _NAMES = frozenset(
     (
-        # OpenTelemetry (registry/attributes/gen-ai.md), and its older forms
+        # OpenTelemetry, today's names and older ones
         "gen_ai.prompt",
         "gen_ai.completion",
         "gen_ai.system_instructions",
@@ -16,24 +16,45 @@ _NAMES = frozenset(
         "gen_ai.tool.message",
         "gen_ai.tool.description",
         "gen_ai.agent.description",
+        "gen_ai.orchestrator.agent.definitions",
         "gen_ai.event.content",
         "gen_ai.evaluation.explanation",
+        "gen_ai.speech.input_text",
+        "gen_ai.transcription.text",
+        "code.function.return.value",
         # OpenInference
         "input.value",
         "output.value",
-        "llm.function_call",
-        "llm.tools",
-        "embedding.text",
-        "embedding.vector",
+        "tool.description",
         "tool.parameters",
         "tool.json_schema",
+        "tool_call.function.arguments",
         "document.content",
+        "prompt.text",
+        "completion.text",
+        "audio.transcript",
+        # OpenLLMetry
+        "tool.arguments",
+        "gen_ai.task.input",
+        "gen_ai.task.output",
+        "mcp.response.value",
+        "db.marqo.search.query",
+        "db.search.result.entity",
+        "pinecone.query.queries",
         # Pydantic AI and Logfire
+        "all_messages",
         "all_messages_events",
         "events",
+        "prompt",
         "final_result",
         "tool_arguments",
         "tool_response",
+        "tool_responses",
+        "combined_text",
+        "combined_chunk_content",
+        "structured_response",
+        "inputs",
+        "embeddings",
         "request_data",
         "response_data",
         # MLflow, Haystack
@@ -45,12 +66,19 @@ _NAMES = frozenset(
     )
 )
 
-_BEGINNINGS = (
+_PREFIXES = (
+    # OpenTelemetry, today's names and older ones
     "gen_ai.prompt.",
     "gen_ai.completion.",
     "gen_ai.input.messages",
     "gen_ai.output.messages",
+    "gen_ai.request.content",
     "gen_ai.request.messages",
+    "gen_ai.request.prompt",
+    "gen_ai.request.system_instruction",
+    "gen_ai.response.content",
+    "gen_ai.response.messages",
+    "gen_ai.response.prompt",
     "gen_ai.response.text",
     "gen_ai.response.tool_calls",
     "gen_ai.content.",
@@ -62,48 +90,67 @@ _BEGINNINGS = (
     "gen_ai.memory.records",
     "gen_ai.retrieval.query",
     "gen_ai.retrieval.documents",
+    "code.function.parameters.",
+    # OpenInference
     "llm.input_messages",
     "llm.output_messages",
+    "llm.function_call",
+    "llm.tools",
     "llm.prompt",  # llm.prompts, llm.prompt_template.variables
-    "llm.completions",
-    "llm.request.functions",
     "llm.choices",
+    "llm.completion",  # llm.completions
     "message.",
     "message_content.",
     "retrieval.documents",
     "reranker.",
     "embedding.embeddings",
+    "embedding.text",
+    "embedding.vector",
+    # OpenLLMetry
+    "llm.request.functions",
+    "llm.content.",
     "traceloop.entity.input",
     "traceloop.entity.output",
+    "traceloop.prompt.template",
+    "mcp.request.argument",
+    "mcp.tool.result",
+    "db.query.embeddings.",
+    "db.query.result.document",
+    "db.query.result.metadata",
+    "db.query.result.vector",
+    "db.search.embeddings.",
+    # Pydantic AI and Logfire
     "pydantic_ai.all_messages",
+    "pydantic_ai.final_result",
+    "pydantic_ai.prompt",
+    "pydantic_ai.response",
+    "logfire.all_messages",
+    "logfire.final_result",
     "logfire.msg",
+    "logfire.prompt",
+    "logfire.response",
+    # Vercel AI SDK, Langfuse
+    "ai.prompt",
+    "ai.response",
     "langfuse.observation.input",
     "langfuse.observation.output",
     "langfuse.trace.input",
     "langfuse.trace.output",
-    "mcp.request.argument",
-    "mcp.tool.result",
 )
 
-_ALLOWED_NAMES = frozenset(("gen_ai.prompt.name", "gen_ai.prompt.version", "llm.prompt_template.version"))
-"""These begin so, and only name what was said."""
+_NOT_CONTENT = frozenset(("gen_ai.prompt.name", "gen_ai.prompt.version", "llm.prompt_template.version"))
+"""Names that begin like content and only identify a prompt."""
 
-_EVENTS = frozenset(("gen_ai.choice",))
-_EVENT_BEGINNINGS = ("gen_ai.content.", "gen_ai.prompt", "gen_ai.completion")
-_EVENT_ENDING = ".message"
+_EVENT_PREFIXES = ("gen_ai.choice", "gen_ai.completion", "gen_ai.content.", "gen_ai.prompt", "llm.content.")
 
 
 def holds_content(attribute: str) -> bool:
-    """Whether an attribute of this name holds what was said."""
+    """Return whether an attribute of this name holds content."""
     name = attribute if attribute.islower() else attribute.lower()
-    return (name in _NAMES or name.startswith(_BEGINNINGS)) and name not in _ALLOWED_NAMES
+    return (name in _NAMES or name.startswith(_PREFIXES)) and name not in _NOT_CONTENT
 
 
 def is_content(event: str) -> bool:
-    """Whether an event of this name is one message of a conversation, whatever its attributes are called."""
+    """Return whether an event of this name is one message of a conversation, whatever its attributes are called."""
     name = event.lower()
-    return (
-        name in _EVENTS
-        or name.startswith(_EVENT_BEGINNINGS)
-        or (name.startswith("gen_ai.") and name.endswith(_EVENT_ENDING))
-    )
+    return name.startswith(_EVENT_PREFIXES) or (name.startswith("gen_ai.") and name.endswith(".message"))
