@@ -10,11 +10,14 @@ from urllib.parse import unquote
 MASK = "***"
 
 _SECRET_NAME = re.compile(
-    r"KEY(?!BOARD|MAP)|TOKEN(?!IZ|S\b)|SECRET|PASSW|PASSPHRASE|(?:^|_)PASS(?:_|$)|_PWD\b|CREDENTIAL|COOKIE"
+    r"KEY(?!BOARD|MAP)|TOKEN(?!IZ|S\b)|SECRET|PASSW|PASSPHRASE|(?:^|_)PASS(?:_|$)|(?:^|[._-])PWD\b|CREDENTIAL|COOKIE"
     r"|AUTH(?!OR(?!I[SZ])|_SOCK)",
     re.IGNORECASE,
 )
-"""Not the names beside them: AUTHOR, TOKENIZERS_PARALLELISM, MAX_TOKENS, SSH_AUTH_SOCK."""
+"""Excluded: AUTHOR, TOKENIZERS_PARALLELISM, MAX_TOKENS, SSH_AUTH_SOCK."""
+
+_COUNTED_TOKENS = re.compile(r"(?:gen_ai|llm)\.(?:usage\.)?token[._]")
+"""Names of GenAI conventions whose tokens are counted, such as ``gen_ai.token.type``."""
 
 _SHORTEST_SECRET = 6
 _SHORTEST_LINE = 16
@@ -53,7 +56,7 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     """
     found: set[str] = set()
     for name, value in environment.items():
-        if _SECRET_NAME.search(name):
+        if name != "PWD" and names_a_secret(name):  # a shell's name of the current folder
             found.update(_forms(value))
         if name.endswith("_HEADERS"):  # key=value,key=value as OpenTelemetry has them
             for part in value.split(","):
@@ -65,13 +68,9 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=lambda one: (-len(one), one)))
 
 
-_HARMLESS_NAME = re.compile(r"gen_ai\.|llm\.token_count\.")
-"""Conventions whose tokens are counted, not kept secret."""
-
-
 def names_a_secret(name: str) -> bool:
-    """Whether an attribute of this name carries what must not be shown: ``db.password``, ``...header.authorization``."""
-    return _SECRET_NAME.search(name) is not None and _HARMLESS_NAME.match(name) is None
+    """Return whether an environment variable or an attribute of this name holds a secret, such as ``db.password``."""
+    return _SECRET_NAME.search(name) is not None and _COUNTED_TOKENS.match(name) is None
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.redact import MASK, redact, secrets_in, shortened, visible
+from otel_memeval.redact import MASK, names_a_secret, redact, secrets_in, shortened, visible
 
 BODY = "Ab3" * 14
 
@@ -92,6 +92,26 @@ def test_secrets_are_known_by_the_names_of_their_variables(name: str) -> None:
 def test_names_that_only_sound_secret_are_not(name: str) -> None:
     """Authors, sockets, limits and the current folder are no secrets: masking them would spoil reports."""
     assert secrets_in({name: "abcdefghij"}) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["http.request.header.authorization", "x-api-key", "db.password", "db.pwd", "pwd", "set-cookie", "session.token",
+     "gen_ai.request.api_key", "aws.credentials"],
+)  # fmt: skip
+def test_attribute_name_says_that_its_value_is_a_secret(name: str) -> None:
+    """The same rule as for variables; a bare ``pwd`` is a password here."""
+    assert names_a_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gen_ai.token.type", "gen_ai.usage.token_type", "llm.token_count.prompt", "gen_ai.usage.input_tokens",
+     "gen_ai.request.max_tokens", "code.author", "http.route", "oldpwd"],
+)  # fmt: skip
+def test_attribute_name_only_sounds_secret(name: str) -> None:
+    """Counted tokens and authors are no secrets."""
+    assert not names_a_secret(name)
 
 
 def test_a_secret_has_six_characters_or_more() -> None:
