@@ -14,13 +14,15 @@ from otel_memeval.redact import secrets_in
 from otel_memeval.tracing.ids import Parent, parse_traceparent
 from otel_memeval.wire import ContentCapture
 
-_CONTENTS: Mapping[str, ContentCapture] = {
+_CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CAPTURE_VALUES: Mapping[str, ContentCapture] = {
     "true": "both",
     "span_only": "spans",
     "event_only": "events",
     "span_and_event": "both",
 }
-"""By value of the variable; ``true`` is the older form. Any other value captures nothing."""
+"""Values of OpenTelemetry's GenAI instrumentations, in any case; ``true`` is the older form. Any other value, ``1`` too,
+captures nothing."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     git: Git | None = None
     parent: Parent | None = None
     """The span that a run is a child of (``TRACEPARENT``)."""
-    contents: ContentCapture = "none"
+    content_capture: ContentCapture = "none"
     """Spans and events of the scenario that may hold prompts and completions."""
     sdk_disabled: bool = False
     """``OTEL_SDK_DISABLED``: no spans are made, neither the scenario's nor the tool's."""
@@ -44,14 +46,13 @@ def from_process() -> Settings:
     """Return the settings of this process."""
     environment = dict(os.environ)
     folder = os.getcwd()
-    contents = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
     return Settings(
         environment=environment,
         folder=folder,
         secrets=secrets_in(environment),
         git=_git(folder),
         parent=parse_traceparent(environment.get("TRACEPARENT", "")),
-        contents=_CONTENTS.get(contents, "none"),
+        content_capture=_CAPTURE_VALUES.get(environment.get(_CAPTURE_VARIABLE, "").strip().lower(), "none"),
         sdk_disabled=environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
     )
 

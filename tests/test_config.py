@@ -61,20 +61,20 @@ def test_without_git_there_is_no_checkout(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("value", "contents"),
+    ("value", "content_capture"),
     [
         ("true", "both"), ("True", "both"), (" SPAN_ONLY ", "spans"), ("EVENT_ONLY", "events"), ("span_and_event", "both"),
         ("NO_CONTENT", "none"), ("false", "none"), ("", "none"), ("1", "none"), ("yes please", "none"),
     ],
 )  # fmt: skip
-def test_contents_are_wanted_only_when_the_variable_says_so(
-    monkeypatch: pytest.MonkeyPatch, value: str, contents: str
+def test_content_is_captured_only_for_a_value_that_opentelemetry_defines(
+    monkeypatch: pytest.MonkeyPatch, value: str, content_capture: str
 ) -> None:
-    """The values that OpenTelemetry defines, the older boolean among them; anything else means none."""
+    """The older boolean ``true`` is one of them; ``1`` is not, and anything else means none either."""
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value)
-    assert from_process().contents == contents
+    assert from_process().content_capture == content_capture
     monkeypatch.delenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
-    assert from_process().contents == "none"
+    assert from_process().content_capture == "none"
 
 
 def test_parent_and_switch_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

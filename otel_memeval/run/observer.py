@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.plan import Plan
-from otel_memeval.tracing.otlp_span import Json
+from otel_memeval.tracing.otlp_span import FinishedSpan
 
 
 class Observer:
@@ -26,8 +26,8 @@ class Observer:
     def on_start(self, run_id: str, started_at: str, initial_reading: InitialReading) -> None:
         """Handle the reading after the set-up. ``started_at`` is the start of the run (RFC 3339)."""
 
-    def on_spans(self, spans: Sequence[Json]) -> None:
-        """Handle finished spans of the scenario: OTLP-JSON with the key ``scope``, secrets masked.
+    def on_spans(self, spans: Sequence[FinishedSpan]) -> None:
+        """Handle finished spans of the scenario: masked, without content that must not be sent, encoded as OTLP-JSON.
 
         Called before ``on_iteration`` of the iteration in which the spans ended.
         """
@@ -67,7 +67,7 @@ class ObserverGroup(Observer):
         """Pass the call on."""
         self._each(lambda observer: observer.on_start(run_id, started_at, initial_reading))
 
-    def on_spans(self, spans: Sequence[Json]) -> None:
+    def on_spans(self, spans: Sequence[FinishedSpan]) -> None:
         """Pass the call on."""
         self._each(lambda observer: observer.on_spans(spans))
 

@@ -9,7 +9,7 @@ from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.tracing.genai import Sums
 from otel_memeval.tracing.ids import trace_id
-from otel_memeval.tracing.otlp_span import Json, Masker, as_json
+from otel_memeval.tracing.otlp_span import FinishedSpan, SpanMasker
 
 MOST_AT_ONCE = 512
 """Spans that are passed on together; an iteration with more of them passes them on in parts."""
@@ -22,9 +22,12 @@ class ScenarioSpans:
         self.wanted = options.trace_scenario and not settings.sdk_disabled
         """Whether the scenario's spans are taken at all."""
         self._settings = settings
-        self._masker = Masker(settings.secrets)
+        capture = settings.content_capture
+        self._masker = SpanMasker(
+            settings.secrets, in_spans=capture in ("spans", "both"), in_events=capture in ("events", "both")
+        )
         self._observer = observer
-        self._waiting: list[Json] = []
+        self._waiting: list[FinishedSpan] = []
         self._sums = Sums()
 
     def command(self, run_id: str) -> str:
@@ -37,13 +40,15 @@ class ScenarioSpans:
         sampled = self._observer.should_sample(trace)
         if sampled is None:
             sampled = parent is None or parent.sampled
-        return wire.trace_command(run_id, trace, sampled=sampled, contents=self._settings.contents)
+        return wire.trace_command(run_id, trace, sampled=sampled, contents=self._settings.content_capture)
 
     def take(self, message: wire.AnyMessage) -> bool:
         """Take a message if it is about spans; return whether it is."""
         if isinstance(message, wire.ScenarioSpan):
             self._sums.add(message.span)
-            self._waiting.append(as_json(self._masker.span(message.span), message.scope))
+            finished = self._masker.encode(message.span, message.scope)
+            if finished is not None:
+                self._waiting.append(finished)
             if len(self._waiting) >= MOST_AT_ONCE:
                 self._flush()
             return True

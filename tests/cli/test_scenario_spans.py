@@ -151,14 +151,14 @@ SAYING = (
 
 
 @pytest.mark.parametrize(
-    ("contents", "paris", "rome"),
+    ("capture", "paris", "rome"),
     [("none", False, False), ("spans", True, False), ("events", False, True), ("both", True, True)],
 )
 def test_contents_leave_the_worker_only_when_wanted(
-    tmp_path: Path, contents: ContentCapture, paris: bool, rome: bool
+    tmp_path: Path, capture: ContentCapture, paris: bool, rome: bool
 ) -> None:
     """Prompts in attributes and in events, each as the caller's environment says."""
-    text = str(trace(tmp_path, BEGIN + SAYING, 1, contents=contents).spans)
+    text = str(trace(tmp_path, BEGIN + SAYING, 1, content_capture=capture).spans)
     assert ("Paris" in text, "Rome" in text, "gpt" in text) == (paris, rome, True)
 
 
@@ -168,7 +168,7 @@ def test_secrets_of_the_environment_are_masked(tmp_path: Path) -> None:
         tmp_path,
         BEGIN + "import os\ndef run(): TRACER.start_span('x', attributes={'gen_ai.prompt': os.environ['MY_KEY']}).end()\n",
         1,
-        contents="both",
+        content_capture="both",
         secrets=("a-very-secret-value",),
         environment={"MY_KEY": "a-very-secret-value"},
     )

@@ -14,7 +14,7 @@ from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.worker_run import run_target
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id
-from otel_memeval.tracing.otlp_span import Json, Span
+from otel_memeval.tracing.otlp_span import FinishedSpan, Span
 from otel_memeval.wire import ContentCapture
 
 
@@ -30,9 +30,9 @@ class Watching(Observer):
         assert len(bytes.fromhex(trace_id)) == 16
         return self._sampled
 
-    def on_spans(self, spans: Sequence[Json]) -> None:
+    def on_spans(self, spans: Sequence[FinishedSpan]) -> None:
         """Keep them."""
-        self.groups.append([msgspec.convert(span, Span) for span in spans])
+        self.groups.append([msgspec.json.decode(finished.span, type=Span) for finished in spans])
 
     @property
     def spans(self) -> list[Span]:
@@ -65,7 +65,7 @@ def trace(
     iterations: int = 2,
     *,
     parent: Parent | None = None,
-    contents: ContentCapture = "none",
+    content_capture: ContentCapture = "none",
     secrets: tuple[str, ...] = (),
     environment: dict[str, str] | None = None,
     keep_going: bool = False,
@@ -76,7 +76,9 @@ def trace(
     path.write_text(source, encoding="utf-8")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON"))}
     all_of_it = {**inherited, **(environment or {})}
-    settings = Settings(environment=all_of_it, folder=str(folder), parent=parent, contents=contents, secrets=secrets)
+    settings = Settings(
+        environment=all_of_it, folder=str(folder), parent=parent, content_capture=content_capture, secrets=secrets
+    )
     options = Options(iterations=iterations, warmup=0, trace_scenario=True, timeout_seconds=60, keep_going=keep_going)
     watching = Watching(sampled)
     results: list[Result] = []

@@ -21,7 +21,6 @@ from otel_memeval.exporters.otlp.logs import event_record, verdict_record
 from otel_memeval.exporters.otlp.metrics import Accounts, Moment, gauges
 from otel_memeval.exporters.otlp.otlp_json import Json, attributes
 from otel_memeval.exporters.otlp.resource import resource_values, steady
-from otel_memeval.exporters.otlp.scenario import Sieve
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.signals import Signal
 from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
@@ -31,6 +30,7 @@ from otel_memeval.run.locations import FunctionNames, SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
+from otel_memeval.tracing.otlp_span import FinishedSpan
 from otel_memeval.version import __version__
 
 MOST_EARLY = 1000
@@ -97,13 +97,12 @@ class OtlpExporter(Observer):
         self._passed = passed
         self._functions = FunctionNames(settings.folder)
         self._masked = lru_cache(maxsize=1024)(lambda text: redact(text, settings.secrets))
-        self._sieve = Sieve(settings.secrets, capture_content=otlp.capture_content)
         self._parent: Context | None = None
         self._delivery: Delivery | None = None
         self._failures_counted = 0
         self._plan: Plan | None = None
         self._run: _Run | None = None
-        self._early: list[Mapping[str, object]] = []
+        self._early: list[FinishedSpan] = []
         """The scenario's spans from before its set-up was over."""
 
     def should_sample(self, trace_id: str) -> bool:
@@ -124,24 +123,14 @@ class OtlpExporter(Observer):
         if self._run is not None:
             self._iteration(self._run, iteration, changes)
 
-    def on_spans(self, spans: Sequence[Mapping[str, object]]) -> None:
-        """Spans that the scenario finished, as OTLP-JSON, each with its own ``scope`` (name, version) and ``resource``
-        (attributes).
-
-        Prompts and completions are left out unless they may be sent; secrets are masked.
-        """
-        for given in spans:
-            if self._run is not None:
-                self._scenario_span(self._run, given)
-            elif len(self._early) < MOST_EARLY:
-                self._early.append(given)
-
-    def _scenario_span(self, run: _Run, given: Mapping[str, object]) -> None:
-        span = self._sieve.span(given)
-        if span is not None and run.span.get_span_context().trace_flags.sampled:
-            resource = self._sieve.resource(given.get("resource"))
-            scope = self._sieve.scope(given.get("scope"))
-            self._add("traces", span, resource or self._resource, scope or self._scope)
+    def on_spans(self, spans: Sequence[FinishedSpan]) -> None:
+        """Send spans of the scenario, if the run's trace is sampled; keep those that came before the run's span."""
+        if self._run is None:
+            self._early.extend(spans[: MOST_EARLY - len(self._early)])
+        elif self._run.span.get_span_context().trace_flags.sampled:
+            assert self._delivery is not None
+            for span in spans:
+                self._delivery.add("traces", span.span, self._resource, span.scope or self._scope)
 
     def on_result(self, result: Result) -> None:
         """The verdict: ends the run's span, and sends metrics and the log record."""
@@ -266,7 +255,7 @@ class OtlpExporter(Observer):
 
     def _add(self, signal: Signal, item: Json, resource: bytes, scope: bytes) -> None:
         assert self._delivery is not None
-        self._delivery.add(signal, item, resource, scope)
+        self._delivery.add(signal, msgspec.json.encode(item), resource, scope)
 
     def _without_secrets(self, result: Result) -> Result:
         """The names and sentences of a result, masked: they are labels and bodies as well."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.otlp.attributes import Values
-from otel_memeval.exporters.otlp.otlp_json import Json, any_value, attributes, nanoseconds, text
+from otel_memeval.exporters.otlp.otlp_json import Json, any_value, attributes
 from otel_memeval.records import Result
+from otel_memeval.tracing.otlp_span import nanoseconds
 from otel_memeval.verdicts import PROPERTIES
 
 _INFO, _WARN, _ERROR = (9, "INFO"), (13, "WARN"), (17, "ERROR")
@@ -23,7 +24,7 @@ def record(
         "severityNumber": severity[0],
         "severityText": severity[1],
         "eventName": event_name,
-        "body": any_value(text(body)),
+        "body": any_value(body),
         "attributes": attributes(values),
         "traceId": trace_id,
         "spanId": span_id,

@@ -9,10 +9,11 @@ from typing import Literal
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.otlp_json import Json, attributes, double, nanoseconds
+from otel_memeval.exporters.otlp.otlp_json import Json, attributes
 from otel_memeval.exporters.samples import Labels, gauge_samples
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import DURATION_BUCKETS, Metric
+from otel_memeval.tracing.otlp_span import double, nanoseconds
 
 _DELTA, _CUMULATIVE = 1, 2
 

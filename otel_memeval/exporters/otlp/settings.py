@@ -66,8 +66,6 @@ class OtlpSettings(msgspec.Struct, frozen=True, kw_only=True):
     delta: bool = False
     """Metrics as changes since the last time, rather than since the beginning."""
     exemplars: bool = True
-    capture_content: bool = False
-    """Prompts and completions may be sent."""
     spool_bytes: int = DEFAULT_SPOOL_BYTES
     warnings: tuple[str, ...] = ()
 
@@ -154,7 +152,6 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
         delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
         delta=_choice_of_temporality(reader),
         exemplars=_exemplars(reader),
-        capture_content=_capture(reader),
         spool_bytes=reader.number("MEMEVAL_SPOOL_BYTES", DEFAULT_SPOOL_BYTES),
         warnings=reader.told,
     )
@@ -283,11 +280,6 @@ def _choice_of_temporality(reader: _Reader) -> bool:
 def _exemplars(reader: _Reader) -> bool:
     names = {"trace_based": "trace_based", "always_on": "trace_based", "always_off": "always_off"}
     return reader.choice(("OTEL_METRICS_EXEMPLAR_FILTER",), names, "trace_based") != "always_off"
-
-
-def _capture(reader: _Reader) -> bool:
-    _, value = reader.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
-    return value.lower() in ("true", "1", "span_only", "event_only", "span_and_event")
 
 
 def shown_address(endpoint: str) -> str:

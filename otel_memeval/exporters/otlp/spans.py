@@ -29,9 +29,10 @@ from opentelemetry.trace import (
 )
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.otlp_json import Json, attributes, nanoseconds, text
+from otel_memeval.exporters.otlp.otlp_json import Json, attributes
 from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
 from otel_memeval.tracing.ids import Parent
+from otel_memeval.tracing.otlp_span import nanoseconds, valid_text
 from otel_memeval.version import __version__
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -106,7 +107,7 @@ class Spans:
         """Start a span at ``start`` (nanoseconds since 1970)."""
         self._ids.trace_id, self._ids.span_id = trace_id, span_id
         return self._tracer.start_span(
-            text(name),
+            valid_text(name),
             context=Context() if parent is None else parent,
             attributes=_fit(values),
             start_time=start,
@@ -117,8 +118,8 @@ class Spans:
         for event in events:
             span.add_event(event.name, _fit(event.values), event.at)
         if error is not None:
-            span.set_attribute(telemetry.ERROR_TYPE, text(error[0]) or "_OTHER")
-            span.set_status(StatusCode.ERROR, text(error[1]))
+            span.set_attribute(telemetry.ERROR_TYPE, valid_text(error[0]) or "_OTHER")
+            span.set_status(StatusCode.ERROR, valid_text(error[1]))
         span.end(end)
 
 
@@ -160,13 +161,13 @@ def _fit(values: Values) -> dict[str, str | int | float | list[str]]:
     fitting: dict[str, str | int | float | list[str]] = {}
     for key, value in values.items():
         if isinstance(value, str):
-            fitting[key] = text(value)
+            fitting[key] = valid_text(value)
         elif isinstance(value, int):
-            fitting[key] = value if -(1 << 63) <= value < 1 << 63 else text(str(value)[:400])
+            fitting[key] = value if -(1 << 63) <= value < 1 << 63 else valid_text(str(value)[:400])
         elif isinstance(value, float):
             fitting[key] = value
         elif isinstance(value, list):
-            fitting[key] = [text(str(one)) for one in value]
+            fitting[key] = [valid_text(str(one)) for one in value]
     return fitting
 
 
@@ -221,7 +222,7 @@ def span_json(span: ReadableSpan) -> Json:
     if span.events:
         data["events"] = [
             {
-                "name": text(one.name),
+                "name": valid_text(one.name),
                 "timeUnixNano": nanoseconds(one.timestamp),
                 "attributes": attributes(one.attributes or {}),
             }

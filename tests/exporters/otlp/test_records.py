@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from otel_memeval.exporters.otlp.delivery.protobuf import Unreadable, read_line
 from otel_memeval.exporters.otlp.otlp_json import attributes
-from otel_memeval.exporters.otlp.scenario import Sieve
 from otel_memeval.exporters.otlp.signals import SIGNALS
 from otel_memeval.records import Failure, Iteration, Result
 from otel_memeval.run.locations import SiteChange
@@ -88,33 +87,6 @@ def test_any_values_become_attributes(values: dict[str, object]) -> None:
     line = msgspec.json.encode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
     message = assert_valid(line)
     assert 'key: ""' not in str(message)
-
-
-SPAN_KEYS = ["traceId", "spanId", "parentSpanId", "name", "kind", "startTimeUnixNano", "attributes", "events", "links",
-             "status", "flags", "traceState", "droppedEventsCount"]  # fmt: skip
-KIND = st.sampled_from(["stringValue", "intValue", "doubleValue", "boolValue", "arrayValue", "kvlistValue", "bytesValue"])
-ATTRIBUTES = st.lists(
-    st.fixed_dictionaries({"key": TEXT, "value": st.dictionaries(KIND, JSON_VALUE, max_size=1)}) | JSON_VALUE, max_size=3
-)
-EVENT = st.fixed_dictionaries({"name": TEXT, "timeUnixNano": TEXT | HUGE.map(str), "attributes": ATTRIBUTES})
-
-
-@settings(deadline=None)
-@given(
-    st.dictionaries(st.sampled_from(SPAN_KEYS), JSON_VALUE),
-    st.fixed_dictionaries({}, optional={"attributes": ATTRIBUTES, "events": st.lists(EVENT, max_size=2)}),
-    st.booleans(),
-)
-def test_any_span_of_a_scenarios_is_valid_or_left_out(
-    odd: dict[str, object], more: dict[str, object], capture: bool
-) -> None:
-    """Whatever a worker says a span is: what leaves is one, and without ids nothing does."""
-    sieve = Sieve((), capture_content=capture)
-    assert sieve.span({**odd, "traceId": "0" * 32}) is None
-    span = sieve.span({**odd, **more, "traceId": "a" * 32, "spanId": "B" * 16})
-    assert span is not None
-    assert span["spanId"] == "b" * 16
-    assert_valid(msgspec.json.encode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import msgspec
 from otel_memeval.exporters.otlp.delivery import spool as files
 from otel_memeval.exporters.otlp.delivery.protobuf import encode_line, wrap
 from otel_memeval.exporters.otlp.delivery.sender import Batch, Sender
-from otel_memeval.exporters.otlp.otlp_json import Json
 from otel_memeval.exporters.otlp.settings import OtlpSettings, shown_address
 from otel_memeval.exporters.otlp.signals import Signal
 
@@ -54,7 +53,6 @@ class Delivery:
         self._spool: files.RunSpool | None = None
         self._spool_problem = ""
         self._lost = 0
-        self._encoder = msgspec.json.Encoder()
         self._senders = {
             signal: Sender(signal, destination, self._settle) for signal, destination in settings.destinations.items()
         }
@@ -67,13 +65,12 @@ class Delivery:
         """Requests so far that were no delivery."""
         return sum(sender.state.failures for sender in self._senders.values())
 
-    def add(self, signal: Signal, item: Json, resource: bytes, scope: bytes) -> None:
-        """Take one span, metric or record, with its resource and scope as JSON."""
+    def add(self, signal: Signal, item: bytes, resource: bytes, scope: bytes) -> None:
+        """Take one span, metric or record, its resource and its scope, all encoded as OTLP-JSON."""
         if signal not in self._settings.signals:
             return
-        raw = msgspec.Raw(self._encoder.encode(item))
         with self._lock:
-            self._gathered.setdefault(signal, {}).setdefault((resource, scope), []).append(raw)
+            self._gathered.setdefault(signal, {}).setdefault((resource, scope), []).append(msgspec.Raw(item))
             self._counts[signal] = self._counts.get(signal, 0) + 1
             full = self._counts[signal] >= self._settings.batch
         if full:
