@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +20,10 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
 from otel_memeval.exporters.prometheus.state import EvalState, state_after_run
 from otel_memeval.exporters.samples import Labels
-from otel_memeval.records import Git, Limits, Result, from_json
+from otel_memeval.records import Git, Limits, Result
+from tests.deploy.real_runs import measured
 from tests.servers.prometheus import promtool
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 HOURS = 36
 INTERVAL_SECONDS = 4 * 3600
 SCRAPE_SECONDS = 240
@@ -76,19 +74,6 @@ SCENARIO = textwrap.dedent(
     failing_eval = PerformanceEval(func=failing, name="failing", num_iterations=2, warmup_runs=0)
     '''
 )
-
-
-def measured(folder: Path) -> dict[str, Result]:
-    """Run the four evals and return their results by name."""
-    path = folder / "scenario.py"
-    path.write_text(SCENARIO, encoding="utf-8")
-    command = [sys.executable, "-m", "otel_memeval", str(path), "--trace-scenario", "--json", "-", "--max-iterations", "24"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-    runs = {run.eval.name: run for run in from_json(done.stdout.encode())}
-    states = {name: run.verdict.state for name, run in runs.items()}
-    expected = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "failing": "failed"}
-    assert states == expected, done.stderr
-    return runs
 
 
 def scrapes(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float, Labels, EvalState]]:
@@ -148,7 +133,8 @@ def _escaped(value: str) -> str:
 def fill(folder: Path, end_seconds: float) -> None:
     """Create Prometheus' data in ``folder/data``."""
     folder.mkdir(parents=True, exist_ok=True)
+    runs = measured(folder, "--trace-scenario", "--max-iterations", "24", scenario=SCENARIO)
     path = folder / "past.txt"
-    path.write_text(openmetrics(measured(folder), end_seconds), encoding="utf-8")
+    path.write_text(openmetrics(runs, end_seconds), encoding="utf-8")
     done = promtool("tsdb", "create-blocks-from", "openmetrics", str(path), str(folder / "data"))
     assert done.returncode == 0, done.stdout + done.stderr

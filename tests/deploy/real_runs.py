@@ -9,8 +9,6 @@ from pathlib import Path
 
 from otel_memeval.records import Result, from_json
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-
 SCENARIO = textwrap.dedent(
     '''
     from otel_memeval import PerformanceEval
@@ -49,10 +47,10 @@ SCENARIO = textwrap.dedent(
 STATES = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "failing": "failed"}
 
 
-def measured(folder: Path, *options: str) -> dict[str, Result]:
-    """Run the four evals and return their results by name; ``options`` of the command line apply to all."""
+def measured(folder: Path, *options: str, scenario: str = SCENARIO) -> dict[str, Result]:
+    """Run the four evals of a scenario and return their results by name; ``options`` of the command line apply to all."""
     path = folder / "scenario.py"
-    path.write_text(SCENARIO, encoding="utf-8")
+    path.write_text(scenario, encoding="utf-8")
     command = [sys.executable, "-m", "otel_memeval", path.name, "--json", "-", *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     runs = {run.eval.name: run for run in from_json(done.stdout.encode())}
