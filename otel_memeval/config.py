@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from otel_memeval.errors import UsageError
 from otel_memeval.records import Git
 from otel_memeval.redact import secrets_in
 from otel_memeval.tracing.ids import Parent, parse_traceparent
@@ -25,6 +32,16 @@ _CAPTURE_VALUES: Mapping[str, ContentCapture] = {
 captures nothing."""
 
 
+class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[tool.otel-memeval]`` of the project's ``pyproject.toml``."""
+
+    ignore: list[dict[str, str]] = []
+    """Rules for growth that is not judged."""
+
+
+PROJECT_TABLE = "[tool.otel-memeval] of pyproject.toml"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings that a run takes from the environment and the current folder."""
 
@@ -38,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The span that a run is a child of (``TRACEPARENT``)."""
     content_capture: ContentCapture = "none"
     """Spans and events of the scenario that may hold prompts and completions."""
+    project: ProjectSettings = ProjectSettings()
     sdk_disabled: bool = False
     """``OTEL_SDK_DISABLED``: no spans are made, neither the scenario's nor the tool's."""
 
@@ -55,6 +73,31 @@ def from_process() -> Settings:
         content_capture=_CAPTURE_VALUES.get(environment.get(_CAPTURE_VARIABLE, "").strip().lower(), "none"),
         sdk_disabled=environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
     )
+
+
+def for_measuring() -> Settings:
+    """Return the settings of this process together with those of the project.
+
+    The project is the nearest ``pyproject.toml`` from the current folder upwards. Raises ``UsageError`` if its table
+    ``[tool.otel-memeval]`` is not usable.
+    """
+    settings = from_process()
+    folders = (Path(settings.folder), *Path(settings.folder).parents)
+    file = next((path for folder in folders if (path := folder / "pyproject.toml").is_file()), None)
+    return settings if file is None else msgspec.structs.replace(settings, project=_project_settings(file))
+
+
+def _project_settings(file: Path) -> ProjectSettings:
+    try:
+        tools = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+        return msgspec.convert(tools.get("otel-memeval", {}), ProjectSettings)
+    except OSError:  # not readable: its table cannot be meant for this user
+        return ProjectSettings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: {error}", "correct the file") from None
+    except msgspec.ValidationError as error:
+        remedy = "the table can hold ignore = [{ site = ..., reason = ... }]"
+        raise UsageError(f"{file}: [tool.otel-memeval]: {error}", remedy) from None
 
 
 def spool_folder(environment: Mapping[str, str]) -> Path:

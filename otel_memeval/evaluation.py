@@ -6,7 +6,7 @@ changes; below them stand the fields that are ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +73,13 @@ class PerformanceEval:
     """Allowed retained growth per iteration, in bytes or as text (``"16KiB"``); past it the run fails."""
     max_peak_growth: int | str | None = None
     """Allowed peak growth per iteration, in bytes or as text; past it the run fails."""
+
+    ignore: Sequence[Mapping[str, str]] = ()
+    """Growth that is not judged: dicts with ``reason`` and either ``site`` or ``holder``, which are patterns.
+
+    A site pattern matches ``FILE:LINE`` or ``FILE:FUNCTION``, a holder pattern the path of a container; ``*`` and ``?`` are
+    wildcards: ``{"site": "app/cache.py:*", "reason": "filled on purpose"}``.
+    """
 
     def run(self) -> Result:
         """Measure a sync or async function in the calling process and return the result.

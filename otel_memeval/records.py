@@ -201,6 +201,18 @@ class Verdict(Record, frozen=True):
     """For a leak: names of the channels of ``growth`` that it is in, largest first; the leak is their sum."""
 
 
+class Suppressed(Record, frozen=True, kw_only=True):
+    """Growth that a rule of the user takes out of the verdict; of a site, or of a container with the sites that fill it."""
+
+    site: str = ""
+    """``FILE:LINE``; empty for a container."""
+    path: str = ""
+    """Path of the container; empty for a site."""
+    bytes_per_iteration: float
+    reason: str
+    """The user's reason."""
+
+
 class Limits(Record, frozen=True):
     """Limits of the user, in bytes per iteration; None without a limit."""
 
@@ -291,6 +303,8 @@ class Result(Record, frozen=True):
     verdict: Verdict
     statistics: Summary
     initial_reading: InitialReading | None = None
+    suppressed: list[Suppressed] = []
+    """Growth that the user ignores: state, growth, sites, holders and limits are without it."""
     failure: Failure | None = None
     """Reason why the run ended early; an error of an iteration is in that iteration."""
     batched_readings: BatchedReadings | None = None

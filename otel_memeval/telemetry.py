@@ -160,6 +160,13 @@ HOLDER_GROWTH = Metric(
     ("eval", "path", "type"),
     "Growth of the containers that grow most in the last run.",
 )
+SUPPRESSED_LEAKS = Metric(
+    "memeval_suppressed_leaks",
+    "gauge",
+    "",
+    ("eval",),
+    "Leaks of the last run that the user's rules take out of the verdict.",
+)
 VERDICT_STATE = Metric("memeval_verdict", "gauge", "", ("eval", "state"), "1 for the state of the last verdict, else 0.")
 LAST_RUN_INFO = Metric(
     "memeval_last_run_info",
@@ -198,7 +205,8 @@ GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TO
 
 METRICS = (
     RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
-    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, VERDICT_STATE, LAST_RUN_INFO, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
+    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, SUPPRESSED_LEAKS, VERDICT_STATE,
+    LAST_RUN_INFO, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
     LAST_RUN_DURATION, EXPECTED_INTERVAL, BUILD_INFO, SPOOL_BYTES,
     ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, RUNS_SKIPPED, EXPORT_FAILURES,
 )  # fmt: skip

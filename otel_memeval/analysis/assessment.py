@@ -16,6 +16,7 @@ from otel_memeval.analysis.holder_contents import (
     sites_from_items,
 )
 from otel_memeval.analysis.judge import Judgement, judge
+from otel_memeval.analysis.suppression import SuppressedGrowth, suppress
 from otel_memeval.analysis.untraced import hidden_native_bytes
 from otel_memeval.records import Channels
 
@@ -34,10 +35,20 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """Growing containers in the order of the report."""
     hidden_native_bytes: float
     """Growth of the C heap, in bytes per iteration, below which noise hides it; 0 where the heap is quiet."""
+    suppressed: tuple[SuppressedGrowth, ...] = ()
+    """Growth that the user ignores; it is in none of the fields above."""
 
 
 def assess(evidence: Evidence) -> Assessment:
     """Return the judgement on the evidence together with the evidence; call this once for each change of the evidence."""
+    assessment = _assess_all(evidence)
+    if not evidence.ignored_sites and not evidence.ignored_holders:
+        return assessment
+    remaining, suppressed = suppress(evidence, assessment.sites, assessment.holders)
+    return msgspec.structs.replace(_assess_all(remaining), suppressed=suppressed)
+
+
+def _assess_all(evidence: Evidence) -> Assessment:
     judgement = judge(evidence)
     holders = holders_in_order(judgement.holders, evidence)
     sites = _sites(judgement, holders, evidence)

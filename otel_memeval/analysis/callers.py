@@ -115,6 +115,14 @@ def attribute_to_callers(
     return tuple(sorted(merged, key=lambda site: (site.bounded, -site.bytes_per_iteration, site.key)))
 
 
+def callers_of(
+    sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership
+) -> dict[SiteKey, tuple[SiteKey, ...]]:
+    """Return the sites of the scenario that called each site of a library; sites without a known caller are left out."""
+    callers = {site.key: tuple(_callers(site.key, stacks, code)) for site in sites}
+    return {key: of_key for key, of_key in callers.items() if of_key != (key,)}
+
+
 class _SiteShare(msgspec.Struct, frozen=True):
     """The share of a site's growth that one caller has, from 0 to 1."""
 

@@ -72,6 +72,14 @@ class BatchedNativeReadings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the C heap at each reading."""
 
 
+class IgnoredSite(msgspec.Struct, frozen=True, kw_only=True):
+    """A site that the user ignores."""
+
+    site: SiteKey
+    """The site that matches the user's pattern: the ignored one, or its caller."""
+    reason: str
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All series of the measured iterations, in bytes.
 
@@ -112,6 +120,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Peak of an iteration that does nothing, in the same interpreter."""
     awaits_nothing: bool = False
     """The function of the eval is async and its own code has no ``await``."""
+    ignored_sites: dict[SiteKey, IgnoredSite] = {}
+    """Sites that are not judged."""
+    ignored_holders: dict[int, str] = {}
+    """Ids of containers that are not judged, with the user's reason."""
 
 
 def series_from_changes(changes: Sequence[tuple[int, int]], length: int) -> tuple[int, ...]:

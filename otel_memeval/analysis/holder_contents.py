@@ -79,12 +79,14 @@ def mark_bounded_sites(sites: Sequence[GrowingSite], contents: Sequence[HolderCo
     bounded = [container for container in contents if container.holder.bounded]
     unbounded = [container for container in contents if not container.holder.bounded]
     return tuple(
-        msgspec.structs.replace(site, bounded=True)
-        if sum(container.bytes_of(site.key) for container in bounded) > BOUNDED_PART * site.bytes_per_iteration
-        and not any(container.bytes_of(site.key) for container in unbounded)
-        else site
-        for site in sites
+        msgspec.structs.replace(site, bounded=True) if mainly_fills(site, bounded, unbounded) else site for site in sites
     )
+
+
+def mainly_fills(site: GrowingSite, contents: Sequence[HolderContents], others: Sequence[HolderContents]) -> bool:
+    """Return whether a site's growth goes mainly into these containers, and none of it into the others."""
+    share = sum(container.bytes_of(site.key) for container in contents)
+    return share > BOUNDED_PART * site.bytes_per_iteration and not any(container.bytes_of(site.key) for container in others)
 
 
 def growth_from_items(growth: Channels, sites: Sequence[GrowingSite], judged: Sequence[GrowingSite]) -> Channels:

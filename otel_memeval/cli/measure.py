@@ -140,7 +140,7 @@ def measure_command(
 ) -> int:
     """Run agent scenarios again and again, and say whether they keep memory, on which line, and who holds it."""
     from otel_memeval.cli.exit_codes import exit_status
-    from otel_memeval.config import from_process
+    from otel_memeval.config import for_measuring
     from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
     from otel_memeval.exporters.prometheus.destinations import read_destinations
     from otel_memeval.run.plan import Options
@@ -172,7 +172,7 @@ def measure_command(
         raise UsageError(f"--timeout is {timeout:g}", "it must be more than 0 seconds")
     if json_path is not None and json_path != "-":
         _require_writable(json_path)
-    settings = from_process()
+    settings = for_measuring()
     gauges = read_destinations(pushgateway, textfile, every or expected_every, settings.environment)
     if every is not None:
         return stand(standing, targets, options, events, fail_on, json_path, gauges)

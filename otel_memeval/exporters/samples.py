@@ -55,6 +55,7 @@ def gauge_samples(
         gauge(telemetry.SITE_GROWTH, site.bytes_per_iteration, file=file, line=str(line), function=function)
     for (path, type_), holder in {(holder.path, holder.type): holder for holder in result.holders}.items():
         gauge(telemetry.HOLDER_GROWTH, holder.items_per_iteration, path=path, type=type_)
+    gauge(telemetry.SUPPRESSED_LEAKS, len(result.suppressed))
     for state in STATES:
         gauge(telemetry.VERDICT_STATE, int(state == result.verdict.state), state=state)
     gauge(telemetry.LAST_RUN_INFO, 1, **_info_labels(result))

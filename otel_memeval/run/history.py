@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,7 @@ from otel_memeval.analysis.evidence import (
 from otel_memeval.records import Failure, GenAi, InitialReading, Iteration, Phase
 from otel_memeval.redact import one_line, shortened, visible
 from otel_memeval.run.containers import ContainerDescriptions
+from otel_memeval.run.suppressions import Suppressions
 
 _LONGEST_TYPE_CHARACTERS = 300
 _MOST_RISEN_SITES = 500
@@ -45,10 +46,18 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class RunHistory:
     """All answers of one run. Reading 0 is the one after the set-up; then comes one per iteration, warm-up included."""
 
-    def __init__(self, loaded: wire.Loaded, display_path: Callable[[str], str], secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        loaded: wire.Loaded,
+        display_path: Callable[[str], str],
+        secrets: tuple[str, ...],
+        suppressions: Suppressions,
+    ) -> None:
         """Start an empty history; ``display_path`` returns a path as the report shows it."""
         self._loaded = loaded
         self._secrets = secrets
+        self._suppressions = suppressions
+        self._callers: Mapping[SiteKey, Sequence[SiteKey]] = {}
         self._containers = ContainerDescriptions(display_path, secrets)
         self._files: list[str] = []
         self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
@@ -150,6 +159,11 @@ class RunHistory:
         self._batched = batched
         self._assessment = None
 
+    def add_callers(self, callers: Mapping[SiteKey, Sequence[SiteKey]]) -> None:
+        """Take the sites of the scenario that called sites of a library."""
+        self._callers = callers
+        self._assessment = None
+
     def _add_reading(self, reading: wire.Reading) -> None:
         self._assessment = None
         place = len(self._levels)
@@ -208,6 +222,7 @@ class RunHistory:
         warmups = min(self.warmups, max(readings - 1, 0))
         levels = self._levels[warmups:]
         lengths = {key: series_from_changes(changes, readings)[warmups:] for key, changes in self._lengths.items()}
+        holders, rings = self._containers.series(lengths), self._containers.ring_buffers()
         return Evidence(
             module=self._loaded.module,
             warmup=warmups,
@@ -220,12 +235,18 @@ class RunHistory:
             mapped=tuple(level.mapped_bytes for level in levels if level.mapped_bytes is not None),
             sites={key: series_from_changes(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,
-            holders=self._containers.series(lengths),
-            ring_buffers=self._containers.ring_buffers(),
+            holders=holders,
+            ring_buffers=rings,
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,
             awaits_nothing=self._loaded.awaits_nothing,
+            ignored_sites=self._suppressions.ignored_sites(self._sites, self._callers),
+            ignored_holders={
+                key: reason
+                for key, path in [(holder.id, holder.path) for holder in holders] + [(ring.id, ring.path) for ring in rings]
+                if (reason := self._suppressions.holder_reason(path)) is not None
+            },
         )
 
 

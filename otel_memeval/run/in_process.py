@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.config import Settings, from_process
+from otel_memeval.config import Settings, for_measuring, from_process
 from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.records import Result
 from otel_memeval.redact import one_line
@@ -188,7 +188,7 @@ def run_in_process(evaluation: object) -> Result:
     run = _InProcessRun(Options())
     loaded = _eval_of(evaluation)
     _run_blocking(run, run.use(loaded), keep_going=False)
-    return run.result("(in process)", loaded.name, Observer(), from_process())
+    return run.result("(in process)", loaded.name, Observer(), for_measuring())
 
 
 async def arun_in_process(evaluation: object) -> Result:
@@ -207,7 +207,7 @@ async def arun_in_process(evaluation: object) -> Result:
         await run.harness.afinish()
     finally:
         tracemalloc.stop()
-    return run.result("(in process)", loaded.name, Observer(), from_process())
+    return run.result("(in process)", loaded.name, Observer(), for_measuring())
 
 
 def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:

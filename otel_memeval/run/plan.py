@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
 from otel_memeval import wire
 from otel_memeval.errors import UsageError
 from otel_memeval.records import Eval, Limits
+from otel_memeval.run.suppressions import IgnoreRule, ignore_rules
 from otel_memeval.units import parse_bytes
 
 DEFAULT_ITERATIONS = 20
@@ -59,6 +61,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     top: int
     debug: bool
     show_progress: bool
+    ignore: tuple[IgnoreRule, ...] = ()
+    """Growth that is not judged."""
 
 
 def _at_least(name: str, value: int, least: int) -> int:
@@ -90,8 +94,11 @@ def check(options: Options) -> None:
         raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
 
 
-def plan(loaded: wire.Loaded, options: Options) -> Plan:
-    """Combine the fields of the eval with the options of the caller. Raises ``UsageError`` for numbers that make no run."""
+def plan(loaded: wire.Loaded, options: Options, project_ignore: Sequence[IgnoreRule] = ()) -> Plan:
+    """Combine the fields of the eval with the options of the caller and the project's rules for ignored growth.
+
+    Raises ``UsageError`` for numbers that make no run, and for rules that are not complete.
+    """
     check(options)
     fields = loaded.fields
     own = fields.num_iterations if fields.num_iterations is not None else DEFAULT_ITERATIONS
@@ -132,4 +139,5 @@ def plan(loaded: wire.Loaded, options: Options) -> Plan:
         top=top,
         debug=fields.debug_mode,
         show_progress=fields.show_spinner,
+        ignore=(*ignore_rules(fields.ignore, f"ignore of {name}"), *project_ignore),
     )

@@ -6,7 +6,19 @@ from collections.abc import Collection, Sequence
 
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.analysis.statistics import describe
-from otel_memeval.records import Channels, Eval, Failure, Holder, Iteration, Limits, Result, Site, Summary, Verdict
+from otel_memeval.records import (
+    Channels,
+    Eval,
+    Failure,
+    Holder,
+    Iteration,
+    Limits,
+    Result,
+    Site,
+    Summary,
+    Suppressed,
+    Verdict,
+)
 from otel_memeval.run.sentence import verdict_sentence
 from otel_memeval.units import format_bytes
 
@@ -51,6 +63,7 @@ def verdict(
     sites: Sequence[Site],
     holders: Sequence[Holder],
     failure: Failure | None,
+    suppressed: Sequence[Suppressed] = (),
 ) -> Verdict:
     """Return the verdict with its sentence. A failure of the scenario takes precedence over the judgement."""
     measured = sum(1 for iteration in iterations if iteration.phase == "measured")
@@ -60,14 +73,19 @@ def verdict(
     if error:
         reasons = [error, f"{measured} of {eval_.iterations} measured iterations were started"]
         return Verdict(state="failed", summary=f"failed in {error}" if "iteration" in error else error, reasons=reasons)
-    reasons = list(judgement.reasons)
+    reasons = [*judgement.reasons, *map(_suppression_reason, suppressed)]
     return Verdict(
         state=judgement.state,
-        summary=verdict_sentence(judgement, sites, holders, measured),
+        summary=verdict_sentence(judgement, sites, holders, measured, len(suppressed)),
         reasons=reasons,
         iterations_needed=judgement.iterations_needed,
         channels=list(judgement.leaking_channels),
     )
+
+
+def _suppression_reason(growth: Suppressed) -> str:
+    size = format_bytes(growth.bytes_per_iteration, signed=True)
+    return f"not judged: {growth.site or growth.path}, {size} per iteration: {growth.reason}"
 
 
 def passes(result: Result, fail_on: Collection[str]) -> bool:

@@ -19,10 +19,13 @@ def describe_holder(holder: Holder) -> str:
     return f"{path} ({holder.type}, {format_items(holder.items_per_iteration)} per iteration{bound})"
 
 
-def verdict_sentence(judgement: Judgement, sites: Sequence[Site], holders: Sequence[Holder], iterations: int) -> str:
+def verdict_sentence(
+    judgement: Judgement, sites: Sequence[Site], holders: Sequence[Holder], iterations: int, suppressed: int = 0
+) -> str:
     """Return one sentence with the state of the memory, the amount, the first site and the first holder.
 
     The amount of a leak is the growth of its sites plus the growth of the leaking channels outside of the traced heap.
+    ``suppressed`` is the number of leaks that are not judged.
     """
     growth = judgement.growth
     untraced = {
@@ -49,15 +52,16 @@ def verdict_sentence(judgement: Judgement, sites: Sequence[Site], holders: Seque
     if judgement.state == "native-leak" and untraced:
         places = " and ".join(UNTRACED[name] for name in untraced)
         return f"keeps {format_bytes(sum(untraced.values()))} more every iteration outside of Python's traced heap, {places}"
-    return _without_growth(judgement, iterations)
+    return _without_growth(judgement, iterations, suppressed)
 
 
-def _without_growth(judgement: Judgement, iterations: int) -> str:
+def _without_growth(judgement: Judgement, iterations: int, suppressed: int) -> str:
+    aside = f", apart from {suppressed} suppressed leak{'' if suppressed == 1 else 's'}" if suppressed else ""
     reason = judgement.reasons[0] if judgement.reasons else ""
     if judgement.state == "settling":
-        return f"grew at first and levelled off within {iterations} iterations"
+        return f"grew at first and levelled off within {iterations} iterations{aside}"
     if judgement.state == "stable":
-        return f"keeps nothing from one iteration to the next, over {iterations} iterations"
+        return f"keeps nothing from one iteration to the next, over {iterations} iterations{aside}"
     if judgement.state == "idle":
         return f"did no work: {reason or 'no activity was seen'}"
     if judgement.state == "inconclusive":

@@ -13,18 +13,19 @@ import msgspec
 
 from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment
-from otel_memeval.config import Settings
+from otel_memeval.config import PROJECT_TABLE, Settings
 from otel_memeval.errors import TargetError, WorkerError
 from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, holder_records
 from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
-from otel_memeval.run.locations import SiteChange, display_path, site_record
+from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, plan
 from otel_memeval.run.result import exceeded, summarize, verdict
 from otel_memeval.run.scenario_spans import ScenarioSpans
+from otel_memeval.run.suppressions import Suppressions, ignore_rules, suppressed_records
 from otel_memeval.run.target_error import target_error
 from otel_memeval.run.worker_client import Worker, WorkerClient
 from otel_memeval.supervisor import WorkerEnded, uninterrupted
@@ -69,8 +70,8 @@ class Session:
         self._start, self._options, self._observer, self._settings = context
         self._target = target
         self._client = client
-        self._plan = plan(loaded, self._options)
-        self._history = RunHistory(loaded, self._display_path, self._settings.secrets)
+        self._plan = plan(loaded, self._options, ignore_rules(self._settings.project.ignore, f"ignore of {PROJECT_TABLE}"))
+        self._history = RunHistory(loaded, self._display_path, self._settings.secrets, self._suppressions())
         self._follow_ups = FollowUps(loaded, self._options, self._history, self._observer, self._settings)
         self._description = ""
         self._packages: dict[str, str] = {}
@@ -119,6 +120,10 @@ class Session:
         except WorkerEnded:  # the step has noted the reason, and the measured iterations are judged
             return
         self._tear_down()
+
+    def _suppressions(self) -> Suppressions:
+        folder = self._settings.folder
+        return Suppressions(self._plan.ignore, self._display_path, lambda site: code_location(site, folder).function)
 
     def _display_path(self, file: str) -> str:
         return display_path(file, self._settings.folder)
@@ -246,6 +251,7 @@ class Session:
         iterations = self._history.iterations
         sites = [site_record(site, self._settings.folder) for site in self._follow_ups.callers.attributed(assessment.sites)]
         holders = holder_records(assessment.holders)[: self._plan.top]
+        suppressed = suppressed_records(assessment.suppressed, self._display_path)
         result = Result(
             run=self._run_record(),
             eval=self._plan.eval,
@@ -253,8 +259,9 @@ class Session:
             growth=judgement.growth,
             sites=sites[: self._plan.top],
             holders=holders,
-            verdict=verdict(judgement, self._plan.eval, iterations, sites, holders, self.failure),
+            verdict=verdict(judgement, self._plan.eval, iterations, sites, holders, self.failure, suppressed),
             statistics=summarize(iterations),
+            suppressed=suppressed,
             initial_reading=self._history.initial_reading,
             failure=self.failure,
             batched_readings=self._follow_ups.batched_readings.record(),

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.config import Settings, from_process, spool_folder
+from otel_memeval.config import Settings, for_measuring, from_process, spool_folder
 from otel_memeval.exporters.otlp.config_file import effective
 from otel_memeval.exporters.otlp.delivery import spool
 from otel_memeval.exporters.otlp.exporter import Standing
@@ -71,7 +71,7 @@ class Rounds:
     def begin(self) -> list[Observer]:
         """What sends."""
         # Every run is a trace of its own: one that TRACEPARENT names would go on for months.
-        self._settings = msgspec.structs.replace(from_process(), parent=None)
+        self._settings = msgspec.structs.replace(for_measuring(), parent=None)
         before = self._told.snapshot()
         options = ExportOptions(events=self._events, fail_on=self._fail_on, gauges=self._gauges)
         self._exporting = ExportPipeline(self._settings, options, sys.stdout, standing=self._standing, before=before)

@@ -85,6 +85,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     team_id: str | None = None
     model_id: str | None = None
     model_provider: str | None = None
+    ignore: list[dict[str, str]] = []
 
 
 class Loaded(Message, frozen=True, tag="loaded"):

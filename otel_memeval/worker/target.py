@@ -54,6 +54,7 @@ _FIELDS = {
     "team_id": (str, type(None)),
     "model_id": (str, type(None)),
     "model_provider": (str, type(None)),
+    "ignore": (list, tuple),
 }
 """The fields that travel to the parent, with the types they may have."""
 
@@ -158,6 +159,13 @@ def eval_named(module: ModuleType, name: str) -> Eval:
     return Eval(name, value)
 
 
+def _texts(entry: object, where: str) -> dict[str, str]:
+    """Return a mapping of texts as it travels to the parent. Raises ``TargetProblem`` for anything else."""
+    if isinstance(entry, dict) and all(isinstance(text, str) for pair in entry.items() for text in pair):
+        return dict(entry)
+    raise TargetProblem(f"{where} holds {_a(entry)}, expected dicts with site or holder, and reason")
+
+
 def _a(value: object) -> str:
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
@@ -178,6 +186,7 @@ def eval_of(value: object, where: str, name: str) -> Eval:
         if not isinstance(content, kinds) or (isinstance(content, bool) and bool not in kinds):
             raise TargetProblem(f"eval {where}: {field} is {_a(content)}, expected {kinds[0].__name__}")
         fields[field] = content
+    fields["ignore"] = [_texts(entry, f"eval {where}: ignore") for entry in getattr(value, "ignore", None) or ()]
     hooks: dict[str, Callable[[], object] | None] = {}
     for hook in ("setup", "teardown", "describe"):
         function = getattr(value, hook, None)

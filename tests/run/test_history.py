@@ -14,6 +14,7 @@ from otel_memeval.analysis.evidence import BatchedNativeReadings, series_from_ch
 from otel_memeval.records import Failure
 from otel_memeval.redact import one_line
 from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.suppressions import Suppressions
 
 MakeReading = Callable[..., wire.Reading]
 
@@ -23,7 +24,7 @@ def empty_history(secrets: tuple[str, ...] = ()) -> RunHistory:
     loaded = wire.Loaded(
         module="m", names=["run"], name="run", file="", library_folder="", awaits_nothing=True, fields=wire.Fields()
     )
-    return RunHistory(loaded, str, secrets)
+    return RunHistory(loaded, str, secrets, Suppressions((), str, str))
 
 
 def ready(reading: wire.Reading) -> wire.Ready:

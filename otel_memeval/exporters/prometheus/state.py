@@ -36,11 +36,13 @@ _MEASURED = frozenset(
         telemetry.GROWTH,
         telemetry.SITE_GROWTH,
         telemetry.HOLDER_GROWTH,
+        telemetry.SUPPRESSED_LEAKS,
     )
 )
 """Gauges that a failed run leaves out: it ended early, so its values do not describe the eval."""
 
 _OPTIONAL = (
+    telemetry.SUPPRESSED_LEAKS.name,
     telemetry.RSS_BYTES.name,
     *(metric.name for metric in telemetry.GENAI_METRICS),
     telemetry.SITE_GROWTH.name,

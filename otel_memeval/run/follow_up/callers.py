@@ -11,6 +11,7 @@ from otel_memeval.analysis.callers import (
     CodeOwnership,
     attribute_to_callers,
     attribution_iterations,
+    callers_of,
     needs_more_frames,
 )
 from otel_memeval.analysis.growth import GrowingSite
@@ -65,17 +66,18 @@ class CallerSearch:
             observer.on_note(f"{self.count} more iterations, not measured, {purpose}")
             self._frames = frames
             client.send(wire.look_command(frames, self.count, numbered, explain=explain and frames == FRAMES))
-            self._take(client)
+            self._take(client, assessment.sites)
             if self.problem is not None or not needs_more_frames(of_libraries, self.stacks, self._ownership):
                 break
 
-    def _take(self, client: WorkerClient) -> None:
+    def _take(self, client: WorkerClient, sites: Sequence[GrowingSite]) -> None:
         """Take the answer to one attempt; an iteration counts from its start."""
         self._started_iterations += 1
         answer = client.until(wire.Stacks, self._take_progress)
         if answer.failure is None:
             self._started_iterations -= 1
             self.stacks = [_call_stack(stack) for stack in answer.stacks]
+            self._history.add_callers(callers_of(sites, self.stacks, self._ownership))
             return
         failure = failure_record(answer.failure, self._secrets)
         self.problem = f"{failure.type}: {failure.message}"
