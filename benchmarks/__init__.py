@@ -1,1 +1,1 @@
-"""Measures of this tool itself: how right its verdicts are, and what its readings cost. See ``results/README.md``."""
+"""Benchmarks of this tool: the accuracy of its verdicts and the cost of its readings. See ``results/README.md``."""

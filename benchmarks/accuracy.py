@@ -1,9 +1,9 @@
-"""How often the verdicts are right, beside other tools: ``python -m benchmarks.accuracy --help``.
+"""Measure how often verdicts are right, beside other tools: ``python -m benchmarks.accuracy --help``.
 
-Each scenario of the corpus runs in a fresh process for each seed under each tool. The rules by which a tool's answer is
-read stand in its file under ``benchmarks/tools``. Ours counts as having found a leak when its verdict is leaking or
-native-leak, creep when it is creeping; a clean or bounded scenario is a false alarm when it is called leaking,
-native-leak, creeping or idle (but a scenario that does nothing may be called idle).
+Each scenario of the corpus runs in a fresh process for each seed under each tool. The rule by which the answer of a tool is
+read is in its file in ``benchmarks/tools``. This tool has found a leak if its verdict is leaking or native-leak, and creep
+if it is creeping. A clean or bounded scenario with the verdict leaking, native-leak, creeping or idle is a false alarm,
+except that a scenario that does nothing may be idle.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.registry import scenarios
-from benchmarks.running import TOOLS, Settings, ask, missing
-from benchmarks.scoring import Case, mark, row, table, wrong
+from benchmarks.scoring import Case, row, score, table, wrong
+from benchmarks.tool_runs import TOOLS, Settings, ask, missing
 
 
 def _arguments() -> argparse.Namespace:
@@ -31,20 +31,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="PATTERN", help="a regular expression for module:name")
     parser.add_argument("--tools", default=",".join(TOOLS), metavar="LIST", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time (default 2)")
-    parser.add_argument("--python", default=sys.executable, metavar="PATH", help="where the compared tools are installed")
+    parser.add_argument("--python", default=sys.executable, metavar="PATH", help="interpreter with the compared tools")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every case")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Run, print, write."""
+    """Run the tools, print the table and write the cases."""
     arguments = _arguments()
     settings = Settings(arguments.iterations, arguments.warmup, arguments.python)
     tools = []
     unavailable = {}
     for tool in arguments.tools.split(","):
         if tool not in TOOLS:
-            sys.exit(f"{tool} is no tool; name some of {', '.join(TOOLS)}")
+            sys.exit(f"no tool is named {tool}; the tools are {', '.join(TOOLS)}")
         if lacking := missing(tool, settings.python):
             unavailable[tool] = f"not available: {', '.join(lacking)} not installed for {Path(settings.python).name}"
         else:
@@ -57,13 +57,13 @@ def main() -> None:
     ]
     done = 0
 
-    def run(place: int) -> Case:
+    def run(index: int) -> Case:
         nonlocal done
-        tool, scenario, seed = jobs[place]
+        tool, scenario, seed = jobs[index]
         answer = ask(tool, scenario, seed, settings)
         done += 1
         print(f"\r{done} of {len(jobs)}  {tool} {scenario.name:40}", end="", file=sys.stderr, flush=True)
-        return mark(tool, scenario, seed, answer, settings.iterations)
+        return score(tool, scenario, seed, answer, settings.iterations)
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
         cases = list(pool.map(run, range(len(jobs))))
@@ -80,13 +80,13 @@ def _report(tools: list[str], unavailable: dict[str, str], cases: list[Case]) ->
         print(f"{tool}: {why}")
     for tool in tools:
         faults = wrong(by_tool[tool])
-        print(f"\n{tool}: {len(faults)} answers that are not right")
+        print(f"\n{tool}: {len(faults)} wrong answers")
         for fault in faults:
             print(f"  {fault}")
 
 
 def _write(path: Path, tools: list[str], unavailable: dict[str, str], cases: list[Case]) -> None:
-    """Write every case, a line each. What the file holds of tools that were not asked this time is kept."""
+    """Write each case on a line; cases of tools that did not run this time stay in the file."""
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"commands": {}, "cases": []}
     arguments = [argument for argument in sys.argv[1:] if "/" not in argument and argument not in ("--python", "--json")]
     head = {
@@ -95,8 +95,8 @@ def _write(path: Path, tools: list[str], unavailable: dict[str, str], cases: lis
         "platform": platform.platform(),
         "unavailable": unavailable,
     }
-    kept = [case for case in before["cases"] if case["tool"] not in tools]
-    lines = ",\n".join(f"  {json.dumps(case)}" for case in [*map(asdict, cases), *kept])
+    others = [case for case in before["cases"] if case["tool"] not in tools]
+    lines = ",\n".join(f"  {json.dumps(case)}" for case in [*map(asdict, cases), *others])
     path.write_text(json.dumps(head, indent=1)[:-2] + f',\n "cases": [\n{lines}\n ]\n}}\n', encoding="utf-8")
 
 

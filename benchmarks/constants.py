@@ -24,9 +24,9 @@ from typing import NamedTuple
 import otel_memeval.analysis
 from benchmarks.recording import Recording, read
 from benchmarks.registry import scenarios, target_name
-from benchmarks.running import ALARMS, ROOT
 from benchmarks.simulated import HARMLESS, LEAKS
 from benchmarks.simulation.series import CALL_SECONDS
+from benchmarks.tool_runs import ALARMS, ROOT
 from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.batched_readings import calls_between_readings
 

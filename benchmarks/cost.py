@@ -1,10 +1,10 @@
-"""What measuring costs a realistic agent: ``python -m benchmarks.cost [--iterations N] [--python PATH]``.
+"""Measure the cost of measuring a realistic agent: ``python -m benchmarks.cost [--iterations N] [--python PATH]``.
 
-The team scenario's iteration (eight model requests, a database), untraced = 1.0, beside: tracemalloc alone with one frame
-and with twenty-five, this tool with its readings included (from the begin of one iteration to the begin of the next),
-agno's ``PerformanceEval`` with growth tracking, and memray with Python's allocators. Each in a process of its own with
-model and database of its own; the median of the iterations, and the seconds from start to end, in which what is done after
-the iterations shows. ``--repeat`` runs all of them again and takes the least.
+An iteration of the team scenario (eight model requests, a database), untraced = 1.0, beside: tracemalloc alone with one
+frame and with twenty-five, this tool with its readings (from the start of one iteration to the start of the next), agno's
+``PerformanceEval`` with growth tracking, and memray with Python's allocators. Each has a process, model and database of its
+own. The table has the median of the iterations, and the seconds from start to end, which include all work after the
+iterations. ``--repeat`` runs all of them again and takes the least.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from benchmarks.running import ROOT
+from benchmarks.tool_runs import ROOT
 
 WARMUP = 3
 TEAM = "scenarios.team"
@@ -37,7 +37,7 @@ OURS: dict[str, list[str]] = {
     "leaky": [LEAKY_TEAM],
     "leaky-explain": [LEAKY_TEAM, "--explain"],
 }
-"""This tool's rows, each with its target and options. Only what grows is explained, and after the iterations."""
+"""Rows of this tool, each with its target and options. An explanation is made only of growth, after the iterations."""
 
 WAYS = ("untraced", "tracemalloc-1", "tracemalloc-25", *OURS, "agno", "memray")
 NEEDS = {"agno": "agno", "memray": "memray"}
@@ -118,8 +118,9 @@ def _ours(arguments: list[str], iterations: int, python: str) -> list[float]:
             python,
         ]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=900)
-        measured = [one for one in json.loads(path.read_bytes())["runs"][0]["iterations"] if one["phase"] == "measured"]
-    starts = [datetime.fromisoformat(one["started_at"]).timestamp() for one in measured]
+        iterations_read = json.loads(path.read_bytes())["runs"][0]["iterations"]
+    measured = [iteration for iteration in iterations_read if iteration["phase"] == "measured"]
+    starts = [datetime.fromisoformat(iteration["started_at"]).timestamp() for iteration in measured]
     return [after - before for before, after in pairwise(starts)]
 
 
@@ -139,7 +140,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2, metavar="N")
     parser.add_argument("--ways", default=",".join(WAYS), metavar="LIST")
     parser.add_argument(
-        "--python", default=sys.executable, metavar="PATH", help="has agno and memray, and what the team needs"
+        "--python", default=sys.executable, metavar="PATH", help="interpreter with agno, memray and the team's packages"
     )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -163,11 +164,11 @@ def main() -> None:
             least[way] = min(typical, least.get(way, typical))
             least_in_all[way] = min(in_all, least_in_all.get(way, in_all))
     base = least.get("untraced")
-    print("| way            | an iteration | untraced = 1.0 | in all  |")
-    print("|----------------|--------------|----------------|---------|")
+    print("| way            | per iteration | untraced = 1.0 | in all  |")
+    print("|----------------|---------------|----------------|---------|")
     for way, seconds in least.items():
         ratio = f"{seconds / base:.2f}" if base else "-"
-        print(f"| {way:14} | {seconds * 1000:9.1f} ms | {ratio:>14} | {least_in_all[way]:5.1f} s |")
+        print(f"| {way:14} | {seconds * 1000:10.1f} ms | {ratio:>14} | {least_in_all[way]:5.1f} s |")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""How many iterations it takes to see a leak: ``python -m benchmarks.detection [--series N]``.
+"""Count the iterations that find a leak: ``python -m benchmarks.detection [--series N]``.
 
-Simulated leaks that are hard to see: by chance into a list or a dict, beside jitter in the C heap, under noise of the peak.
-Prints the part of the series that is called a leak (or creeping) after each number of iterations, three warm-ups before.
+Simulated leaks that are hard to see: at random into a list or a dict, beside jitter of the C heap, under noise of the peak.
+Prints the part of the series that is called a leak (or creeping) after each number of iterations, with three warm-ups.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks.running import ALARMS
 from benchmarks.simulated import states
 from benchmarks.simulation.leaks import beside_jitter, by_chance
 from benchmarks.simulation.series import Family
+from benchmarks.tool_runs import ALARMS
 
 ITERATIONS = (10, 20, 40, 80)
 WARMUP = 3
@@ -25,7 +25,7 @@ FAMILIES = (
 
 
 def main() -> None:
-    """Judge and print."""
+    """Judge the series and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--series", type=int, default=200, metavar="N", help="of each kind (default 200)")
     series: int = parser.parse_args().series

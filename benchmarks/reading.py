@@ -1,11 +1,11 @@
-"""The price of one reading: ``python -m benchmarks.reading [--blocks 10000,100000,1000000]``.
+"""Measure the cost of a reading: ``python -m benchmarks.reading [--blocks 10000,100000,1000000]``.
 
-Against the standard way in the same process on the same heap: ``tracemalloc.take_snapshot()`` and
-``compare_to(..., "lineno")`` with the snapshot before. ``read_heap`` reads the traces alone; ``Reader.read`` is the whole
-of what the worker does between two iterations: it also collects garbage, measures all containers, and reads the C heap
-and the process. ``_get_traces`` is the floor: the one way that the standard library has to hand out the traces, made and
-freed, with nothing done to them. Each figure is this thread's processor time, the least of several; every heap is built
-in a fresh process. Targets: at most 1/5 at 100,000 live blocks, 1/10 at a million.
+The standard way on the same heap in the same process is ``tracemalloc.take_snapshot()`` and ``compare_to(..., "lineno")``
+with the snapshot before. ``read_heap`` reads only the traces; ``Reader.read`` is all that the worker does between two
+iterations: it also collects garbage, measures all containers, and reads the C heap and the process. ``_get_traces`` is the
+floor: the only way of the standard library to get the traces, which are made and freed unread. Each figure is processor
+time of this thread, the least of several; each heap is built in a fresh process. Targets: at most 1/5 at 100,000 live
+blocks, 1/10 at a million.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import tracemalloc
 from _tracemalloc import _get_traces
 from collections.abc import Callable
 
-from benchmarks.running import ROOT
+from benchmarks.tool_runs import ROOT
 
 SHAPES = ("texts", "messages", "objects", "one-line", "random-sizes")
-WAYS = ("floor", "heap", "whole")
+WAYS = ("floor", "heap", "reading")
 TIMES = 3
 LINES = 400
-"""How many different lines allocate in ``objects``."""
+"""Lines that allocate in ``objects``."""
 
 
 class Thing:
-    """Two attributes in slots."""
+    """An object with two attributes in slots."""
 
     __slots__ = ("name", "size")
 
@@ -45,7 +45,7 @@ def _texts(blocks: int) -> list[object]:
 
 
 def _messages(blocks: int) -> list[object]:
-    # A dict, its keys' table, a list, its items, the text, the number: six blocks.
+    # Six blocks: a dict, the table of its keys, a list, its items, the text, the number.
     return [{"role": "user", "content": [f"text {number}"], "number": number + 1000} for number in range(blocks // 6)]
 
 
@@ -76,7 +76,7 @@ _BUILD = {
 
 
 def _nothing(_: str) -> bool:
-    """No file is the tool's own."""
+    """Return that no file is the tool's own."""
     return False
 
 
@@ -90,7 +90,7 @@ def _least(function: Callable[[], object], times: int = TIMES) -> float:
 
 
 def measure(shape: str, blocks: int) -> dict[str, float]:
-    """Build the heap here and take the times, in seconds."""
+    """Build the heap in this process and return the times in seconds."""
     from otel_memeval.worker.memory.heap import read_heap
     from otel_memeval.worker.memory.process_memory import ProcessReader
     from otel_memeval.worker.memory.reading import Reader
@@ -113,14 +113,14 @@ def measure(shape: str, blocks: int) -> dict[str, float]:
     heap = _least(lambda: read_heap(_nothing))
     floor = _least(_get_traces)
     gc.enable()
-    whole = _least(lambda: reader.read(0))
+    reading = _least(lambda: reader.read(0))
     live = read_heap(_nothing).retained_blocks
     del kept
-    return {"blocks": live, "compare": compare, "floor": floor, "heap": heap, "whole": whole}
+    return {"blocks": live, "compare": compare, "floor": floor, "heap": heap, "reading": reading}
 
 
 def main() -> None:
-    """Measure each heap in a process of its own, and print the table."""
+    """Measure each heap in a process of its own and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--blocks", default="10000,100000,1000000", metavar="LIST")
     parser.add_argument("--shapes", default=",".join(SHAPES), metavar="LIST")
@@ -137,9 +137,7 @@ def main() -> None:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
             times = json.loads(done.stdout)
             compare = times["compare"]
-            ours = " | ".join(
-                f"{times[way] * 1000:6.0f} ms 1/{compare / times[way]:<4.1f}" for way in ("floor", "heap", "whole")
-            )
+            ours = " | ".join(f"{times[way] * 1000:6.0f} ms 1/{compare / times[way]:<4.1f}" for way in WAYS)
             print(
                 f"| {shape:12} | {times['blocks']:11,} | {compare * 1000:18,.0f} ms | {ours} |",
                 flush=True,

@@ -1,4 +1,4 @@
-"""A real OTLP receiver (Rotel), started, killed and read: which spans it was given, and how often."""
+"""Run a real OTLP receiver (Rotel): start it, kill it, and count the spans that it received."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPAN_ID = re.compile(rb"^    ID             : ([0-9a-f]{16})$", re.MULTILINE)
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         port: int = opened.getsockname()[1]
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 class Receiver:
-    """Rotel over gRPC and HTTP; everything it is given is written to ``log``, through every restart."""
+    """Rotel over gRPC and HTTP; everything that it receives is appended to ``log``, also after a restart."""
 
     def __init__(self, log: Path) -> None:
         found = find_spec("rotel")
@@ -38,7 +38,7 @@ class Receiver:
         self.grpc = f"http://127.0.0.1:{self.grpc_port}"
 
     def start(self) -> None:
-        """Start, and wait until both ports answer."""
+        """Start it and wait until both ports answer."""
         logged = [part for signal_ in ("traces", "metrics", "logs") for part in ("--debug-log", signal_)]
         command = [str(self._program), "start", "--exporter", "blackhole", *logged, "--debug-log-verbosity", "detailed"]
         command += [
@@ -58,14 +58,14 @@ class Receiver:
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """End it at once, whatever it is doing."""
+        """Kill it at once."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
-        """Let it end in its own time."""
+        """End it and wait; kill it after ten seconds."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -73,9 +73,9 @@ class Receiver:
             self.kill()
 
     def text(self) -> str:
-        """Everything it wrote."""
+        """Return its log."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def spans(self) -> Counter[str]:
-        """How often each span was given to it, by id."""
+        """Return how often it received each span, by id."""
         return Counter(found.decode() for found in _SPAN_ID.findall(self._log.read_bytes()))

@@ -1,4 +1,4 @@
-"""All scenarios of the corpus, by name. Reads their truth in this process; they are never run here."""
+"""Find the scenarios of the corpus by name. Their truth is read in this process; they never run here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODULES = (
 
 
 def scenarios(pattern: str = "") -> list[Scenario]:
-    """The scenarios in whose ``module:name`` the regular expression ``pattern`` is found, in the order of their files."""
+    """Return the scenarios with ``pattern``, a regular expression, in their ``module:name``, in the order of their files."""
     found: list[Scenario] = []
     for module in MODULES:
         contents = vars(importlib.import_module(f"benchmarks.corpus.{module}"))
@@ -36,10 +36,10 @@ def scenarios(pattern: str = "") -> list[Scenario]:
 
 
 def target_name(scenario: Scenario) -> str:
-    """``module:name``."""
+    """Return ``module:name``."""
     return f"{scenario.module}:{scenario.name}"
 
 
 def target(scenario: Scenario) -> str:
-    """What the command line takes, relative to the folder above this package."""
+    """Return the target for the command line, relative to the folder above this package."""
     return f"benchmarks/corpus/{scenario.file}:{scenario.name}"

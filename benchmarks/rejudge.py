@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.recording import read
 from benchmarks.registry import scenarios, target_name
-from benchmarks.running import ALARMS
-from benchmarks.scoring import Case, mark, row, table, wrong
+from benchmarks.scoring import Case, row, score, table, wrong
+from benchmarks.tool_runs import ALARMS
 from benchmarks.tools.answer import Answer
 from otel_memeval.analysis.assessment import Assessment, assess
 
@@ -40,17 +40,17 @@ def answer_of(assessment: Assessment) -> Answer:
 def main() -> None:
     """Judge, score and print."""
     pattern = sys.argv[2] if len(sys.argv) > 2 else ""
-    known = {target_name(scenario): scenario for scenario in scenarios(pattern)}
+    by_name = {target_name(scenario): scenario for scenario in scenarios(pattern)}
     cases: list[Case] = []
     states: Counter[tuple[str, str]] = Counter()
     for recorded in read(Path(sys.argv[1])):
-        scenario = known.get(recorded.target)
+        scenario = by_name.get(recorded.target)
         if scenario is None:
             continue
         assessment = assess(recorded.evidence())
         answer = answer_of(assessment)
         lines = frozenset(recorded.lines)
-        cases.append(mark("ours", scenario, recorded.seed, answer, len(recorded.peak), lines))
+        cases.append(score("ours", scenario, recorded.seed, answer, len(recorded.peak), lines))
         states[scenario.kind, assessment.judgement.state] += 1
     print(table([row("ours", cases)]))
     for (kind, state), count in sorted(states.items()):

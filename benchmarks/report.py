@@ -1,7 +1,7 @@
-"""Writes ``benchmarks/results/README.md`` from what the benchmarks left there: ``python -m benchmarks.report``.
+"""Write ``benchmarks/results/README.md`` from the results of the benchmarks: ``python -m benchmarks.report``.
 
 ``accuracy.json`` and ``packages.json`` are written by ``benchmarks.accuracy`` and ``benchmarks.packages`` with ``--json``;
-the texts are the printed tables of the other benchmarks, each with the command that made it as its first line.
+the texts are the printed tables of the other benchmarks, with their command as the first line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.packages.cases import read_cases
-from benchmarks.packages.measuring import Said
+from benchmarks.packages.package_verdict import PackageVerdict
 from benchmarks.packages.table import summary as packages_summary
 from benchmarks.packages.table import table as packages_table
 from benchmarks.scoring import Case, row, table, wrong
@@ -21,29 +21,29 @@ FOLDER = Path(__file__).parent / "results"
 
 INTRODUCTION = """# Results
 
-Written by `python -m benchmarks.report`; do not edit. Every table stands under the command that made it. Times depend on the
+Written by `python -m benchmarks.report`; do not edit. The command of each table stands above it. Times depend on the
 machine, ratios and counts hardly do.
 """
 
 ACCURACY = """
 ## Accuracy
 
-Each scenario of `benchmarks/corpus` in a fresh process for each seed. Found: leaking or native-leak for a leak, creeping for
-creep; a clean or bounded scenario that is called leaking, native-leak, creeping or idle is a false alarm. The rule by which
-another tool's answer is read is the docstring of its file in `benchmarks/tools`. "Line first" and "holder first" count only
-the leaks that were found; "bytes right" is within the tolerance that the scenario states, mostly 5%.
+Each scenario of `benchmarks/corpus` in a fresh process for each seed. A leak is found if it is leaking or native-leak, creep
+if it is creeping; a clean or bounded scenario that is leaking, native-leak, creeping or idle is a false alarm. The rule by
+which the answer of another tool is read is the docstring of its file in `benchmarks/tools`. "Line first" and "holder first"
+count only found leaks; "bytes right" is within the tolerance of the scenario, mostly 5%.
 """
 
 
 READING = """
-Most of a reading of a large heap is `_get_traces`, which makes a tuple a block and is the only way that the standard
-library has to hand out the traces. Where the blocks are of many sizes and lie far apart in memory (`random-sizes`), that
-alone costs more than a tenth of the standard comparison: no reading with the standard library can be ten times cheaper.
+Most of a reading of a large heap is `_get_traces`, which makes a tuple for each block and is the only way of the standard
+library to get the traces. With blocks of many sizes that lie far apart in memory (`random-sizes`) it alone costs more than a
+tenth of the standard comparison: no reading with the standard library can be ten times cheaper.
 """
 
 
 def accuracy(path: Path) -> str:
-    """The table of a result file, with everything that we got wrong."""
+    """Return the table of a result file with all of our wrong answers."""
     content = json.loads(path.read_text(encoding="utf-8"))
     cases = [Case(**case) for case in content["cases"]]
     tools = list(dict.fromkeys(case.tool for case in cases))
@@ -53,7 +53,7 @@ def accuracy(path: Path) -> str:
     parts = [ACCURACY, f"```\n{commands}\n```\n", table([row(tool, by_tool[tool]) for tool in tools]), ""]
     parts += [f"{tool}: {why}\n" for tool, why in content["unavailable"].items()]
     faults = wrong(by_tool.get("ours", []))
-    parts.append(f"What we get wrong, {len(faults)} in all:\n" if faults else "We get nothing wrong.\n")
+    parts.append(f"Our wrong answers, {len(faults)} in all:\n" if faults else "We have no wrong answers.\n")
     parts += [f"- {fault}" for fault in faults]
     parts.append(f"\nPython {content['python']}, {content['platform']}.")
     return "\n".join(parts)
@@ -63,24 +63,27 @@ PACKAGES = """
 ## Real leaks in published packages
 
 Each case of `benchmarks/packages/cases.json` twice, with exactly the pinned versions in an environment of its own, through
-`--python`: a version that leaks as its issue says, and one that no longer does. 60 iterations after 3. Found: leaking or
-native-leak. A fixed version that is called leaking, native-leak, creeping, idle or failed is a false alarm. What is not
-right is in bold. That the one version leaks and the other does not was confirmed without this tool, see below.
+`--python`: a version that leaks as its issue describes, and a version in which the leak is fixed. 60 iterations after 3. A
+leak is found if it is leaking or native-leak. A fixed version that is leaking, native-leak, creeping, idle or failed is a
+false alarm. Wrong verdicts are in bold. The table below confirms without this tool that one version leaks and the other does
+not.
 """
 
 
 def packages(path: Path) -> str:
-    """The table of all cases, and what is wrong."""
+    """Return the table of all cases with a summary."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    said = msgspec.convert(content["said"], list[Said])
-    cases = [case for case in read_cases() if any(one.case == case.name for one in said)]
-    parts = [PACKAGES, f"```\n{content['command']}\n```\n", packages_table(cases, said), "", packages_summary(cases, said)]
+    verdicts = msgspec.convert(content["verdicts"], list[PackageVerdict])
+    measured = {verdict.case for verdict in verdicts}
+    cases = [case for case in read_cases() if case.name in measured]
+    parts = [PACKAGES, f"```\n{content['command']}\n```\n", packages_table(cases, verdicts)]
+    parts += ["", packages_summary(cases, verdicts)]
     parts.append(f"\nThe tool under Python {content['python']}, {content['platform']}.")
     return "\n".join(parts)
 
 
 def plain(title: str, path: Path, remark: str = "") -> str:
-    """A printed table under its command."""
+    """Return a printed table below its command."""
     command, _, text = path.read_text(encoding="utf-8").partition("\n")
     return f"\n## {title}\n\n```\n{command}\n```\n\n{text.strip()}\n{remark}"
 
@@ -93,14 +96,14 @@ def main() -> None:
     if (FOLDER / "packages.json").exists():
         parts.append(packages(FOLDER / "packages.json"))
     for name, title, remark in (
-        ("packages-confirmed", "The same, without the tool", ""),
+        ("packages-confirmed", "The same leaks without the tool", ""),
         ("simulated", "Simulated series", ""),
         ("detection", "Iterations that leaks need", ""),
-        ("reading", "The price of a reading", READING),
-        ("cost", "What measuring costs", ""),
-        ("export", "What exporting costs, and that nothing is lost", ""),
-        ("standing", "What thousands of runs leave behind in a standing exporter", ""),
-        ("scrape", "How long a scrape of 300 evals takes", ""),
+        ("reading", "The cost of a reading", READING),
+        ("cost", "The cost of measuring", ""),
+        ("export", "The cost of exporting, and lost spans", ""),
+        ("service", "Memory and files of the exporter service after thousands of runs", ""),
+        ("scrape", "The time of a scrape of 300 evals", ""),
     ):
         if (FOLDER / f"{name}.txt").exists():
             parts.append(plain(title, FOLDER / f"{name}.txt", remark))

@@ -1,4 +1,4 @@
-"""From answers to a table. Pure: what counts as found, as a false alarm, as the right line, holder and number."""
+"""Score answers: found leaks, false alarms, right lines, holders and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.tools.answer import Answer
 
 @dataclass(frozen=True)
 class Case:
-    """One tool's answer about one scenario with one seed, marked. None: not asked of this tool or scenario."""
+    """The scored answer of a tool about a scenario with a seed; None where a tool or scenario has no such answer."""
 
     tool: str
     scenario: str
@@ -28,35 +28,35 @@ class Case:
     line: bool | None
     holder: bool | None
     error: float | None
-    """Of the bytes per iteration, as a part of the truth."""
+    """Error of the bytes per iteration, as a part of the true bytes."""
     within: bool | None
     seconds: float
     named: str
-    """What the tool named first: line, holder, bytes."""
+    """Line, holder and bytes that the tool named first."""
 
 
-def mark(
+def score(
     tool: str, scenario: Scenario, seed: int, answer: Answer, iterations: int, lines: frozenset[int] | None = None
 ) -> Case:
-    """Compare an answer with the truth; ``lines`` are the true ones if they have moved since."""
+    """Return the answer compared with the truth; ``lines``: the leaking lines, if they have moved since."""
     state = str(answer.extra.get("state", "flagged" if answer.flagged else "not flagged"))
     right = _right(tool, scenario, state, answer)
     found = scenario.kind == "leak" and right
-    places = (scenario.lines() if lines is None else lines) if found else frozenset()
+    true_lines = (scenario.lines() if lines is None else lines) if found else frozenset()
     line = None
-    if places and tool != "psleak":
-        line = os.path.basename(answer.file) == scenario.file and answer.line in places
+    if true_lines and tool != "psleak":
+        line = os.path.basename(answer.file) == scenario.file and answer.line in true_lines
     holder = None
     if found and tool == "ours" and scenario.holder:
-        truths = (f"{scenario.module}.{scenario.holder}", scenario.holder, *scenario.aliases)
-        holder = begins(str(answer.extra.get("holder", "")), *truths)
+        paths = (f"{scenario.module}.{scenario.holder}", scenario.holder, *scenario.aliases)
+        holder = begins_with(str(answer.extra.get("holder", "")), *paths)
     error = within = None
-    truth = scenario.bytes_per_iteration if right else None
-    kept = _kept(scenario, answer)
-    if truth and kept is not None:
-        error = abs(kept - truth) / truth
+    true_bytes = scenario.bytes_per_iteration if right else None
+    named_bytes = _named_bytes(scenario, answer)
+    if true_bytes and named_bytes is not None:
+        error = abs(named_bytes - true_bytes) / true_bytes
         within = error <= scenario.tolerance
-    number = "" if kept is None else f"{kept:.0f} B"
+    number = "" if named_bytes is None else f"{named_bytes:.0f} B"
     return Case(
         tool=tool,
         scenario=target_name(scenario),
@@ -75,8 +75,8 @@ def mark(
     )
 
 
-def _kept(scenario: Scenario, answer: Answer) -> float | None:
-    """The number that answers ``bytes_per_iteration``: of the channel where this scenario's memory goes."""
+def _named_bytes(scenario: Scenario, answer: Answer) -> float | None:
+    """Return the growth that the answer has for the channel of this scenario."""
     channels = answer.extra.get("channels")
     if not isinstance(channels, dict):
         return answer.bytes_per_iteration
@@ -98,14 +98,14 @@ def _right(tool: str, scenario: Scenario, state: str, answer: Answer) -> bool:
     return state in (("creeping",) if scenario.kind == "creep" else ("leaking", "native-leak"))
 
 
-def begins(path: str, *prefixes: str) -> bool:
-    """Whether a holder's path is one of these or leads on from it."""
+def begins_with(path: str, *prefixes: str) -> bool:
+    """Return whether a path is one of these prefixes or continues from one."""
     return any(path.startswith(prefix) and not path[len(prefix) : len(prefix) + 1].isidentifier() for prefix in prefixes)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One tool over all of its cases."""
+    """The row of a tool in the table, over all of its cases."""
 
     tool: str
     leaks: str
@@ -133,13 +133,13 @@ class Row:
 
 
 def part(values: Iterable[bool | None]) -> str:
-    """``37 of 38 (97%)``."""
-    known = [value for value in values if value is not None]
-    return f"{sum(known)} of {len(known)} ({sum(known) / len(known):.0%})" if known else "-"
+    """Return the part of true values in words: ``37 of 38 (97%)``."""
+    given = [value for value in values if value is not None]
+    return f"{sum(given)} of {len(given)} ({sum(given) / len(given):.0%})" if given else "-"
 
 
 def row(tool: str, cases: Sequence[Case]) -> Row:
-    """The tool's line of the table."""
+    """Return the row of a tool."""
     harmless = [case for case in cases if case.kind in ("clean", "bounded")]
     errors = [case.error for case in cases if case.error is not None]
     return Row(
@@ -157,28 +157,28 @@ def row(tool: str, cases: Sequence[Case]) -> Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """As a table that is text and Markdown at once."""
+    """Return the rows as a table that is readable text and Markdown."""
     fields = [name for name in Row.__dataclass_fields__ if name != "HEADINGS"]
-    cells = [list(Row.HEADINGS), *([getattr(one, name) for name in fields] for one in rows)]
+    cells = [list(Row.HEADINGS), *([getattr(each, name) for name in fields] for each in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(fields))]
     lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in cells]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
 def wrong(cases: Sequence[Case]) -> list[str]:
-    """One line for each thing that is not right, with the seeds on which it is not."""
+    """Return a line for each wrong answer, with its seeds."""
     found: dict[str, list[int]] = {}
     for case in cases:
-        for what in _faults(case):
-            found.setdefault(what, []).append(case.seed)
-    return [f"{what} [seed {', '.join(map(str, seeds))}]" for what, seeds in found.items()]
+        for fault in _faults(case):
+            found.setdefault(fault, []).append(case.seed)
+    return [f"{fault} [seed {', '.join(map(str, seeds))}]" for fault, seeds in found.items()]
 
 
 def _faults(case: Case) -> list[str]:
     faults = []
     if not case.right:
-        what = "miss" if case.kind in ("leak", "creep", "too few") else "false alarm"
-        faults.append(f"{what}: {case.scenario} is {case.state}")
+        kind = "miss" if case.kind in ("leak", "creep", "too few") else "false alarm"
+        faults.append(f"{kind}: {case.scenario} is {case.state}")
     elif case.undecided:
         faults.append(f"undecided: {case.scenario}")
     if case.line is False:

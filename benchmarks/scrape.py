@@ -1,10 +1,10 @@
-"""How long a scrape takes: 300 evals of 40 series each, ten scrapers at once.
+"""Measure the time of a scrape: 300 evals of 40 series each, ten scrapers at once.
 
     python -m benchmarks.scrape [--seconds 10]
 
-The server of the standing exporter runs in a process of its own, each scraper in another, which asks again 50 ms after its
-answer: a hundred times as often as any Prometheus. One round is quiet; in the other a run ends every second, so that
-everything is rendered anew. Times are those of a whole request: connect, ask, read.
+The server of the exporter service runs in a process of its own, each scraper in another, which requests again 50 ms after an
+answer: a hundred times as often as any Prometheus. In the first part nothing changes; in the second a run ends every second,
+so that everything is rendered again. Times are those of a complete request: connect, send, read.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ ACCEPT = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
-"""As Prometheus says it."""
+"""The header that Prometheus sends."""
 
 
 def state(number: int) -> EvalState:
-    """An eval with as many series as one may have."""
+    """Return an eval with the largest number of series."""
     name = f"Team of agents number {number}"
 
     def sample(metric: str, value: float, **labels: str) -> Sample:
         return Sample(metric, (("eval", name), *labels.items()), value)
 
-    gauges = [sample("memeval_verdict", int(one == "stable"), state=one) for one in STATES]
+    gauges = [sample("memeval_verdict", int(name_of_state == "stable"), state=name_of_state) for name_of_state in STATES]
     gauges += [
         sample(
             "memeval_site_growth_bytes_per_iteration",
@@ -63,8 +63,8 @@ def state(number: int) -> EvalState:
     counted = 2 + 2 + 3 + 2
     more = MOST_SERIES - len(gauges) - counted
     gauges += [
-        sample("memeval_holder_growth_items_per_iteration", 1.0, path=f"module.KEPT_{one}", type="dict")
-        for one in range(more)
+        sample("memeval_holder_growth_items_per_iteration", 1.0, path=f"module.KEPT_{index}", type="dict")
+        for index in range(more)
     ]
     exemplar = TraceExemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.7e9)
     return EvalState(
@@ -77,7 +77,7 @@ def state(number: int) -> EvalState:
 
 
 def serve(pipe: multiprocessing.connection.Connection) -> None:
-    """The server; every word down the pipe is a run that has ended."""
+    """Serve metrics; each message in the pipe is the end of a run."""
     states = [state(number) for number in range(EVALS)]
     rendering = Rendering(lambda: Snapshot(evals=states, spool_bytes=0, export_failures={"otlp": 0}))
 
@@ -97,8 +97,8 @@ def serve(pipe: multiprocessing.connection.Connection) -> None:
         pipe.send(time.perf_counter() - begun)
 
 
-def scrape(port: int, seconds: float, compressed: bool, told: Queue[list[float]]) -> None:
-    """Asks again and again; every answer is whole."""
+def scrape(port: int, seconds: float, compressed: bool, measured: Queue[list[float]]) -> None:
+    """Request again and again; check that each answer is complete."""
     headers = {"Accept": ACCEPT, **({"Accept-Encoding": "gzip"} if compressed else {})}
     end, times = time.monotonic() + seconds, []
     while time.monotonic() < end:
@@ -111,14 +111,14 @@ def scrape(port: int, seconds: float, compressed: bool, told: Queue[list[float]]
         text = gzip.decompress(data) if compressed else data
         assert text.endswith(b"# EOF\n")
         time.sleep(0.05)
-    told.put(times)
+    measured.put(times)
 
 
 def measure(port: int, pipe: multiprocessing.connection.Connection, seconds: float, *, changing: bool) -> bool:
-    """One round; whether it was quick enough."""
-    told: Queue[list[float]] = multiprocessing.Queue()
+    """Scrape for some seconds, print the times, and return whether 95% were quick enough."""
+    measured: Queue[list[float]] = multiprocessing.Queue()
     scrapers = [
-        multiprocessing.Process(target=scrape, args=(port, seconds, number % 2 == 0, told)) for number in range(SCRAPERS)
+        multiprocessing.Process(target=scrape, args=(port, seconds, number % 2 == 0, measured)) for number in range(SCRAPERS)
     ]
     for scraper in scrapers:
         scraper.start()
@@ -127,19 +127,19 @@ def measure(port: int, pipe: multiprocessing.connection.Connection, seconds: flo
         time.sleep(1)
         pipe.send(1)
         rendered.append(pipe.recv())
-    times = sorted(value for _ in scrapers for value in told.get())
+    times = sorted(value for _ in scrapers for value in measured.get())
     for scraper in scrapers:
         scraper.join()
     middle, late = times[len(times) // 2], times[int(len(times) * 0.95)]
-    what = f"a run ends every second (rendered in {max(rendered) * 1000:.0f} ms at most)" if changing else "nothing changes"
+    title = f"a run ends every second (rendered in {max(rendered) * 1000:.0f} ms at most)" if changing else "nothing changes"
     shown = ", ".join(f"{name} {value * 1000:.1f} ms" for name, value in (("median", middle), ("95% within", late)))
-    print(f"{what}: {len(times)} scrapes, {shown}, slowest {times[-1] * 1000:.1f} ms")
+    print(f"{title}: {len(times)} scrapes, {shown}, slowest {times[-1] * 1000:.1f} ms")
     return late < ALLOWED_SECONDS
 
 
 def main() -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(description="How long a scrape takes.")
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Measure the time of a scrape.")
     parser.add_argument("--seconds", type=float, default=10.0)
     seconds = parser.parse_args().seconds
     pipe, theirs = multiprocessing.Pipe()

@@ -1,9 +1,9 @@
-"""How often simulated series are misjudged: ``python -m benchmarks.simulated [--series N] [--only PATTERN]``.
+"""Count wrong verdicts on simulated series: ``python -m benchmarks.simulated [--series N] [--only PATTERN]``.
 
-Each family of ``benchmarks/simulation`` makes up a series at random, as a run would have given it (bytes of a line, items of
-a container with their bytes, the C heap, the process, the peak), and the whole of ``judge()`` decides. Harmless families
-should never be called leaking, native-leak or creeping (the goal is 1 in 10,000), leaks always. Nothing is run and nothing
-measured: this is the place to try ten thousand of each.
+Each family of ``benchmarks/simulation`` makes series at random, as the readings of a run (bytes of a line, items of a
+container with their bytes, the C heap, the process, the peak), and the complete analysis judges them. Harmless families
+should never be leaking, native-leak or creeping (the goal is 1 in 10,000), leaks always. Nothing runs and nothing is
+measured, so ten thousand series of each family take seconds.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 
-from benchmarks.running import ALARMS
 from benchmarks.simulation import harmless, harmless_outside, leaks
 from benchmarks.simulation.series import Family
+from benchmarks.tool_runs import ALARMS
 
 HARMLESS = (*harmless.FAMILIES, *harmless_outside.FAMILIES)
 LEAKS = leaks.FAMILIES
@@ -25,16 +25,16 @@ _CHUNK = 500
 
 
 def states(family: Family, seeds: range, iterations: int, warmup: int) -> Counter[str]:
-    """The verdicts on one member of the family for each seed."""
+    """Return the number of series with each verdict, one series for each seed."""
     return Counter(family.judged(seed, iterations, warmup).state for seed in seeds)
 
 
-def _states(place: int, first: int, iterations: int, warmup: int, last: int) -> Counter[str]:
-    return states((*HARMLESS, *LEAKS)[place], range(first, min(first + _CHUNK, last)), iterations, warmup)
+def _states(index: int, first: int, iterations: int, warmup: int, last: int) -> Counter[str]:
+    return states((*HARMLESS, *LEAKS)[index], range(first, min(first + _CHUNK, last)), iterations, warmup)
 
 
 def main() -> None:
-    """Judge and print."""
+    """Judge the series and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulated", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--series", type=int, default=2_000, metavar="N", help="of each family (default 2000)")
     parser.add_argument("--first-seed", type=int, default=0, metavar="N")
@@ -48,13 +48,13 @@ def main() -> None:
     print("|-------------------------------|-----------|---------|----------|----------|")
     start = time.perf_counter()
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        for place, family in enumerate((*HARMLESS, *LEAKS)):
+        for index, family in enumerate((*HARMLESS, *LEAKS)):
             if not re.search(arguments.only, family.name):
                 continue
             firsts = range(first, last, _CHUNK)
             found = sum(
                 pool.map(
-                    _states, repeat(place), firsts, repeat(arguments.iterations), repeat(arguments.warmup), repeat(last)
+                    _states, repeat(index), firsts, repeat(arguments.iterations), repeat(arguments.warmup), repeat(last)
                 ),
                 Counter(),
             )

@@ -1,8 +1,8 @@
-"""What scenarios really keep, measured without this tool: ``python -m benchmarks.truth [PATTERN]``.
+"""Measure the memory that scenarios keep without this tool: ``python -m benchmarks.truth [PATTERN]``.
 
-Each leak runs 420 iterations in a fresh process, and what is alive after 20 of them is taken from what is alive at the end:
-traced bytes for Python's heap, glibc's own count for the C heap, unique resident memory for the process. Prints it beside
-what the scenario declares.
+Each leak runs 420 iterations in a fresh process. Its growth is the difference between the end and iteration 20: traced bytes
+for Python's heap, glibc's own count for the C heap, unique resident memory for the process. Prints it beside the bytes that
+the scenario declares.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 import tracemalloc
 
 from benchmarks.registry import scenarios, target_name
-from benchmarks.running import ROOT
-from benchmarks.tools.answer import Answer, caller, heard, job, tell
+from benchmarks.tool_runs import ROOT
+from benchmarks.tools.answer import Answer, caller, job, parse_answer, print_answer
 
 FROM, TO = 20, 420
 
@@ -39,11 +39,11 @@ def _measure() -> None:
     for _ in range(TO - FROM):
         call()
     traced, c_heap, process = ((now - then) / (TO - FROM) for now, then in zip(_levels(), before))
-    tell(Answer(flagged=True, extra={"traced": traced, "c-heap": c_heap, "process": process}))
+    print_answer(Answer(flagged=True, extra={"traced": traced, "c-heap": c_heap, "process": process}))
 
 
 def main() -> None:
-    """Measure every leak that matches, each in a process of its own."""
+    """Measure each leak that matches in a process of its own."""
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
     print(f"{'scenario':44}{'declared':>12}{'traced':>12}{'C heap':>12}{'process':>12}")
     environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
@@ -52,7 +52,7 @@ def main() -> None:
             continue
         command = [sys.executable, "-m", "benchmarks.truth", scenario.module, scenario.name, "0", "0"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        answer = heard(done.stdout)
+        answer = parse_answer(done.stdout)
         if answer is None:
             print(f"{target_name(scenario):44} failed: {done.stderr.strip().splitlines()[-1:]}")
             continue

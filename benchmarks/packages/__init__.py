@@ -1,1 +1,1 @@
-"""Real leaks in published packages: pinned old versions, each beside the version that fixed it."""
+"""Measure real leaks in published packages: pinned old versions, each beside the version that fixed the leak."""

@@ -1,4 +1,4 @@
-"""The list of cases, ``cases.json``, as records: which versions leak, which no longer do, and who says so."""
+"""Read the list of cases, ``cases.json``: leaking versions, fixed versions, and the public issues."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ VERSIONS: tuple[Version, ...] = ("leaky", "fixed")
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One leak. ``leaky`` and ``fixed`` pin everything that is installed, the package in question first."""
+    """A leak of a package. ``leaky`` and ``fixed`` pin everything that is installed, that package first."""
 
     name: str
     written_in: Literal["C", "C++", "Cython", "Rust", "Python"]
-    """What leaked: the language of the part that kept the memory."""
+    """Language of the code that leaked."""
     python: str
-    """``3.11``: the interpreter's version."""
+    """Version of the interpreter, such as ``3.11``."""
     issue: str
-    """Where the leak is described in public."""
+    """Address of a public description of the leak."""
     scenario: str
-    """The file in ``scenarios/``: one iteration does what the issue describes."""
+    """File in ``scenarios/``: an iteration does the steps of the issue."""
     leaky: tuple[str, ...]
     fixed: tuple[str, ...]
 
     def pins(self, version: Version) -> tuple[str, ...]:
-        """What to install, as ``name==version``."""
+        """Return the packages to install, as ``name==version``."""
         return self.leaky if version == "leaky" else self.fixed
 
     def path(self) -> Path:
-        """The scenario."""
+        """Return the path of the scenario."""
         return SCENARIOS / self.scenario
 
     def package(self) -> str:
-        """The package in question."""
+        """Return the name of the package."""
         return self.leaky[0].partition("==")[0]
 
 
 def read_cases() -> list[Case]:
-    """All cases, in the order of the file. Raises ``msgspec.ValidationError`` if the file is not well-formed."""
+    """Return all cases in the order of the file. Raises ``msgspec.ValidationError`` if the file is not well-formed."""
     return msgspec.json.decode((FOLDER / "cases.json").read_bytes(), type=list[Case])

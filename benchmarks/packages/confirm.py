@@ -1,8 +1,8 @@
-"""Whether a scenario leaks, seen without this tool: ``PYTHON confirm.py SCENARIO ITERATIONS``, standard library only.
+"""Measure without this tool whether a scenario leaks: ``PYTHON confirm.py SCENARIO ITERATIONS``, standard library only.
 
-Started with ``PYTHONMALLOC=malloc``, so that Python's own blocks are malloc's too, and glibc's ``mallinfo2`` counts every
-byte in use. Prints one line of JSON: bytes an iteration that the C heap and the resident memory kept, in each of the last
-two thirds of the iterations. The first third is a warm-up.
+Started with ``PYTHONMALLOC=malloc``, so that Python's own blocks are malloc'ed too, and glibc's ``mallinfo2`` counts every
+byte in use. Prints a line of JSON: bytes per iteration that the C heap and the resident memory kept, in each of the last two
+thirds of the iterations. The first third is a warm-up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Mallinfo2(ctypes.Structure):
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the scenario and print the figures."""
     path, iterations = Path(sys.argv[1]), int(sys.argv[2])
     module = _load(path)
     mallinfo2 = ctypes.CDLL(None).mallinfo2

@@ -1,4 +1,4 @@
-"""Environments with exactly what a case pins, made once and kept."""
+"""Make environments with exactly the pins of a case, once."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ INSTALL_SECONDS = 900.0
 
 
 class UnavailableError(Exception):
-    """The case cannot be tried here: no such interpreter, or its pins cannot be installed."""
+    """Raised if a case cannot run here: its interpreter is missing, or its pins cannot be installed."""
 
 
 def default_folder() -> Path:
-    """A folder of the user's cache directory."""
+    """Return a folder in the cache directory of the user."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "otel-memeval" / "packages"
 
 
 def find_python(version: str) -> Path:
-    """The interpreter of that version: this one, one on the path, or one of pyenv's. Raises ``UnavailableError``."""
+    """Return an interpreter of that version: this one, one of ``PATH``, or one of pyenv. Raises ``UnavailableError``."""
     if version == "{}.{}".format(*sys.version_info):
         return Path(getattr(sys, "_base_executable", sys.executable))
     found = shutil.which(f"python{version}")
     candidates = [Path(found)] if found else []
     candidates += sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
     for candidate in candidates:
-        asked = subprocess.run([candidate, "-c", "import ensurepip"], capture_output=True, check=False)
-        if asked.returncode == 0:
+        answer = subprocess.run([candidate, "-c", "import ensurepip"], capture_output=True, check=False)
+        if answer.returncode == 0:
             return candidate
-    raise UnavailableError(f"no Python {version} on the path or among pyenv's")
+    raise UnavailableError(f"no Python {version} on the path or in pyenv")
 
 
 def environment(case: Case, version: Version, folder: Path) -> Path:
-    """The interpreter of the environment, which is made if it is not there. Raises ``UnavailableError``."""
+    """Return the interpreter of the environment, after making it if needed. Raises ``UnavailableError``."""
     pins = case.pins(version)
     digest = hashlib.sha256("\n".join([case.python, *pins]).encode()).hexdigest()[:8]
-    place = folder / f"{pins[0].replace('==', '-')}-py{case.python}-{digest}"
-    python = place / "bin" / "python"
-    ready = place / "ready"
+    root = folder / f"{pins[0].replace('==', '-')}-py{case.python}-{digest}"
+    python = root / "bin" / "python"
+    ready = root / "ready"
     if ready.exists():
         return python
-    shutil.rmtree(place, ignore_errors=True)
-    _run([str(find_python(case.python)), "-m", "venv", "--without-pip", str(place)])
+    shutil.rmtree(root, ignore_errors=True)
+    _run([str(find_python(case.python)), "-m", "venv", "--without-pip", str(root)])
     command = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "--quiet"]
     _run([*command, "--no-deps", "--only-binary", ":all:", *pins])
     ready.touch()

@@ -1,9 +1,8 @@
-"""agno's ``PerformanceEval`` with ``memory_growth_tracking`` and ``debug_mode``, as its documentation shows.
+"""Run agno's ``PerformanceEval`` with ``memory_growth_tracking`` and ``debug_mode``, as its documentation shows.
 
-It prints, after each iteration but the first, the lines that grew since the iteration before. Flagged when a reader
-would see growth that stays: in at least half of these reports one of the printed lines stands in the scenario's own
-file. Or, for memory that is needed and not kept, when the peak that it records for each iteration climbs: the least of
-the last third is above the most of the first third.
+After each iteration but the first it prints the lines that grew since the iteration before. Flagged if a reader would see
+growth that stays: at least half of these reports name a line of the scenario's file. Also flagged, for memory that is needed
+and not kept, if the peaks that it records rise: the least of the last third is above the most of the first third.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from typing import Any
 
 from agno.eval import performance  # type: ignore[import-not-found]
 
-from benchmarks.tools.answer import Answer, job, tell
+from benchmarks.tools.answer import Answer, job, print_answer
 
 _REPORT = "Top 5 memory growth sources"
 _GROWN = re.compile(r"^\s*\+(?P<mib>[\d.]+) MiB: \d+ new blocks")
-_PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_LOCATION = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
 def main() -> None:
@@ -47,7 +46,7 @@ def main() -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         is_async = asyncio.iscoroutinefunction(scenario.func)
         peaks = asyncio.run(_arun(evaluation, scenario.setup)) if is_async else _run(evaluation, scenario.setup)
-    tell(_read(printed, peaks, scenario.file))
+    print_answer(_read(printed, peaks, scenario.file))
 
 
 def _run(
@@ -80,20 +79,20 @@ def _read(printed: list[str], peaks: list[float], file: str) -> Answer:
             grown = True
         elif grown and reports:
             grown = False
-            place = _PLACE.search(message)
-            if place and os.path.basename(place["file"]) == file:
-                reports[-1].append((place["file"], int(place["line"])))
+            location = _LOCATION.search(message)
+            if location and os.path.basename(location["file"]) == file:
+                reports[-1].append((location["file"], int(location["line"])))
     with_own = [report for report in reports if report]
     third = len(peaks) // 3
-    climbs = third > 0 and min(peaks[-third:]) > max(peaks[:third])
-    places = Counter(report[0] for report in with_own)
-    first = places.most_common(1)[0][0] if places else ("", 0)
+    peaks_rise = third > 0 and min(peaks[-third:]) > max(peaks[:third])
+    lines = Counter(report[0] for report in with_own)
+    first = lines.most_common(1)[0][0] if lines else ("", 0)
     return Answer(
-        flagged=climbs or (bool(reports) and 2 * len(with_own) >= len(reports)),
-        detail=f"own lines in {len(with_own)} of {len(reports)} reports; peaks {'climb' if climbs else 'do not climb'}",
+        flagged=peaks_rise or (bool(reports) and 2 * len(with_own) >= len(reports)),
+        detail=f"own lines in {len(with_own)} of {len(reports)} reports; peaks {'rise' if peaks_rise else 'do not rise'}",
         file=first[0],
         line=first[1],
-        extra={"kept": 2 * len(with_own) >= len(reports) > 0, "climbs": climbs},
+        extra={"kept": 2 * len(with_own) >= len(reports) > 0, "peaks_rise": peaks_rise},
     )
 
 

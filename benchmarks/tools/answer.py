@@ -1,4 +1,4 @@
-"""What a tool answers about a scenario, and how a tool's program calls the scenario. Standard library only."""
+"""Exchange jobs and answers with the program of a tool. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from dataclasses import asdict, dataclass, field
 
 from benchmarks.corpus.ground import Scenario
 
-MOST_MEMORY_BYTES = 6 << 30
-"""A tool that calls a leak thousands of times must not take the machine with it."""
+MAX_MEMORY_BYTES = 6 << 30
+"""Address space of a program: a tool that calls a leak thousands of times must not fill the machine."""
 
 PREFIX = "answer: "
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``flagged``: would its user read this as a leak (or creep)? ``lines``: the first place that it names."""
+    """The answer of a tool about a scenario; ``file`` and ``line`` are the first that it names."""
 
     flagged: bool
+    """Whether a user would read the answer as a leak or creep."""
     detail: str = ""
     file: str = ""
     line: int = 0
@@ -33,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Job:
-    """What a tool's program is asked to do."""
+    """The job of the program of a tool."""
 
     scenario: Scenario
     iterations: int
@@ -41,29 +42,26 @@ class Job:
 
 
 def job() -> Job:
-    """The job on the command line; the scenario's module is imported."""
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    """Return the job on the command line, after importing the module of the scenario."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     module, name, iterations, warmup = sys.argv[1:5]
     scenario = getattr(importlib.import_module(f"benchmarks.corpus.{module}"), name)
     return Job(scenario, int(iterations), int(warmup))
 
 
-def tell(answer: Answer) -> None:
-    """Print the answer, as the last line."""
+def print_answer(answer: Answer) -> None:
+    """Print the answer as the last line."""
     print(f"\n{PREFIX}{json.dumps(asdict(answer))}", flush=True)
 
 
-def heard(output: str) -> Answer | None:
-    """The answer in what a program printed."""
+def parse_answer(output: str) -> Answer | None:
+    """Return the last answer in the output of a program; None if there is none."""
     lines = [line for line in output.splitlines() if line.startswith(PREFIX)]
     return Answer(**json.loads(lines[-1].removeprefix(PREFIX))) if lines else None
 
 
 def caller(scenario: Scenario) -> Callable[[], None]:
-    """A plain function that runs one iteration; an async one in an event loop of its own that stays open.
-
-    Set-up is done here.
-    """
+    """Set the scenario up and return a function that runs one iteration; an async one in an event loop that stays open."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
 

@@ -1,6 +1,6 @@
-"""pytest-memray's ``limit_leaks("1 KB")`` on a test that runs the iterations; the warm-up is done in a fixture.
+"""Run pytest-memray's ``limit_leaks("1 KB")`` on a test that runs the iterations; the warm-up runs in a fixture.
 
-Flagged when the test fails. 1 KB for all of the iterations together is the smallest limit that its documentation shows.
+Flagged if the test fails. 1 KB for all iterations together is the smallest limit in its documentation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tools.answer import Answer, job, tell
+from benchmarks.tools.answer import Answer, job, print_answer
 
 _TEST = """
 import pytest
@@ -37,15 +37,15 @@ def test_iterations(call):
 """
 
 
-class _Outcome:
-    """Keeps what pytest reports of the test."""
+class _TestReports:
+    """Keeps the failure that pytest reports."""
 
     def __init__(self) -> None:
         self.failed = False
         self.text = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One stage of the test."""
+        """Take the report of one stage of the test."""
         if report.failed:
             self.failed = True
             sections = dict(report.sections)
@@ -56,7 +56,7 @@ def main() -> None:
     """Measure and answer."""
     task = job()
     here = Path.cwd()
-    outcome = _Outcome()
+    reports = _TestReports()
     with tempfile.TemporaryDirectory() as folder:
         test = Path(folder) / "test_leaks.py"
         test.write_text(
@@ -67,14 +67,14 @@ def main() -> None:
         )
         sys.path.insert(0, str(here))
         quiet = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder]
-        pytest.main([str(test), "--memray", "--stacks=20", *quiet], plugins=[outcome])
-    place = re.search(r"(?P<file>[^\s:]*benchmarks/corpus/[^\s:]+\.py):(?P<line>\d+)", outcome.text)
-    tell(
+        pytest.main([str(test), "--memray", "--stacks=20", *quiet], plugins=[reports])
+    location = re.search(r"(?P<file>[^\s:]*benchmarks/corpus/[^\s:]+\.py):(?P<line>\d+)", reports.text)
+    print_answer(
         Answer(
-            flagged=outcome.failed,
-            detail=json.dumps(outcome.text[:300]),
-            file=place["file"] if place else "",
-            line=int(place["line"]) if place else 0,
+            flagged=reports.failed,
+            detail=json.dumps(reports.text[:300]),
+            file=location["file"] if location else "",
+            line=int(location["line"]) if location else 0,
         )
     )
 

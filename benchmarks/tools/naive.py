@@ -1,6 +1,6 @@
-"""The naive way: two tracemalloc snapshots, before and after, compared by line.
+"""Compare two tracemalloc snapshots by line, before and after the iterations: the naive way.
 
-Flagged when the line that grew most has grown by at least 1 byte an iteration and lies outside of tracemalloc itself.
+Flagged if the line that grew most has grown by at least 1 byte per iteration and is not in tracemalloc itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
-from benchmarks.tools.answer import Answer, caller, job, tell
+from benchmarks.tools.answer import Answer, caller, job, print_answer
 
 
 def main() -> None:
@@ -28,11 +28,11 @@ def main() -> None:
     differences = after.filter_traces((ours,)).compare_to(before.filter_traces((ours,)), "lineno")
     differences.sort(key=lambda difference: -difference.size_diff)
     if not differences:
-        tell(Answer(flagged=False))
+        print_answer(Answer(flagged=False))
         return
     first = differences[0]
     frame = first.traceback[0]
-    tell(
+    print_answer(
         Answer(
             flagged=first.size_diff >= task.iterations,
             detail=str(first),

@@ -1,22 +1,22 @@
-"""psleak's ``MemoryLeakTestCase.execute`` with all of its checkers (memory, threads, file descriptors).
+"""Run psleak's ``MemoryLeakTestCase.execute`` with all of its checkers (memory, threads, file descriptors).
 
-Flagged when it raises one of its errors. It calls a function ``times`` times, and again with half as many more, up to ten
-times over: with its default of 200 that makes 22,000 calls. Here ``times`` is the number of iterations and all else its
-default: up to 2,266 calls, a hundred times what every other tool has. It needs ``PYTHONMALLOC=malloc``.
+Flagged if it raises one of its errors. It calls a function ``times`` times, and again with half as many more, up to ten
+times: with its default of 200 that makes 22,000 calls. Here ``times`` is the number of iterations and everything else its
+default: up to 2,266 calls, a hundred times as many as every other tool makes. It needs ``PYTHONMALLOC=malloc``.
 """
 
 from __future__ import annotations
 
 import psleak  # type: ignore[import-not-found]
 
-from benchmarks.tools.answer import Answer, caller, job, tell
+from benchmarks.tools.answer import Answer, caller, job, print_answer
 
 
 class _Test(psleak.MemoryLeakTestCase):  # type: ignore[misc]
-    """The test that its documentation shows."""
+    """The test of its documentation."""
 
     def runTest(self) -> None:  # noqa: N802 - unittest's name
-        """Nothing: ``execute`` is called from outside."""
+        """Do nothing: ``execute`` is called directly."""
 
 
 def main() -> None:
@@ -27,9 +27,9 @@ def main() -> None:
     try:
         test.execute(call, warmup_times=task.warmup, times=task.iterations)
     except psleak.Error as error:
-        tell(Answer(flagged=True, detail=f"{type(error).__name__}: {error}"[:300]))
+        print_answer(Answer(flagged=True, detail=f"{type(error).__name__}: {error}"[:300]))
     else:
-        tell(Answer(flagged=False))
+        print_answer(Answer(flagged=False))
 
 
 if __name__ == "__main__":

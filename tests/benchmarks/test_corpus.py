@@ -1,4 +1,4 @@
-"""The corpus tells the truth about itself: enough scenarios, each with its line, its holder, and a number that holds."""
+"""The corpus: enough scenarios, each with its true line, holder and bytes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 
 from benchmarks.corpus.ground import Scenario, clean, leak
 from benchmarks.registry import scenarios, target, target_name
-from benchmarks.running import ROOT
-from benchmarks.tools.answer import heard
+from benchmarks.tool_runs import ROOT
+from benchmarks.tools.answer import parse_answer
 
 ALL = scenarios()
+TRACED_LEAKS = [scenario for scenario in ALL if scenario.kind == "leak" and scenario.channel == "traced"]
 
 
-def test_there_are_enough_of_each_kind() -> None:
-    """At least eighty scenarios, no two of one name, of every kind and channel."""
+def test_corpus_has_enough_scenarios_of_each_kind() -> None:
+    """There are at least eighty scenarios of different names, of every kind and channel."""
     kinds = Counter(scenario.kind for scenario in ALL)
     assert len({target_name(scenario) for scenario in ALL}) == len(ALL) >= 80
     assert kinds["leak"] >= 38
@@ -27,28 +28,28 @@ def test_there_are_enough_of_each_kind() -> None:
     assert {scenario.channel for scenario in ALL} == {"traced", "c-heap", "process"}
 
 
-@pytest.mark.parametrize("scenario", [one for one in ALL if one.kind == "leak" and one.channel == "traced"], ids=target_name)
-def test_every_traced_leak_marks_its_line(scenario: Scenario) -> None:
-    """The comment that names the true line stands in the function or in one of its helpers."""
+@pytest.mark.parametrize("scenario", TRACED_LEAKS, ids=target_name)
+def test_traced_leak_marks_its_line(scenario: Scenario) -> None:
+    """The comment on the leaking line is in the function or in one of its helpers."""
     assert scenario.lines()
 
 
 def _holders() -> list[Scenario]:
     return [
-        one
-        for one in ALL
-        if one.holder and "." not in one.holder and "[" not in one.holder and not one.holder.startswith("__")
+        scenario
+        for scenario in ALL
+        if scenario.holder and not set(".[") & set(scenario.holder) and not scenario.holder.startswith("__")
     ]
 
 
 @pytest.mark.parametrize("scenario", _holders(), ids=target_name)
-def test_every_holder_exists(scenario: Scenario) -> None:
-    """A holder named in the truth is a global of the scenario's module."""
+def test_holder_exists(scenario: Scenario) -> None:
+    """The holder of a scenario is a global of its module."""
     assert scenario.holder in scenario.func.__globals__
 
 
-def test_a_mark_is_found_in_function_and_helper() -> None:
-    """Lines come from wherever the mark stands, the helper included."""
+def test_mark_is_found_in_function_and_helper() -> None:
+    """The leaking lines are those with the mark, in the function and in its helpers."""
 
     def helper() -> None:
         list(range(3))  # <- leak
@@ -62,12 +63,12 @@ def test_a_mark_is_found_in_function_and_helper() -> None:
     assert scenario.lines() == {first + 1, first + 6}
 
 
-def test_a_scenario_has_an_evals_fields() -> None:
-    """What the decorator leaves is an eval: a function, its iterations, its warm-up."""
+def test_scenario_has_the_fields_of_an_eval() -> None:
+    """A decorated function is an eval: a function with iterations and warm-up."""
 
     @clean(idle=True)
     def scenario() -> None:
-        """Nothing."""
+        """Do nothing."""
 
     assert (scenario.num_iterations, scenario.warmup_runs, scenario.name) == (20, 3, "scenario")
     assert callable(scenario.func)
@@ -75,18 +76,18 @@ def test_a_scenario_has_an_evals_fields() -> None:
 
 
 @pytest.mark.parametrize("name", ["keep_1_kib", "session_dict"])
-def test_declared_bytes_hold(name: str) -> None:
-    """What is declared is what a long run keeps, measured without this tool."""
+def test_declared_bytes_are_those_of_a_long_run(name: str) -> None:
+    """The declared bytes are those that a long run keeps, measured without this tool."""
     (scenario,) = scenarios(f"leaks_python:{name}$")
     command = [sys.executable, "-m", "benchmarks.truth", scenario.module, scenario.name, "0", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    answer = heard(done.stdout)
+    answer = parse_answer(done.stdout)
     assert answer is not None
     assert answer.extra["traced"] == pytest.approx(scenario.bytes_per_iteration, rel=scenario.tolerance)
 
 
-def test_a_scenario_runs_as_a_target() -> None:
-    """The documented way: a file and a name on the command line."""
+def test_scenario_runs_as_a_target() -> None:
+    """A scenario is a target of the command line by its file and name."""
     (scenario,) = scenarios("clean:json_temporaries$")
     command = [sys.executable, "-m", "otel_memeval", target(scenario), "--iterations", "4", "--warmup", "1", "--quiet"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

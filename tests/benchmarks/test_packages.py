@@ -1,4 +1,4 @@
-"""The list of real leaks is well-formed, and its marking is fair. No network: nothing is installed here."""
+"""The list of real leaks and the scoring of verdicts on them. No network: nothing is installed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 
 from benchmarks.packages.cases import SCENARIOS, VERSIONS, Case, Version, read_cases
 from benchmarks.packages.environments import UnavailableError, environment, find_python
-from benchmarks.packages.measuring import Said
+from benchmarks.packages.package_verdict import PackageVerdict
 from benchmarks.packages.table import summary, table
 
 CASES = read_cases()
 EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!]*")
 
 
-def test_there_are_enough_and_half_are_not_python() -> None:
-    """At least thirty leaks, no two of one name, in many packages; at least half of them outside of Python code."""
+def test_list_has_enough_leaks_and_half_are_not_in_python_code() -> None:
+    """There are at least thirty leaks of different names in many packages, at least half of them outside of Python code."""
     assert len({case.name for case in CASES}) == len(CASES) >= 30
     assert len({case.package() for case in CASES}) >= 20
     assert sum(case.written_in != "Python" for case in CASES) * 2 >= len(CASES)
@@ -28,8 +28,8 @@ def test_there_are_enough_and_half_are_not_python() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_case_is_well_formed(case: Case) -> None:
-    """Pins are exact and complete, the same package leads both versions, the scenario exists, the address is public."""
+def test_case_is_well_formed(case: Case) -> None:
+    """Pins are exact, both versions begin with the same package, the scenario exists, and the address is public."""
     for version in VERSIONS:
         pins = case.pins(version)
         assert [pin for pin in pins if not EXACT.fullmatch(pin)] == []
@@ -44,13 +44,13 @@ def test_a_case_is_well_formed(case: Case) -> None:
     assert address.path.strip("/")
 
 
-def test_every_scenario_belongs_to_a_case() -> None:
-    """No scenario lies there that nothing runs."""
+def test_each_scenario_belongs_to_a_case() -> None:
+    """There is no scenario without a case."""
     assert {path.name for path in SCENARIOS.glob("*.py")} == {case.scenario for case in CASES}
 
 
-def said(version: Version, state: str) -> Said:
-    return Said(case="a", version=version, state=state, channels={"retained": 5.0, "native": 64.0}, first="a.py:1")
+def verdict(version: Version, state: str) -> PackageVerdict:
+    return PackageVerdict(case="a", version=version, state=state, channels={"retained": 5.0, "native": 64.0}, first="a.py:1")
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def said(version: Version, state: str) -> Said:
         ("inconclusive", False, True),
     ],
 )
-def test_only_a_leak_is_a_find_and_only_silence_is_right_of_a_fixed_version(state: str, leaky: bool, fixed: bool) -> None:
-    """What counts as found, and what as a false alarm."""
-    assert said("leaky", state).right() is leaky
-    assert said("fixed", state).right() is fixed
+def test_leaky_version_is_flagged_and_fixed_version_is_not(state: str, leaky: bool, fixed: bool) -> None:
+    """Only a leak is right for a leaky version, and only a verdict without an alarm for a fixed version."""
+    assert verdict("leaky", state).is_right() is leaky
+    assert verdict("fixed", state).is_right() is fixed
 
 
 def case(**changes: str) -> Case:
@@ -77,21 +77,21 @@ def case(**changes: str) -> Case:
     return Case(written_in="C", leaky=("pkg==1.0",), fixed=("pkg==1.1",), **fields)
 
 
-def test_the_table_and_the_summary_name_what_is_wrong() -> None:
-    """A miss and a false alarm are counted and named; what could not be tried counts for neither."""
-    wrong = [said("leaky", "stable"), said("fixed", "native-leak")]
+def test_table_and_summary_name_wrong_verdicts() -> None:
+    """A miss and a false alarm are counted and named; a case that could not be measured counts for neither."""
+    wrong = [verdict("leaky", "stable"), verdict("fixed", "native-leak")]
     text = summary([case()], wrong)
     assert "Found 0 of 1 leaks in 1 packages (1 of 1 in Rust, C, C++ or Cython); 1 false alarms on 1 fixed" in text
     assert "Missed: a" in text
     assert "False alarm: a" in text
     assert "**stable**" in table([case()], wrong)
-    untried = [said("leaky", "unavailable"), said("fixed", "stable")]
-    assert summary([case()], untried).startswith("Found 0 of 0 leaks")
-    assert "Not tried: a leaky" in summary([case()], untried)
+    unavailable = [verdict("leaky", "unavailable"), verdict("fixed", "stable")]
+    assert summary([case()], unavailable).startswith("Found 0 of 0 leaks")
+    assert "Not measured: a leaky" in summary([case()], unavailable)
 
 
-def test_an_interpreter_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
-    """A version that nobody has is one sentence, not a traceback, and leaves no environment behind."""
+def test_missing_interpreter_is_unavailable(tmp_path: Path) -> None:
+    """A version without an interpreter raises ``UnavailableError`` and leaves no environment behind."""
     with pytest.raises(UnavailableError, match=r"no Python 3\.99"):
         find_python("3.99")
     with pytest.raises(UnavailableError):

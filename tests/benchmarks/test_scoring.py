@@ -1,4 +1,4 @@
-"""Marking answers: what counts as found, as a false alarm, as the right line, holder and number."""
+"""Scores of answers: found leaks, false alarms, right lines, holders and bytes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from benchmarks.registry import scenarios
-from benchmarks.scoring import Case, begins, mark, row, wrong
-from benchmarks.tools.answer import Answer, heard
+from benchmarks.scoring import Case, begins_with, row, score, wrong
+from benchmarks.tools.answer import Answer, parse_answer
 
 (LEAK,) = scenarios("leaks_python:keep_1_kib$")
 (CREEP,) = scenarios("creep:peak_by_60_kib$")
@@ -43,18 +43,18 @@ def _ours(state: str, **fields: object) -> Answer:
         (BOUNDED, "leaking", False),
     ],
 )
-def test_states_are_marked(scenario: object, state: str, right: bool) -> None:
-    """Each verdict is right or wrong for each kind of scenario, as the benchmark's documentation says."""
-    assert mark("ours", scenario, 1, _ours(state), 20).right is right  # type: ignore[arg-type]
+def test_states_are_scored(scenario: object, state: str, right: bool) -> None:
+    """Each verdict is right or wrong for each kind of scenario."""
+    assert score("ours", scenario, 1, _ours(state), 20).right is right  # type: ignore[arg-type]
 
 
-def test_line_holder_and_bytes_are_marked_for_found_leaks() -> None:
-    """The first line, the holder's path and the number are compared with the truth."""
+def test_line_holder_and_bytes_of_found_leaks_are_scored() -> None:
+    """The first line, the path of the holder and the bytes are compared with the truth."""
     line = next(iter(LEAK.lines()))
     found = _ours("leaking", file=f"benchmarks/corpus/{LEAK.file}", line=line, bytes_per_iteration=1_080.0)
-    case = mark("ours", LEAK, 1, dataclasses.replace(found, extra={"state": "leaking", "holder": "leaks_python.KEPT"}), 20)
+    case = score("ours", LEAK, 1, dataclasses.replace(found, extra={"state": "leaking", "holder": "leaks_python.KEPT"}), 20)
     assert (case.line, case.holder, case.within) == (True, True, True)
-    case = mark("ours", LEAK, 1, dataclasses.replace(found, line=line + 1, bytes_per_iteration=1_200.0), 20)
+    case = score("ours", LEAK, 1, dataclasses.replace(found, line=line + 1, bytes_per_iteration=1_200.0), 20)
     assert (case.line, case.holder, case.within) == (False, False, False)
     assert wrong([case]) == [
         f"line: leaks_python:keep_1_kib names leaks_python.py:{line + 1}  1200 B [seed 1]",
@@ -63,22 +63,22 @@ def test_line_holder_and_bytes_are_marked_for_found_leaks() -> None:
     ]
 
 
-def test_a_holders_path_may_lead_on_but_not_be_another_name() -> None:
+def test_path_of_a_holder_may_continue_but_not_be_another_name() -> None:
     """``m.KEPT[*]`` begins with ``m.KEPT``; ``m.KEPT_TOO`` does not."""
-    assert begins("m.KEPT", "m.KEPT")
-    assert begins("m.KEPT[*] -> x", "m.KEPT")
-    assert not begins("m.KEPT_TOO", "m.KEPT")
-    assert not begins("", "m.KEPT")
+    assert begins_with("m.KEPT", "m.KEPT")
+    assert begins_with("m.KEPT[*] -> x", "m.KEPT")
+    assert not begins_with("m.KEPT_TOO", "m.KEPT")
+    assert not begins_with("", "m.KEPT")
 
 
-def test_a_row_counts_each_kind_apart() -> None:
-    """Recall is of leaks, false alarms of clean and bounded, undecided is counted beside."""
+def test_row_counts_each_kind_separately() -> None:
+    """A row has found leaks, false alarms on clean and bounded scenarios, found creep, and undecided runs."""
     cases: list[Case] = [
-        mark("ours", LEAK, 1, _ours("leaking"), 20),
-        mark("ours", LEAK, 2, _ours("inconclusive"), 20),
-        mark("ours", CLEAN, 1, _ours("stable"), 20),
-        mark("ours", BOUNDED, 1, _ours("leaking"), 20),
-        mark("ours", CREEP, 1, _ours("creeping"), 20),
+        score("ours", LEAK, 1, _ours("leaking"), 20),
+        score("ours", LEAK, 2, _ours("inconclusive"), 20),
+        score("ours", CLEAN, 1, _ours("stable"), 20),
+        score("ours", BOUNDED, 1, _ours("leaking"), 20),
+        score("ours", CREEP, 1, _ours("creeping"), 20),
     ]
     line = row("ours", cases)
     assert line.leaks == "1 of 2 (50%)"
@@ -87,7 +87,7 @@ def test_a_row_counts_each_kind_apart() -> None:
     assert line.undecided == "1"
 
 
-def test_an_answer_is_heard_among_other_output() -> None:
-    """A tool's program may print what it likes; the last answer counts, and none is none."""
-    assert heard('noise\nanswer: {"flagged": true, "detail": "x"}\nnoise\n') == Answer(flagged=True, detail="x")
-    assert heard("noise\n") is None
+def test_answer_is_parsed_among_other_output() -> None:
+    """The last answer in the output of a program counts; output without an answer gives None."""
+    assert parse_answer('noise\nanswer: {"flagged": true, "detail": "x"}\nnoise\n') == Answer(flagged=True, detail="x")
+    assert parse_answer("noise\n") is None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.made_up import MadeUpWorker
+from benchmarks.fake_worker import FakeWorker
 from benchmarks.receiver import free_port
 from otel_memeval.config import Settings
 from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
@@ -42,7 +42,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pipeline = ExportPipeline(settings, ExportOptions(), sys.stderr)
         options = Options(iterations=SPANS - 1, warmup=0, follow_up=False)
         observer = pipeline.observer(Observer())
-        session = Session.load(RunContext(RunStart.now(), options, observer, settings), MadeUpWorker(1), "made up", "")
+        session = Session.load(RunContext(RunStart.now(), options, observer, settings), FakeWorker(1), "made up", "")
         session.measure()
         session.result()
         pipeline.close()

@@ -1,4 +1,4 @@
-"""What is said of one version: by this tool, and by a plain loop without it."""
+"""Measure a version of a package: with this tool, and with a plain loop without it."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ import msgspec
 
 from benchmarks.packages.cases import FOLDER, Case, Version
 from benchmarks.packages.environments import environment
-from benchmarks.running import ROOT, read_result
+from benchmarks.tool_runs import ROOT, read_result
 
 TIMEOUT_SECONDS = 600.0
 
 LEAKS = ("leaking", "native-leak")
-"""Verdicts that find a leak."""
+"""Verdicts that report a leak."""
 
 ALARMS = (*LEAKS, "creeping", "idle", "failed")
-"""Verdicts that are false of a version without it."""
+"""Verdicts that are wrong for a fixed version."""
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """One version's verdict, with the figures it rests on."""
+class PackageVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on a version, with its figures."""
 
     case: str
     version: Version
     state: str
     channels: dict[str, float] = {}
-    """Bytes an iteration: retained, peak, native, process."""
+    """Bytes per iteration: retained, peak, native, process."""
     first: str = ""
-    """The first line, or the first holder where there is no line."""
+    """The first line, or the first holder if there is no line."""
     seconds: float = 0.0
     detail: str = ""
 
-    def right(self) -> bool:
-        """Whether this is what ought to be said of that version."""
+    def is_right(self) -> bool:
+        """Return whether the verdict is right for the version."""
         return self.state in LEAKS if self.version == "leaky" else self.state not in ALARMS
 
 
-def ask(case: Case, version: Version, envs: Path, iterations: int, keep: Path | None) -> Said:
-    """Our verdict; the result is kept in the folder ``keep`` if there is one. Raises ``UnavailableError``."""
+def ask(case: Case, version: Version, envs: Path, iterations: int, keep: Path | None) -> PackageVerdict:
+    """Return our verdict; the result stays in the folder ``keep`` if given. Raises ``UnavailableError``."""
     python = environment(case, version, envs)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -55,11 +55,12 @@ def ask(case: Case, version: Version, envs: Path, iterations: int, keep: Path | 
         errors = _run(command, dict(os.environ))[1]
         seconds = round(time.perf_counter() - start, 1)
         if not path.exists():
-            return Said(case=case.name, version=version, state="failed", seconds=seconds, detail=errors.strip()[-300:])
+            detail = errors.strip()[-300:]
+            return PackageVerdict(case=case.name, version=version, state="failed", seconds=seconds, detail=detail)
         result = json.loads(path.read_bytes())["runs"][0]
     answer = read_result(result)
     holder = str(answer.extra["holder"])
-    return Said(
+    return PackageVerdict(
         case=case.name,
         version=version,
         state=str(answer.extra["state"]),
@@ -71,8 +72,10 @@ def ask(case: Case, version: Version, envs: Path, iterations: int, keep: Path | 
 
 
 def confirm(case: Case, version: Version, envs: Path, iterations: int) -> dict[str, list[float]]:
-    """What a plain loop keeps, in bytes an iteration over each of its last two thirds: of the C heap with Python's own
-    allocator switched off, and of resident memory. Raises ``UnavailableError``.
+    """Return the bytes per iteration that a plain loop keeps, in each of its last two thirds.
+
+    ``heap``: the C heap, with Python's own allocator switched off; ``resident``: resident memory. Raises
+    ``UnavailableError``.
     """
     python = environment(case, version, envs)
     settings = {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
@@ -85,7 +88,7 @@ def confirm(case: Case, version: Version, envs: Path, iterations: int) -> dict[s
 
 
 def _short(file: str) -> str:
-    """The part of the path that means something elsewhere: in the environment's packages, or the name."""
+    """Return the path in the packages of the environment, or the name of the file."""
     return file.partition("/site-packages/")[2] or Path(file).name
 
 

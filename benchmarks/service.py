@@ -1,11 +1,11 @@
-"""Whether the standing exporter could run for months: thousands of runs, half of them failing, and what they leave behind.
+"""Run the exporter service for thousands of runs, half of them failing, and measure the memory and files that stay.
 
-    python -m benchmarks.standing [--runs 3000]
+    python -m benchmarks.service [--runs 3000]
 
-One exporter with OTLP on, a real receiver, a state file and a scraper measures ten targets again and again: five that pass,
-and one each that raises, ends its process, is killed by a signal, hangs, and cannot be loaded. Another process reads its
-unique memory (USS), its open files, its threads and its children, and parses every scrape. After the first 100 runs all of
-that must stay: USS within 5 MiB, no open file more, no zombie. Exit status 1 if it does not.
+A service with OTLP, a real receiver, a state file and a scraper measures ten targets again and again: five that pass, and
+one each that raises, ends its process, is killed by a signal, hangs, and cannot be loaded. Another process reads its unique
+memory (USS), open files, threads and children, and parses every scrape. After the first 100 runs these must not grow: USS
+within 5 MiB, no more open files, no zombie. Exits with 1 if they do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ALLOWED_BYTES = 5 << 20
 SETTLING_RUNS = 100
 SAMPLES = 12
 READINGS = 12
-"""For a sample; together they take about as long as a round."""
+"""Readings of a sample; together they take about as long as all targets once."""
 
 FINE = """
 def run():
@@ -48,7 +48,7 @@ FAILING = {
 
 
 class Sample:
-    """What the exporter takes at one moment; ``children`` are dead and not collected."""
+    """Memory, files, threads and zombies of the service at one moment."""
 
     def __init__(self, process: psutil.Process, runs: int) -> None:
         self.runs = runs
@@ -63,13 +63,13 @@ class Sample:
                 continue
 
     def line(self) -> str:
-        """For a person."""
+        """Return a row of the printed table."""
         uss = f"{self.uss_bytes / 2**20:.2f} MiB"
         return f"{self.runs:>6}  {uss:>10}  {self.files:>5}  {self.threads:>7}  {self.zombies:>7}"
 
 
 class Scraper:
-    """Asks for both formats in turn, and has every answer parsed."""
+    """Requests both formats in turn and parses every answer."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -77,7 +77,7 @@ class Scraper:
         self.seconds: list[float] = []
 
     def runs(self) -> dict[str, float]:
-        """Runs so far by state, after one scrape. Raises ``ValueError`` for an answer that is not well-formed."""
+        """Scrape and return the runs so far by state. Raises ``ValueError`` if the answer is not well-formed."""
         newer = self.scrapes % 2 == 0
         accept = "application/openmetrics-text; version=1.0.0" if newer else "text/plain; version=0.0.4"
         request = urllib.request.Request(f"{self._url}/metrics", headers={"Accept": accept})  # noqa: S310 - its own
@@ -95,18 +95,17 @@ class Scraper:
 
 
 def write_targets(folder: Path) -> list[str]:
-    """Five that pass, five that fail."""
+    """Write five targets that pass and five that fail; return their names."""
     for number in range(5):
         (folder / f"fine_{number}.py").write_text(FINE, encoding="utf-8")
     for name, source in FAILING.items():
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
-    return [
-        name for pair in zip((f"fine_{number}.py" for number in range(5)), (f"{one}.py" for one in FAILING)) for name in pair
-    ]
+    pairs = zip((f"fine_{number}.py" for number in range(5)), (f"{failing}.py" for failing in FAILING))
+    return [name for pair in pairs for name in pair]
 
 
 def start(folder: Path, endpoint: str, targets: list[str]) -> tuple[subprocess.Popen[bytes], str, Path]:
-    """The exporter, its address and its log."""
+    """Start the service; return it with its address and log."""
     log = folder / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "MEMEVAL_"))}
     environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "MEMEVAL_SPOOL": str(folder / "spool")}
@@ -129,19 +128,19 @@ def start(folder: Path, endpoint: str, targets: list[str]) -> tuple[subprocess.P
 
 
 def settled(process: psutil.Process, runs: int) -> Sample:
-    """The least of a few seconds: a run that is under way has memory, files and threads of its own."""
+    """Return the least of some seconds: a run in progress has memory, files and threads of its own."""
     found = []
     for _ in range(READINGS):
         found.append(Sample(process, runs))
         time.sleep(0.4)
-    least = min(found, key=lambda one: one.uss_bytes)
-    least.files, least.threads = min(one.files for one in found), min(one.threads for one in found)
-    least.zombies = min(one.zombies for one in found)  # one that ended this moment is collected the next
+    least = min(found, key=lambda sample: sample.uss_bytes)
+    least.files, least.threads = min(sample.files for sample in found), min(sample.threads for sample in found)
+    least.zombies = min(sample.zombies for sample in found)  # a child that just ended is collected a moment later
     return least
 
 
 def watch(process: psutil.Process, scraper: Scraper, runs: int) -> tuple[list[Sample], dict[str, float]]:
-    """Samples from run 100 on, until there are so many runs."""
+    """Return samples from run 100 on until ``runs``, and the runs by state."""
     samples: list[Sample] = []
     due = float(SETTLING_RUNS)
     while True:
@@ -157,8 +156,8 @@ def watch(process: psutil.Process, scraper: Scraper, runs: int) -> tuple[list[Sa
 
 
 def main() -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(description="What thousands of runs leave behind in a standing exporter.")
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Measure the exporter service over thousands of runs.")
     parser.add_argument("--runs", type=int, default=3000)
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as name:
@@ -194,15 +193,15 @@ def report(
     tracebacks: int,
     undelivered: int,
 ) -> int:
-    """What was seen, and whether it is what it should be."""
+    """Print the figures; return 0 if nothing grew, else 1."""
     grown = samples[-1].uss_bytes - samples[0].uss_bytes
     done = sum(states.values())
     files = samples[-1].files - samples[0].files
-    zombies = max(one.zombies for one in samples)
+    zombies = max(sample.zombies for sample in samples)
     slowest = statistics.quantiles(scraper.seconds, n=20)[-1]
     print(f"\n{done:.0f} runs in {seconds:.0f} s: " + ", ".join(f"{value:.0f} {state}" for state, value in states.items()))
     print(f"- unique memory from run {samples[0].runs} to run {samples[-1].runs}: {grown / 2**20:+.2f} MiB")
-    print(f"- open files more: {files}; zombies, at most: {zombies}; tracebacks: {tracebacks}")
+    print(f"- more open files: {files}; most zombies: {zombies}; tracebacks: {tracebacks}")
     print(f"- scrapes: {scraper.scrapes}, all well-formed; 95% within {slowest * 1000:.1f} ms")
     print(f"- batches left in the spool: {undelivered}; ended {ended_seconds:.2f} s after SIGTERM with status {status}")
     failing = states.get("failed", 0) / done

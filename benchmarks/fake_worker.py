@@ -1,4 +1,4 @@
-"""A worker that measures nothing: it tells made-up iterations as fast as they are heard."""
+"""Imitate a worker: it measures nothing, and sends made-up iterations as fast as they are received."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from otel_memeval import wire
 from otel_memeval.supervisor import WorkerEnded
 
 
-class MadeUpWorker:
-    """As many iterations as the session asks for; ``sites`` lines grow in each, by 100 bytes and one block."""
+class FakeWorker:
+    """Sends as many iterations as the session requests; ``sites`` lines grow by 100 bytes and a block in each."""
 
     def __init__(self, sites: int) -> None:
         self._sites = sites
         self._iterations = 0
-        self._told = 0
+        self._sent = 0
         self._answers: list[dict[str, object]] = []
-        self._say(
+        self._add(
             "hello",
             wire=wire.WIRE_VERSION,
             python="3.11",
@@ -30,14 +30,14 @@ class MadeUpWorker:
         assert isinstance(hello, wire.Hello)
         self.hello = hello
 
-    def _say(self, kind: str, **message: object) -> None:
+    def _add(self, kind: str, **message: object) -> None:
         self._answers.append({"kind": kind, **message})
 
     def send(self, command: str) -> None:
-        """Answer as a worker would."""
+        """Answer the command as a worker would."""
         word, _, rest = command.partition(" ")
         if word == "load":
-            self._say(
+            self._add(
                 "loaded",
                 module="made_up",
                 names=["made up"],
@@ -49,13 +49,13 @@ class MadeUpWorker:
             )
         elif word == "set_up":
             files = [f"made_up_{number}.py" for number in range(self._sites)]
-            self._say("ready", description="", noop_peak_bytes=0, reading=self._reading(0, files))
+            self._add("ready", description="", noop_peak_bytes=0, reading=self._reading(0, files))
         elif word == "iterate":
             self._iterations = int(rest.split()[2])
         elif word == "describe":
-            self._say("holders", holders=[])
+            self._add("holders", holders=[])
         else:
-            self._say("finished", failure=None, packages={})
+            self._add("finished", failure=None, packages={})
 
     def _reading(self, index: int, files: list[str]) -> dict[str, object]:
         live = 1000 + 100 * index
@@ -73,12 +73,12 @@ class MadeUpWorker:
         }
 
     def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:  # noqa: ARG002 - as a Worker
-        """The next message, decoded as one from a pipe is."""
-        if not self._answers and self._told < self._iterations:
-            self._told += 1
-            self._say(
+        """Return the next message, decoded as a message from a pipe is."""
+        if not self._answers and self._sent < self._iterations:
+            self._sent += 1
+            self._add(
                 "iteration",
-                index=self._told,
+                index=self._sent,
                 phase="measured",
                 started_at=datetime.now(timezone.utc).isoformat(),
                 duration_seconds=1e-6,
@@ -86,10 +86,10 @@ class MadeUpWorker:
                 waits=1,
                 suspended=True,
                 failure=None,
-                reading=self._reading(self._told, []),
+                reading=self._reading(self._sent, []),
             )
-            if self._told == self._iterations:
-                self._say("paused")
+            if self._sent == self._iterations:
+                self._add("paused")
         if not self._answers:
             raise WorkerEnded("Crash", "nothing was asked")
         return wire.decode(json.dumps(self._answers.pop(0)).encode())

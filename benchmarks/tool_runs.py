@@ -1,4 +1,4 @@
-"""Runs one tool on one scenario in a fresh process, and tells what it answered."""
+"""Run a tool on a scenario in a fresh process and return its answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.corpus.ground import SEED_VARIABLE, Scenario
 from benchmarks.registry import target
-from benchmarks.tools.answer import Answer, heard
+from benchmarks.tools.answer import Answer, parse_answer
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_SECONDS = 180.0
@@ -24,26 +24,26 @@ PROGRAMS = {
     "memray": ("benchmarks.tools.memray_limit", ("pytest", "pytest_memray")),
     "psleak": ("benchmarks.tools.psleak_test", ("psleak",)),
 }
-"""For each tool but ours: the module that runs it, and what it must be able to import."""
+"""For each tool but ours: the module that runs it, and the packages that it imports."""
 
 TOOLS = ("ours", *PROGRAMS)
 
 ALARMS = ("leaking", "native-leak", "creeping")
-"""Verdicts of ours that say that something is wrong with the scenario's memory."""
+"""Verdicts of ours that report a leak or creep."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The same for every run."""
+    """Settings of all runs."""
 
     iterations: int
     warmup: int
     python: str
-    """The interpreter that the scenario runs in, under whichever tool."""
+    """Interpreter of the scenario, under every tool."""
 
 
 def missing(tool: str, python: str) -> list[str]:
-    """What the interpreter cannot import of what the tool needs."""
+    """Return the packages of the tool that the interpreter cannot import."""
     if tool == "ours":
         return []
     names = PROGRAMS[tool][1]
@@ -53,7 +53,7 @@ def missing(tool: str, python: str) -> list[str]:
 
 
 def ask(tool: str, scenario: Scenario, seed: int, settings: Settings) -> Answer:
-    """The tool's answer. A tool that crashes or takes too long has not flagged anything: ``detail`` says so."""
+    """Return the answer of the tool. A tool that crashes or takes too long flags nothing: ``detail`` says so."""
     environment = {**os.environ, SEED_VARIABLE: str(seed), "PYTHONUNBUFFERED": "1"}
     start = time.perf_counter()
     answer = _ask_us(scenario, environment, settings) if tool == "ours" else _ask(tool, scenario, environment, settings)
@@ -76,7 +76,7 @@ def _ask(tool: str, scenario: Scenario, environment: dict[str, str], settings: S
     numbers = [str(settings.iterations), str(settings.warmup)]
     command = [settings.python, "-m", PROGRAMS[tool][0], scenario.module, scenario.name, *numbers]
     output, errors = _run(command, environment)
-    return heard(output) or Answer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}")
+    return parse_answer(output) or Answer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}")
 
 
 def _ask_us(scenario: Scenario, environment: dict[str, str], settings: Settings) -> Answer:
@@ -91,20 +91,20 @@ def _ask_us(scenario: Scenario, environment: dict[str, str], settings: Settings)
 
 
 def read_result(result: dict[str, dict[str, object]]) -> Answer:
-    """Our own answer, from the result file."""
+    """Return our answer from the result."""
     state = str(result["verdict"]["state"])
     sites: list[dict[str, object]] = result["sites"]  # type: ignore[assignment]
     holders: list[dict[str, object]] = result["holders"]  # type: ignore[assignment]
     growth: dict[str, dict[str, float] | None] = result["growth"]  # type: ignore[assignment]
     slopes = {name: channel["bytes_per_iteration"] for name, channel in growth.items() if channel}
-    grown: list[str] = result["verdict"]["channels"]  # type: ignore[assignment]
-    kept = slopes.get("peak") if state == "creeping" else sum(slopes[name] for name in grown) or slopes.get("retained")
+    leaking: list[str] = result["verdict"]["channels"]  # type: ignore[assignment]
+    leaked = sum(slopes[name] for name in leaking) or slopes.get("retained")
     return Answer(
         flagged=state in ALARMS,
         detail=str(result["verdict"]["summary"]),
         file=str(sites[0]["file"]) if sites else "",
         line=int(str(sites[0]["line"])) if sites else 0,
-        bytes_per_iteration=kept,
+        bytes_per_iteration=slopes.get("peak") if state == "creeping" else leaked,
         extra={
             "state": state,
             "holder": holders[0]["path"] if holders else "",
