@@ -30,7 +30,7 @@ HEADER = """\
 
 def alert_rules(panel_id: int) -> str:
     """Return the text of the provisioning file; alerts link to the panel with this id on the dashboard of the eval."""
-    made = [
+    groups = [
         {
             "orgId": 1,
             "name": name,
@@ -40,7 +40,7 @@ def alert_rules(panel_id: int) -> str:
         }
         for name, rules in alert_groups()
     ]
-    file = {"apiVersion": 1, "groups": made}
+    file = {"apiVersion": 1, "groups": groups}
     return HEADER + yaml.dump(file, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
@@ -60,7 +60,7 @@ _Dumper.add_representer(str, _as_block)
 
 def _rule(group: str, rule: Rule) -> alerting.Rule:
     name = str(rule["alert"])
-    made = (
+    translated = (
         alerting.Rule(name)
         .uid(_kebab(name))
         .rule_group(group)
@@ -76,23 +76,23 @@ def _rule(group: str, rule: Rule) -> alerting.Rule:
         .annotations({key: _in_grafana(text) for key, text in texts(rule, "annotations").items()})
     )
     if "keep_firing_for" in rule:
-        made = made.keep_firing_for(str(rule["keep_firing_for"]))
-    for asked in _queries(str(rule["expr"])):
-        made = made.with_query(asked)
-    return made
+        translated = translated.keep_firing_for(str(rule["keep_firing_for"]))
+    for query in _queries(str(rule["expr"])):
+        translated = translated.with_query(query)
+    return translated
 
 
 def _queries(expression: str) -> list[alerting.Query]:
     source = common.DataSourceRef(type_val="prometheus", uid=PROMETHEUS_UID)
     server = common.DataSourceRef(type_val="__expr__", uid="__expr__")
-    asked = prometheus.Dataquery().ref_id("query").datasource(source).expr(expression.strip()).instant()
+    query = prometheus.Dataquery().ref_id("query").datasource(source).expr(expression.strip()).instant()
     any_value = expr.TypeMath().ref_id("any_value").datasource(server)
     any_value = any_value.expression("is_number($query) || is_nan($query) || is_inf($query)")
     above = expr.ExprTypeThresholdConditions().evaluator(expr.ExprTypeThresholdConditionsEvaluator().type("gt").params([0]))
     threshold = expr.TypeThreshold().ref_id("threshold").datasource(server).expression("any_value").conditions([above])
     window = RelativeTimeRange(from_val=600, to=0)
     return [
-        alerting.Query("query").datasource_uid(PROMETHEUS_UID).relative_time_range(window).model(asked),
+        alerting.Query("query").datasource_uid(PROMETHEUS_UID).relative_time_range(window).model(query),
         alerting.Query("any_value").datasource_uid("__expr__").relative_time_range(window).model(any_value),
         alerting.Query("threshold").datasource_uid("__expr__").relative_time_range(window).model(threshold),
     ]

@@ -34,13 +34,13 @@ def files() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the stale files, or with ``--check`` name them; return the exit status."""
-    made = files()
-    stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
+    generated = files()
+    stale = [path for path, text in generated.items() if not path.exists() or path.read_text("utf-8") != text]
     if arguments == ["--check"]:
         for path in stale:
             print(f"stale: {path.relative_to(HERE)}; run python -m deploy.grafana.build")
         return int(bool(stale))
-    for path, text in made.items():
+    for path, text in generated.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return 0

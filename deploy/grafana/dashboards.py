@@ -23,38 +23,38 @@ FOLDER = "Memory evals"
 
 def overview() -> dashboard.Dashboard:
     """Return the dashboard of all evals on one page, the worst first."""
-    made = _dashboard(
+    board = _dashboard(
         "Memory evals: overview",
         OVERVIEW_UID,
         "Which agents leak or need more memory with every turn: since when, on which line, in which container, and what "
         "changed.",
     )
     for variable in _variables(one_eval=False):
-        made = made.with_variable(variable)
-    made = made.annotation(_alerts()).link(_runbook())
+        board = board.with_variable(variable)
+    board = board.annotation(_alerts()).link(_runbook())
     for panel in overview_panels():
-        made = made.with_panel(panel)
-    return _numbered(made.build())
+        board = board.with_panel(panel)
+    return _numbered(board.build())
 
 
 def one_eval() -> dashboard.Dashboard:
     """Return the dashboard of one eval, from its verdict down to single iterations."""
-    made = _dashboard(
+    board = _dashboard(
         "Memory evals: one eval",
         EVAL_UID,
         "The last run of one eval: growth per iteration, lines and containers; and the history of its runs.",
     )
     for variable in _variables(one_eval=True):
-        made = made.with_variable(variable)
-    made = made.with_variable(_data_source("tempo", "Tempo", "tempo", "memeval Tempo", TEMPO_UID))
-    made = made.annotation(_alerts()).annotation(_revisions())
+        board = board.with_variable(variable)
+    board = board.with_variable(_data_source("tempo", "Tempo", "tempo", "memeval Tempo", TEMPO_UID))
+    board = board.annotation(_alerts()).annotation(_revisions())
     all_evals = build.DashboardLink("All evals").type(dashboard.DashboardLinkType.LINK).icon("dashboard").keep_time(True)
-    made = made.link(all_evals.url(f"/d/{OVERVIEW_UID}?${{datasource:queryparam}}&${{job:queryparam}}")).link(_runbook())
+    board = board.link(all_evals.url(f"/d/{OVERVIEW_UID}?${{datasource:queryparam}}&${{job:queryparam}}")).link(_runbook())
     for panel in eval_panels():
-        made = made.with_panel(panel)
-    made = made.with_row(_row("Models and tools (runs with --trace-scenario)", model_panels()))
-    made = made.with_row(_row("Traces of runs and iterations (Tempo)", trace_panels()))
-    return _numbered(made.build())
+        board = board.with_panel(panel)
+    board = board.with_row(_row("Models and tools (runs with --trace-scenario)", model_panels()))
+    board = board.with_row(_row("Traces of runs and iterations (Tempo)", trace_panels()))
+    return _numbered(board.build())
 
 
 def _dashboard(title: str, uid: str, description: str) -> build.Dashboard:
@@ -79,13 +79,13 @@ def _row(title: str, panels: Sequence[Panel]) -> build.Row:
     return row
 
 
-def _numbered(made: dashboard.Dashboard) -> dashboard.Dashboard:
+def _numbered(board: dashboard.Dashboard) -> dashboard.Dashboard:
     """Give the panels ids from 1 in their order, those within rows last: links and alerts name panels by this id."""
-    tops = made.panels or []
+    tops = board.panels or []
     within = [panel for row in tops if isinstance(row, dashboard.RowPanel) for panel in row.panels]
     for number, panel in enumerate([*tops, *within], 1):
         panel.id_val = number
-    return made
+    return board
 
 
 def _variables(*, one_eval: bool) -> list[build.DatasourceVariable | build.QueryVariable]:

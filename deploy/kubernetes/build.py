@@ -26,13 +26,13 @@ def text() -> str:
 
     Raises ``ValueError`` if a file of rules contains anything but comments and groups.
     """
-    made = _HEAD
+    content = _HEAD
     for file in sorted(RULES.glob("*.yaml")):
         before, found, groups = file.read_text(encoding="utf-8").partition("\ngroups:\n")
         if not found or any(line and not line.startswith("#") for line in before.splitlines()):
             raise ValueError(f"{file}: expected comments, then `groups:`; remove other keys, or extend this script")
-        made += "".join(f"  {line}".rstrip() + "\n" for line in groups.splitlines())
-    return made
+        content += "".join(f"  {line}".rstrip() + "\n" for line in groups.splitlines())
+    return content
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ class PanelQuery(NamedTuple):
 
 
 def dashboard(name: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads((GRAFANA / "dashboards" / f"memeval-{name}.json").read_text(encoding="utf-8"))
-    return made
+    content: dict[str, Any] = json.loads((GRAFANA / "dashboards" / f"memeval-{name}.json").read_text(encoding="utf-8"))
+    return content
 
 
 def panels(name: str) -> list[dict[str, Any]]:

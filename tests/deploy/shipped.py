@@ -64,23 +64,23 @@ def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
     ``services`` has a URL, or host and port, by the name of the job. Other jobs are not scraped. Alerts are sent to the
     address of ``alertmanager``.
     """
-    made = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
     addresses = {name: address.rpartition("//")[2] for name, address in services.items()}
-    made["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
-    made["rule_files"] = list(rule_files)
-    made["scrape_configs"] = [job for job in made["scrape_configs"] if job["job_name"] in addresses]
-    for job in made["scrape_configs"]:
+    content["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
+    content["rule_files"] = list(rule_files)
+    content["scrape_configs"] = [job for job in content["scrape_configs"] if job["job_name"] in addresses]
+    for job in content["scrape_configs"]:
         job["static_configs"] = [{"targets": [addresses[job["job_name"]]]}]
     if "alertmanager" in addresses:
-        made["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [addresses["alertmanager"]]}]
+        content["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [addresses["alertmanager"]]}]
     else:
-        del made["alerting"]
-    return json.dumps(made)
+        del content["alerting"]
+    return json.dumps(content)
 
 
 def routing_to(webhook_url: str) -> str:
     """Return Alertmanager's shipped configuration with a webhook for ``people`` and waiting times of half a second."""
-    made = yaml.safe_load(_ALERTMANAGER_WAITING.sub(r"\g<1>500ms", ALERTMANAGER.read_text(encoding="utf-8")))
-    [people] = [receiver for receiver in made["receivers"] if receiver["name"] == "people"]
+    content = yaml.safe_load(_ALERTMANAGER_WAITING.sub(r"\g<1>500ms", ALERTMANAGER.read_text(encoding="utf-8")))
+    [people] = [receiver for receiver in content["receivers"] if receiver["name"] == "people"]
     people["webhook_configs"] = [{"url": webhook_url}]
-    return json.dumps(made)
+    return json.dumps(content)

@@ -23,15 +23,15 @@ _TAG = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+[\w.-]*")
 
 def interpolated(text: str, environment: Mapping[str, str]) -> str:
     """Replace ``${NAME:-default}`` as compose does. Raises ``AssertionError`` for other forms of variables."""
-    made = _VARIABLE.sub(lambda found: environment.get(found[1]) or found[2], text)
-    assert "$" not in made.replace("$$", ""), f"cannot read a variable of {made[made.index('$') :][:40]!r}"
-    return made
+    replaced = _VARIABLE.sub(lambda found: environment.get(found[1]) or found[2], text)
+    assert "$" not in replaced.replace("$$", ""), f"cannot read a variable of {replaced[replaced.index('$') :][:40]!r}"
+    return replaced
 
 
 def compose(**environment: str) -> dict[str, Any]:
     """Return the compose file with the user's variables filled in."""
-    made: dict[str, Any] = yaml.safe_load(interpolated(COMPOSE.read_text(encoding="utf-8"), environment))
-    return made
+    content: dict[str, Any] = yaml.safe_load(interpolated(COMPOSE.read_text(encoding="utf-8"), environment))
+    return content
 
 
 def services() -> dict[str, dict[str, Any]]:

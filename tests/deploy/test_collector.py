@@ -63,9 +63,9 @@ def test_queue_is_in_a_volume_that_its_user_may_write_to() -> None:
     """The queue is in the folder that the image creates for the user, on the volume that compose mounts there."""
     assert stack.named_volumes(SERVICE) == {"collector-data": "/var/lib/otelcol"}
     assert CONFIG["extensions"]["file_storage"]["directory"].startswith("/var/lib/otelcol/")
-    made = (DEPLOY / "collector" / "Dockerfile").read_text(encoding="utf-8")
-    assert f"chown {SERVICE['user']} /state/otelcol" in made
-    assert "/state/ /var/lib/" in made
+    dockerfile = (DEPLOY / "collector" / "Dockerfile").read_text(encoding="utf-8")
+    assert f"chown {SERVICE['user']} /state/otelcol" in dockerfile
+    assert "/state/ /var/lib/" in dockerfile
 
 
 def test_memory_limits_are_below_the_limit_of_the_container() -> None:

@@ -66,10 +66,10 @@ def test_every_panel_has_a_unit_a_description_and_a_title(name: str) -> None:
 
 def test_ids_and_uids_are_unique_and_stable(name: str) -> None:
     """Ids and uids, to which links, alert rules and bookmarks refer, are unique and do not change."""
-    made = dashboard(name)
-    assert made["uid"] == f"memeval-{name}"
-    assert "id" not in made
-    every = [*made["panels"], *(panel for row in made["panels"] for panel in row.get("panels", []))]
+    read = dashboard(name)
+    assert read["uid"] == f"memeval-{name}"
+    assert "id" not in read
+    every = [*read["panels"], *(panel for row in read["panels"] for panel in row.get("panels", []))]
     assert len({panel["id"] for panel in every}) == len(every)
     assert min(panel["id"] for panel in every) == 1
     for panel in panels(name):
@@ -80,15 +80,15 @@ def test_ids_and_uids_are_unique_and_stable(name: str) -> None:
 
 def test_panels_do_not_overlap(name: str) -> None:
     """No panel overlaps another or exceeds the 24 columns; the panels of a collapsed row are below the row."""
-    made = dashboard(name)["panels"]
-    for group in (made, *(row["panels"] for row in made if row["type"] == "row")):
+    top_panels = dashboard(name)["panels"]
+    for group in (top_panels, *(row["panels"] for row in top_panels if row["type"] == "row")):
         positions = [panel["gridPos"] for panel in group]
         assert all(at["x"] >= 0 and at["x"] + at["w"] <= 24 and at["h"] > 0 for at in positions)
         for left, right in itertools.combinations(positions, 2):
             apart = left["x"] + left["w"] <= right["x"] or right["x"] + right["w"] <= left["x"]
             apart = apart or left["y"] + left["h"] <= right["y"] or right["y"] + right["h"] <= left["y"]
             assert apart, (left, right)
-    for row in made:
+    for row in top_panels:
         assert all(panel["gridPos"]["y"] > row["gridPos"]["y"] for panel in row.get("panels", []))
 
 
@@ -104,15 +104,15 @@ def test_queries_read_existing_metrics(name: str) -> None:
 
 def test_queries_use_the_chosen_data_source(name: str) -> None:
     """Every query uses the data source chosen at the top, whose initial value is the provisioned one."""
-    made = dashboard(name)
-    offered = {variable["name"]: variable for variable in made["templating"]["list"]}
+    read = dashboard(name)
+    offered = {variable["name"]: variable for variable in read["templating"]["list"]}
     sources = {source["uid"]: source["type"] for source in provisioned("datasources")["datasources"]}
     for panel in panels(name):
         for source in (panel["datasource"], *(target["datasource"] for target in panel["targets"])):
             variable = offered[source["uid"].removeprefix("${").removesuffix("}")]
             assert variable["type"] == "datasource"
             assert variable["query"] == source["type"] == sources[variable["current"]["value"]]
-    for chosen in (*made["annotations"]["list"], offered["job"], offered["eval"]):
+    for chosen in (*read["annotations"]["list"], offered["job"], offered["eval"]):
         assert chosen["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 

@@ -28,9 +28,9 @@ def grafana_rules() -> list[dict[str, Any]]:
 
 def test_data_sources_do_not_affect_existing_ones() -> None:
     """Data sources have names and uids of their own, and none becomes Grafana's default."""
-    made = sources()
-    assert set(made) == {"prometheus", "tempo", "alertmanager"}
-    for kind, source in made.items():
+    by_type = sources()
+    assert set(by_type) == {"prometheus", "tempo", "alertmanager"}
+    for kind, source in by_type.items():
         assert source["uid"] == f"memeval-{kind}"
         assert source["name"].startswith("memeval ")
         assert "isDefault" not in source
@@ -65,11 +65,11 @@ def test_span_links_to_the_gauges_of_its_eval() -> None:
 
 def test_alert_rules_are_those_of_prometheus() -> None:
     """Grafana's rules have the same names, queries, waiting times, labels and annotations, in the same groups and order."""
-    shipped, made = rules("alert"), grafana_rules()
-    assert [rule["title"] for rule in made] == [rule.name for rule in shipped]
+    shipped, provisioned_rules = rules("alert"), grafana_rules()
+    assert [rule["title"] for rule in provisioned_rules] == [rule.name for rule in shipped]
     groups = [(group["name"], len(group["rules"])) for group in provisioned("alerting")["groups"]]
     assert [name for name, count in groups for _ in range(count)] == [rule.group for rule in shipped]
-    for rule, original in zip(made, shipped, strict=True):
+    for rule, original in zip(provisioned_rules, shipped, strict=True):
         assert rule["data"][0]["model"]["expr"] == original.expr.strip()
         assert rule["for"] == original.fields.get("for", "0s")
         assert rule["labels"] == original.fields["labels"]
@@ -119,14 +119,14 @@ def test_alert_rule_has_a_unique_id_and_links_to_the_panel_of_growth() -> None:
 
 def test_templates_contain_no_dollar_and_parse(tmp_path: Path) -> None:
     """Templates have no dollar, which some versions of Grafana expand, and otherwise the syntax of Prometheus."""
-    made = []
+    translated = []
     for rule in grafana_rules():
         annotations = rule["annotations"]
         assert all("$" not in text for text in annotations.values())
         shared = {key: text.replace(".Values.query.Value", ".Value") for key, text in annotations.items()}
-        made.append({"alert": rule["title"], "expr": rule["data"][0]["model"]["expr"], "annotations": shared})
+        translated.append({"alert": rule["title"], "expr": rule["data"][0]["model"]["expr"], "annotations": shared})
     path = tmp_path / "rules.yaml"
-    path.write_text(yaml.safe_dump({"groups": [{"name": "grafana", "rules": made}]}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"groups": [{"name": "grafana", "rules": translated}]}), encoding="utf-8")
     done = promtool("check", "rules", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -59,8 +59,8 @@ class Setting:
         team = Team(name="Weather Team", model=self.model, members=[self.agent(**settings)])
         return replace(team, **settings)  # type: ignore[arg-type]
 
-    async def ask(self, asked: Agent | Team, question: str = QUESTION, *, stream: bool = True) -> list[Event]:
-        answer = asked.arun(question, session_id=self.session_id, user_id=self.user_id, stream=stream, stream_events=True)
+    async def ask(self, runnable: Agent | Team, question: str = QUESTION, *, stream: bool = True) -> list[Event]:
+        answer = runnable.arun(question, session_id=self.session_id, user_id=self.user_id, stream=stream, stream_events=True)
         async with aclosing(answer) as events:
             return [event async for event in events]
 
@@ -154,11 +154,11 @@ def test_history_is_limited(run: Run, num_runs: int) -> None:
     async def test(setting: Setting) -> None:
         save, session = setting.database.save_run, setting.session_id
         for number in range(4):
-            said = [Message("user", f"q{number}"), Message("assistant", f"a{number}")]
-            await save(uuid.uuid4().hex, session_id=session, agent="A", user_id=setting.user_id, messages=said)
+            messages = [Message("user", f"q{number}"), Message("assistant", f"a{number}")]
+            await save(uuid.uuid4().hex, session_id=session, agent="A", user_id=setting.user_id, messages=messages)
         for other, agent in ((session, "B"), (f"{session}-2", "A")):
-            said = [Message("user", "other")]
-            await save(uuid.uuid4().hex, session_id=other, agent=agent, user_id=setting.user_id, messages=said)
+            messages = [Message("user", "other")]
+            await save(uuid.uuid4().hex, session_id=other, agent=agent, user_id=setting.user_id, messages=messages)
         texts = [message.content for message in await setting.database.history(session, "A", num_runs)]
         assert texts == [f"{kind}{number}" for number in range(4) for kind in "qa"][-2 * num_runs :]
 

@@ -94,12 +94,12 @@ def test_chat_streams_the_same_answer(model_url: str, include_usage: bool) -> No
 def test_chat_calls_a_tool_and_uses_its_result(model_url: str) -> None:
     """The model calls get_weather with the city of the question, and its next answer contains the result."""
     with client(model_url) as api:
-        asked = api.chat.completions.create(model="gpt-5.2", messages=QUESTION, tools=[WEATHER_TOOL])
-        calls = asked.choices[0].message.tool_calls
+        first = api.chat.completions.create(model="gpt-5.2", messages=QUESTION, tools=[WEATHER_TOOL])
+        calls = first.choices[0].message.tool_calls
         assert calls is not None
         (call,) = calls
         assert call.type == "function"
-        assert asked.choices[0].finish_reason == "tool_calls"
+        assert first.choices[0].finish_reason == "tool_calls"
         assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", {"city": "New York"})
         messages: list[ChatCompletionMessageParam] = [
             *QUESTION,
@@ -148,9 +148,9 @@ def test_tool_choice_is_obeyed(model_url: str, choice: str, calls: int) -> None:
     }
     body = {"model": "gpt-5.2", "messages": HELLO, "tools": [tool], "tool_choice": choice}
     status, answer, _ = raw_post(f"{model_url}/chat/completions", json.dumps(body).encode())
-    made = json.loads(answer)["choices"][0]["message"].get("tool_calls", [])
-    assert (status, len(made)) == (200, calls)
-    assert all(json.loads(call["function"]["arguments"]) == {"nights": 0, "kind": "single"} for call in made)
+    tool_calls = json.loads(answer)["choices"][0]["message"].get("tool_calls", [])
+    assert (status, len(tool_calls)) == (200, calls)
+    assert all(json.loads(call["function"]["arguments"]) == {"nights": 0, "kind": "single"} for call in tool_calls)
 
 
 def test_responses_answer_with_text_and_usage(model_url: str) -> None:
@@ -184,10 +184,10 @@ def test_responses_call_a_tool_and_use_its_result(model_url: str, stream: bool) 
     with client(model_url) as api:
         if stream:
             with api.responses.stream(model="gpt-5.2", input=question, tools=[WEATHER_FUNCTION]) as events:
-                asked = events.get_final_response()
+                first = events.get_final_response()
         else:
-            asked = api.responses.parse(model="gpt-5.2", input=question, tools=[WEATHER_FUNCTION])
-        (call,) = asked.output
+            first = api.responses.parse(model="gpt-5.2", input=question, tools=[WEATHER_FUNCTION])
+        (call,) = first.output
         assert call.type == "function_call"
         assert json.loads(call.arguments) == {"city": "Oslo"}
         answer = api.responses.create(
