@@ -15,7 +15,7 @@ from otel_memeval.cli.exit_codes import INTERRUPTED, NOT_DELIVERED, PASSED
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
-    from otel_memeval.exporters.otlp.delivery.replay import Sent
+    from otel_memeval.exporters.otlp.delivery.replay import ReplayCounts
 
 _EPILOG = """\b
 Where to send is read from the OTEL_* variables, as in a run.
@@ -47,14 +47,14 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
     With FILE: send these OTLP-JSON files instead, and leave them as they are.
     """
     from otel_memeval.config import from_process, spool_folder
-    from otel_memeval.exporters.otlp.config_file import effective
+    from otel_memeval.exporters.otlp.config_file import effective_environment
     from otel_memeval.exporters.otlp.delivery.replay import Replay
-    from otel_memeval.exporters.otlp.settings import read
+    from otel_memeval.exporters.otlp.settings import read_otlp_settings
     from otel_memeval.redact import redact, visible
 
     surroundings = from_process()
-    environment, warnings = effective(surroundings.environment)
-    settings = read(environment)
+    environment, warnings = effective_environment(surroundings.environment)
+    settings = read_otlp_settings(environment)
 
     def tell(line: str) -> None:
         click.echo(f"otel-memeval: {visible(redact(line, surroundings.secrets))}", err=True)
@@ -67,32 +67,32 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
     if missing:
         raise UsageError(f"{missing[0]}: there is no such file", "name OTLP-JSON files, or none for the spool")
     stop = threading.Event()
-    sending = Replay(settings, timeout, tell, stop)
+    replay = Replay(settings, timeout, tell, stop)
     with _stopped_by_signals(stop):
         try:
             if files:
-                sending.files([Path(file) for file in files])
+                replay.send_files([Path(file) for file in files])
             else:
                 root = Path(spool) if spool else spool_folder(environment)
-                sending.folder(root)
+                replay.send_spool(root)
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}") from None
         finally:
-            sending.close()
+            replay.close()
     if not quiet:
-        click.echo(_summary(sending.sent))
+        click.echo(_summary(replay.counts))
     if stop.is_set():
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    return NOT_DELIVERED if sending.sent.undelivered or sending.sent.rejected else PASSED
+    return NOT_DELIVERED if replay.counts.undelivered or replay.counts.rejected else PASSED
 
 
-def _summary(sent: Sent) -> str:
-    parts = [f"{sent.delivered} delivered"]
+def _summary(counts: ReplayCounts) -> str:
+    parts = [f"{counts.delivered} delivered"]
     for number, what in (
-        (sent.rejected, "rejected"),
-        (sent.unwanted, "not wanted by the receiver"),
-        (sent.undelivered, "still waiting"),
+        (counts.rejected, "rejected"),
+        (counts.unsupported, "not wanted by the receiver"),
+        (counts.undelivered, "still waiting"),
     ):
         if number:
             parts.append(f"{number} {what}")

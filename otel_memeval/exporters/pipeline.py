@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, TextIO
 import msgspec
 
 from otel_memeval.config import Settings, spool_folder
-from otel_memeval.exporters.otlp.config_file import effective
+from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.delivery.spool import size_bytes
-from otel_memeval.exporters.otlp.settings import OtlpSettings, read
+from otel_memeval.exporters.otlp.settings import OtlpSettings, read_otlp_settings
 from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.records import Result
 from otel_memeval.redact import redact
@@ -64,8 +64,8 @@ class ExportPipeline:
 
         In a service, ``standing`` and ``before`` are the OTLP counters and the gauges of earlier runs.
         """
-        environment, warnings = effective(settings.environment)
-        otlp = read(environment)
+        environment, warnings = effective_environment(settings.environment)
+        otlp = read_otlp_settings(environment)
         self._secrets = settings.secrets
         self._spool = spool_folder(environment)
         self._otlp: OtlpExporter | None = None

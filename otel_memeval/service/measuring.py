@@ -14,11 +14,11 @@ import msgspec
 
 from otel_memeval import telemetry
 from otel_memeval.config import Settings, for_measuring, from_process, spool_folder
-from otel_memeval.exporters.otlp.config_file import effective
+from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.delivery import spool
 from otel_memeval.exporters.otlp.exporter import Standing
 from otel_memeval.exporters.otlp.metrics import Accounts
-from otel_memeval.exporters.otlp.settings import OtlpSettings, read
+from otel_memeval.exporters.otlp.settings import OtlpSettings, read_otlp_settings
 from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
 from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.files import replace_file
@@ -122,15 +122,15 @@ class Rounds:
         timer = threading.Timer(BACKLOG_SECONDS, enough.set)
         timer.daemon = True
         timer.start()
-        sending = Replay(otlp_settings(self._settings.environment), _PATIENCE_SECONDS, self._tell, enough)
+        replay = Replay(otlp_settings(self._settings.environment), _PATIENCE_SECONDS, self._tell, enough)
         try:
             with contextlib.suppress(OSError):  # taken away meanwhile
-                sending.folder(root)
+                replay.send_spool(root)
         finally:
             timer.cancel()
-            sending.close()
-            if sending.sent.delivered:
-                self._tell(f"{sending.sent.delivered} batches of earlier runs were delivered")
+            replay.close()
+            if replay.counts.delivered:
+                self._tell(f"{replay.counts.delivered} batches of earlier runs were delivered")
             self._told.exported({}, spool.size_bytes(root))
 
     def _tell_once(self, line: str) -> None:
@@ -143,7 +143,7 @@ class Rounds:
 
 def otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
     """Where telemetry goes, by the variables."""
-    return read(effective(environment)[0])
+    return read_otlp_settings(effective_environment(environment)[0])
 
 
 def write_results(path: str | None, results: list[Result], tell: Callable[[str], None]) -> None:

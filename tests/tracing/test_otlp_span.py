@@ -228,8 +228,8 @@ def test_any_span_becomes_a_valid_message(span: Span, capture: bool) -> None:
     spans = [{"scope": msgspec.Raw(finished.scope), "spans": [msgspec.Raw(finished.span)]}]
     line = msgspec.json.encode({"resourceSpans": [{"scopeSpans": spans}]})
     json.loads(line.decode("utf-8"), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    _, message, count = read_line(line)
-    assert count == 1
+    _, message = read_line(line)
+    assert finished.span.count(b"traceId") >= 1
     assert type(message)().FromString(message.SerializeToString()) == message or "nan" in str(message).lower()
     assert 'key: ""' not in str(message)
 

@@ -1,8 +1,7 @@
-"""A declarative configuration file, as the variables that would say the same.
+"""Translate a declarative configuration file into the variables that would say the same.
 
-https://opentelemetry.io/docs/specs/otel/configuration/: where ``OTEL_CONFIG_FILE`` is set, the file decides and the other
-variables do not, but for those that it names itself. It is read by the SDK's own package, ``opentelemetry-configuration``,
-where that is installed.
+https://opentelemetry.io/docs/specs/otel/configuration/: if ``OTEL_CONFIG_FILE`` is set, the file decides, and other
+variables count only if the file names them. The SDK's package ``opentelemetry-configuration`` reads the file, if installed.
 """
 
 from __future__ import annotations
@@ -12,21 +11,21 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from urllib.parse import quote
 
-from otel_memeval.exporters.otlp.signals import SIGNALS, Signal
+from otel_memeval.exporters.otlp.settings import SIGNALS, Signal
 
 Node = Mapping[str, object]
 
-_NAMES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
-_PLACES: dict[Signal, tuple[str, str]] = {
+_FILE_VARIABLES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
+_PROVIDERS: dict[Signal, tuple[str, str]] = {
     "traces": ("tracer_provider", "processors"),
     "metrics": ("meter_provider", "readers"),
     "logs": ("logger_provider", "processors"),
 }
 
 
-def effective(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The variables that hold, and a line for what could not be used of the file."""
-    name = next((name for name in _NAMES if environment.get(name)), "")
+def effective_environment(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the variables that hold, and warnings about parts of the file that cannot be used."""
+    name = next((name for name in _FILE_VARIABLES if environment.get(name)), "")
     if not name:
         return dict(environment), []
     path = environment[name]
@@ -39,7 +38,7 @@ def effective(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]
     others["OTEL_SDK_DISABLED"] = "true"
     try:
         plain = dataclasses.asdict(load_config_file(path))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file
+    except Exception as error:  # noqa: BLE001 - any error in the file
         return others, [f"{name}={path}: {' '.join(str(error).split())[:300]}; nothing is sent"]
     capture = {key: value for key, value in environment.items() if key.startswith("OTEL_INSTRUMENTATION_")}
     variables, warnings = translate(plain)
@@ -47,11 +46,11 @@ def effective(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]
 
 
 def translate(file: Node) -> tuple[dict[str, str], list[str]]:
-    """The file's model as variables, and a line for what this tool does not have."""
+    """Return the model of a file as variables, and warnings about exporters that this tool does not have."""
     variables = {"OTEL_SDK_DISABLED": "true" if file.get("disabled") else ""}
     warnings: list[str] = []
     for signal in SIGNALS:
-        provider, members = _PLACES[signal]
+        provider, members = _PROVIDERS[signal]
         kinds: list[str] = []
         for kind, exporter in _exporters(_node(file.get(provider)).get(members)):
             if kind == "console" or (kind in ("otlp_http", "otlp_grpc") and "otlp" not in kinds):
@@ -102,7 +101,7 @@ def _destination(signal: Signal, kind: str, exporter: Node) -> dict[str, str]:
 
 
 def _sampler(sampler: Node) -> dict[str, str]:
-    kind, content = next(((kind, _node(one)) for kind, one in sampler.items() if one is not None), ("", {}))
+    kind, content = next(((kind, _node(node)) for kind, node in sampler.items() if node is not None), ("", {}))
     if kind == "parent_based":
         root = _sampler(_node(content.get("root")))
         name = root.get("OTEL_TRACES_SAMPLER", "always_on")
@@ -129,8 +128,8 @@ def _limits(common: Node, spans: Node) -> dict[str, str]:
 def _resource(resource: Node) -> str:
     given = resource.get("attributes")
     pairs = [
-        f"{quote(str(_node(one).get('name')))}={quote(_text(_node(one).get('value')))}"
-        for one in (given if isinstance(given, list) else ())
+        f"{quote(str(_node(pair).get('name')))}={quote(_text(_node(pair).get('value')))}"
+        for pair in (given if isinstance(given, list) else ())
     ]
     return ",".join([*filter(None, [str(resource.get("attributes_list") or "")]), *pairs])
 

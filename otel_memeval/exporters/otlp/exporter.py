@@ -16,13 +16,12 @@ from opentelemetry.trace import Span
 from otel_memeval import telemetry
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp import attributes as describe
-from otel_memeval.exporters.otlp.delivery.delivery import Delivered, Delivery
+from otel_memeval.exporters.otlp.delivery.delivery import Delivery, DeliveryReport
 from otel_memeval.exporters.otlp.logs import event_record, verdict_record
 from otel_memeval.exporters.otlp.metrics import Accounts, Moment, gauges
 from otel_memeval.exporters.otlp.otlp_json import Json, attributes
 from otel_memeval.exporters.otlp.resource import resource_values, steady
-from otel_memeval.exporters.otlp.settings import OtlpSettings
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.settings import OtlpSettings, Signal
 from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
 from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.redact import redact
@@ -157,12 +156,12 @@ class OtlpExporter(Observer):
             self._tell_metrics(result, end, passed=passed)
         self._run = None
 
-    def close(self, hurried: Callable[[], bool] = lambda: False) -> Delivered:
+    def close(self, hurried: Callable[[], bool] = lambda: False) -> DeliveryReport:
         """Send what is left, and say what became of it all; takes two seconds at most when nothing answers, and half of one
         once it is ``hurried``.
         """
         if self._delivery is None:
-            return Delivered()
+            return DeliveryReport()
         delivered = self._delivery.close(hurried)
         self._count_failures()
         return delivered

@@ -1,8 +1,8 @@
-"""What the ``OTEL_*`` variables ask for, read as the specification says. Pure.
+"""Read the settings of the OTLP exporter from the ``OTEL_*`` variables, as the specification says. Pure.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and
-https://opentelemetry.io/docs/specs/otel/protocol/exporter/. A value that cannot be used is as good as none: the default
-holds, and one line says so. An empty variable is not set.
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/. A value that cannot be used is replaced by the default, with a
+warning. An empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from otel_memeval.exporters.otlp.signals import SIGNALS, Signal
 from otel_memeval.redact import redact
 
+Signal = Literal["traces", "metrics", "logs"]
+SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 Protocol = Literal["grpc", "http/protobuf"]
 Compression = Literal["none", "gzip", "deflate"]
 
-_PORTS: dict[Protocol, str] = {"grpc": "http://localhost:4317", "http/protobuf": "http://localhost:4318"}
+_DEFAULT_ENDPOINTS: dict[Protocol, str] = {"grpc": "http://localhost:4317", "http/protobuf": "http://localhost:4318"}
 DEFAULT_TIMEOUT_SECONDS = 10.0
+"""For one request; the specification's default."""
 DEFAULT_SPOOL_BYTES = 64 << 20
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one signal goes. ``endpoint``: a whole URL over HTTP, ``host:port`` over gRPC."""
+    """Destination of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
 
     protocol: Protocol
     endpoint: str
     own_endpoint: bool = False
-    """The endpoint was named for this signal, and not for all."""
+    """Whether the endpoint was named for this signal alone."""
     insecure: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
@@ -42,8 +44,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     client_key: str = ""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a span may hold; None: no limit."""
+class SpanSizeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Most attributes, events and links of a span, and most characters of a value (None: no limit)."""
 
     attributes: int = 128
     event_attributes: int = 128
@@ -54,41 +56,43 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OtlpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the variables decide. A signal that goes nowhere is not in ``destinations``."""
+    """Settings of the OTLP exporter. A signal that is not sent is not in ``destinations``."""
 
     destinations: dict[Signal, Destination] = {}
     console: frozenset[Signal] = frozenset()
     sampler: str = "parentbased_always_on"
     sampler_argument: float = 1.0
-    limits: Limits = Limits()
+    limits: SpanSizeLimits = SpanSizeLimits()
     batch: int = 128
+    """Most items of a batch."""
     delay_seconds: float = 1.0
+    """Longest time until an item is queued for sending."""
     delta: bool = False
-    """Metrics as changes since the last time, rather than since the beginning."""
+    """Whether metrics are sent as changes since the last export, and not since the start."""
     exemplars: bool = True
     spool_bytes: int = DEFAULT_SPOOL_BYTES
     warnings: tuple[str, ...] = ()
 
     @property
     def signals(self) -> frozenset[Signal]:
-        """Signals that are made."""
+        """Return the signals that are sent or written to the console."""
         return frozenset(self.destinations) | self.console
 
 
 class _Reader:
-    """The variables, one at a time, and what was wrong with them."""
+    """Reads variables one at a time and collects warnings."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self.warnings: list[str] = []
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """Each once: a common variable is read for every signal."""
+    def unique_warnings(self) -> tuple[str, ...]:
+        """Return each warning once: a common variable is read for every signal."""
         return tuple(dict.fromkeys(self.warnings))
 
     def text(self, *names: str) -> tuple[str, str]:
-        """The first of the variables that is set, with its name."""
+        """Return name and value of the first variable that is set."""
         for name in names:
             value = self._environment.get(name, "").strip()
             if value:
@@ -124,11 +128,11 @@ class _Reader:
         return value.lower() == "true"
 
 
-def read(environment: Mapping[str, str]) -> OtlpSettings:
-    """The settings; with ``destinations`` and ``console`` empty where nothing is configured, or the SDK is disabled."""
+def read_otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
+    """Return the settings; ``destinations`` and ``console`` are empty if nothing is configured, or the SDK is disabled."""
     reader = _Reader(environment)
     if reader.true("OTEL_SDK_DISABLED"):
-        return OtlpSettings(warnings=reader.told)
+        return OtlpSettings(warnings=reader.unique_warnings)
     destinations: dict[Signal, Destination] = {}
     console = set()
     for signal in SIGNALS:
@@ -140,7 +144,7 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
             if found is not None:
                 destinations[signal] = found
     if not destinations and not console:
-        return OtlpSettings(warnings=reader.told)
+        return OtlpSettings(warnings=reader.unique_warnings)
     sampler, argument = _sampler(reader)
     return OtlpSettings(
         destinations=destinations,
@@ -150,15 +154,15 @@ def read(environment: Mapping[str, str]) -> OtlpSettings:
         limits=_limits(reader),
         batch=reader.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 128, least=1),
         delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
-        delta=_choice_of_temporality(reader),
+        delta=_is_delta(reader),
         exemplars=_exemplars(reader),
         spool_bytes=reader.number("MEMEVAL_SPOOL_BYTES", DEFAULT_SPOOL_BYTES),
-        warnings=reader.told,
+        warnings=reader.unique_warnings,
     )
 
 
 def _exporters(reader: _Reader, signal: Signal) -> set[str]:
-    """``otlp``, ``console``, both or none. Without a variable: OTLP if an endpoint is named that this signal goes to."""
+    """Return ``otlp``, ``console``, both or none; without a variable ``otlp`` if an endpoint for this signal is named."""
     name, value = reader.text(f"OTEL_{signal.upper()}_EXPORTER")
     if not value:
         _, endpoint = reader.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -183,7 +187,7 @@ def _destination(reader: _Reader, signal: Signal) -> Destination | None:
     compressions = {"none": "none", "gzip": "gzip", **({} if protocol == "grpc" else {"deflate": "deflate"})}
     compression = reader.choice(names("COMPRESSION"), compressions, "none")
     name, endpoint = reader.text(*names("ENDPOINT"))
-    url = _url(endpoint or _PORTS[protocol], protocol)
+    url = _url(endpoint or _DEFAULT_ENDPOINTS[protocol], protocol)
     if url is None:
         reader.warn(name, endpoint, f"not an address; {signal} are not sent. Write http://HOST:PORT")
         return None
@@ -208,7 +212,7 @@ def _destination(reader: _Reader, signal: Signal) -> Destination | None:
 
 
 def _url(endpoint: str, protocol: Protocol) -> str | None:
-    """The address if it is one; over gRPC a bare ``host:port``, or another scheme of gRPC's (``unix:``), is too."""
+    """Return the endpoint if it is an address; over gRPC also ``host:port`` and other schemes of gRPC, such as ``unix:``."""
     try:
         parts = urlsplit(endpoint)
         if parts.scheme in ("http", "https"):
@@ -219,20 +223,20 @@ def _url(endpoint: str, protocol: Protocol) -> str | None:
 
 
 def _timeout(reader: _Reader, own: str, common: str) -> float:
-    """Seconds; the variable is in milliseconds."""
+    """Return seconds; the variable is in milliseconds."""
     name, value = reader.text(own, common)
     return reader.number(name, int(DEFAULT_TIMEOUT_SECONDS * 1000), least=1) / 1000 if value else DEFAULT_TIMEOUT_SECONDS
 
 
 def _headers(reader: _Reader, own: str, common: str) -> tuple[tuple[str, str], ...]:
-    """``key=value,key=value``, percent-encoded as in W3C Baggage."""
+    """Return the headers in ``key=value,key=value``, percent-encoded as in W3C Baggage."""
     headers: dict[str, str] = {}
     name, value = reader.text(own, common)
     for part in filter(None, (part.strip() for part in value.split(","))):
         key, equals, content = part.partition("=")
         key, content = unquote(key).strip().lower(), unquote(content).strip()
         if not equals or not _HEADER_NAME.fullmatch(key) or not content.isascii() or not content.isprintable():
-            # Not a word of it is shown: it may be a key.
+            # The part itself is not shown: it may be a key.
             reader.warnings.append(f"{name}: a part of it is not key=value (percent-encoded) and is left out")
             continue
         headers[key] = content
@@ -256,12 +260,12 @@ def _sampler(reader: _Reader) -> tuple[str, float]:
     return sampler, 1.0
 
 
-def _limits(reader: _Reader) -> Limits:
+def _limits(reader: _Reader) -> SpanSizeLimits:
     everywhere = reader.number("OTEL_ATTRIBUTE_COUNT_LIMIT", 128)
     lengths = [
         reader.number(name, -1) for name in ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
     ]
-    return Limits(
+    return SpanSizeLimits(
         attributes=reader.number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", everywhere),
         event_attributes=reader.number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", everywhere),
         link_attributes=reader.number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", everywhere),
@@ -271,7 +275,7 @@ def _limits(reader: _Reader) -> Limits:
     )
 
 
-def _choice_of_temporality(reader: _Reader) -> bool:
+def _is_delta(reader: _Reader) -> bool:
     names = {"cumulative": "cumulative", "delta": "delta", "lowmemory": "delta"}
     chosen = reader.choice(("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",), names, "cumulative")
     return chosen == "delta"
@@ -283,7 +287,7 @@ def _exemplars(reader: _Reader) -> bool:
 
 
 def shown_address(endpoint: str) -> str:
-    """Scheme, host and port of an endpoint: no user, no password, no query, and no path, which may hold a key as well."""
+    """Return scheme, host and port of an endpoint; user, password, query and path may hold secrets."""
     parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}" if parts.scheme else host

@@ -30,7 +30,7 @@ from opentelemetry.trace import (
 
 from otel_memeval import telemetry
 from otel_memeval.exporters.otlp.otlp_json import Json, attributes
-from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
+from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
 from otel_memeval.tracing.ids import Parent
 from otel_memeval.tracing.otlp_span import nanoseconds, valid_text
 from otel_memeval.version import __version__
@@ -185,7 +185,7 @@ def _sampler(settings: OtlpSettings) -> Sampler:
     return ParentBased(root) if settings.sampler.startswith("parentbased_") else root
 
 
-def _limits(limits: Limits) -> SpanLimits:
+def _limits(limits: SpanSizeLimits) -> SpanLimits:
     length = SpanLimits.UNSET if limits.value_length is None else limits.value_length
     return SpanLimits(
         max_attributes=limits.event_attributes,

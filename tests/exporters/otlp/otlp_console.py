@@ -12,8 +12,7 @@ import msgspec
 
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import Events, OtlpExporter
-from otel_memeval.exporters.otlp.settings import OtlpSettings
-from otel_memeval.exporters.otlp.signals import SIGNALS, Signal
+from otel_memeval.exporters.otlp.settings import SIGNALS, OtlpSettings, Signal
 from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.run.locations import SiteChange
 

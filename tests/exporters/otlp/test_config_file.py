@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from otel_memeval.exporters.otlp.config_file import effective
+from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.resource import named
-from otel_memeval.exporters.otlp.settings import Destination, read
+from otel_memeval.exporters.otlp.settings import Destination, read_otlp_settings
 
 FILE = """
 file_format: "1.0"
@@ -41,8 +41,8 @@ def test_the_file_decides_and_the_other_variables_do_not(tmp_path: Path, monkeyp
     path.write_text(FILE)
     monkeypatch.setenv("SOME_KEY", "a b")
     given = {"OTEL_CONFIG_FILE": str(path), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1", "HOME": "x"}
-    environment, warnings = effective(given)
-    found = read(environment)
+    environment, warnings = effective_environment(given)
+    found = read_otlp_settings(environment)
     assert warnings == []
     assert found.destinations == {
         "traces": Destination(
@@ -68,8 +68,10 @@ def test_a_file_that_is_disabled_or_none_sends_nothing(tmp_path: Path, text: str
     """The specification has no way back to the variables; a broken one is told in a line."""
     path = tmp_path / "otel.yaml"
     path.write_text(text)
-    environment, warnings = effective({"OTEL_CONFIG_FILE": str(path), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1"})
-    assert read(environment).signals == frozenset()
+    environment, warnings = effective_environment(
+        {"OTEL_CONFIG_FILE": str(path), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1"}
+    )
+    assert read_otlp_settings(environment).signals == frozenset()
     assert len(warnings) == ("disabled" not in text)
     assert not any("\n" in line for line in warnings)
 
@@ -77,4 +79,4 @@ def test_a_file_that_is_disabled_or_none_sends_nothing(tmp_path: Path, text: str
 def test_without_a_file_the_variables_are_as_they_were() -> None:
     """Nothing is added or taken away."""
     given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1", "HOME": "x"}
-    assert effective(given) == (given, [])
+    assert effective_environment(given) == (given, [])

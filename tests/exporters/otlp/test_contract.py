@@ -11,7 +11,7 @@ import pytest
 from otel_memeval import telemetry
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import Events
-from otel_memeval.exporters.otlp.settings import Limits, OtlpSettings
+from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
 from otel_memeval.records import Failure, GenAi, Iteration, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id, trace_id
@@ -114,7 +114,7 @@ def test_events_are_on_spans_or_records(
 @pytest.mark.parametrize("most", [0, 2, 128])
 def test_a_span_keeps_the_largest_events(most: int, make_iteration: MakeIteration, make_result: MakeResult) -> None:
     """No more than its limit, and of those the lines that grew most."""
-    exported = Exported(own=OtlpSettings(limits=Limits(events=most)))
+    exported = Exported(own=OtlpSettings(limits=SpanSizeLimits(events=most)))
     exported.begin()
     growing = [SiteChange(file="m.py", line=line, grown_bytes=1000 - line, grown_blocks=1, source="") for line in range(200)]
     exported.tell(ours(make_result(iterations=[])), (make_iteration(1), growing))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.exporters.otlp.settings import Destination, OtlpSettings, read, shown_address
+from otel_memeval.exporters.otlp.settings import Destination, OtlpSettings, read_otlp_settings, shown_address
 
 HERE = "http://localhost:4318"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -14,7 +14,7 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 def traces(**variables: str) -> Destination:
     """Where spans go, with an endpoint that is set."""
-    return read({ENDPOINT: HERE, **variables}).destinations["traces"]
+    return read_otlp_settings({ENDPOINT: HERE, **variables}).destinations["traces"]
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def traces(**variables: str) -> Destination:
 )
 def test_nothing_is_sent_unless_somebody_says_where(environment: dict[str, str]) -> None:
     """Without an endpoint, disabled, or with all exporters none, no signal is made."""
-    assert read(environment).signals == frozenset()
+    assert read_otlp_settings(environment).signals == frozenset()
 
 
 def test_one_endpoint_takes_all_signals_over_http() -> None:
     """The default protocol is http/protobuf, and each signal has its path below the endpoint."""
-    found = read({ENDPOINT: "https://collector.example:4318/base/"})
+    found = read_otlp_settings({ENDPOINT: "https://collector.example:4318/base/"})
     assert {signal: one.endpoint for signal, one in found.destinations.items()} == {
         "traces": "https://collector.example:4318/base/v1/traces",
         "metrics": "https://collector.example:4318/base/v1/metrics",
@@ -46,11 +46,11 @@ def test_one_endpoint_takes_all_signals_over_http() -> None:
 
 def test_a_signals_own_endpoint_is_used_as_it_is() -> None:
     """No path is added to it, and the other signals stay at home."""
-    found = read({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a:1/x"})
+    found = read_otlp_settings({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a:1/x"})
     assert found.destinations == {
         "traces": Destination(protocol="http/protobuf", endpoint="http://a:1/x", own_endpoint=True)
     }
-    both = read({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a:1/x", ENDPOINT: HERE})
+    both = read_otlp_settings({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a:1/x", ENDPOINT: HERE})
     assert both.destinations["traces"].endpoint == "http://a:1/x"
     assert both.destinations["logs"].endpoint == f"{HERE}/v1/logs"
 
@@ -68,7 +68,7 @@ def test_a_signals_own_endpoint_is_used_as_it_is() -> None:
 )
 def test_grpc_has_a_host_and_a_port(endpoint: str, insecure: str, address: str, is_insecure: bool) -> None:
     """The scheme says whether it is secure; without one it is, unless OTEL_EXPORTER_OTLP_INSECURE says not."""
-    found = read(
+    found = read_otlp_settings(
         {
             "OTEL_TRACES_EXPORTER": "otlp",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
@@ -125,7 +125,7 @@ def test_a_signals_own_variable_goes_before_the_common_one() -> None:
 )
 def test_a_value_that_cannot_be_used_is_told_in_one_line_and_ignored(variable: str, value: str) -> None:
     """The settings are as if it had not been set, and one line names the variable."""
-    with_it, without = read({ENDPOINT: HERE, variable: value}), read({ENDPOINT: HERE})
+    with_it, without = read_otlp_settings({ENDPOINT: HERE, variable: value}), read_otlp_settings({ENDPOINT: HERE})
     told = {*with_it.warnings}
     assert len(told) == 1
     assert variable in told.pop()
@@ -136,14 +136,14 @@ def test_a_value_that_cannot_be_used_is_told_in_one_line_and_ignored(variable: s
 def test_an_endpoint_that_is_none_sends_nothing_and_says_so() -> None:
     """A line for each signal that would have gone there."""
     for endpoint in ("not an address", "ftp://h:1", "http://", "http://h:99999"):
-        found = read({ENDPOINT: endpoint})
+        found = read_otlp_settings({ENDPOINT: endpoint})
         assert found.destinations == {}, endpoint
         assert "traces are not sent" in found.warnings[0]
 
 
 def test_a_header_that_is_wrong_is_not_shown() -> None:
     """It may hold a key."""
-    found = read({ENDPOINT: HERE, "OTEL_EXPORTER_OTLP_HEADERS": "my secret value"})
+    found = read_otlp_settings({ENDPOINT: HERE, "OTEL_EXPORTER_OTLP_HEADERS": "my secret value"})
     assert "secret value" not in " ".join(found.warnings)
     assert found.warnings
 
@@ -160,13 +160,13 @@ def test_a_header_that_is_wrong_is_not_shown() -> None:
 )
 def test_samplers(sampler: str, argument: str, expected: tuple[str, float]) -> None:
     """By the specification's names, with a ratio from 0 to 1."""
-    found = read({ENDPOINT: HERE, "OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument})
+    found = read_otlp_settings({ENDPOINT: HERE, "OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument})
     assert (found.sampler, found.sampler_argument) == expected
 
 
 def test_limits_have_common_values_and_values_of_their_own() -> None:
     """OTEL_SPAN_* goes before OTEL_ATTRIBUTE_*."""
-    found = read(
+    found = read_otlp_settings(
         {
             ENDPOINT: HERE,
             "OTEL_ATTRIBUTE_COUNT_LIMIT": "10",
@@ -180,8 +180,8 @@ def test_limits_have_common_values_and_values_of_their_own() -> None:
 
 def test_console_needs_no_endpoint() -> None:
     """One signal, or beside OTLP."""
-    assert read({"OTEL_TRACES_EXPORTER": "console"}).console == {"traces"}
-    both = read({"OTEL_TRACES_EXPORTER": "console,otlp"})
+    assert read_otlp_settings({"OTEL_TRACES_EXPORTER": "console"}).console == {"traces"}
+    both = read_otlp_settings({"OTEL_TRACES_EXPORTER": "console,otlp"})
     assert both.console == {"traces"}
     assert both.destinations["traces"].endpoint == "http://localhost:4318/v1/traces"
 
@@ -202,4 +202,4 @@ NAMES = [
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=30)))
 def test_no_value_is_an_error(environment: dict[str, str]) -> None:
     """Whatever the variables hold, settings come out."""
-    assert isinstance(read(environment), OtlpSettings)
+    assert isinstance(read_otlp_settings(environment), OtlpSettings)

@@ -1,46 +1,45 @@
-"""From single spans, metrics and records to delivered batches: gathered, written to the spool, sent, taken away."""
+"""Collect spans, metrics and log records into batches, keep the batches in the spool, and have them sent."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
-from otel_memeval.exporters.otlp.delivery import spool as files
 from otel_memeval.exporters.otlp.delivery.protobuf import encode_line, wrap
 from otel_memeval.exporters.otlp.delivery.sender import Batch, Sender
-from otel_memeval.exporters.otlp.settings import OtlpSettings, shown_address
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.delivery.spool import RunSpool, SpoolFull, set_aside, undelivered
+from otel_memeval.exporters.otlp.settings import OtlpSettings, Signal, shown_address
 
-GRACE_SECONDS = 1.6
-"""How long the end of a run waits for a receiver that delivers nothing."""
+NO_DELIVERY_SECONDS = 1.6
+"""The end of a run waits so long for the next delivery."""
+FAST_SHUTDOWN_SECONDS = 0.25
+"""The same, in all, if the process must end fast: undelivered batches stay in the spool."""
+CLOSE_SECONDS = 10.0
+"""The end of a run takes at most so long, although deliveries go on."""
 FIRST_FLUSH_SECONDS = 0.5
-"""Soon: a receiver that is slow to wake up does so while the run goes on, and not at its end."""
-HURRIED_SECONDS = 0.25
-"""The same, when somebody waits for this process to end: what is not delivered stays in the spool."""
-MOST_SECONDS = 10.0
-"""How long it waits for one that does."""
+"""Soon, so that a receiver that is slow with its first request is slow during the run, and not at its end."""
+MOST_UNSPOOLED_BATCHES = 8
+"""Batches of a signal that wait in memory when the spool has no room; later ones are lost."""
 _ITEMS: dict[Signal, str] = {"traces": "spans", "metrics": "metrics", "logs": "log records"}
-MOST_IN_MEMORY = 8
-"""Batches of a signal that wait although the spool has no room."""
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """How it went: one line for each thing that a person should know, and whether something did not arrive."""
+class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Result of a delivery: messages for the user, and whether something was not delivered."""
 
     lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What is no fault, and worth a word."""
+    """Messages about no fault."""
     undelivered: bool = False
 
 
 class Delivery:
-    """One process' way out. All methods but ``close`` take well under a millisecond."""
+    """The batches of one process. All methods except ``close`` take well under a millisecond."""
 
     def __init__(self, settings: OtlpSettings, spool_root: Path, run_id: str, console: TextIO) -> None:
         self._settings = settings
@@ -48,98 +47,94 @@ class Delivery:
         self._root = spool_root
         self._run_id = run_id
         self._lock = threading.Lock()
-        self._gathered: dict[Signal, dict[tuple[bytes, bytes], list[msgspec.Raw]]] = {}
+        self._items: dict[Signal, dict[tuple[bytes, bytes], list[msgspec.Raw]]] = {}
         self._counts: dict[Signal, int] = {}
-        self._spool: files.RunSpool | None = None
+        self._spool: RunSpool | None = None
         self._spool_problem = ""
         self._lost = 0
         self._senders = {
             signal: Sender(signal, destination, self._settle) for signal, destination in settings.destinations.items()
         }
         self._stopped = threading.Event()
-        self._timer = threading.Thread(target=self._flush_in_time, name="otlp-flush", daemon=True)
+        self._timer = threading.Thread(target=self._flush_regularly, name="otlp-flush", daemon=True)
         self._timer.start()
 
     @property
     def failures(self) -> int:
-        """Requests so far that were no delivery."""
+        """Return the number of attempts so far that delivered nothing."""
         return sum(sender.state.failures for sender in self._senders.values())
 
     def add(self, signal: Signal, item: bytes, resource: bytes, scope: bytes) -> None:
-        """Take one span, metric or record, its resource and its scope, all encoded as OTLP-JSON."""
+        """Add one span, metric or log record, its resource and its scope, all encoded as OTLP-JSON."""
         if signal not in self._settings.signals:
             return
         with self._lock:
-            self._gathered.setdefault(signal, {}).setdefault((resource, scope), []).append(msgspec.Raw(item))
+            self._items.setdefault(signal, {}).setdefault((resource, scope), []).append(msgspec.Raw(item))
             self._counts[signal] = self._counts.get(signal, 0) + 1
-            full = self._counts[signal] >= self._settings.batch
-        if full:
+            is_full = self._counts[signal] >= self._settings.batch
+        if is_full:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what was gathered."""
+        """Make batches of all items and queue them."""
         with self._lock:
-            gathered, self._gathered = self._gathered, {}
+            items, self._items = self._items, {}
             counts, self._counts = self._counts, {}
-            for signal, groups in gathered.items():
+            for signal, groups in items.items():
                 line = encode_line(wrap(signal, groups))
                 if signal in self._settings.console:
                     with contextlib.suppress(OSError, ValueError):  # nobody reads it any longer
                         self._console.write(line.decode("utf-8"))
                         self._console.flush()
                 if signal in self._senders:
-                    self._hand_on(signal, line, counts[signal])
+                    self._queue(signal, line, counts[signal])
 
-    def _hand_on(self, signal: Signal, line: bytes, count: int) -> None:
+    def _queue(self, signal: Signal, line: bytes, items: int) -> None:
+        """Queue one batch, in the spool if possible, else in memory."""
         try:
             if self._spool is None and not self._spool_problem:
-                self._spool = files.RunSpool(self._root, self._settings.spool_bytes, self._run_id)
+                self._spool = RunSpool(self._root, self._settings.spool_bytes, self._run_id)
             if self._spool is not None:
-                self._senders[signal].put(Batch(count=count, path=self._spool.put(signal, line)))
+                self._senders[signal].put(Batch(items=items, path=self._spool.put(signal, line)))
                 return
-        except files.SpoolFull:
+        except SpoolFull:
             size = self._settings.spool_bytes
             self._spool_problem = f"the spool {self._root} is full ({size} bytes); otel-memeval replay makes room"
         except OSError as error:
             self._spool_problem = f"the spool {self._root} cannot be written ({type(error).__name__}: {error})"
-        if len(self._senders[signal].waiting) < MOST_IN_MEMORY:
-            self._senders[signal].put(Batch(count=count, line=line))
+        if len(self._senders[signal].queued) < MOST_UNSPOOLED_BATCHES:
+            self._senders[signal].put(Batch(items=items, line=line))
         else:
-            self._lost += count
+            self._lost += items
 
     def _settle(self, batch: Batch, done: bool) -> None:
-        """In a sender's thread: the batch was answered."""
+        """Delete or set aside the file of a batch with a final result; called in a sender's thread."""
         if batch.path is None or self._spool is None:
             return
         with contextlib.suppress(OSError), self._lock:
             if done:
-                self._spool.delivered(batch.path)
+                self._spool.remove(batch.path)
             else:
-                files.set_aside(batch.path)
+                set_aside(batch.path)
 
-    def _flush_in_time(self) -> None:
+    def _flush_regularly(self) -> None:
         delay = max(self._settings.delay_seconds, 0.1)
         wait = min(FIRST_FLUSH_SECONDS, delay)
         while not self._stopped.wait(wait):
             self.flush()
             wait = delay
 
-    def close(self, hurried: Callable[[], bool] = lambda: False) -> Delivered:
-        """Send what is left, within the time that a run may take longer, and say what became of all. ``hurried`` is asked
-        again and again.
+    def close(self, is_hurried: Callable[[], bool] = lambda: False) -> DeliveryReport:
+        """Send what is left within the time that a run may take longer, and report the result.
+
+        ``is_hurried`` is asked repeatedly whether the process must end fast.
         """
         self._stopped.set()
         self.flush()
-        start = time.monotonic()
         senders = list(self._senders.values())
         for sender in senders:
             sender.begin_closing()
-        while not all(sender.join(0) for sender in senders):
-            now = time.monotonic()
-            latest = max([start, *(sender.state.last_delivery for sender in senders)])
-            if now - latest > GRACE_SECONDS or now - start > (HURRIED_SECONDS if hurried() else MOST_SECONDS):
-                break
-            time.sleep(0.005)
+        self._wait_for(senders, is_hurried)
         for sender in senders:
             sender.cancel()
         with self._lock:
@@ -147,34 +142,53 @@ class Delivery:
                 self._spool.close()
         return self._report()
 
-    def _report(self) -> Delivered:
-        lines = []
-        notes = []
-        missing: dict[tuple[str, str], list[str]] = {}
-        undelivered = False
-        for signal, sender in self._senders.items():
-            state = sender.state
-            waiting = sender.waiting
-            address = shown_address(self._settings.destinations[signal].endpoint)
-            self._lost += sum(batch.count for batch in waiting if batch.path is None)
-            if waiting:
-                kept = sum(batch.count for batch in waiting)
-                missing.setdefault((address, state.reason or "no answer in time"), []).append(f"{kept} {_ITEMS[signal]}")
-            if state.rejected:
-                undelivered = True
-                kept_in = "" if self._spool is None else f"; the batches are kept in {self._spool.folder}"
-                lines.append(f"{address} rejected {state.rejected} {_ITEMS[signal]}: {state.reason}{kept_in}")
-            if state.unknown_signal:
-                variable = f"OTEL_{signal.upper()}_EXPORTER=none"
-                notes.append(f"{address} takes no {signal} ({state.reason}); {variable} says not to send them")
-        for (address, reason), parts in missing.items():
-            lines.append(f"not delivered to {address}: {', '.join(parts)} ({reason})")
+    def _wait_for(self, senders: list[Sender], is_hurried: Callable[[], bool]) -> None:
+        start = time.monotonic()
+        while not all(sender.join(0) for sender in senders):
+            now = time.monotonic()
+            latest = max([start, *(sender.state.last_delivery for sender in senders)])
+            most_seconds = FAST_SHUTDOWN_SECONDS if is_hurried() else CLOSE_SECONDS
+            if now - latest > NO_DELIVERY_SECONDS or now - start > most_seconds:
+                break
+            time.sleep(0.005)
+
+    def _report(self) -> DeliveryReport:
+        self._lost += sum(batch.items for sender in self._senders.values() for batch in sender.queued if batch.path is None)
+        rejections = list(self._rejections())
+        missing = list(self._missing())
+        lines = [*rejections, *missing]
         if self._spool_problem:
             lines.append(self._spool_problem)
         if self._lost:
             lines.append(f"{self._lost} of them are lost")
-        waiting_batches = files.undelivered(self._root)
-        if waiting_batches:
-            lines.append(f"{waiting_batches} batches wait in {self._root}; otel-memeval replay sends them")
-        failed = undelivered or bool(missing) or bool(self._lost)
-        return Delivered(lines=tuple(lines), notes=tuple(notes), undelivered=failed)
+        if waiting := undelivered(self._root):
+            lines.append(f"{waiting} batches wait in {self._root}; otel-memeval replay sends them")
+        failed = bool(rejections or missing or self._lost)
+        return DeliveryReport(lines=tuple(lines), notes=tuple(self._unsupported()), undelivered=failed)
+
+    def _rejections(self) -> Iterator[str]:
+        kept_in = "" if self._spool is None else f"; the batches are kept in {self._spool.folder}"
+        for signal, sender in self._senders.items():
+            if sender.state.rejected:
+                rejected = f"{self._address(signal)} rejected {sender.state.rejected} {_ITEMS[signal]}"
+                yield f"{rejected}: {sender.state.reason}{kept_in}"
+
+    def _missing(self) -> Iterator[str]:
+        """Yield one line for each receiver and reason."""
+        parts: dict[tuple[str, str], list[str]] = {}
+        for signal, sender in self._senders.items():
+            if queued := sender.queued:
+                key = (self._address(signal), sender.state.reason or "no answer in time")
+                parts.setdefault(key, []).append(f"{sum(batch.items for batch in queued)} {_ITEMS[signal]}")
+        for (address, reason), items in parts.items():
+            yield f"not delivered to {address}: {', '.join(items)} ({reason})"
+
+    def _unsupported(self) -> Iterator[str]:
+        for signal, sender in self._senders.items():
+            if sender.state.unsupported:
+                variable = f"OTEL_{signal.upper()}_EXPORTER=none"
+                reason = sender.state.reason
+                yield f"{self._address(signal)} takes no {signal} ({reason}); {variable} says not to send them"
+
+    def _address(self, signal: Signal) -> str:
+        return shown_address(self._settings.destinations[signal].endpoint)

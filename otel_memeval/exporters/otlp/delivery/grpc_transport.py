@@ -1,4 +1,4 @@
-"""OTLP/gRPC: https://opentelemetry.io/docs/specs/otlp/#otlpgrpc."""
+"""Send OTLP over gRPC: https://opentelemetry.io/docs/specs/otlp/#otlpgrpc."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # has none
 
-from otel_memeval.exporters.otlp.delivery.protobuf import rejected
-from otel_memeval.exporters.otlp.delivery.send_result import Answer, of_code
-from otel_memeval.exporters.otlp.settings import Destination
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.delivery.protobuf import of_response
+from otel_memeval.exporters.otlp.delivery.send_result import SendResult, outcome_of_code
+from otel_memeval.exporters.otlp.settings import Destination, Signal
 from otel_memeval.version import USER_AGENT
 
 _METHODS: dict[Signal, str] = {
@@ -22,13 +21,13 @@ _METHODS: dict[Signal, str] = {
 }
 
 
-class Grpc:
+class GrpcTransport:
     """OTLP/gRPC."""
 
     def __init__(self, signal: Signal, destination: Destination) -> None:
         self._signal = signal
         compression = grpc.Compression.Gzip if destination.compression == "gzip" else grpc.Compression.NoCompression
-        # A channel's own patience grows to two minutes; this tool has its own, and a receiver may be back any moment.
+        # A channel waits up to two minutes before it connects again; here the sender decides when to try again.
         options = [
             ("grpc.primary_user_agent", USER_AGENT),
             ("grpc.initial_reconnect_backoff_ms", 100),
@@ -44,33 +43,32 @@ class Grpc:
         self._call = self._channel.unary_unary(_METHODS[signal], _serialized, bytes)
         self._headers = tuple((name.lower(), value) for name, value in destination.headers)
 
-    def send(self, message: Message, timeout_seconds: float) -> Answer:
-        """One call."""
+    def send(self, message: Message, timeout_seconds: float) -> SendResult:
+        """Send one message in one call and judge the response."""
         try:
             body = self._call(message, timeout=timeout_seconds, metadata=self._headers)
         except grpc.RpcError as error:
-            return self._error(error)
+            return self._judge(error)
         except Exception as error:  # noqa: BLE001 - metadata that cannot be sent, a channel that is closed
-            return Answer(kind="refused", reason=f"{type(error).__name__}: {error}"[:300])
-        count, why = rejected(self._signal, body)
-        return Answer(kind="rejected", rejected=count, reason=why) if count else Answer(kind="delivered", reason=why)
+            return SendResult(outcome="refused", reason=f"{type(error).__name__}: {error}"[:300])
+        return of_response(self._signal, body)
 
-    def _error(self, error: grpc.RpcError) -> Answer:
+    def _judge(self, error: grpc.RpcError) -> SendResult:
         name = error.code().name
         wait = None
         trailing: Iterable[tuple[str, bytes | str]] = error.trailing_metadata() or ()  # type: ignore[assignment] # said wrong
         for key, value in trailing:
             if key == "google.rpc.retryinfo-bin":
                 wait = _retry_info_seconds(value)
-        return Answer(
-            kind=of_code(name),
+        return SendResult(
+            outcome=outcome_of_code(name),
             reason=f"{name}: {error.details()}"[:200],
             retry_after_seconds=wait,
-            reached=name != "UNAVAILABLE",
+            answered=name != "UNAVAILABLE",
         )
 
     def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel calls under way and close the channel."""
         self._channel.close()
 
 

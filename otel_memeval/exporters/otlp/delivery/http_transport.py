@@ -10,16 +10,15 @@ import requests
 from google.protobuf.message import Message
 
 from otel_memeval.exporters.http_request import HttpClient, HttpResponse, root_cause
-from otel_memeval.exporters.otlp.delivery.protobuf import rejected
-from otel_memeval.exporters.otlp.delivery.send_result import Answer, of_status, retry_after_seconds
-from otel_memeval.exporters.otlp.settings import Destination
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.delivery.protobuf import of_response
+from otel_memeval.exporters.otlp.delivery.send_result import SendResult, outcome_of_status, retry_after_seconds
+from otel_memeval.exporters.otlp.settings import Destination, Signal
 
 _LARGEST_RESPONSE_BYTES = 65_536
 """A receiver's message about a rejected batch is far smaller."""
 
 
-class Http:
+class HttpTransport:
     """OTLP/HTTP with binary protobuf."""
 
     def __init__(self, signal: Signal, destination: Destination) -> None:
@@ -36,7 +35,7 @@ class Http:
             password=password,
         )
 
-    def send(self, message: Message, timeout_seconds: float) -> Answer:
+    def send(self, message: Message, timeout_seconds: float) -> SendResult:
         """Send one message in one POST request and judge the response."""
         body = message.SerializeToString()
         if self._destination.compression == "gzip":
@@ -57,18 +56,17 @@ class Http:
             requests.exceptions.InvalidSchema,
             requests.exceptions.InvalidHeader,
         ) as error:
-            return Answer(kind="refused", reason=_reason(error))
+            return SendResult(outcome="refused", reason=_reason(error))
         except Exception as error:  # noqa: BLE001 - anything can fail between here and the receiver
-            return Answer(kind="later", reason=_reason(error), reached=False)
+            return SendResult(outcome="retry", reason=_reason(error), answered=False)
 
-    def _judge(self, response: HttpResponse) -> Answer:
+    def _judge(self, response: HttpResponse) -> SendResult:
         """Return the result that a response stands for."""
-        kind = of_status(response.status)
-        if kind == "delivered":
-            count, why = rejected(self._signal, response.body)
-            return Answer(kind="rejected", rejected=count, reason=why) if count else Answer(kind="delivered", reason=why)
+        outcome = outcome_of_status(response.status)
+        if outcome == "delivered":
+            return of_response(self._signal, response.body)
         wait = retry_after_seconds(response.headers.get("retry-after"), time.time())
-        return Answer(kind=kind, reason=response.reason, retry_after_seconds=wait)
+        return SendResult(outcome=outcome, reason=response.reason, retry_after_seconds=wait)
 
     def close(self) -> None:
         """Close the connections."""

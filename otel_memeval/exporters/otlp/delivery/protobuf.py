@@ -1,4 +1,4 @@
-"""From OTLP-JSON to the bytes that are sent. Reads what the OTLP file format says, its own files and others'.
+"""Encode batches as lines of OTLP's file format, and turn such lines, also those of other programs, into protobuf messages.
 
 https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
 """
@@ -20,10 +20,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.delivery.send_result import SendResult
+from otel_memeval.exporters.otlp.settings import Signal
 
 ROOTS: dict[str, Signal] = {"resourceSpans": "traces", "resourceMetrics": "metrics", "resourceLogs": "logs"}
-"""The one key of a line says which signal it is."""
+"""The only key of a line names its signal."""
 
 _REQUESTS: dict[Signal, type[Message]] = {
     "traces": ExportTraceServiceRequest,
@@ -41,11 +42,11 @@ _SCOPES = {"traces": "scopeSpans", "metrics": "scopeMetrics", "logs": "scopeLogs
 
 
 class Unreadable(Exception):
-    """A line that is no OTLP message."""
+    """The line is no OTLP message."""
 
 
 def wrap(signal: Signal, groups: Mapping[tuple[bytes, bytes], Sequence[msgspec.Raw]]) -> dict[str, object]:
-    """One message: items by resource and scope, all as JSON already."""
+    """Return one message with items by resource and scope, which are all encoded as JSON."""
     root = next(key for key, of in ROOTS.items() if of == signal)
     return {
         root: [
@@ -59,12 +60,12 @@ def wrap(signal: Signal, groups: Mapping[tuple[bytes, bytes], Sequence[msgspec.R
 
 
 def encode_line(message: Mapping[str, object]) -> bytes:
-    """One line of a file."""
+    """Return a message as one line of a file."""
     return msgspec.json.encode(message) + b"\n"
 
 
-def read_line(line: bytes) -> tuple[Signal, Message, int]:
-    """A line's signal, the message to send, and how many spans, metrics or records are in it. Raises ``Unreadable``."""
+def read_line(line: bytes) -> tuple[Signal, Message]:
+    """Return the signal of a line and the message to send. Raises ``Unreadable``."""
     try:
         data = msgspec.json.decode(line)
         root = next(key for key in data if key in ROOTS)
@@ -72,27 +73,31 @@ def read_line(line: bytes) -> tuple[Signal, Message, int]:
         raise Unreadable("no OTLP message: neither resourceSpans nor resourceMetrics nor resourceLogs") from None
     signal = ROOTS[root]
     try:
-        message = _REQUESTS[signal](**_fields(cast("Descriptor", _REQUESTS[signal].DESCRIPTOR), data))
+        return signal, _REQUESTS[signal](**_fields(cast("Descriptor", _REQUESTS[signal].DESCRIPTOR), data))
     except Unreadable:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with somebody's file
+    except Exception as error:  # noqa: BLE001 - any error in a file of another program
         raise Unreadable(f"no OTLP message: {type(error).__name__}: {str(error)[:200]}") from None
-    count = sum(len(scope.get(_ITEMS[signal], ())) for group in data[root] for scope in group.get(_SCOPES[signal], ()))
-    return signal, message, count
 
 
-def rejected(signal: Signal, body: bytes) -> tuple[int, str]:
-    """How many items the receiver's answer says were rejected, and why. An answer that cannot be read rejects none."""
+def of_response(signal: Signal, body: bytes) -> SendResult:
+    """Return the result that a successful response stands for: it may reject a part of the items.
+
+    A response that cannot be read rejects none: a proxy may answer with text.
+    """
     try:
-        answer = _RESPONSES[signal].FromString(body)
-    except Exception:  # noqa: BLE001 - a proxy's "ok" in the place of an answer
-        return 0, ""
-    partial = answer.partial_success  # type: ignore[attr-defined]
-    return getattr(partial, _REJECTED[signal]), partial.error_message
+        response = _RESPONSES[signal].FromString(body)
+    except Exception:  # noqa: BLE001 - any body
+        return SendResult(outcome="delivered")
+    partial = response.partial_success  # type: ignore[attr-defined]
+    rejected = getattr(partial, _REJECTED[signal])
+    if rejected:
+        return SendResult(outcome="rejected", rejected_items=rejected, reason=partial.error_message)
+    return SendResult(outcome="delivered", reason=partial.error_message)
 
 
-class _Field(msgspec.Struct, frozen=True):
-    """How one field of the JSON is read."""
+class _FieldReader(msgspec.Struct, frozen=True):
+    """Reads one field of the JSON."""
 
     name: str
     read: Callable[[object], object]
@@ -100,13 +105,13 @@ class _Field(msgspec.Struct, frozen=True):
 
 
 @functools.cache
-def _plan(message: Descriptor) -> dict[str, _Field]:
-    """By the field's name in the JSON; protobuf's own reader of JSON takes three times as long as all the rest."""
-    plan = {}
+def _field_readers(message: Descriptor) -> dict[str, _FieldReader]:
+    """Return the readers by name in the JSON; protobuf's own reader of JSON takes three times as long as all the rest."""
+    readers = {}
     for field in message.fields:
         repeated = field.is_repeated
-        plan[field.json_name] = plan[field.name] = _Field(field.name, _reader(field), repeated)
-    return plan
+        readers[field.json_name] = readers[field.name] = _FieldReader(field.name, _reader(field), repeated)
+    return readers
 
 
 def _reader(field: FieldDescriptor) -> Callable[[object], object]:
@@ -123,13 +128,13 @@ def _reader(field: FieldDescriptor) -> Callable[[object], object]:
 
 
 def _fields(message: Descriptor, data: object) -> dict[str, object]:
-    """The arguments that make the message; a field that it does not know is left out."""
+    """Return the arguments that make the message; an unknown field is left out."""
     if not isinstance(data, dict):
         raise Unreadable(f"no OTLP message: {message.name} is {type(data).__name__}")
-    plan = _plan(message)
+    readers = _field_readers(message)
     made: dict[str, object] = {}
     for key, value in data.items():
-        field = plan.get(key)
+        field = readers.get(key)
         if field is not None and value is not None:
-            made[field.name] = [field.read(one) for one in value] if field.repeated else field.read(value)
+            made[field.name] = [field.read(item) for item in value] if field.repeated else field.read(value)
     return made

@@ -1,4 +1,4 @@
-"""What a receiver's answer means: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response. Pure."""
+"""Judge the response of a receiver: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response. Pure."""
 
 from __future__ import annotations
 
@@ -7,65 +7,69 @@ from typing import Literal
 
 import msgspec
 
-RETRIED_STATUS = frozenset({429, 502, 503, 504})
-SPOILED_STATUS = frozenset({400, 413, 422})
-"""The batch itself is not to the receiver's liking: sending it again does not help, and it must not stop what follows."""
-NO_SUCH_SIGNAL_STATUS = frozenset({404, 405, 501})
+RETRYABLE_STATUS = frozenset({429, 502, 503, 504})
+REJECTED_STATUS = frozenset({400, 413, 422})
+"""The batch itself is at fault: a retry does not help, and the batch must not stop those behind it."""
+UNSUPPORTED_STATUS = frozenset({404, 405, 501})
 
-RETRIED_CODES = frozenset(
+RETRYABLE_CODES = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
-SPOILED_CODES = frozenset({"INVALID_ARGUMENT"})
-NO_SUCH_SIGNAL_CODES = frozenset({"UNIMPLEMENTED"})
+REJECTED_CODES = frozenset({"INVALID_ARGUMENT"})
+UNSUPPORTED_CODES = frozenset({"UNIMPLEMENTED"})
 
-Kind = Literal["delivered", "rejected", "later", "unknown-signal", "refused"]
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+
+SendOutcome = Literal["delivered", "rejected", "retry", "unsupported", "refused"]
+"""``delivered``: the receiver has all of the batch. ``rejected``: it will never take the batch, or a part of it. ``retry``:
+the same batch may succeed later. ``unsupported``: the receiver does not take this signal. ``refused``: no batch will succeed
+before somebody changes the configuration, such as a key or an address.
+"""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """``delivered``: the receiver has all of it. ``rejected``: it answered and does not want (all of) it, ever. ``later``:
-    to be tried again. ``unknown-signal``: it does not take this signal at all. ``refused``: it will not before somebody
-    changes something (a key, an address).
-    """
+class SendResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Result of one attempt to send one batch."""
 
-    kind: Kind
+    outcome: SendOutcome
     reason: str = ""
-    """Without secrets."""
+    """Message for the user, without secrets."""
     retry_after_seconds: float | None = None
-    reached: bool = True
-    """Whether it was the receiver that answered."""
-    rejected: int | None = None
-    """How many items of the batch; None: all."""
+    """Pause that the receiver asks for."""
+    answered: bool = True
+    """Whether the receiver answered at all."""
+    rejected_items: int | None = None
+    """Items of the batch that were rejected; None: all."""
 
 
-def of_status(status: int) -> Kind:
-    """What an HTTP status means."""
+def outcome_of_status(status: int) -> SendOutcome:
+    """Return the outcome that an HTTP status stands for."""
     if 200 <= status < 300:
         return "delivered"
-    if status in RETRIED_STATUS:
-        return "later"
-    if status in SPOILED_STATUS:
+    if status in RETRYABLE_STATUS:
+        return "retry"
+    if status in REJECTED_STATUS:
         return "rejected"
-    return "unknown-signal" if status in NO_SUCH_SIGNAL_STATUS else "refused"
+    return "unsupported" if status in UNSUPPORTED_STATUS else "refused"
 
 
-def of_code(name: str) -> Kind:
-    """What a gRPC code means."""
-    if name in RETRIED_CODES:
-        return "later"
-    if name in SPOILED_CODES:
+def outcome_of_code(name: str) -> SendOutcome:
+    """Return the outcome that a gRPC status code stands for."""
+    if name in RETRYABLE_CODES:
+        return "retry"
+    if name in REJECTED_CODES:
         return "rejected"
-    return "unknown-signal" if name in NO_SUCH_SIGNAL_CODES else "refused"
+    return "unsupported" if name in UNSUPPORTED_CODES else "refused"
 
 
 def retry_after_seconds(value: str | None, now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for, as a number or as a date (RFC 9110, 10.2.3)."""
+    """Return the seconds that ``Retry-After`` asks for, as a number or as a date (RFC 9110, 10.2.3); None without them."""
     if value is None:
         return None
     try:
-        return min(max(float(int(value.strip())), 0.0), 86_400.0)
+        return min(max(float(int(value.strip())), 0.0), LONGEST_RETRY_AFTER_SECONDS)
     except ValueError:
         pass
     try:
-        return min(max(parsedate_to_datetime(value).timestamp() - now, 0.0), 86_400.0)
+        return min(max(parsedate_to_datetime(value).timestamp() - now, 0.0), LONGEST_RETRY_AFTER_SECONDS)
     except (TypeError, ValueError, OverflowError):
         return None

@@ -1,4 +1,4 @@
-"""Sends the batches of one signal, in order, each until the receiver has answered; a thread of its own."""
+"""Send the queued batches of one signal in order, in a thread; each is retried until it has a final result."""
 
 from __future__ import annotations
 
@@ -11,141 +11,135 @@ from pathlib import Path
 
 import msgspec
 
-from otel_memeval.exporters.otlp.delivery.protobuf import Unreadable, read_line
-from otel_memeval.exporters.otlp.delivery.send_result import Answer
-from otel_memeval.exporters.otlp.delivery.transport import Transport, connect
-from otel_memeval.exporters.otlp.settings import Destination
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.delivery.send_result import SendResult
+from otel_memeval.exporters.otlp.delivery.signal_client import RetryPause, SignalClient
+from otel_memeval.exporters.otlp.settings import Destination, Signal
 
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 30.0
+LONGEST_RETRY_SECONDS = 30.0
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits to be sent: a file of the spool, or the line itself where the spool had no room."""
+    """A batch in the queue: a file of the spool, or the line itself if the spool had no room."""
 
-    count: int
-    """Spans, metrics or records."""
+    items: int
+    """Number of spans, metrics or log records."""
     path: Path | None = None
     line: bytes = b""
 
 
-class State(msgspec.Struct, kw_only=True):
-    """What a sender has seen so far."""
+class SenderState(msgspec.Struct, kw_only=True):
+    """Counts of one sender so far."""
 
     delivered: int = 0
+    """Items."""
     failures: int = 0
-    """Answers, or silences, that were no delivery."""
+    """Attempts that delivered nothing."""
     rejected: int = 0
-    """Items that the receiver answered it would not take."""
+    """Items."""
     reason: str = ""
-    """Of the last failure."""
-    unknown_signal: bool = False
+    """Message of the last failure."""
+    unsupported: bool = False
+    """Whether the receiver does not take this signal."""
     last_delivery: float = 0.0
+    """Time on the monotonic clock."""
 
 
 class Sender:
-    """``settle`` is told what became of a batch, in this thread: True when it is delivered, False when it is rejected."""
+    """The queue and the sending thread of one signal.
+
+    ``settle`` is called in that thread when a batch has its final result: with True if the batch can be deleted, with False
+    if it was rejected.
+    """
 
     def __init__(self, signal: Signal, destination: Destination, settle: Callable[[Batch, bool], None]) -> None:
-        self._signal = signal
-        self._destination = destination
+        self.state = SenderState()
+        self._client = SignalClient(signal, destination)
         self._settle = settle
-        self._waiting: deque[Batch] = deque()
+        self._queue: deque[Batch] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._transport: Transport | None = None
-        self.state = State()
         self._thread = threading.Thread(target=self._work, name=f"otlp-{signal}", daemon=True)
         self._thread.start()
 
     def put(self, batch: Batch) -> None:
-        """Send it when those before it have been."""
+        """Append a batch to the queue."""
         with self._changed:
-            self._waiting.append(batch)
+            self._queue.append(batch)
             self._changed.notify()
 
     @property
-    def waiting(self) -> list[Batch]:
-        """What is not delivered."""
+    def queued(self) -> list[Batch]:
+        """Return the batches without a final result."""
         with self._changed:
-            return list(self._waiting)
+            return list(self._queue)
 
     def begin_closing(self) -> None:
-        """No more batches come: send what waits at once, and give up at the first answer that is none."""
+        """Send the queued batches at once, and stop at the first one that the receiver does not answer."""
         with self._changed:
             self._closing = True
             self._changed.notify()
 
     def join(self, seconds: float) -> bool:
-        """Wait; whether the thread has ended."""
+        """Wait for the thread; return whether it has ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def cancel(self) -> None:
-        """End what is under way, as far as it can be."""
-        if self._transport is not None:
-            with contextlib.suppress(Exception):
-                self._transport.close()
+        """Cancel the request under way, as far as possible."""
+        self._client.close()
 
     def _work(self) -> None:
-        with contextlib.suppress(OSError):  # told when something is sent
-            self._transport = connect(self._signal, self._destination)  # imports: now, and not in the middle of the run
-        wait = FIRST_WAIT_SECONDS
+        with contextlib.suppress(OSError):  # reported when a batch is sent
+            self._client.connect()  # imports the protocol's library now, and not in the middle of the run
+        pause = RetryPause(LONGEST_RETRY_SECONDS)
         while (batch := self._next()) is not None:
-            answer = self._send(batch)
-            if answer.kind == "unknown-signal" and (self._destination.own_endpoint or self._signal == "traces"):
-                answer = msgspec.structs.replace(answer, kind="refused")
-            if answer.kind in ("delivered", "rejected", "unknown-signal"):
-                wait = FIRST_WAIT_SECONDS
-                self._answered(batch, answer)
+            result = self._send(batch)
+            if result.outcome in ("delivered", "rejected", "unsupported"):
+                pause.reset()
+                self._finish(batch, result)
                 continue
             self.state.failures += 1
-            self.state.reason = answer.reason
-            asked = answer.retry_after_seconds
-            # A refusal stays one while this run goes on; at its end nobody waits for a receiver that is not there.
-            if answer.kind == "refused" or (self._closing and not answer.reached):
+            self.state.reason = result.reason
+            # A refusal stays one while this run goes on; at its end nobody waits for a receiver that does not answer.
+            if result.outcome == "refused" or (self._closing and not result.answered):
                 return
-            self._pause(wait if asked is None else asked, keep=asked is not None or self._closing)
-            wait = FIRST_WAIT_SECONDS if self._closing else min(2 * wait, LONGEST_WAIT_SECONDS)
+            self._wait(pause.next_seconds(result), full=result.retry_after_seconds is not None or self._closing)
+            if self._closing:
+                pause.reset()
 
     def _next(self) -> Batch | None:
-        """The first of what waits; None when nothing does and nothing more will come."""
+        """Wait for the first batch of the queue; None when the queue is empty and the run is over."""
         with self._changed:
-            while not self._waiting and not self._closing:
+            while not self._queue and not self._closing:
                 self._changed.wait()
-            return self._waiting[0] if self._waiting else None
+            return self._queue[0] if self._queue else None
 
-    def _pause(self, seconds: float, *, keep: bool) -> None:
-        """Wait before the next attempt; unless it is to be kept, the run's end shortens the wait."""
+    def _wait(self, seconds: float, *, full: bool) -> None:
+        """Wait before the next attempt; the end of the run shortens the wait unless it is to be a ``full`` one."""
         end = time.monotonic() + seconds
         with self._changed:
-            while (left := end - time.monotonic()) > 0 and (keep or not self._closing):
+            while (left := end - time.monotonic()) > 0 and (full or not self._closing):
                 self._changed.wait(left)
 
-    def _send(self, batch: Batch) -> Answer:
+    def _send(self, batch: Batch) -> SendResult:
         try:
             line = batch.line if batch.path is None else batch.path.read_bytes()
-            _, message, _ = read_line(line)
-            if self._transport is None:
-                self._transport = connect(self._signal, self._destination)
-            return self._transport.send(message, self._destination.timeout_seconds)
-        except OSError as error:  # the batch was taken away, or a certificate is
-            return Answer(kind="refused", reason=f"{type(error).__name__}: {error}")
-        except Unreadable as error:
-            return Answer(kind="rejected", reason=str(error))
+        except OSError as error:  # the file was deleted
+            return SendResult(outcome="refused", reason=f"{type(error).__name__}: {error}")
+        return self._client.send_line(line)
 
-    def _answered(self, batch: Batch, answer: Answer) -> None:
-        if answer.kind == "delivered":
-            self.state.delivered += batch.count
+    def _finish(self, batch: Batch, result: SendResult) -> None:
+        """Count a final result and take the batch from the queue."""
+        if result.outcome == "delivered":
+            self.state.delivered += batch.items
             self.state.last_delivery = time.monotonic()
-        elif answer.kind == "unknown-signal":
-            self.state.unknown_signal = True
-            self.state.reason = answer.reason
+        elif result.outcome == "unsupported":
+            self.state.unsupported = True
+            self.state.reason = result.reason
         else:
             self.state.failures += 1
-            self.state.rejected += batch.count if answer.rejected is None else answer.rejected
-            self.state.reason = answer.reason
-        self._settle(batch, answer.kind != "rejected")
+            self.state.rejected += batch.items if result.rejected_items is None else result.rejected_items
+            self.state.reason = result.reason
+        self._settle(batch, result.outcome != "rejected")
         with self._changed:
-            self._waiting.popleft()
+            self._queue.popleft()

@@ -1,4 +1,4 @@
-"""A way to one receiver: one request, one answer. Nothing is tried again here, and nothing is raised."""
+"""Open the connection to one receiver."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
-from otel_memeval.exporters.otlp.delivery.send_result import Answer
-from otel_memeval.exporters.otlp.settings import Destination
-from otel_memeval.exporters.otlp.signals import Signal
+from otel_memeval.exporters.otlp.delivery.send_result import SendResult
+from otel_memeval.exporters.otlp.settings import Destination, Signal
 
 
 class Transport(Protocol):
-    """A way to one receiver."""
+    """A connection to one receiver. It sends one request for each batch, retries nothing and raises nothing."""
 
-    def send(self, message: Message, timeout_seconds: float) -> Answer:
-        """Send one message and wait for the answer."""
+    def send(self, message: Message, timeout_seconds: float) -> SendResult:
+        """Send one batch and wait for the response."""
 
     def close(self) -> None:
-        """End what is under way."""
+        """Cancel requests under way and close the connection."""
 
 
-def connect(signal: Signal, destination: Destination) -> Transport:
-    """The way to a receiver; nothing is sent yet. Raises ``OSError`` for a certificate that cannot be read.
+def open_transport(signal: Signal, destination: Destination) -> Transport:
+    """Return the transport of a destination; nothing is sent yet. Raises ``OSError`` for a certificate that cannot be read.
 
-    Only the protocol's own library is imported: each takes some megabytes.
+    Only the library of the destination's protocol is imported: each takes some megabytes.
     """
     for file in (destination.certificate, destination.client_certificate, destination.client_key):
         if file:
             Path(file).open("rb").close()
     if destination.protocol == "grpc":
-        from otel_memeval.exporters.otlp.delivery.grpc_transport import Grpc
+        from otel_memeval.exporters.otlp.delivery.grpc_transport import GrpcTransport
 
-        return Grpc(signal, destination)
-    from otel_memeval.exporters.otlp.delivery.http_transport import Http
+        return GrpcTransport(signal, destination)
+    from otel_memeval.exporters.otlp.delivery.http_transport import HttpTransport
 
-    return Http(signal, destination)
+    return HttpTransport(signal, destination)
