@@ -33,6 +33,8 @@ from otel_memeval.records import (
     Verdict,
 )
 
+pytest_plugins = ("tests.plugins.own_home", "tests.plugins.marks", "tests.plugins.sharing")
+
 ROOT = Path(__file__).parent.parent
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -104,6 +104,7 @@ def test_file_in_a_closed_folder_is_written_in_place_unless_a_mode_is_given(tmp_
 
 
 @posix
+@pytest.mark.process
 def test_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
     """A file larger than the process may write leaves neither a part nor a temporary file."""
     code = f"""
@@ -143,6 +144,7 @@ def hold(path: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("name", ["", "file"])
 @posix
+@pytest.mark.process
 def test_lock_of_another_process_is_respected_until_that_process_ends(tmp_path: Path, name: str) -> None:
     """A folder and a file can be locked; a killed process releases its lock."""
     path = tmp_path / name

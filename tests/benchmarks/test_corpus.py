@@ -76,6 +76,7 @@ def test_scenario_has_the_fields_of_an_eval() -> None:
 
 
 @pytest.mark.parametrize("name", ["keep_1_kib", "session_dict"])
+@pytest.mark.process
 def test_declared_bytes_are_those_of_a_long_run(name: str) -> None:
     """The declared bytes are those that a long run keeps, measured without this tool."""
     (scenario,) = scenarios(f"leaks_python:{name}$")
@@ -86,6 +87,7 @@ def test_declared_bytes_are_those_of_a_long_run(name: str) -> None:
     assert answer.extra["traced"] == pytest.approx(scenario.bytes_per_iteration, rel=scenario.tolerance)
 
 
+@pytest.mark.process
 def test_scenario_runs_as_a_target() -> None:
     """A scenario is a target of the command line by its file and name."""
     (scenario,) = scenarios("clean:json_temporaries$")

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.repository.files import ROOT, files
+
 LONGEST_FILE = 350
-LEFT_OUT = {".git", ".venv", "__pycache__", "node_modules"}
-
-
-def files() -> list[Path]:
-    """The files of the repository: what git knows or would add; without git, all that lie there."""
-    asked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=False
-    )
-    if asked.returncode == 0:
-        named = [ROOT / name for name in asked.stdout.decode().split("\0") if name]
-    else:
-        named = [path for path in ROOT.rglob("*") if not LEFT_OUT & set(path.relative_to(ROOT).parts)]
-    return [path for path in named if path.is_file()]
 
 
 def test_no_python_file_is_long() -> None:

@@ -13,7 +13,10 @@ import pytest
 WITH_ENV = Path(__file__).parents[2] / ".ci" / "with-env"
 STAMP = "otel-memeval.with-env"
 
-pytestmark = pytest.mark.skipif(shutil.which("sh") is None or os.name != "posix", reason="needs a POSIX shell")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(shutil.which("sh") is None or os.name != "posix", reason="needs a POSIX shell"),
+]
 
 # The name of the real project, no requirements but one that nobody has, and a build backend of its own.
 PYPROJECT = """

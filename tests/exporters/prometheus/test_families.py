@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
@@ -87,6 +88,7 @@ def test_any_result_gives_a_valid_exposition(
     assert msgspec.json.decode(msgspec.json.encode(state), type=EvalState) == state
 
 
+@pytest.mark.server
 def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
     """Evals with unusual names have every metric of the table, and promtool reports nothing."""
     board = Board(str)
@@ -107,6 +109,7 @@ def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
     assert missing == [metric.name for metric in telemetry.GENAI_METRICS]  # of traced scenarios only
 
 
+@pytest.mark.server
 def test_promtool_rejects_a_wrong_name() -> None:
     """The check of the test above can fail."""
     assert "counter metrics should have" in promtool("check", "metrics", stdin="# HELP a A.\n# TYPE a counter\na 1\n").stderr

@@ -39,6 +39,7 @@ print(*first, *(now - then for now, then in zip(second, first)), *(now - then fo
 """
 
 
+@pytest.mark.process
 def test_resident_unique_and_written_memory_are_read_on_linux(tmp_path: Path) -> None:
     """Memory that is written shows in all three, a file that is only read in the first two; elsewhere all are absent."""
     if not LINUX:
@@ -98,6 +99,7 @@ print(after_malloc - before, (reader.mapped_bytes() - after_malloc) / mmap.PAGES
 
 
 @pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
+@pytest.mark.process
 def test_maps_are_counted_to_the_page_and_what_is_malloced_is_not() -> None:
     """Four maps of three pages, none of them used, are twelve pages; blocks of the C heap, mapped ones too, are nothing."""
     root = str(Path(process.__file__).parents[3])
@@ -123,6 +125,7 @@ print(round((reader.idle_bytes() - before) / 100_000))
 
 
 @pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
+@pytest.mark.process
 def test_what_is_freed_and_not_given_back_is_idle() -> None:
     """Twenty blocks that are freed below one that is not stay with the C heap, and are idle."""
     root = str(Path(process.__file__).parents[3])
@@ -189,6 +192,7 @@ print(json.dumps([before, unexplained()]))
 """
 
 
+@pytest.mark.process
 def test_traced_blocks_leave_nothing_unexplained_in_the_c_heap() -> None:
     """A hundred thousand small traced blocks raise what the traced heap does not explain by less than 2 bytes each."""
     environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=131072"}
