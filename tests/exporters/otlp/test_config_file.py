@@ -10,6 +10,8 @@ from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.resource import named
 from otel_memeval.exporters.otlp.settings import Destination, read_otlp_settings
 
+pytest.importorskip("opentelemetry.configuration", reason="the extra config-file is not installed")
+
 FILE = """
 file_format: "1.0"
 resource:
