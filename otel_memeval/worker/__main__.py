@@ -6,7 +6,6 @@ The process ends when it is told to, or when the other side is gone.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 import sys
@@ -27,7 +26,7 @@ def _import_own_package(folder: str) -> None:
 def main() -> None:
     """Replace the import path's first entry, this folder, by the caller's; then serve.
 
-    What the worker itself uses of the standard library comes first: a scenario's ``json.py`` is not meant for it.
+    The worker imports all that it uses of the standard library first: a ``json.py`` of the scenario is not meant for it.
     """
     folder = os.path.dirname(os.path.abspath(__file__))
     if os.path.abspath(sys.path[0] or ".") == folder:
@@ -36,8 +35,6 @@ def main() -> None:
     commands, messages = int(sys.argv[1]), int(sys.argv[2])
     del sys.argv[1:]
     _import_own_package(folder)
-    for used_later in ("dis", "importlib.metadata"):
-        importlib.import_module(used_later)
     from _memeval_worker.serve import serve  # type: ignore[import-not-found]
 
     sys.path.insert(0, os.getcwd())

@@ -8,8 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
-from .calling import Caller
-from .iterate import Failure
+from .iterate import Caller, Failure
 from .memory.heap import Site
 from .memory.reading import Message, Reader
 from .references.grown_types import Grown

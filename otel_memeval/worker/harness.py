@@ -19,11 +19,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import iterate, target
-from .calling import Blocking, Caller, Running, drive
+from .describe import describe_containers
 from .follow_up import Looking, failure_message
-from .iterate import Failure, Outcome
+from .iterate import Blocking, Caller, Failure, Outcome, Running, drive
 from .memory.process_memory import ProcessReader
-from .memory.reading import Message, Reader, describe_filling, describe_holders
+from .memory.reading import Message, Reader
 from .packages import packages_in_use
 
 if TYPE_CHECKING:
@@ -157,10 +157,8 @@ class Harness:
 
         ``grown``: the lines whose live memory rose (number of the file, line).
         """
-        lines = self._reader.sites_numbered(list(grown))
-        told = describe_holders(holders, self._module_name, self._is_own, lines)
-        filling = describe_filling(self._reader.blocks_at(lines), self._module_name)
-        self._send({"kind": "holders", "holders": told, "ring_buffers": filling})
+        live_blocks = self._reader.live_blocks(self._reader.sites_numbered(list(grown)))
+        self._send(describe_containers(set(holders), live_blocks, self._module_name, self._is_own))
 
     def widen(self, loop: asyncio.AbstractEventLoop, readings: int, calls: int, seconds: float) -> None:
         """``readings`` further readings, ``calls`` iterations that are not measured before each, for ``seconds`` at most."""

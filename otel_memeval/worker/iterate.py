@@ -6,12 +6,13 @@ Between ``begin`` and the end of the function nothing of ours runs.
 from __future__ import annotations
 
 import asyncio
+import dis
 import gc
 import inspect
 import os
 import time
 import tracemalloc
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import cast
 
@@ -221,8 +222,50 @@ def awaits_nothing(func: Callable[[], object]) -> bool:
         func = func.func
     if not inspect.iscoroutinefunction(func):
         return False
-    import dis
-
     waiting = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH", "YIELD_FROM"}
     code = getattr(func, "__code__", None)
     return code is not None and not any(instruction.opname in waiting for instruction in dis.get_instructions(code))
+
+
+class Caller:
+    """How the scenario is called: from outside of an event loop, or from inside."""
+
+    async def call(self, func: Callable[[], object]) -> Outcome:
+        """Call the function once; what it raised is in the outcome."""
+        raise NotImplementedError
+
+    async def run_what_is_ready(self) -> None:
+        """Give every callback that is ready its turn."""
+        raise NotImplementedError
+
+
+class Blocking(Caller):
+    """From outside: these coroutines never suspend, so ``drive`` can run them without a loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    async def call(self, func: Callable[[], object]) -> Outcome:  # noqa: D102 - as in Caller
+        return call(func, self._loop)
+
+    async def run_what_is_ready(self) -> None:  # noqa: D102
+        self._loop.run_until_complete(run_what_is_ready())
+
+
+class Running(Caller):
+    """From inside the running loop."""
+
+    async def call(self, func: Callable[[], object]) -> Outcome:  # noqa: D102 - as in Caller
+        return await call_in_loop(func)
+
+    async def run_what_is_ready(self) -> None:  # noqa: D102
+        await run_what_is_ready()
+
+
+def drive(steps: Coroutine[object, object, bool | None]) -> bool:
+    """Run a coroutine that never suspends."""
+    try:
+        steps.send(None)
+    except StopIteration as stop:
+        return bool(stop.value)
+    raise RuntimeError("suspended outside of a running event loop")

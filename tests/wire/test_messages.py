@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from otel_memeval import wire
 from otel_memeval.errors import WorkerError
-from otel_memeval.worker import follow_up as looking
-from otel_memeval.worker import harness
-from otel_memeval.worker.otel import span_json as spans
+from otel_memeval.worker import describe, follow_up, harness
+from otel_memeval.worker.otel import span_json
 
 KINDS = {kind.__struct_config__.tag: kind for kind in get_args(wire.AnyMessage)}
 
@@ -29,14 +28,14 @@ def test_worker_and_parent_speak_one_version() -> None:
 
 def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> None:
     """The kinds that stand in the worker's code are exactly those that the parent can read."""
-    sent = set()
-    for node in ast.walk(ast.parse(inspect.getsource(harness) + inspect.getsource(looking).partition("annotations\n")[2])):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values):
+    sent = set(re.findall(r'"kind":"([a-z_]+)"', inspect.getsource(span_json)))
+    for module in (harness, follow_up, describe):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            for key, value in zip(node.keys, node.values) if isinstance(node, ast.Dict) else ():
                 if isinstance(key, ast.Constant) and key.value == "kind":
                     assert isinstance(value, ast.Constant)
                     sent.add(value.value)
-    assert sent | set(re.findall(r'"kind":"([a-z_]+)"', inspect.getsource(spans))) == set(KINDS)
+    assert sent == set(KINDS)
 
 
 SAYING = """

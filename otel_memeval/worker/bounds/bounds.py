@@ -5,18 +5,22 @@ not a leak.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 import types
-import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..memory.container_lengths import LruCache, bound, length
 from ..memory.heap import Site
+from ..references.items import dead_references
 from ..references.paths import Found, dict_of_type, mro_of_type, own_dict, type_name
 from .code_limits import CodeAround, Limits, plain
 from .conditions import MOST_TIMES, Limit
 from .names import is_number
+
+NO_CODE_BOUNDS = "MEMEVAL_NO_CODE_BOUNDS"
+"""Environment variable of the worker, for benchmarks only: 1 switches the reading of code off."""
 
 _NAMES = frozenset(
     ("maxsize", "max_size", "maxlen", "max_len", "max_length", "max_entries", "max_items", "max_count", "capacity", "limit")
@@ -26,43 +30,39 @@ _NAMES = frozenset(
 _IN_USE = "currsize"
 """What cachetools and its like count against their ``maxsize``: items, or any other measure of them."""
 
-_WEAKLY = (weakref.ReferenceType, weakref.KeyedRef, weakref.WeakMethod)
-
 _PLAIN_MODULES = (None, "builtins", "collections")
 """Classes of these have no attributes of a person's."""
-
-_WEAK = (weakref.WeakValueDictionary, weakref.WeakKeyDictionary, weakref.WeakSet)
 
 CURSORS_OF_CONNECTION = 200
 """How many cursors are made before a connection drops its weak references to dead ones (Modules/_sqlite/connection.c)."""
 
 
-def holds_weakly(container: object, owner: object) -> bool:
-    """Whether the container grows with what others keep alive: the inside of a weak collection, or weak references that
-    all are to something.
+def bounds_of(
+    containers: Mapping[int, object], paths: Mapping[int, Found], grown: Collection[Site] = ()
+) -> dict[int, Limit]:
+    """Return the bound of each container that has one. All mappings have the ``id()`` of the container as key.
+
+    ``paths``: how the containers are reached from a module, as far as they are. ``grown``: lines whose live memory rose in
+    the run. If ``MEMEVAL_NO_CODE_BOUNDS`` is 1, no code is read: only bounds that stand in the data remain (maxlen, maxsize,
+    and attributes with a usual name). For benchmarks only; it shows how much reading the code is worth.
     """
-    if issubclass(type(owner), _WEAK):
-        return True
-    return type(container) is list and bool(container) and _dead(container) == 0
+    read_code = os.environ.get(NO_CODE_BOUNDS) != "1"
+    finder = BoundFinder([paths[key] for key in containers if key in paths], grown, read_code=read_code)
+    bounds: dict[int, Limit] = {}
+    for key, container in containers.items():
+        with contextlib.suppress(Exception):  # code that is odd in a new way says nothing of a bound
+            limit = finder.bound_of(container, paths.get(key))
+            if limit is not None:
+                bounds[key] = limit
+    return bounds
 
 
-def _dead(items: list[object]) -> int | None:
-    """How many of a list's weak references are to nothing any more; None if it holds anything else."""
-    if any(type(one) not in _WEAKLY for one in items):
-        return None
-    return sum(one() is None for one in items if isinstance(one, weakref.ReferenceType))
+class BoundFinder:
+    """Finds the bounds of containers that are reached by ``paths``. Parameters as those of ``bounds_of``."""
 
-
-def is_bookkeeping(container: object) -> bool:
-    """Whether the container holds nothing but weak references: no other memory hangs on it."""
-    return type(container) is list and bool(container) and _dead(container) is not None
-
-
-class Bounds:
-    """What bounds each of some containers, given how they are reached; ``grown``: lines whose live memory rose."""
-
-    def __init__(self, found: Iterable[Found], grown: Collection[Site] = ()) -> None:
-        self._limits = Limits(([obj for _, obj in one.links] for one in found), grown)
+    def __init__(self, paths: Iterable[Found], grown: Collection[Site] = (), *, read_code: bool = True) -> None:
+        chains = ([obj for _, obj in path.links] for path in paths)
+        self._code = Limits(chains, grown) if read_code else None
 
     def bound_of(self, container: object, found: Found | None) -> Limit | None:
         """What keeps the container from growing without end; None if nothing is known to.
@@ -82,8 +82,9 @@ class Bounds:
         return self._by_code_or_name([obj for _, obj in found.links]) or self._inherited(container, found)
 
     def _by_code_or_name(self, chain: Sequence[object]) -> Limit | None:
-        code = self._limits.around(chain)
-        return code.limit() or _named(chain[-1], chain[-1:-3:-1], code)
+        code = None if self._code is None else self._code.around(chain)
+        limit = None if code is None else code.limit()
+        return limit or _named(chain[-1], chain[-1:-3:-1], code)
 
     def _inherited(self, container: object, found: Found) -> Limit | None:
         """The bound of an object further up, if only attributes lead from it to here and it holds a container as long as
@@ -110,7 +111,7 @@ def _is_connection(owner: object) -> bool:
 
 def _of_connection(cursors: list[object]) -> Limit | None:
     """A connection's list of weak references: those that live stay, and dead ones are dropped now and then."""
-    dead = _dead(cursors)
+    dead = dead_references(cursors)
     if not dead or dead > CURSORS_OF_CONNECTION:
         return None
     most = len(cursors) - dead + CURSORS_OF_CONNECTION

@@ -5,25 +5,17 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from .container_lengths import LruCache, changed_lengths, length, read_lengths
+from .container_lengths import changed_lengths, read_lengths
 from .heap import Site, changed_sites, read_heap
 from .process_memory import ProcessReader
-
-if TYPE_CHECKING:
-    from ..bounds.bounds import Bounds
-    from ..references.paths import Found
 
 MOST_COLLECTIONS = 10
 """Collections before one reading: an object whose finalizer makes new garbage each time must not keep us here."""
 
 MOST_HOLDERS_SENT = 2_000
 """Changed containers in one message, those that changed most first."""
-
-LONGEST_LIMIT = 200
-"""Characters of the code that bounds a container."""
 
 Message = dict[str, object]
 
@@ -115,9 +107,9 @@ class Reader:
             "holders": holders[:MOST_HOLDERS_SENT],
         }
 
-    def blocks_at(self, sites: frozenset[Site]) -> dict[Site, int]:
-        """Live blocks of each of these sites at the last reading."""
-        return {site: self._sites[site][1] for site in sites if site in self._sites}
+    def live_blocks(self, sites: frozenset[Site]) -> dict[Site, int]:
+        """Return the live blocks of each of these sites at the last reading, 0 where none was left."""
+        return {site: self._sites.get(site, (0, 0))[1] for site in sites}
 
     def sites_numbered(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
         """File and line of each site that is given by the number of its file, as it was sent, and its line."""
@@ -135,86 +127,3 @@ class Reader:
                 new.append(file)
             rows.append((number, line, size, blocks))
         return new, rows
-
-
-def find_by_id(wanted: set[int]) -> dict[int, object]:
-    """The containers among ``wanted`` that still live, by ``id()``."""
-    from .container_lengths import find_containers
-
-    return {id(obj): obj for obj in find_containers() if id(obj) in wanted}
-
-
-def describe_holders(
-    wanted: list[int], scenario_module: str, is_own: Callable[[str], bool], grown: Collection[Site] = ()
-) -> list[Message]:
-    """Path, type, length, bound and newest items of each container in ``wanted`` that still lives; not those of weak
-    collections. ``grown`` are the lines whose live memory rose in the run.
-    """
-    from ..bounds.bounds import Bounds, holds_weakly, is_bookkeeping
-    from ..references.items import lines_of_storage, sites_of
-    from ..references.paths import reach, type_name
-    from .container_lengths import hits
-
-    alive = find_by_id(set(wanted))
-    reached = reach(set(alive), scenario_module)
-    contents = {key: sites_of(obj, is_own) for key, obj in alive.items()}
-    storage = lines_of_storage([obj for key, obj in alive.items() if not contents[key][1]], grown)
-    bounds = Bounds(reached.values(), grown)
-    told: list[Message] = []
-    for key, obj in alive.items():
-        found = reached.get(key)
-        owner = found.owner if found is not None else None
-        if holds_weakly(obj, owner):
-            continue
-        told.append(
-            {
-                "id": key,
-                "path": None if found is None else found.path,
-                "type": "lru_cache" if type(obj) is LruCache else type_name(obj),
-                "length": length(obj),
-                "items_seen": contents[key][0],
-                "items": [(*site, *live) for site, live in contents[key][1].items()],
-                "storage": storage.get(key),
-                "hits": hits(obj),
-                "bookkeeping": is_bookkeeping(obj),
-                **_bound_message(bounds, obj, found),
-            }
-        )
-    return told
-
-
-def _bound_message(bounds: Bounds, container: object, found: Found | None) -> Message:
-    try:
-        limit = bounds.bound_of(container, found)
-    except Exception:  # code that is odd in a new way says nothing of a bound
-        limit = None
-    if limit is None:
-        return {"bound": None}
-    return {"bound": limit.most, "limit": limit.text[:LONGEST_LIMIT], "limit_file": limit.file, "limit_line": limit.line}
-
-
-def describe_filling(grown: dict[Site, int], scenario_module: str) -> list[Message]:
-    """Lists that a module leads to, that take in what these lines allocate, and that end: see ``worker.filling``.
-
-    ``grown`` maps each growing line to its live blocks. ``lines`` of each are those whose objects are in there.
-    """
-    from ..bounds.bounds import Bounds
-    from ..references.paths import reach
-    from ..references.ring_buffers import empty_slots, find_filling
-
-    filling = {id(one.container): one for one in find_filling(grown)}
-    reached = reach(set(filling), scenario_module)
-    bounds = Bounds(reached.values(), grown)
-    told: list[Message] = []
-    for key, found in reached.items():
-        one = filling[key]
-        slots = len(one.container)
-        if empty_slots(one.container):
-            limit: Message = {"bound": slots, "limit": f"{slots - one.items} of its {slots} slots are still None"}
-        else:
-            limit = _bound_message(bounds, one.container, found)
-        if limit.get("limit"):
-            told.append(
-                {"id": key, "path": found.path, "type": "list", "length": one.items, **limit, "lines": list(one.lines)}
-            )
-    return told

@@ -6,6 +6,7 @@ import ctypes
 import sys
 import tracemalloc
 import types
+import weakref
 from _tracemalloc import _get_object_traceback, _get_traces
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
@@ -162,3 +163,29 @@ def lines_of_storage(containers: Iterable[object], grown: Collection[Site]) -> d
             if trace[1] in wanted and trace[2][0] in grown:
                 lines.setdefault(trace[1], set()).add(trace[2][0])
     return {key: next(iter(lines[size])) for key, size in sizes.items() if len(lines.get(size, ())) == 1}
+
+
+_WEAK_COLLECTIONS = (weakref.WeakValueDictionary, weakref.WeakKeyDictionary, weakref.WeakSet)
+_WEAK_REFERENCES = (weakref.ReferenceType, weakref.KeyedRef, weakref.WeakMethod)
+
+
+def holds_weakly(container: object, owner: object) -> bool:
+    """Return whether others keep alive everything that the container holds.
+
+    Either it is the inside of a weak collection, or all its items are weak references to live objects.
+    """
+    if issubclass(type(owner), _WEAK_COLLECTIONS):
+        return True
+    return type(container) is list and bool(container) and dead_references(container) == 0
+
+
+def is_bookkeeping(container: object) -> bool:
+    """Return whether the container holds nothing but weak references: no other memory hangs on it."""
+    return type(container) is list and bool(container) and dead_references(container) is not None
+
+
+def dead_references(items: list[object]) -> int | None:
+    """Return how many of a list's weak references lead to no object any more; None if the list holds anything else."""
+    if any(type(item) not in _WEAK_REFERENCES for item in items):
+        return None
+    return sum(item() is None for item in items if isinstance(item, weakref.ReferenceType))

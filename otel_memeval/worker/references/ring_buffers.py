@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import types
 from _tracemalloc import _get_object_traceback
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from operator import is_
 
@@ -23,33 +24,32 @@ _ENDS = 8
 _ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.FrameType)
 
 
-class Filling:
-    """A list, how many of its slots hold something, and the growing lines that what it holds was allocated at."""
+class RingBuffer:
+    """A list of constant length, and the growing lines that allocated its contents."""
 
-    __slots__ = ("container", "items", "lines")
+    __slots__ = ("container", "lines")
 
-    def __init__(self, container: list[object], items: int, lines: frozenset[Site]) -> None:
+    def __init__(self, container: list[object], lines: frozenset[Site]) -> None:
         self.container = container
-        self.items = items
         self.lines = lines
 
 
-def find_filling(grown: dict[Site, int]) -> list[Filling]:
-    """Lists that hold most of what these lines keep; ``grown`` maps each growing line to its live blocks."""
+def find_ring_buffers(containers: Iterable[object], grown: Mapping[Site, int]) -> list[RingBuffer]:
+    """Return the lists that hold most of what the growing lines keep; ``grown``: live blocks of each growing line."""
+    live = {site: blocks for site, blocks in grown.items() if blocks}
     found = []
-    for obj in gc.get_objects():
-        if (
-            type(obj) is list
-            and 2 <= len(obj) <= MOST_ITEMS
-            and any(_line(one) in grown for one in obj[:_ENDS] + obj[-_ENDS:])
-        ):
-            counts: dict[Site, int] = {}
-            for one in obj:
-                line = _line(one)
-                if line in grown:
-                    counts[line] = counts.get(line, 0) + 1
-            if any(count >= 2 and count * BLOCKS_OF_ITEM >= grown[line] for line, count in counts.items()):
-                found.append(Filling(obj, len(obj) - empty_slots(obj), _lines_inside(obj, grown)))
+    for obj in containers:
+        if type(obj) is not list or not 2 <= len(obj) <= MOST_ITEMS:
+            continue
+        if not any(_line(item) in live for item in obj[:_ENDS] + obj[-_ENDS:]):
+            continue
+        counts: dict[Site, int] = {}
+        for item in obj:
+            line = _line(item)
+            if line in live:
+                counts[line] = counts.get(line, 0) + 1
+        if any(count >= 2 and count * BLOCKS_OF_ITEM >= live[line] for line, count in counts.items()):
+            found.append(RingBuffer(obj, _lines_inside(obj, live)))
     return found
 
 
@@ -63,7 +63,7 @@ def _line(obj: object) -> Site:
     return frames[0] if frames else ("", 0)
 
 
-def _lines_inside(container: list[object], grown: dict[Site, int]) -> frozenset[Site]:
+def _lines_inside(container: list[object], grown: Mapping[Site, int]) -> frozenset[Site]:
     """The growing lines of all that hangs on the list's items, as far as no module or class leads on."""
     seen = {id(container)}
     queue: list[object] = [one for one in container if one is not None]

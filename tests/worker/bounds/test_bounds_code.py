@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from otel_memeval.worker.bounds.bounds import Bounds
+from otel_memeval.worker.bounds.bounds import BoundFinder
 from otel_memeval.worker.bounds.conditions import Limit
 from otel_memeval.worker.references.paths import reach
 
@@ -51,7 +51,7 @@ def bound_of(tmp_path: Path) -> Iterator[Bound]:
         held = module.HELD()
         found = reach({id(held)}, path.stem).get(id(held))
         lines = {(str(path), line + HEAD.count("\n")) for line in grown}
-        return Bounds([] if found is None else [found], lines).bound_of(held, found)
+        return BoundFinder([] if found is None else [found], lines).bound_of(held, found)
 
     yield load
     for name in names:

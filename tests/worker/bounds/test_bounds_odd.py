@@ -7,15 +7,15 @@ import sqlite3
 import sys
 import types
 import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from otel_memeval.worker.bounds import syntax
-from otel_memeval.worker.memory.reading import describe_filling, describe_holders
+from otel_memeval.worker.describe import describe_containers
 
 NAMES = itertools.count()
 CODE = """
@@ -24,11 +24,6 @@ def run():
     D.append(1)
     if len(D) > 64: D.pop(0)
 """
-
-
-def nobodys(file: str) -> bool:
-    """No file is the tool's."""
-    return False
 
 
 @pytest.fixture
@@ -40,10 +35,17 @@ def module() -> Iterator[types.ModuleType]:
     del sys.modules[made.__name__]
 
 
+def described(module: types.ModuleType, *containers: object, grown: set[tuple[str, int]] = frozenset()) -> list[Any]:  # type: ignore[assignment]
+    """Return the descriptions of containers, in no order; no file counts as the tool's."""
+    lines = dict.fromkeys(grown, 0)
+    holders: Any = describe_containers(set(map(id, containers)), lines, module.__name__, lambda _: False)["holders"]
+    return list(holders)
+
+
 def told(module: types.ModuleType, *containers: object, grown: set[tuple[str, int]] = frozenset()) -> list[Any]:  # type: ignore[assignment]
-    """Bound and limit of each container."""
-    rows = {one["id"]: one for one in describe_holders([id(one) for one in containers], module.__name__, nobodys, grown)}
-    return [(rows[id(one)]["bound"], rows[id(one)].get("limit", "")) for one in containers]
+    """Return bound and limit of each container."""
+    rows = {row["id"]: row for row in described(module, *containers, grown=grown)}
+    return [(rows[id(container)]["bound"], rows[id(container)].get("limit", "")) for container in containers]
 
 
 def run_in(module: types.ModuleType, source: str, file: str) -> None:
@@ -175,9 +177,9 @@ def test_sqlite_forgets_dead_cursors(module: types.ModuleType) -> None:
     module.DB = sqlite3.connect(":memory:")  # type: ignore[attr-defined]
     cursors = [module.DB.cursor() for _ in range(5)]
     (held,) = (one for one in _lists_of(module.DB) if len(one) == 5)
-    assert describe_holders([id(held)], module.__name__, nobodys) == []
+    assert described(module, held) == []
     cursors.clear()
-    (one,) = describe_holders([id(held)], module.__name__, nobodys)
+    (one,) = described(module, held)
     assert (one["bound"], one["bookkeeping"]) == (200, True)
     module.DB.close()
 
@@ -191,33 +193,22 @@ def _lists_of(obj: object) -> list[list[object]]:
 def test_dead_weak_references_that_nobody_drops_have_no_bound(module: types.ModuleType) -> None:
     """A list of somebody's own: dead references pile up in it."""
     module.REFS = [weakref.ref(Link()) for _ in range(9)]  # type: ignore[attr-defined]
-    (one,) = describe_holders([id(module.REFS)], module.__name__, nobodys)
+    (one,) = described(module, module.REFS)
     assert (one["bound"], one.get("limit"), one["bookkeeping"]) == (None, None, True)
 
 
-FILLING: dict[str, tuple[Callable[[list[object]], list[object]], int | None]] = {
-    "slots to fill": (lambda items: [*items, *[None] * 5], 15),
-    "no slot left": (lambda items: items, None),
-    "one of them": (lambda items: [items[0], None], None),
-}
-
-
-@pytest.mark.parametrize("case", FILLING)
-def test_a_list_with_empty_slots_ends(module: types.ModuleType, case: str) -> None:
-    """If it holds most of what a line that grows keeps, and a slot is still None."""
-    import tracemalloc
-
-    make, bound = FILLING[case]
-    tracemalloc.start(1)
-    try:
-        items: list[object] = [bytearray(9) for _ in range(10)]
-        line = tracemalloc.get_object_traceback(items[0])
-        assert line is not None
-        module.SLOTS = make(items)  # type: ignore[attr-defined]
-        kept = [*items]
-        items.clear()
-        rows = describe_filling({(line[0].filename, line[0].lineno): 17}, module.__name__)
-        assert [(one["path"], one["bound"]) for one in rows] == ([(f"{module.__name__}.SLOTS", bound)] if bound else [])
-        assert len(kept) == 10
-    finally:
-        tracemalloc.stop()
+def test_no_code_is_read_when_switched_off(
+    module: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With MEMEVAL_NO_CODE_BOUNDS=1 a limit in the code is no bound, and maxlen and attributes still are."""
+    path = tmp_path / "code.py"
+    path.write_text(CODE, encoding="utf-8")
+    run_in(module, CODE, str(path))
+    module.Q, module.C = deque([1], 9), Counting(64, 10)  # type: ignore[attr-defined]
+    containers = (module.D, module.Q, module.C.data)
+    bounds = [(64, "len(D) > 64"), (9, "maxlen"), (64, "maxsize of Counting")]
+    assert told(module, *containers) == bounds
+    monkeypatch.setenv("MEMEVAL_NO_CODE_BOUNDS", "1")
+    assert told(module, *containers) == [(None, ""), *bounds[1:]]
+    monkeypatch.setenv("MEMEVAL_NO_CODE_BOUNDS", "0")
+    assert told(module, *containers) == bounds

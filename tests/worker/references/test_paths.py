@@ -7,20 +7,15 @@ import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import pytest
 
-from otel_memeval.worker.memory.reading import describe_holders
 from otel_memeval.worker.references import paths
 from otel_memeval.worker.references.paths import reach
+from tests.worker.odd_objects import HasProxy, Shouting, Unbound
 
 SECRET = "a session's secret id"
-
-
-def nobodys(file: str) -> bool:
-    """No file is the tool's."""
-    return False
 
 
 class Agent:
@@ -50,47 +45,6 @@ class Queue(list[object]):
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[int] = set()
-
-
-class Unbound:
-    """Like a context-local proxy outside of its context: whatever is asked of it raises."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self, held: object) -> None:
-        object.__setattr__(self, "_held", held)
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> NoReturn:  # type: ignore[override]
-        raise RuntimeError("working outside of the context")
-
-    @property
-    def __dict__(self) -> NoReturn:  # type: ignore[override]
-        raise RuntimeError("working outside of the context")
-
-    def __getattribute__(self, name: str) -> NoReturn:
-        raise RuntimeError("working outside of the context")
-
-    def __hash__(self) -> NoReturn:
-        raise RuntimeError("working outside of the context")
-
-    __eq__ = __bool__ = __len__ = __iter__ = __hash__  # type: ignore[assignment]
-
-
-class Shouting(type):
-    """A metaclass that lets nothing of its classes be seen."""
-
-    def __getattribute__(cls, name: str) -> NoReturn:
-        raise RuntimeError("the metaclass was asked")
-
-
-class HasProxy:
-    """A class with such a proxy for an attribute."""
-
-    proxy = Unbound([])
-
-    def __init__(self) -> None:
-        self.kept: list[int] = []
 
 
 @pytest.fixture
@@ -322,28 +276,3 @@ def test_a_module_named_like_the_tool_is_not_the_tool() -> None:
             assert find_paths({id(made.X)}, "m").get(id(made.X)) == expected
         finally:
             del sys.modules[name]
-
-
-def test_holders_are_described(module: types.ModuleType) -> None:
-    """Path, type, length and bound of each container that still lives."""
-    similar = type("lru_cache_like", (list,), {})([1, 2])
-    module.L, module.Q, module.F = similar, deque([1], 9), cached(1)  # type: ignore[attr-defined]
-    told = describe_holders([id(similar), id(module.Q), id(module.F), 1], module.__name__, nobodys)
-    rows = {(one["path"], one["type"], one["length"], one["bound"]) for one in told}
-    name = module.__name__
-    assert rows == {
-        (f"{name}.L", "lru_cache_like", 2, None),
-        (f"{name}.Q", "deque", 1, 9),
-        (f"{name}.F", "lru_cache", 1, 4),
-    }
-
-
-def test_describing_a_holder_runs_no_code_of_its_owner(module: types.ModuleType) -> None:
-    """A container whose class cannot be looked at, and one whose owner's class holds a proxy, are described like others."""
-    odd = Shouting("Odd", (list,), {})([1, 2])
-    owner = HasProxy()
-    module.ODD, module.OWNER = odd, owner  # type: ignore[attr-defined]
-    told = describe_holders([id(odd), id(owner.kept)], module.__name__, nobodys)
-    name = module.__name__
-    rows = {(one["path"], one["type"], one["length"]) for one in told}
-    assert rows == {(f"{name}.ODD", "Odd", 2), (f"{name}.OWNER -> HasProxy.kept", "list", 0)}

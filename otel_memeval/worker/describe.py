@@ -1,0 +1,93 @@
+"""Describe growing containers: where they are, what they hold, and what bounds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .bounds import Limit, bounds_of
+from .memory.container_lengths import LruCache, find_containers, hits, length
+from .memory.heap import Site
+from .memory.reading import Message
+from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
+from .references.paths import Found, reach, type_name
+from .references.ring_buffers import RingBuffer, empty_slots, find_ring_buffers
+
+MAX_LIMIT_CHARACTERS = 200
+"""Characters of the code that bounds a container: a longer expression is cut off, so that it fits a line of the report."""
+
+
+def describe_containers(
+    wanted: set[int], grown: Mapping[Site, int], scenario_module: str, is_own: Callable[[str], bool]
+) -> Message:
+    """Return the message that describes containers and ring buffers; the heap is walked once for both.
+
+    ``wanted``: the ``id()`` of each container to describe. Containers that no longer live, and those that hold other
+    objects weakly, are left out. ``grown``: live blocks of each line whose live memory rose, 0 where none is left. Ring
+    buffers are lists of constant length that take in what these lines allocate; only those with a bound are described.
+    """
+    containers = find_containers()
+    alive = {id(container): container for container in containers if id(container) in wanted}
+    rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
+    paths = reach(alive.keys() | rings.keys(), scenario_module)
+    alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
+    full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}
+    bounds = bounds_of({**full, **alive}, paths, grown)
+    return {
+        "kind": "holders",
+        "holders": _holders(alive, paths, bounds, grown, is_own),
+        "ring_buffers": [
+            _ring_buffer(rings[key], path, bounds.get(key))
+            for key, path in paths.items()
+            if key in rings and (key not in full or key in bounds)
+        ],
+    }
+
+
+def _holders(
+    alive: Mapping[int, object],
+    paths: Mapping[int, Found],
+    bounds: Mapping[int, Limit],
+    grown: Mapping[Site, int],
+    is_own: Callable[[str], bool],
+) -> list[Message]:
+    contents = {key: sites_of(container, is_own) for key, container in alive.items()}
+    storage = lines_of_storage([container for key, container in alive.items() if not contents[key][1]], grown)
+    return [
+        {
+            "id": key,
+            "path": paths[key].path if key in paths else None,
+            "type": "lru_cache" if type(container) is LruCache else type_name(container),
+            "length": length(container),
+            "items_seen": contents[key][0],
+            "items": [(*site, *live) for site, live in contents[key][1].items()],
+            "storage": storage.get(key),
+            "hits": hits(container),
+            "bookkeeping": is_bookkeeping(container),
+            **_bound_fields(bounds.get(key)),
+        }
+        for key, container in alive.items()
+    ]
+
+
+def _ring_buffer(ring: RingBuffer, path: Found, limit: Limit | None) -> Message:
+    slots, empty = len(ring.container), empty_slots(ring.container)
+    bound = {"bound": slots, "limit": f"{empty} of its {slots} slots are still None"} if empty else _bound_fields(limit)
+    return {
+        "id": id(ring.container),
+        "path": path.path,
+        "type": "list",
+        "length": slots - empty,
+        "lines": list(ring.lines),
+        **bound,
+    }
+
+
+def _bound_fields(limit: Limit | None) -> Message:
+    if limit is None:
+        return {"bound": None}
+    return {
+        "bound": limit.most,
+        "limit": limit.text[:MAX_LIMIT_CHARACTERS],
+        "limit_file": limit.file,
+        "limit_line": limit.line,
+    }
