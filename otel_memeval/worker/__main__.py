@@ -6,6 +6,7 @@ The process ends when it is told to, or when the other side is gone.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -35,6 +36,7 @@ def main() -> None:
     commands, messages = int(sys.argv[1]), int(sys.argv[2])
     del sys.argv[1:]
     _import_own_package(folder)
+    importlib.import_module("importlib.metadata")
     from _memeval_worker.serve import serve  # type: ignore[import-not-found]
 
     sys.path.insert(0, os.getcwd())

@@ -19,7 +19,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import iterate, target
-from .describe import describe_containers
 from .follow_up import Looking, failure_message
 from .iterate import Blocking, Caller, Failure, Outcome, Running, drive
 from .memory.process_memory import ProcessReader
@@ -157,6 +156,8 @@ class Harness:
 
         ``grown``: the lines whose live memory rose (number of the file, line).
         """
+        from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
+
         live_blocks = self._reader.live_blocks(self._reader.sites_numbered(list(grown)))
         self._send(describe_containers(set(holders), live_blocks, self._module_name, self._is_own))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 
 
 def packages_in_use() -> dict[str, str]:
     """Name and version of each installed package that the scenario has imported something of."""
     try:
+        from importlib import metadata  # not earlier, as with worker.describe
+
         owners = metadata.packages_distributions()
     except Exception:  # a broken installation must not end a run that is already measured
         return {}
