@@ -77,14 +77,17 @@ def changed_values(value: object) -> list[float]:
 
 
 def change(module: str, name: str, value: object) -> None:
-    """Set a constant in its module and in every module that imported it."""
+    """Set a constant in its module and in every module of ours that has imported it."""
     owner = f"{PACKAGE}.{module}"
     setattr(importlib.import_module(owner), name, value)
-    for path in sorted(Path(next(iter(otel_memeval.analysis.__path__))).glob("*.py")):
-        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    for imported in list(sys.modules.values()):
+        if not imported.__name__.startswith(("otel_memeval.", "benchmarks.")) or imported.__file__ is None:
+            continue
+        source = Path(imported.__file__).read_text(encoding="utf-8")
+        for statement in ast.parse(source).body if owner in source else ():
             imports = isinstance(statement, ast.ImportFrom) and statement.module == owner
             if imports and any(alias.name == name for alias in statement.names):  # type: ignore[attr-defined]
-                setattr(importlib.import_module(f"{PACKAGE}.{path.stem}"), name, value)
+                setattr(imported, name, value)
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,10 @@ def judged(recordings: Sequence[Recording], series: int) -> Iterator[Case]:
     for family in (*HARMLESS, *LEAKS):
         for seed in range(series):
             iterations = (10, 20, 40)[seed % 3]
-            assessment = assess(family.evidence(seed, iterations, 3))
-            yield _case(family.name, family in HARMLESS, assessment, family.judged(seed, iterations, 3).state)
+            yield _case(family.name, family in HARMLESS, family.assessed(seed, iterations, 3))
 
 
-def _case(name: str, harmless: bool, assessment: Assessment, state: str = "") -> Case:
+def _case(name: str, harmless: bool, assessment: Assessment) -> Case:
     judgement = assessment.judgement
     figures = (
         assessment.growth,
@@ -129,7 +131,7 @@ def _case(name: str, harmless: bool, assessment: Assessment, state: str = "") ->
         judgement.reasons,
         [calls_between_readings(assessment, [seconds]) for seconds in CASE_CALL_SECONDS],
     )
-    return Case(name, harmless, state or judgement.state, figures)
+    return Case(name, harmless, judgement.state, figures)
 
 
 def effect(before: Sequence[Case], after: Sequence[Case]) -> str:

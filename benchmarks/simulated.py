@@ -15,11 +15,11 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 
-from benchmarks.simulation import harmless, harmless_outside, leaks
+from benchmarks.simulation import harmless, harmless_untraced, leaks
 from benchmarks.simulation.series import Family
 from benchmarks.tool_runs import ALARMS
 
-HARMLESS = (*harmless.FAMILIES, *harmless_outside.FAMILIES)
+HARMLESS = (*harmless.FAMILIES, *harmless_untraced.FAMILIES)
 LEAKS = leaks.FAMILIES
 _CHUNK = 500
 

@@ -1,1 +1,1 @@
-"""Small scenarios whose truth is known: what each keeps, on which line, in whose hands. ``ground`` says how it is told."""
+"""Small scenarios with a known truth, declared with ``ground``: bytes that are kept, leaking lines, and holders."""

@@ -1,4 +1,4 @@
-"""Caches and buffers that end somewhere, most of them not within the run."""
+"""Scenarios that fill caches and buffers with a bound, most of them not within the run."""
 
 from __future__ import annotations
 
@@ -48,35 +48,35 @@ def _default(number: int) -> bytes:
 
 @bounded("_four")
 def lru_cache_of_4() -> None:
-    """Full after the first measured iteration."""
+    """Add to an ``lru_cache`` that is full after the first measured iteration."""
     _four(_number())
 
 
 @bounded("_sixteen")
 def lru_cache_of_16() -> None:
-    """Full after thirteen measured iterations."""
+    """Add to an ``lru_cache`` that is full after thirteen measured iterations."""
     _sixteen(_number())
 
 
 @bounded("_sixty_four")
 def lru_cache_of_64() -> None:
-    """Not full within the run."""
+    """Add to an ``lru_cache`` that is not full within the run."""
     _sixty_four(_number())
 
 
 @bounded("_default")
 def lru_cache_of_128() -> None:
-    """The default size, two entries a time."""
+    """Add two entries per iteration to an ``lru_cache`` of the default size."""
     _default(_number())
     _default(-_calls)
 
 
 class Client:
-    """A cache on a method."""
+    """A client with a bounded cache on a method."""
 
     @functools.lru_cache(maxsize=256)  # noqa: B019 - bounded, if not pretty
     def embed(self, text: str) -> bytes:
-        """Make a vector."""
+        """Return a vector."""
         return text.encode() * 100
 
 
@@ -85,25 +85,25 @@ CLIENT = Client()
 
 @bounded("Client.embed")
 def lru_cache_of_method() -> None:
-    """A bounded cache behind a class."""
+    """Fill a bounded cache behind a class."""
     CLIENT.embed(f"text {_number()}")
 
 
 @bounded("RING")
 def ring_of_500() -> None:
-    """A ring buffer that does not fill within the run."""
+    """Append to a ring buffer that is not full within the run."""
     RING.append(bytes(2_048))
 
 
 @bounded("SHORT_RING")
 def ring_of_8() -> None:
-    """A ring buffer that fills."""
+    """Append to a ring buffer that is soon full."""
     SHORT_RING.append(bytes(2_048))
 
 
 @bounded("RING")
 def ring_of_objects() -> None:
-    """What is in the ring are containers themselves."""
+    """Append containers to a ring buffer."""
     RING.append({"role": "user", "content": [bytes(512)], "number": _number()})
 
 
@@ -112,21 +112,21 @@ LRU: OrderedDict[int, bytes] = OrderedDict()
 
 @bounded("LRU")
 def hand_written_lru_of_12() -> None:
-    """The bound stands in the code alone; full after nine measured iterations."""
+    """Fill a cache with a bound that only the code has; full after nine measured iterations."""
     LRU[_number()] = bytes(2_048)
     if len(LRU) > 12:
         LRU.popitem(last=False)
 
 
 class BoundedCache(OrderedDict[int, bytes]):
-    """Says how long it may become, as most caches do."""
+    """A cache with its bound in an attribute, as most caches have."""
 
     def __init__(self, maxsize: int) -> None:
         super().__init__()
         self.maxsize = maxsize
 
     def put(self, key: int, value: bytes) -> None:
-        """Add one, and drop the oldest beyond ``maxsize``."""
+        """Add an entry and drop the oldest beyond ``maxsize``."""
         self[key] = value
         if len(self) > self.maxsize:
             self.popitem(last=False)
@@ -137,19 +137,19 @@ CACHE = BoundedCache(100)
 
 @bounded("CACHE")
 def cache_with_maxsize() -> None:
-    """A dictionary of its own kind with an attribute ``maxsize``."""
+    """Fill a subclass of ``dict`` with an attribute ``maxsize``."""
     CACHE.put(_number(), bytes(2_048))
 
 
 class Session:
-    """Keeps its cache in an attribute, and the bound beside it."""
+    """A session with a cache and its bound in attributes."""
 
     def __init__(self) -> None:
         self.max_entries = 50
         self.entries: dict[int, bytes] = {}
 
     def remember(self, number: int) -> None:
-        """Add one, and drop the oldest beyond ``max_entries``."""
+        """Add an entry and drop the oldest beyond ``max_entries``."""
         self.entries[number] = bytes(2_048)
         while len(self.entries) > self.max_entries:
             del self.entries[next(iter(self.entries))]
@@ -160,7 +160,7 @@ SESSION = Session()
 
 @bounded("SESSION")
 def cache_beside_max_entries() -> None:
-    """The bound is an attribute of the object that holds the container."""
+    """Fill a cache with its bound in an attribute of the object that holds it."""
     SESSION.remember(_number())
 
 
@@ -169,31 +169,31 @@ INBOX: queue.Queue[bytes] = queue.Queue(maxsize=50)
 
 @bounded("INBOX")
 def queue_with_maxsize() -> None:
-    """A queue that refuses more than fifty."""
+    """Put items into a queue that refuses more than fifty."""
     if not INBOX.full():
         INBOX.put(bytes(1_024))
 
 
 @bounded("re._cache")
 def compiled_patterns() -> None:
-    """``re`` keeps at most 512 patterns."""
+    """Compile new patterns: ``re`` keeps at most 512."""
     re.compile(f"turn {_number()}: .*").match("turn 1: x")
 
 
 @bounded()
 def file_name_patterns() -> None:
-    """``fnmatch`` keeps its patterns in an ``lru_cache``, and ``re`` in its own."""
+    """Match new patterns: ``fnmatch`` keeps them in an ``lru_cache``, and ``re`` in its own cache."""
     fnmatch.fnmatch("a.txt", f"*{_number()}.txt")
 
 
 @bounded()
 def split_addresses() -> None:
-    """``urllib.parse`` remembers what it has split."""
+    """Split new addresses: ``urllib.parse`` caches a limited number."""
     urllib.parse.urlsplit(f"http://host-{_number()}/path")
 
 
 class Item:
-    """Can be referred to weakly."""
+    """An object that allows weak references."""
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
@@ -204,21 +204,21 @@ BY_NUMBER: weakref.WeakValueDictionary[int, Item] = weakref.WeakValueDictionary(
 
 @bounded("RING")
 def weak_values_of_a_ring() -> None:
-    """A weak dictionary over what a bounded ring keeps: both fill."""
+    """Fill a weak dictionary with the items of a bounded ring buffer: both fill."""
     item = Item(bytes(1_024))
     BY_NUMBER[_number()] = item
     RING.append(item)
 
 
 class _Last(logging.Handler):
-    """The last two hundred records."""
+    """A handler that keeps the last two hundred records."""
 
     def __init__(self) -> None:
         super().__init__()
         self.records: deque[logging.LogRecord] = deque(maxlen=200)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it for a while."""
+        """Keep the record."""
         self.records.append(record)
 
 
@@ -233,7 +233,7 @@ def _record_logs() -> None:
 
 @bounded("LOG", setup=_record_logs)
 def last_log_records() -> None:
-    """Records are made in the standard library, the ring is ours."""
+    """Log into a ring buffer: the standard library makes the records, the scenario keeps them."""
     LOG.info("turn %s", _number())
 
 
@@ -244,5 +244,5 @@ def _rare(number: int) -> bytes:
 
 @bounded("_rare")
 def lru_cache_at_random() -> None:
-    """Sometimes a new key, sometimes an old one."""
+    """Request a new or an old key at random."""
     _rare(_random.randrange(100_000) if _random.random() < 0.6 else 1)

@@ -34,35 +34,35 @@ def _number() -> int:
 
 @clean(idle=True)
 def no_op() -> None:
-    """Nothing at all."""
+    """Do nothing."""
 
 
 @clean(idle=True)
 async def async_no_op() -> None:
-    """Nothing at all, in a loop."""
+    """Do nothing in an event loop."""
 
 
 @clean()
 def json_temporaries() -> None:
-    """Documents made and dropped."""
+    """Make documents and drop them."""
     json.loads(json.dumps({str(place): [place] * 20 for place in range(500)}))
 
 
 @clean()
 def random_temporaries() -> None:
-    """Blocks of random size, all let go."""
+    """Allocate blocks of random size and free them."""
     blocks = [bytes(_random.randint(1, 50_000)) for _ in range(_random.randint(10, 200))]
     blocks.clear()
 
 
 @clean()
 def large_temporary() -> None:
-    """16 MiB at once."""
+    """Allocate 16 MiB and free them."""
     bytearray(16_777_216)
 
 
 class Node:
-    """Refers to itself by way of another."""
+    """An object that refers to itself through another."""
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
@@ -71,14 +71,14 @@ class Node:
 
 @clean()
 def collectable_cycles() -> None:
-    """A hundred cycles that only the collector frees."""
+    """Make a hundred cycles that only the garbage collector frees."""
     for _ in range(100):
-        one, other = Node(bytes(1_024)), Node(bytes(1_024))
-        one.other, other.other = other, one
+        first, second = Node(bytes(1_024)), Node(bytes(1_024))
+        first.other, second.other = second, first
 
 
 class _Closing(Node):
-    """Makes a new object while it is being finalized."""
+    """An object that makes a new object in its finalizer."""
 
     def __del__(self) -> None:
         self.payload = bytes(2_048)
@@ -86,60 +86,60 @@ class _Closing(Node):
 
 @clean()
 def cycles_with_finalizers() -> None:
-    """Cycles whose finalizers allocate."""
+    """Make cycles with finalizers that allocate."""
     for _ in range(20):
-        one, other = _Closing(b""), _Closing(b"")
-        one.other, other.other = other, one
+        first, second = _Closing(b""), _Closing(b"")
+        first.other, second.other = second, first
 
 
 @clean()
 def buffer_allocated_anew() -> None:
-    """One buffer of a megabyte, replaced each time."""
+    """Replace a buffer of a megabyte."""
     SLOTS[0] = bytes(1_048_576)
 
 
 @clean()
 def buffer_of_random_size() -> None:
-    """One buffer of up to a megabyte, replaced each time."""
+    """Replace a buffer of up to a megabyte."""
     SLOTS[0] = bytes(_random.randint(1, 1_048_576))
 
 
 @clean()
 def bytearray_reused() -> None:
-    """Grown and cut back in each iteration."""
+    """Grow a bytearray and cut it back."""
     BUFFER.extend(bytes(_random.randint(1_000, 100_000)))
     BUFFER.clear()
 
 
 @clean()
 def noise_of_64_bytes() -> None:
-    """One slot of random size."""
+    """Fill a slot with a block of random size."""
     SLOTS[0] = bytes(_random.randint(1, 64))
 
 
 @clean()
 def noise_of_4_kib() -> None:
-    """Ten slots of random size."""
+    """Fill ten slots with blocks of random size."""
     for place in range(10):
         SLOTS[place] = bytes(_random.randint(1, 4_096))
 
 
 @clean()
 def noise_of_1_mib() -> None:
-    """Three slots of random size."""
+    """Fill three slots with blocks of random size."""
     for place in range(3):
         SLOTS[place] = bytes(_random.randint(1, 1_048_576))
 
 
 @clean()
 def noise_in_random_slots() -> None:
-    """A slot at a time: each value stays for a while."""
+    """Fill a random slot: each value stays for a while."""
     SLOTS[_random.randrange(8)] = bytes(_random.randint(1, 20_000))
 
 
 @clean()
 def active_sessions() -> None:
-    """Sessions come and go at random; about ten are open at any time."""
+    """Open and close sessions at random; about ten are open at any time."""
     for key in [key for key in ACTIVE if _random.random() < 0.3]:
         del ACTIVE[key]
     for _ in range(3):
@@ -148,14 +148,14 @@ def active_sessions() -> None:
 
 @clean()
 def key_churn() -> None:
-    """A dictionary of constant length whose keys change: now and then it is laid out anew."""
+    """Replace keys of a dictionary of constant length, which is rebuilt now and then."""
     ACTIVE[_number()] = bytes(100)
     ACTIVE.pop(_calls - 3, None)
 
 
 @clean()
 def freed_three_late() -> None:
-    """A pipeline of three."""
+    """Free memory three iterations later."""
     PENDING.append(bytes(10_000))
     if len(PENDING) > 3:
         PENDING.popleft()
@@ -163,7 +163,7 @@ def freed_three_late() -> None:
 
 @clean()
 def freed_eight_late() -> None:
-    """A pipeline of eight: full after the fifth measured iteration."""
+    """Free memory eight iterations later: level after the fifth measured iteration."""
     PENDING.append(bytes(10_000))
     if len(PENDING) > 8:
         PENDING.popleft()
@@ -171,14 +171,14 @@ def freed_eight_late() -> None:
 
 @clean()
 async def freed_by_timer() -> None:
-    """Freed a millisecond later."""
+    """Free memory a millisecond later."""
     asyncio.get_running_loop().call_later(0.001, len, bytes(10_000))
     await asyncio.sleep(0)
 
 
 @clean()
 async def one_task_in_flight() -> None:
-    """Each iteration starts a task that the next one waits for."""
+    """Start a task that the next iteration waits for."""
 
     async def work(payload: bytes) -> int:
         await asyncio.sleep(0)
@@ -191,7 +191,7 @@ async def one_task_in_flight() -> None:
 
 @clean()
 async def many_tasks() -> None:
-    """Tasks and queues that end with the iteration."""
+    """Make tasks and queues that end with the iteration."""
     queue: asyncio.Queue[bytes] = asyncio.Queue()
     await asyncio.gather(*(queue.put(bytes(1_000)) for _ in range(50)))
     while not queue.empty():
@@ -201,21 +201,21 @@ async def many_tasks() -> None:
 
 @clean()
 def weak_values() -> None:
-    """A dictionary that keeps nothing alive."""
+    """Fill a dictionary that keeps nothing alive."""
     node = Node(bytes(4_096))
     LIVE[_number()] = node
 
 
 @clean()
 def context_variable_reset() -> None:
-    """Set and reset."""
+    """Set a context variable and reset it."""
     token = CURRENT.set(bytes(10_000))
     CURRENT.reset(token)
 
 
 @clean()
 def errors_handled() -> None:
-    """Raised, caught, forgotten."""
+    """Raise an error, catch it and drop it."""
     for _ in range(10):
         try:
             raise ValueError(bytes(1_000))  # noqa: TRY301 - raised to be caught
@@ -225,7 +225,7 @@ def errors_handled() -> None:
 
 @clean()
 def handler_added_and_removed() -> None:
-    """Handlers that are taken away again."""
+    """Add handlers and remove them."""
     handler = logging.NullHandler()
     LOG.addHandler(handler)
     LOG.removeHandler(handler)
@@ -233,7 +233,7 @@ def handler_added_and_removed() -> None:
 
 @clean()
 def threads_joined() -> None:
-    """Four threads a time."""
+    """Run four threads and join them."""
     threads = [threading.Thread(target=zlib.compress, args=(bytes(50_000),)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -243,7 +243,7 @@ def threads_joined() -> None:
 
 @clean()
 def fragmentation() -> None:
-    """Small blocks of many sizes, freed in random order, some kept until the next iteration."""
+    """Free small blocks of many sizes in random order, some of them in the next iteration."""
     blocks = [bytes(_random.randint(1, 500)) for _ in range(5_000)]
     random.Random(len(blocks)).shuffle(blocks)
     SLOTS[:] = blocks[:50]
@@ -251,5 +251,5 @@ def fragmentation() -> None:
 
 @clean()
 def classes_dropped() -> None:
-    """A class per call that nobody keeps."""
+    """Make a class and drop it."""
     type("Schema", (Node,), {"text": ""})(b"")

@@ -18,14 +18,14 @@ _libc.free.argtypes = [ctypes.c_void_p]
 
 @clean()
 def malloc_and_free() -> None:
-    """C memory that is given back."""
+    """Allocate C memory and free it."""
     for block in [_libc.malloc(_random.randint(16, 100_000)) for _ in range(50)]:
         _libc.free(block)
 
 
 @clean()
 def malloc_of_varying_size() -> None:
-    """One C buffer, replaced each time by one of up to 256 KiB."""
+    """Replace a C buffer by one of up to 256 KiB."""
     _libc.free(_held[0])
     _held[0] = int(_libc.malloc(_random.randint(16, 262_144)))
 
@@ -35,7 +35,7 @@ _held = [0]
 
 @clean()
 def ten_blocks_replaced() -> None:
-    """C blocks of up to 3 KB, of random sizes, that are freed in the next iteration."""
+    """Allocate C blocks of up to 3 KB, of random sizes, and free them in the next iteration."""
     for address in _blocks:
         _libc.free(address)
     _blocks[:] = [int(_libc.malloc(_random.randint(100, 3_000))) for _ in range(10)]
@@ -46,14 +46,14 @@ _blocks: list[int] = []
 
 @clean()
 def mapped_and_closed() -> None:
-    """Mapped memory that is given back."""
+    """Map memory and unmap it."""
     with mmap.mmap(-1, 262_144) as mapped:
         mapped.write(b"x" * 262_144)
 
 
 @clean()
 def sqlite_closed() -> None:
-    """Connections that are closed."""
+    """Open connections and close them."""
     connection = sqlite3.connect(":memory:")
     connection.execute("create table t (a)")
     connection.executemany("insert into t values (?)", [("x" * 100,)] * 200)
@@ -62,7 +62,7 @@ def sqlite_closed() -> None:
 
 @clean()
 def temporary_file() -> None:
-    """Written, read, gone."""
+    """Write a file, read it and delete it."""
     with tempfile.TemporaryFile() as file:
         file.write(bytes(100_000))
         file.seek(0)

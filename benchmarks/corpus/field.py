@@ -1,4 +1,4 @@
-"""Leaks as they are met in agents' code: behind a decorator, in a frame, by chance, beside noise, in C."""
+"""Leaks from real code of agents: behind a decorator, in a frame, at random, beside noise, in C."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOTED: list[bytes] = []
 
 @leak(533, "NOTED", tolerance=0.6)
 def half_of_the_time() -> None:
-    """Keeps 1 KiB whenever a coin says so."""
+    """Keep 1 KiB in every other iteration, at random."""
     if RANDOM.random() < 0.5:
         NOTED.append(bytes(1024))  # <- leak
 
@@ -42,20 +42,20 @@ def _document(size: int) -> bytes:
 
 @leak(298, "DOCUMENTS", where=(_document,), tolerance=0.2)
 def same_line_as_noise() -> None:
-    """Keeps one document an iteration beside drafts of random sizes from the same line."""
+    """Keep a document per iteration beside drafts of random sizes from the same line."""
     DRAFTS[:] = [_document(RANDOM.randint(100, 400)) for _ in range(RANDOM.randint(5, 15))]
     DOCUMENTS.append(_document(256))  # <- leak
 
 
 # A message list that a library's strings end up in.
 class Agent:
-    """Never forgets a message."""
+    """An agent that keeps all messages."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, str]] = []
 
     def run(self, prompt: str) -> str:
-        """Answer, and keep both sides."""
+        """Answer and keep both sides."""
         reply = json.dumps({"answer": prompt[::-1], "tokens": len(prompt)})  # <- leak
         self.messages.append({"role": "user", "content": prompt})  # <- leak
         self.messages.append({"role": "assistant", "content": reply})  # <- leak
@@ -67,13 +67,13 @@ AGENT = Agent()
 
 @leak(1139, "AGENT", where=(Agent.run,))
 def message_list() -> None:
-    """One more question and answer in every prompt."""
+    """Add a question and an answer to every prompt."""
     AGENT.run(f"question {next(NUMBERS):06d} " + "x" * 300)  # <- leak
 
 
 # Snapshots "for undo", made by a JSON round trip.
 class Workflow:
-    """Has a history that all workflows share."""
+    """A workflow with a history that all workflows share."""
 
     history: list[object] = []  # noqa: RUF012
 
@@ -81,13 +81,13 @@ class Workflow:
         self.state = {"plan": ["a", "b"], "notes": {"k": "v" * 100}}
 
     def checkpoint(self) -> None:
-        """Keep the state as it is now."""
+        """Keep the present state."""
         Workflow.history.append(json.loads(json.dumps(self.state)))  # <- leak
 
 
 @leak(721, "Workflow.history", where=(Workflow.checkpoint,))
 def checkpoints() -> None:
-    """A checkpoint an iteration, none ever dropped."""
+    """Add a checkpoint per iteration and drop none."""
     Workflow().checkpoint()
 
 
@@ -113,7 +113,7 @@ SHOUT = _audited(_shout)
 
 @leak(1179, "SHOUT", where=(_audited, _shout))
 def audit_decorator() -> None:
-    """Arguments and results pile up where no name of the module leads."""
+    """Keep arguments and results in a closure that no name of the module leads to."""
     SHOUT("text " + "s" * 500 + str(next(NUMBERS)))  # <- leak
 
 
@@ -123,7 +123,7 @@ BY_KIND: dict[str, list[str]] = {"token": [], "tool": [], "done": []}
 
 @leak(349, "BY_KIND", tolerance=0.1)
 def inner_lists() -> None:
-    """One of three lists gains an event, by chance."""
+    """Append an event to one of three lists at random."""
     kind = RANDOM.choice(("token", "tool", "done"))
     BY_KIND[kind].append(f"{kind} {next(NUMBERS):06d} " + "p" * 276)  # <- leak
 
@@ -142,7 +142,7 @@ next(GATHERER)
 
 @leak(658, where=(_gather,))
 def generator_frame() -> None:
-    """A list that only a suspended frame knows."""
+    """Append to a list that only a suspended frame refers to."""
     GATHERER.send("g" * 200)
 
 
@@ -158,26 +158,26 @@ def _remember(text: str) -> None:
 
 @leak(1742, where=(_remember,))
 def thread_local_cache() -> None:
-    """The thread outlives its work, and so does the cache."""
+    """Cache in a thread that outlives its work."""
     POOL.submit(_remember, "t" * 800 + f"{next(NUMBERS):06d}").result()  # <- leak
 
 
 # A mailbox for each subscriber, and no end of a subscription.
 class Broker:
-    """Forgets nobody."""
+    """A broker that keeps all subscribers."""
 
     def __init__(self) -> None:
         self.subscribers: list[asyncio.Queue[str]] = []
 
     @contextlib.asynccontextmanager
     async def subscribe(self) -> AsyncIterator[asyncio.Queue[str]]:
-        """A mailbox that stays."""
+        """Add a mailbox that stays."""
         mailbox: asyncio.Queue[str] = asyncio.Queue()  # <- leak
         self.subscribers.append(mailbox)  # <- leak
         yield mailbox
 
     def publish(self, message: str) -> None:
-        """Into every mailbox."""
+        """Put an event into every mailbox."""
         for mailbox in self.subscribers:
             if mailbox.qsize() < 2:
                 mailbox.put_nowait(message)
@@ -188,7 +188,7 @@ BROKER = Broker()
 
 @leak(3266, "BROKER", where=(Broker.subscribe,), tolerance=0.1)
 async def subscribers() -> None:
-    """One more mailbox an iteration, most of it allocated by asyncio."""
+    """Add a mailbox per iteration, most of it allocated by asyncio."""
     async with BROKER.subscribe() as mailbox:
         BROKER.publish("hello")  # <- leak
         await mailbox.get()
@@ -205,7 +205,7 @@ async def _fail(payload: bytearray) -> None:
 
 @leak(4518, "FAILURES", where=(_fail,), tolerance=0.1)
 async def gathered_exceptions() -> None:
-    """An exception keeps its frame, and the frame its payload."""
+    """Keep exceptions, which keep their frames and payloads."""
     payload = bytearray(4000)  # <- leak
     results = await asyncio.gather(_fail(payload), asyncio.sleep(0), return_exceptions=True)
     FAILURES.extend(result for result in results if isinstance(result, BaseException))  # <- leak
@@ -223,14 +223,14 @@ _TEMPORARY: list[int] = []
 
 @leak(2016, channel="c-heap", tolerance=0.1)
 def malloc_from_the_tenth() -> None:
-    """Begins when the run is well under way."""
+    """Leak C memory from the tenth iteration on."""
     if next(CALLS) >= 9:
         _LIBC.malloc(2000)
 
 
 @leak(2016, channel="c-heap", tolerance=0.3)
 def malloc_beside_noise() -> None:
-    """2 KB an iteration beside ten blocks of random sizes that are freed in the next one."""
+    """Leak 2 KB per iteration beside ten blocks of random sizes that are freed in the next iteration."""
     for address in _TEMPORARY:
         _LIBC.free(address)
     _TEMPORARY[:] = [_LIBC.malloc(RANDOM.randint(100, 1000)) for _ in range(10)]
@@ -239,7 +239,7 @@ def malloc_beside_noise() -> None:
 
 @leak(528, channel="c-heap", tolerance=0.1)
 def malloc_under_noise() -> None:
-    """512 bytes an iteration, beside ten blocks of random sizes whose sum changes by ten times that: no step shows it."""
+    """Leak 512 bytes per iteration beside ten random blocks whose sum changes by ten times that: no step shows it."""
     for address in _TEMPORARY:
         _LIBC.free(address)
     _TEMPORARY[:] = [_LIBC.malloc(RANDOM.randint(100, 3000)) for _ in range(10)]
@@ -248,5 +248,5 @@ def malloc_under_noise() -> None:
 
 @leak(2090, channel="c-heap", tolerance=0.1)
 def environment_overwritten() -> None:
-    """What setenv put in place before is never freed by glibc: an id put into the environment each time is a leak in C."""
+    """Overwrite an environment variable: glibc never frees the old value of ``setenv``."""
     os.environ["MEMEVAL_FIELD_RUN"] = f"{next(NUMBERS):06d}" + "v" * 2000

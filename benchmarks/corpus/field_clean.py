@@ -1,4 +1,4 @@
-"""Harmless, as it is met in agents' code: the interpreter's own lists, keys by chance, bounds of any name."""
+"""Harmless scenarios from real code of agents: lists of the interpreter, random keys, bounds with any name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DATABASE.execute("create table memory (key integer primary key, text)")
 
 @clean()
 def sqlite_one_row() -> None:
-    """A connection keeps a weak reference to each cursor until it made 200, and drops the dead ones then."""
+    """Make a cursor: the connection keeps a weak reference to each, and drops dead ones after 200."""
     DATABASE.execute("insert or replace into memory values (?, ?)", (next(NUMBERS) % 10, "b" * 500))
     DATABASE.commit()
     DATABASE.execute("select count(*) from memory").fetchone()
@@ -28,7 +28,7 @@ def sqlite_one_row() -> None:
 
 @clean()
 def sqlite_ten_rows() -> None:
-    """The same, with the 200 reached within the run."""
+    """Make ten cursors: the connection drops dead references within the run."""
     for _ in range(10):
         DATABASE.execute("insert or replace into memory values (?, ?)", (next(NUMBERS) % 30, "v" * RANDOM.randint(10, 900)))
     DATABASE.commit()
@@ -39,7 +39,7 @@ FORECASTS: dict[int, str] = {}
 
 @clean()
 def three_of_forty_cities() -> None:
-    """New keys ever more seldom."""
+    """Cache new keys, more and more seldom."""
     for _ in range(3):
         city = RANDOM.randrange(40)
         FORECASTS.setdefault(city, f"forecast of city {city} " * 40)
@@ -47,7 +47,7 @@ def three_of_forty_cities() -> None:
 
 @clean()
 def sorted_vocabulary() -> None:
-    """New words ever more seldom, by Zipf's law."""
+    """Insert new words, more and more seldom, by Zipf's law."""
     for _ in range(30):
         rank = min(60, int(1 / max(RANDOM.random(), 1e-9)))
         FORECASTS.setdefault(1000 + rank, f"word {rank:05d} " * 20)
@@ -58,7 +58,7 @@ POOL = ThreadPoolExecutor(8)
 
 @clean()
 def threads_on_demand() -> None:
-    """A pool starts a thread when none is idle, up to eight."""
+    """Use a pool that starts a thread when none is idle, up to eight."""
     list(POOL.map(bytes, [RANDOM.randint(10, 10_000) for _ in range(RANDOM.randint(1, 8))]))
 
 
@@ -67,7 +67,7 @@ HELD: dict[int, tuple[int, bytes]] = {}
 
 @clean()
 def slow_release() -> None:
-    """Each block is kept for three to five iterations."""
+    """Keep each block for three to five iterations."""
     number = next(CALLS)
     HELD[number] = (number + RANDOM.randint(3, 5), bytes(3000))
     for key in [key for key, (until, _) in HELD.items() if until <= number]:
@@ -89,7 +89,7 @@ def _session(key: str) -> list[str]:
 
 @bounded("SESSIONS")
 def module_constant() -> None:
-    """At most as many as a constant of the module says."""
+    """Fill a container up to a constant of the module."""
     _session(f"s{next(NUMBERS):06d}").append(f"{next(NUMBERS):06d}" + "m" * 700)
 
 
@@ -101,7 +101,7 @@ class Memory:
         self._turns: list[str] = []
 
     def add(self, text: str) -> None:
-        """The last turns, this one among them."""
+        """Return the last turns after adding this one."""
         self._turns.append(text)
         if len(self._turns) > self._window:
             self._turns = self._turns[-self._window :]
@@ -112,7 +112,7 @@ MEMORY = Memory()
 
 @bounded("MEMORY")
 def window_memory() -> None:
-    """At most as many as an attribute of another name says."""
+    """Fill a container up to an attribute with an unusual name."""
     MEMORY.add("turn " + "w" * 500 + str(next(NUMBERS)))
 
 
@@ -132,12 +132,12 @@ PUT = _limited(300)
 
 @bounded("PUT")
 def closure_limit() -> None:
-    """At most as many as a closure's variable says."""
+    """Fill a container up to a variable of a closure."""
     PUT(f"k{next(NUMBERS):06d}", "v" * 600 + str(next(NUMBERS)))
 
 
 class Settings:
-    """Somewhere else."""
+    """Settings with a limit for another object."""
 
     cache_size = 250
 
@@ -154,12 +154,12 @@ def _answer(key: str) -> str:
 
 @bounded("ANSWERS")
 def limit_in_settings() -> None:
-    """At most as many as another object says."""
+    """Fill a container up to a limit in another object."""
     _answer(f"question {next(NUMBERS):08d}")
 
 
 class Budget:
-    """A cache with room for so many bytes."""
+    """A cache with room for a number of bytes."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -167,7 +167,7 @@ class Budget:
         self.items: OrderedDict[str, bytes] = OrderedDict()
 
     def put(self, key: str, value: bytes) -> None:
-        """The oldest make room for it."""
+        """Add an entry in place of the oldest."""
         self.items[key] = value
         self.used_bytes += len(value)
         while self.used_bytes > self.most_bytes:
@@ -180,19 +180,19 @@ BUDGET = Budget(200_000)
 
 @bounded("BUDGET")
 def cache_by_bytes() -> None:
-    """At most as many bytes."""
+    """Fill a cache up to a number of bytes."""
     BUDGET.put(f"k{next(NUMBERS):05d}", bytes(3000))
 
 
 class Ring:
-    """As many slots as it was made with."""
+    """A ring with a fixed number of slots."""
 
     def __init__(self, size: int) -> None:
         self.slots: list[dict[str, object] | None] = [None] * size
         self.next = 0
 
     def push(self, item: dict[str, object]) -> None:
-        """In place of the oldest."""
+        """Put an item in place of the oldest."""
         self.slots[self.next % len(self.slots)] = item
         self.next += 1
 
@@ -202,5 +202,5 @@ RING = Ring(64)
 
 @bounded("RING")
 def ring_by_hand() -> None:
-    """Slots that are empty at first: no container gets longer."""
+    """Fill slots that are empty at first: no container becomes longer."""
     RING.push({"number": next(NUMBERS), "body": "b" * 400 + str(next(NUMBERS))})

@@ -1,8 +1,8 @@
-"""How a scenario of the corpus tells the truth about itself. Standard library only.
+"""Declare scenarios of the corpus together with their truth. Standard library only.
 
-Each scenario is a function under one of the decorators below. What is left in the module is a frozen ``Scenario`` with the
-fields of an eval, so ``python -m otel_memeval benchmarks/corpus/leaks_python.py:keep_1_kib`` measures it, and the benchmark
-reads the truth off the same record. The true line carries the comment ``# <- leak``, so that it cannot drift.
+Each scenario is a function with one of the decorators below, which leave a frozen ``Scenario`` with the fields of an eval in
+the module. So ``python -m otel_memeval benchmarks/corpus/leaks_python.py:keep_1_kib`` measures it, and the benchmark reads
+the truth from the same record. The leaking line has the comment ``# <- leak``, so that it cannot drift.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ SEED_VARIABLE = "MEMEVAL_CORPUS_SEED"
 
 
 def seeded() -> random.Random:
-    """Random numbers that are the same in every run with the same ``MEMEVAL_CORPUS_SEED`` (default 1)."""
+    """Return random numbers that are the same in all runs with the same ``MEMEVAL_CORPUS_SEED`` (default 1)."""
     return random.Random(int(os.environ.get(SEED_VARIABLE, "1")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One function with its truth. The fields of an eval come first."""
+    """A function with its truth; the fields of an eval come first."""
 
     func: Function
-    """What one iteration calls."""
+    """Function of one iteration."""
     name: str
     setup: Function | None = None
     teardown: Function | None = None
@@ -41,24 +41,24 @@ class Scenario:
 
     kind: Kind
     channel: Channel = "traced"
-    """Where the growth shows: in Python's own heap, in malloc's, or only in the process."""
+    """Memory that grows: Python's traced heap, the C heap, or only the process."""
     bytes_per_iteration: float | None = None
-    """What the leak keeps (creep: what the peak gains) in the long run; None where no single number is true."""
+    """Growth of a leak, or of the peak for creep, in the long run; None where no single number is true."""
     tolerance: float = 0.05
-    """How far, as a part of it, a right answer may be from ``bytes_per_iteration``."""
+    """Part of ``bytes_per_iteration`` by which a right answer may differ from it."""
     holder: str = ""
-    """How the path of the container begins, after the module's name and a dot; empty where no container holds it."""
+    """Start of the path of the container, after the name of the module and a dot; empty where no container holds it."""
     aliases: tuple[str, ...] = ()
     """Other paths that lead to the same container."""
     where: tuple[Callable[..., object], ...] = ()
-    """Other functions that may carry the mark."""
+    """Other functions that may have the mark."""
     least_iterations: int = 20
-    """Fewer than this many iterations cannot tell."""
+    """Iterations below which no verdict is expected."""
     idle: bool = False
-    """Whether ``idle`` would be a right verdict."""
+    """``idle`` is a right verdict."""
 
     def lines(self) -> frozenset[int]:
-        """The true lines: each stands for an answer that a person could act on."""
+        """Return the leaking lines: a person could act on each of them."""
         found: set[int] = set()
         for function in (self.func, *self.where):
             source, first = inspect.getsourcelines(function)
@@ -67,12 +67,12 @@ class Scenario:
 
     @property
     def file(self) -> str:
-        """The file that the function stands in, without its folder."""
+        """Return the name of the file with the function."""
         return os.path.basename(inspect.getsourcefile(self.func) or "")
 
     @property
     def module(self) -> str:
-        """The module's name as it is when the file is named by its path."""
+        """Return the name of the module when its file is the target."""
         return self.file.removesuffix(".py")
 
 
@@ -88,7 +88,7 @@ def leak(
     aliases: tuple[str, ...] = (),
     least_iterations: int = 20,
 ) -> Callable[[Function], Scenario]:
-    """Keeps more with every iteration, or every few."""
+    """Declare a scenario that keeps more with every iteration, or every few."""
     return lambda func: Scenario(
         func=func,
         name=func.__name__,
@@ -108,12 +108,12 @@ def leak(
 def clean(
     *, setup: Function | None = None, teardown: Function | None = None, idle: bool = False
 ) -> Callable[[Function], Scenario]:
-    """Keeps nothing, or stops keeping more."""
+    """Declare a scenario that keeps nothing, or stops keeping more."""
     return lambda func: Scenario(func=func, name=func.__name__, kind="clean", setup=setup, teardown=teardown, idle=idle)
 
 
 def bounded(holder: str = "", *, setup: Function | None = None) -> Callable[[Function], Scenario]:
-    """Fills a container that says, or shows, where it ends."""
+    """Declare a scenario that fills a container with a bound."""
     return lambda func: Scenario(func=func, name=func.__name__, kind="bounded", holder=holder, setup=setup)
 
 
@@ -124,7 +124,7 @@ def creep(
     setup: Function | None = None,
     teardown: Function | None = None,
 ) -> Callable[[Function], Scenario]:
-    """Keeps nothing and needs more at its peak each time."""
+    """Declare a scenario that keeps nothing and has a growing peak."""
     return lambda func: Scenario(
         func=func,
         name=func.__name__,

@@ -1,4 +1,4 @@
-"""Leaks of event loops: tasks, callbacks, streams left open, and what only the error path keeps."""
+"""Leaks of event loops: tasks, callbacks, open streams, and memory that only the error path keeps."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ async def _for_ever(payload: bytes) -> int:
 
 @leak(3_141, "TASKS", tolerance=0.1)
 async def tasks_that_never_end() -> None:
-    """A background task per iteration, waiting for an answer that never comes."""
+    """Start a background task that waits for an answer that never comes."""
     TASKS.add(asyncio.get_running_loop().create_task(_for_ever(bytes(1_024))))  # <- leak
     await asyncio.sleep(0)
 
 
 @leak(1_314)
 async def timers_far_away() -> None:
-    """A time-out that nobody cancels: the loop keeps it, and the timer its arguments."""
+    """Set a time-out that nobody cancels: the loop keeps the timer with its arguments."""
     asyncio.get_running_loop().call_later(3_600, len, bytes(1_024))  # <- leak
     await asyncio.sleep(0)
 
 
 @leak(1_394, "WAITERS", tolerance=0.08)
 async def futures_never_resolved() -> None:
-    """Requests whose answers are lost."""
+    """Send requests and lose their answers."""
     waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     waiter.request = bytes(1_024)  # type: ignore[attr-defined]  # <- leak
     WAITERS.append(waiter)
@@ -62,7 +62,7 @@ async def _tokens() -> AsyncIterator[bytes]:
 
 @leak(2_551, "STREAMS", where=(_tokens,), tolerance=0.08)
 async def streams_left_open() -> None:
-    """Async generators, read once and kept."""
+    """Read async generators once and keep them."""
     stream = _tokens()
     await anext(stream)
     STREAMS.append(stream)
@@ -74,7 +74,7 @@ async def _make_queue() -> None:
 
 @leak(1_067, "_queues", setup=_make_queue)
 async def queue_without_consumer() -> None:
-    """Events that nobody reads."""
+    """Queue events that nobody reads."""
     await _queues[0].put(bytes(1_024))  # <- leak
 
 
@@ -84,7 +84,7 @@ async def _make_future() -> None:
 
 @leak(1_426, "_done", setup=_make_future)
 async def callbacks_on_one_future() -> None:
-    """Each call asks to be told about the same event."""
+    """Add a callback to the same future with each call."""
     payload = bytes(1_024)  # <- leak
     _done[0].add_done_callback(lambda _: payload)
     await asyncio.sleep(0)
@@ -103,13 +103,13 @@ async def _start_collector() -> None:
 
 @leak(1_067, setup=_start_collector)
 async def local_of_background_task() -> None:
-    """A long-lived task gathers events in a local variable: no module leads to it."""
+    """Gather events in a local variable of a long-lived task: no module leads to it."""
     await _queues[0].put(bytes(1_024))  # <- leak
     await asyncio.sleep(0)
 
 
 class TooManyRequests(Exception):
-    """The model answers 429."""
+    """The error of a model that answers 429."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__("429")
@@ -126,7 +126,7 @@ async def _model(fails: bool) -> AsyncIterator[bytes]:
 
 @leak(1_454, "FAILED", where=(_model,), tolerance=0.15)
 async def errors_of_429() -> None:
-    """Every second request is refused, and the error kept for a retry that never comes."""
+    """Keep the error of every second request for a retry that never comes."""
     try:
         async for _ in _model(_number() % 2 == 0):
             pass
@@ -136,7 +136,7 @@ async def errors_of_429() -> None:
 
 @leak(None, "FAILED", where=(_model,))
 async def rare_errors_of_429() -> None:
-    """A third of the requests is refused, at random."""
+    """Keep the errors of a third of the requests, at random."""
     try:
         async for _ in _model(_random.random() < 0.34):
             pass
@@ -155,7 +155,7 @@ async def _cut_stream(partial: list[bytes]) -> AsyncIterator[bytes]:
 
 @leak(1_732, "KEPT", where=(_cut_stream,))
 async def cut_streams() -> None:
-    """The stream breaks off; what had arrived is kept to be resumed."""
+    """Keep the first part of a stream that breaks off."""
     partial: list[bytes] = []
     try:
         async for _ in _cut_stream(partial):
@@ -178,6 +178,6 @@ class Client:
 
 @leak(4_587, "KEPT", where=(Client.__init__,))
 async def client_per_iteration() -> None:
-    """A client made for each question."""
+    """Make a client for each question."""
     KEPT.append(Client())
     await asyncio.sleep(0)

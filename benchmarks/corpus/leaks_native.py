@@ -41,37 +41,37 @@ def _malloc(size: int) -> int:
 
 
 def _keep_for_ever(obj: object) -> None:
-    """What a C extension does that forgets a Py_DECREF."""
+    """Add a reference, as a C extension does that forgets a ``Py_DECREF``."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(obj))
 
 
 @leak(272, channel="c-heap", tolerance=0.1)
 def malloc_256_bytes() -> None:
-    """A small block that C code never frees."""
+    """Allocate a small C block and never free it."""
     _malloc(256)
 
 
 @leak(1_040, channel="c-heap", tolerance=0.1)
 def malloc_1_kib() -> None:
-    """A block that C code never frees."""
+    """Allocate a C block and never free it."""
     _malloc(1_024)
 
 
 @leak(32_784, channel="c-heap")
 def malloc_32_kib() -> None:
-    """A larger block that C code never frees."""
+    """Allocate a larger C block and never free it."""
     _malloc(32_768)
 
 
 @leak(1_052_672, channel="c-heap")
 def malloc_1_mib() -> None:
-    """One that malloc maps."""
+    """Allocate a block that malloc maps and never free it."""
     _malloc(1_048_576)
 
 
 @leak(None, channel="c-heap")
 def malloc_random() -> None:
-    """Twenty blocks are taken, nineteen are given back, of 16 bytes to 8 KiB."""
+    """Allocate twenty blocks of 16 bytes to 8 KiB and free nineteen."""
     blocks = [_malloc(_random.randint(16, 8_192)) for _ in range(20)]
     for block in blocks[1:]:
         _libc.free(block)
@@ -79,13 +79,13 @@ def malloc_random() -> None:
 
 @leak(224, channel="c-heap", tolerance=0.1)
 def strdup() -> None:
-    """A copied string."""
+    """Copy a string and never free it."""
     _libc.strdup(TEXT)
 
 
 @leak(10_240, channel="c-heap", tolerance=0.15)
 def malloc_every_third() -> None:
-    """30 KiB on each third iteration."""
+    """Leak 30 KiB on each third iteration."""
     POINTERS[:] = [len(POINTERS) and POINTERS[0] + 1]
     if POINTERS[0] % 3 == 0:
         _malloc(30_720)
@@ -93,7 +93,7 @@ def malloc_every_third() -> None:
 
 @leak(32_939, "CONNECTIONS", channel="c-heap", tolerance=0.1)
 def sqlite_connections() -> None:
-    """Connections that are never closed."""
+    """Open connections and never close them."""
     connection = sqlite3.connect(":memory:")  # <- leak
     connection.execute("create table t (a)")
     CONNECTIONS.append(connection)  # <- leak
@@ -110,7 +110,7 @@ def _remove_database() -> None:
 
 @leak(None, channel="c-heap", teardown=_remove_database)
 def sqlite_statements_lost() -> None:
-    """A connection whose last reference went astray in C."""
+    """Lose the last reference to a connection in C."""
     connection = sqlite3.connect(_path())
     connection.execute("create table if not exists t (a)")
     _keep_for_ever(connection)
@@ -118,7 +118,7 @@ def sqlite_statements_lost() -> None:
 
 @leak(65_536, "MAPS", channel="process", tolerance=0.15)
 def mapped_and_held() -> None:
-    """Anonymous maps in a list."""
+    """Keep anonymous maps in a list."""
     mapped = mmap.mmap(-1, 65_536)  # <- leak
     mapped.write(b"x" * 65_536)
     MAPS.append(mapped)  # <- leak
@@ -126,7 +126,7 @@ def mapped_and_held() -> None:
 
 @leak(131_072, channel="process", tolerance=0.15)
 def mapped_in_c() -> None:
-    """Anonymous maps made by C code."""
+    """Map anonymous memory in C code."""
     address = _libc.mmap(None, 131_072, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
     _libc.memset(address, 1, 131_072)
 
@@ -147,29 +147,29 @@ def _deep(depth: int) -> None:
 
 @leak(None, channel="process", teardown=_release_threads)
 def thread_stacks() -> None:
-    """Threads that never end, each with a stack."""
+    """Start threads that never end, each with a stack."""
     threading.Thread(target=_deep, args=(50,), daemon=True).start()  # <- leak
 
 
 @leak(1_081)
 def lost_reference() -> None:
-    """A C extension that forgets a Py_DECREF: 1 KiB that nobody can reach."""
+    """Forget a ``Py_DECREF`` in a C extension: 1 KiB becomes unreachable."""
     _keep_for_ever(bytearray(1_024))  # <- leak
 
 
 @leak(None)
 def lost_reference_to_dict() -> None:
-    """The same with a container."""
+    """Forget a ``Py_DECREF`` of a container in a C extension."""
     _keep_for_ever({"role": "user", "content": bytes(512)})  # <- leak
 
 
 @leak(None, "SOCKETS", channel="process")
 def sockets_left_open() -> None:
-    """Connections that are kept open: small here, larger in the kernel."""
+    """Keep connections open: small in the process, larger in the kernel."""
     SOCKETS.append(socket.socketpair())  # <- leak
 
 
 @leak(None, "CONTEXTS", channel="c-heap")
 def ssl_contexts() -> None:
-    """A TLS context per client."""
+    """Make a TLS context per client and keep it."""
     CONTEXTS.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))  # <- leak

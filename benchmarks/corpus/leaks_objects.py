@@ -1,4 +1,4 @@
-"""Leaks through what Python offers: callbacks, handlers, exceptions, finalizers, generators, buffers of the library."""
+"""Leaks through features of Python: callbacks, handlers, exceptions, finalizers, generators, buffers of the library."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def _number() -> int:
 
 @leak(1_306, "CALLBACKS")
 def closures() -> None:
-    """A callback that closes over a message."""
+    """Keep a callback that closes over a message."""
     payload = bytes(1_024)  # <- leak
     CALLBACKS.append(lambda: len(payload))
 
 
 class Bus:
-    """Somebody subscribes and nobody ever unsubscribes."""
+    """A bus that keeps all subscribers."""
 
     def __init__(self) -> None:
         self.listeners: dict[str, list[Callable[[], None]]] = {"message": []}
 
 
 class Widget:
-    """Listens."""
+    """A subscriber of the bus."""
 
     def __init__(self) -> None:
         self.state = bytearray(2_048)  # <- leak
 
     def on_message(self) -> None:
-        """React."""
+        """Ignore the message."""
 
 
 BUS = Bus()
@@ -72,21 +72,21 @@ BUS = Bus()
 
 @leak(2_259, "BUS", where=(Widget.__init__,), tolerance=0.08)
 def subscribers() -> None:
-    """Bound methods keep their objects."""
+    """Subscribe bound methods, which keep their objects."""
     BUS.listeners["message"].append(Widget().on_message)
 
 
 @leak(282, "LOG", tolerance=0.4)
 def logging_handlers() -> None:
-    """A handler added on each call, as when a logger is configured inside of a function."""
+    """Add a handler on each call, as when a logger is configured inside of a function."""
     LOG.addHandler(logging.NullHandler())  # <- leak
 
 
 class _Ring(logging.handlers.MemoryHandler):
-    """Records everything, flushes never."""
+    """A handler that keeps all records and never flushes."""
 
     def shouldFlush(self, record: logging.LogRecord) -> bool:  # noqa: ARG002, N802 - logging's names
-        """Never."""
+        """Return that the buffer is never flushed."""
         return False
 
 
@@ -98,7 +98,7 @@ def _record_logs() -> None:
 
 @leak(582, "AUDIT", setup=_record_logs, tolerance=0.1)
 def buffered_log_records() -> None:
-    """Log records are made in the standard library, the line to change is the one that logs."""
+    """Buffer log records: the standard library makes them, the line to change is the one that logs."""
     AUDIT.info("turn %s", _number())  # <- leak
 
 
@@ -109,7 +109,7 @@ def _fail(size: int) -> None:
 
 @leak(5_166, "ERRORS", where=(_fail,), tolerance=0.08)
 def exceptions_with_tracebacks() -> None:
-    """A kept exception keeps the frames of its traceback with all their locals."""
+    """Keep exceptions, which keep all locals of the frames in their tracebacks."""
     try:
         _fail(4_096)
     except ValueError as error:
@@ -118,7 +118,7 @@ def exceptions_with_tracebacks() -> None:
 
 @leak(337, "KEPT")
 def formatted_tracebacks() -> None:
-    """Text of tracebacks, made by the standard library."""
+    """Keep the text of tracebacks, which the standard library makes."""
     try:
         _fail(64)
     except ValueError:
@@ -126,7 +126,7 @@ def formatted_tracebacks() -> None:
 
 
 class _Connection:
-    """Lives as long as the module."""
+    """A connection that lives as long as the module."""
 
 
 CONNECTION = _Connection()
@@ -134,13 +134,13 @@ CONNECTION = _Connection()
 
 @leak(1_353, "weakref.finalize._registry", tolerance=0.1)
 def finalizers() -> None:
-    """``weakref.finalize`` on something that lives on."""
+    """Register ``weakref.finalize`` on an object that stays."""
     weakref.finalize(CONNECTION, len, bytes(1_024))  # <- leak
 
 
 @leak(1_138)
 def exit_handlers() -> None:
-    """``atexit.register`` on each call."""
+    """Register ``atexit`` handlers on each call."""
     payload = bytes(1_024)  # <- leak
     atexit.register(len, payload)
 
@@ -151,7 +151,7 @@ def _stream(payload: bytes) -> Iterator[int]:
 
 @leak(1_306, "GENERATORS")
 def open_generators() -> None:
-    """Half-read streams."""
+    """Keep generators that were read halfway."""
     stream = _stream(bytes(1_024))  # <- leak
     next(stream)
     GENERATORS.append(stream)
@@ -159,31 +159,31 @@ def open_generators() -> None:
 
 @leak(1_067, "INBOX")
 def queue_never_read() -> None:
-    """The consumer died."""
+    """Queue items for a consumer that is gone."""
     INBOX.put(bytes(1_024))  # <- leak
 
 
 @leak(1_144, "HEAP")
 def heap_of_jobs() -> None:
-    """Scheduled and never taken."""
+    """Schedule jobs that are never taken."""
     heapq.heappush(HEAP, (_random.randrange(1_000), bytes(1_024)))  # <- leak
 
 
 @leak(None)
 def output_never_emptied() -> None:
-    """An in-memory file."""
+    """Write to an in-memory file."""
     OUTPUT.write(b"x" * 700)  # <- leak
 
 
 @leak(1_114)
 def context_variable() -> None:
-    """A tuple in a context variable that is only ever set longer."""
+    """Set a context variable to a longer and longer tuple."""
     CONTEXT.run(lambda: TURNS.set((bytes(1_024), TURNS.get())))  # <- leak
 
 
 @leak(1_298, "KEPT")
 def copied_contexts() -> None:
-    """A context per request, kept."""
+    """Keep a context per request."""
     context = contextvars.copy_context()
     context.run(TURNS.set, (bytes(1_024),))  # <- leak
     KEPT.append(context)
@@ -191,20 +191,20 @@ def copied_contexts() -> None:
 
 @leak(None)
 def context_variable_per_iteration() -> None:
-    """A new variable each time: the context that it was set in keeps it."""
+    """Make a context variable in each iteration: the context in which it is set keeps it."""
     variable: contextvars.ContextVar[bytes] = contextvars.ContextVar(f"turn-{_number()}")
     variable.set(bytes(1_024))  # <- leak
 
 
 @leak(1_098, "KEPT", tolerance=0.1)
 def parsed_json() -> None:
-    """Documents are built in the standard library, the line to change is the one that keeps them."""
+    """Keep documents: the standard library builds them, the line to change is the one that keeps them."""
     KEPT.append(json.loads('{"id": "%d", "text": "%s"}' % (_number(), "x" * 700)))  # noqa: UP031  # <- leak
 
 
 @leak(1_370, "KEPT")
 def deep_copies() -> None:
-    """Snapshots of a conversation."""
+    """Keep snapshots of a conversation."""
     KEPT.append(copy.deepcopy(_TEMPLATE))  # <- leak
 
 
@@ -213,7 +213,7 @@ _TEMPLATE = {"messages": [{"role": "user", "content": ["text"]} for _ in range(4
 
 @leak(None, "__warningregistry__")
 def warnings_of_unique_text() -> None:
-    """Each new text of a warning is remembered in the module that warns."""
+    """Warn with new text: the module that warns keeps each text."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         before, sys.stderr = sys.stderr, nowhere
         try:
@@ -224,7 +224,7 @@ def warnings_of_unique_text() -> None:
 
 @leak(None, "KEPT")
 def modules_made_anew() -> None:
-    """A module object per plug-in, kept."""
+    """Keep a module object per plug-in."""
     module = types.ModuleType(f"plugin_{_number()}")  # <- leak
     module.table = bytes(1_024)  # type: ignore[attr-defined]  # <- leak
     KEPT.append(module)
@@ -244,7 +244,7 @@ def _wait(payload: bytes) -> int:
 
 @leak(4_147, teardown=_release_threads, tolerance=0.1)
 def threads_that_never_end() -> None:
-    """A worker thread per iteration, waiting for good."""
+    """Start a worker thread that waits forever."""
     threading.Thread(target=_wait, args=(bytes(1_024),), daemon=True).start()  # <- leak
 
 
@@ -253,7 +253,7 @@ _LOCAL = threading.local()
 
 @leak(1_066, "_LOCAL")
 def thread_local() -> None:
-    """A list in a thread's own storage."""
+    """Append to a list in the storage of a thread."""
     if not hasattr(_LOCAL, "turns"):
         _LOCAL.turns = []
     _LOCAL.turns.append(bytes(1_024))  # <- leak
@@ -261,7 +261,7 @@ def thread_local() -> None:
 
 @leak(618, "ENVIRONMENT", aliases=("os.environ", "posix.environ"), tolerance=0.1)
 def environment_variables() -> None:
-    """A variable per session."""
+    """Set an environment variable per session."""
     ENVIRONMENT[f"SESSION_{_number()}"] = "x" * 500  # <- leak
 
 

@@ -25,34 +25,34 @@ if importlib.util.find_spec("pydantic") is not None:
     from pydantic import BaseModel, TypeAdapter, create_model
 
     class Message(BaseModel):
-        """One turn."""
+        """A turn of a conversation."""
 
         role: str
         content: str
 
     @leak(None, "KEPT", channel="c-heap")
     def validators_kept() -> None:
-        """A validator built for each call and kept: most of it lives in Rust."""
+        """Keep a validator per call: most of it lives in Rust."""
         KEPT.append(TypeAdapter(dict[str, list[int]]))  # <- leak
 
     @leak(8_074, "KEPT", tolerance=0.15)
     def models_made_anew() -> None:
-        """A model class per call, kept."""
+        """Keep a model class per call."""
         KEPT.append(create_model(f"Answer{_number()}", text=(str, ...)))  # <- leak
 
     @leak(490, "KEPT")
     def validated_messages() -> None:
-        """Instances made by a package, the line to change is here."""
+        """Keep instances: a package makes them, the line to change is here."""
         KEPT.append(Message.model_validate({"role": "user", "content": "x" * 500}))  # <- leak
 
     @clean()
     def validators_dropped() -> None:
-        """A validator built for each call and let go."""
+        """Build a validator per call and drop it."""
         TypeAdapter(dict[str, list[int]]).validate_python({"a": [1]})
 
     @clean()
     def models_dropped() -> None:
-        """A model class per call, collected."""
+        """Build a model class per call and drop it."""
         create_model("Answer", text=(str, ...))(text="x")
 
 
@@ -64,12 +64,12 @@ if importlib.util.find_spec("cachetools") is not None:
 
     @bounded("LRU")
     def cachetools_lru() -> None:
-        """A hundred entries at most, not full within the run."""
+        """Fill a cache of a hundred entries, not full within the run."""
         LRU[_number()] = bytes(1_024)
 
     @bounded("TTL")
     def cachetools_ttl() -> None:
-        """Two hundred entries at most, for an hour."""
+        """Fill a cache of two hundred entries that expire after an hour."""
         TTL[_number()] = bytes(1_024)
 
 
@@ -78,7 +78,7 @@ with contextlib.suppress(ImportError):
 
     @clean()
     def openai_client_dropped() -> None:
-        """A client made and let go."""
+        """Make a client and drop it."""
         from openai import OpenAI
 
         OpenAI(api_key="none", base_url="http://localhost:1").close()

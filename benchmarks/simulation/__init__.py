@@ -1,1 +1,1 @@
-"""Made-up series: what a run of a harmless or leaking scenario would have given, by the thousand and in no time."""
+"""Simulate series of harmless and leaking scenarios, thousands in a second, without running them."""

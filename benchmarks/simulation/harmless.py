@@ -1,5 +1,6 @@
-"""Series of scenarios that keep nothing in the long run: lines and containers. The outside of the traced heap and the peak
-are in ``harmless_outside``.
+"""Simulate lines and containers that keep nothing in the long run.
+
+Untraced memory and peaks are in ``harmless_untraced``.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from benchmarks.simulation.series import Family, Levels, Random
 
 
 def white_noise(numbers: Random) -> Levels:
-    """A slot that is filled anew each time."""
+    """Simulate a slot that is filled anew with each call."""
     size = 10 ** numbers.uniform(1, 6)
     while True:
         yield 1_000 + numbers.random() * size
 
 
 def several_slots(numbers: Random) -> Levels:
-    """One of a few slots is filled anew each time."""
+    """Simulate a few slots of which a random one is filled anew."""
     size, slots = 10 ** numbers.uniform(2, 5), [0.0] * numbers.randint(2, 12)
     while True:
         slots[numbers.randrange(len(slots))] = numbers.random() * size
@@ -25,7 +26,7 @@ def several_slots(numbers: Random) -> Levels:
 
 
 def coming_and_going(numbers: Random) -> Levels:
-    """Sessions that open and close at random."""
+    """Simulate sessions that open and close at random."""
     size, stays, alive = 10 ** numbers.uniform(2, 5), numbers.uniform(0.3, 0.9), 0
     while True:
         alive = sum(numbers.random() < stays for _ in range(alive)) + numbers.randint(0, 4)
@@ -33,7 +34,7 @@ def coming_and_going(numbers: Random) -> Levels:
 
 
 def bounded_walk(numbers: Random) -> Levels:
-    """A level that goes up or down by chance between two ends."""
+    """Simulate a level that goes up or down at random between two ends."""
     size, top = 10 ** numbers.uniform(2, 5), numbers.randint(2, 12)
     place = numbers.randint(0, top)
     while True:
@@ -42,7 +43,7 @@ def bounded_walk(numbers: Random) -> Levels:
 
 
 def sawtooth(numbers: Random) -> Levels:
-    """Grows, and is emptied after a fixed number of calls, at most half of a run."""
+    """Simulate a buffer that is emptied after a fixed number of calls, at most half of a run."""
     period, size, place = numbers.randint(2, 10), 10 ** numbers.uniform(2, 5), numbers.randint(0, 9)
     while True:
         place += 1
@@ -50,14 +51,14 @@ def sawtooth(numbers: Random) -> Levels:
 
 
 def two_sawtooths(numbers: Random) -> Levels:
-    """Two buffers of other sizes, emptied after other numbers of calls."""
-    one, other = sawtooth(numbers), sawtooth(numbers)
+    """Simulate two buffers of different sizes, emptied after different numbers of calls."""
+    first, second = sawtooth(numbers), sawtooth(numbers)
     while True:
-        yield next(one) + next(other)
+        yield next(first) + next(second)
 
 
 def sawtooth_at_random(numbers: Random) -> Levels:
-    """Grows by chance, and is emptied at a threshold."""
+    """Simulate a buffer that grows at random and is emptied at a threshold."""
     size, level = 10 ** numbers.uniform(2, 5), 0.0
     threshold = size * numbers.uniform(2, 6)
     while True:
@@ -68,7 +69,7 @@ def sawtooth_at_random(numbers: Random) -> Levels:
 
 
 def flushed_by_chance(numbers: Random) -> Levels:
-    """Grows with some calls, and is emptied by chance, every second to fourth call."""
+    """Simulate a buffer that grows with some calls and is emptied at random, every second to fourth call."""
     added, flushed, level = numbers.uniform(0.3, 1), 1 / numbers.uniform(1.2, 2.5), 0
     while True:
         if numbers.random() < flushed:
@@ -78,7 +79,7 @@ def flushed_by_chance(numbers: Random) -> Levels:
 
 
 def pool(numbers: Random) -> Levels:
-    """Fills with each call, up to the middle of a run at most."""
+    """Simulate a pool that fills with each call, up to the middle of a run at most."""
     size, most, level = 10 ** numbers.uniform(2, 5), numbers.randint(1, 12), 0
     while True:
         level = min(level + 1, most)
@@ -86,7 +87,7 @@ def pool(numbers: Random) -> Levels:
 
 
 def high_water_mark(numbers: Random) -> Levels:
-    """A pool as large as the largest demand so far."""
+    """Simulate a pool as large as the largest demand so far."""
     size, level = 10 ** numbers.uniform(2, 5), 0.0
     while True:
         level = max(level, numbers.random() * size)
@@ -94,7 +95,7 @@ def high_water_mark(numbers: Random) -> Levels:
 
 
 def pool_of_powers_of_two(numbers: Random) -> Levels:
-    """A pool that doubles when the demand is more than it has."""
+    """Simulate a pool that doubles when the demand exceeds it."""
     size, capacity, mean = 10 ** numbers.uniform(1, 4), 1, numbers.uniform(2, 100)
     while True:
         demand = numbers.expovariate(1 / mean)
@@ -104,7 +105,7 @@ def pool_of_powers_of_two(numbers: Random) -> Levels:
 
 
 def connections(numbers: Random) -> Levels:
-    """As many connections as were ever needed at once; what is needed is a number of parallel calls."""
+    """Simulate as many connections as parallel calls ever needed at once."""
     most, likely, opened = numbers.randint(1, 12), numbers.uniform(0.2, 0.9), 0
     while True:
         opened = max(opened, sum(numbers.random() < likely for _ in range(most)))
@@ -112,7 +113,7 @@ def connections(numbers: Random) -> Levels:
 
 
 def idle_connections(numbers: Random) -> Levels:
-    """Connections by need, closed after some calls without use."""
+    """Simulate connections that are opened by need and closed after some calls without use."""
     most, patience = numbers.randint(1, 8), numbers.randint(1, 4)
     idle: list[int] = []
     while True:
@@ -124,7 +125,7 @@ def idle_connections(numbers: Random) -> Levels:
 
 
 def cache_of_few_keys(numbers: Random) -> Levels:
-    """A cache over keys that come by chance: slower and slower."""
+    """Simulate a cache over few random keys: slower and slower."""
     keys, seen = numbers.randint(2, 12), set[int]()
     while True:
         seen.add(numbers.randrange(keys))
@@ -132,7 +133,7 @@ def cache_of_few_keys(numbers: Random) -> Levels:
 
 
 def cache_of_many_keys(numbers: Random) -> Levels:
-    """The same over so many that it is not full within the run, several a call."""
+    """Simulate a cache over so many random keys, several per call, that it is not full within the run."""
     keys, each, seen = numbers.randint(13, 40), numbers.randint(1, 3), set[int]()
     while True:
         seen.update(numbers.randrange(keys) for _ in range(each))
@@ -140,7 +141,7 @@ def cache_of_many_keys(numbers: Random) -> Levels:
 
 
 def cache_of_popular_keys(numbers: Random) -> Levels:
-    """Keys of a geometric popularity, in a cache that drops the oldest beyond its size."""
+    """Simulate a cache over keys of geometric popularity that drops the oldest beyond its size."""
     ratio, most = numbers.uniform(0.3, 0.8), numbers.randint(2, 12)
     entries: dict[int, None] = {}
     while True:
@@ -153,7 +154,7 @@ def cache_of_popular_keys(numbers: Random) -> Levels:
 
 
 def ring(numbers: Random) -> Levels:
-    """A buffer of the last few, to which not every call adds."""
+    """Simulate a buffer of the last few items, to which not every call adds."""
     most, added, level = numbers.randint(1, 6), numbers.uniform(0.5, 1), 0
     while True:
         level = min(most, level + (numbers.random() < added))
@@ -161,7 +162,7 @@ def ring(numbers: Random) -> Levels:
 
 
 def cache_of_bytes(numbers: Random) -> Levels:
-    """Entries of any size; the oldest are dropped beyond a number of bytes."""
+    """Simulate a cache of entries of any size that drops the oldest beyond a number of bytes."""
     size, most = 10 ** numbers.uniform(2, 5), numbers.uniform(2, 6)
     entries: list[float] = []
     while True:
@@ -172,7 +173,7 @@ def cache_of_bytes(numbers: Random) -> Levels:
 
 
 def sessions_with_end(numbers: Random) -> Levels:
-    """Sessions that end after some calls; how many begin is chance."""
+    """Simulate sessions that end after some calls and begin at random."""
     size, stay, most = 10 ** numbers.uniform(2, 5), numbers.randint(2, 8), numbers.randint(1, 4)
     begun = [0] * stay
     while True:
@@ -181,7 +182,7 @@ def sessions_with_end(numbers: Random) -> Levels:
 
 
 def freed_late(numbers: Random) -> Levels:
-    """Each call's memory is freed one to a few calls later, when something else happens to let go."""
+    """Simulate memory of each call that is freed one to a few calls later."""
     size, latest = 10 ** numbers.uniform(2, 5), numbers.randint(1, 5)
     ends: list[int] = []
     while True:
@@ -191,7 +192,7 @@ def freed_late(numbers: Random) -> Levels:
 
 
 def decaying_warm_up(numbers: Random) -> Levels:
-    """Each call adds a part of what the one before added."""
+    """Simulate a warm-up in which each call adds a part of the addition before."""
     size, part, level = 10 ** numbers.uniform(3, 7), numbers.uniform(0.3, 0.75), 0.0
     while True:
         level += size
@@ -200,21 +201,21 @@ def decaying_warm_up(numbers: Random) -> Levels:
 
 
 def warm_up_by_chance(numbers: Random) -> Levels:
-    """Paths of the code that are met for the first time, rarer and rarer."""
+    """Simulate code paths that are reached for the first time, more and more seldom."""
     paths = [numbers.random() ** 2 for _ in range(numbers.randint(3, 15))]
     sizes = [10 ** numbers.uniform(2, 5) for _ in paths]
     met = [False] * len(paths)
     while True:
         met = [before or numbers.random() < often for before, often in zip(met, paths)]
-        yield sum(size for size, one in zip(sizes, met) if one)
+        yield sum(size for size, is_met in zip(sizes, met) if is_met)
 
 
 def steps(numbers: Random) -> Levels:
-    """One or two single steps."""
-    places, size, call = {numbers.randint(1, 23) for _ in range(2)}, 10 ** numbers.uniform(3, 7), 0
+    """Simulate one or two single steps."""
+    at_calls, size, call = {numbers.randint(1, 23) for _ in range(2)}, 10 ** numbers.uniform(3, 7), 0
     while True:
         call += 1
-        yield size * sum(place <= call for place in places)
+        yield size * sum(at_call <= call for at_call in at_calls)
 
 
 LINES = (

@@ -1,4 +1,4 @@
-"""Series of scenarios that leak, and of peaks that creep."""
+"""Simulate leaks, and peaks that creep."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from benchmarks.simulation.series import Family, Levels, Maker, Random
 
 
 def steady(numbers: Random) -> Levels:
-    """The same each time."""
+    """Simulate a leak of the same bytes with each call."""
     size = 10 ** numbers.uniform(1.81, 6)
     return accumulate(_for_ever(lambda: size))
 
 
 def random_sizes(numbers: Random) -> Levels:
-    """A message of any size each time."""
+    """Simulate a leak of a message of any size with each call."""
     size = 10 ** numbers.uniform(2.2, 6)
     return accumulate(_for_ever(lambda: size * numbers.uniform(0.1, 1)))
 
 
 def heavy_tailed_sizes(numbers: Random) -> Levels:
-    """Messages of very different sizes."""
+    """Simulate a leak of messages of very different sizes."""
     size, shape = 10 ** numbers.uniform(1.81, 5), numbers.uniform(1.1, 3)
     return accumulate(_for_ever(lambda: size * min(1_000.0, numbers.paretovariate(shape))))
 
 
 def every_few(numbers: Random) -> Levels:
-    """On each second to fourth call."""
+    """Simulate a leak on each second to fourth call."""
     every, size, call = numbers.randint(2, 4), 10 ** numbers.uniform(2.5, 6), numbers.randint(0, 5)
     while True:
         call += 1
@@ -35,7 +35,7 @@ def every_few(numbers: Random) -> Levels:
 
 
 def every_fifth(numbers: Random) -> Levels:
-    """On each fifth call."""
+    """Simulate a leak on each fifth call."""
     call = numbers.randint(0, 5)
     while True:
         call += 1
@@ -43,7 +43,7 @@ def every_fifth(numbers: Random) -> Levels:
 
 
 def begins_late(numbers: Random) -> Levels:
-    """After up to half of a run."""
+    """Simulate a leak that begins after up to half of a run."""
     late, size, call = numbers.randint(1, 13), 10 ** numbers.uniform(1.81, 6), 0
     while True:
         call += 1
@@ -51,7 +51,7 @@ def begins_late(numbers: Random) -> Levels:
 
 
 def faster_and_faster(numbers: Random) -> Levels:
-    """Each call keeps more than the one before."""
+    """Simulate a leak that grows with each call."""
     size, call, level = 10 ** numbers.uniform(1.81, 4), 0, 0.0
     while True:
         call += 1
@@ -60,7 +60,7 @@ def faster_and_faster(numbers: Random) -> Levels:
 
 
 def behind_a_warm_up(numbers: Random) -> Levels:
-    """Beneath a warm-up a thousand times as large that decays."""
+    """Simulate a leak behind a decaying warm-up a thousand times as large."""
     size, part, level = 10 ** numbers.uniform(1.81, 4), numbers.uniform(0.1, 0.5), 0.0
     more = 1_000 * size
     while True:
@@ -70,7 +70,7 @@ def behind_a_warm_up(numbers: Random) -> Levels:
 
 
 def with_partial_release(numbers: Random) -> Levels:
-    """Grows, and gives most of it back after a fixed number of calls."""
+    """Simulate a buffer that gives back most of its growth after a fixed number of calls."""
     period, size, place = numbers.randint(2, 4), 10 ** numbers.uniform(2.5, 5), numbers.randint(0, 3)
     while True:
         place += 1
@@ -78,7 +78,7 @@ def with_partial_release(numbers: Random) -> Levels:
 
 
 def by_chance(often: float) -> Maker:
-    """An item with this part of the calls."""
+    """Return a leak of an item with this part of the calls."""
 
     def made(numbers: Random) -> Levels:
         return accumulate(_for_ever(lambda: float(numbers.random() < often)))
@@ -88,7 +88,7 @@ def by_chance(often: float) -> Maker:
 
 
 def under_noise(numbers: Random) -> Levels:
-    """A steady leak under noise of twice to five times its step."""
+    """Simulate a steady leak under noise of twice to five times its step."""
     size = 10 ** numbers.uniform(2, 6)
     noise, level = size * numbers.uniform(2, 5), 0.0
     while True:
@@ -97,7 +97,7 @@ def under_noise(numbers: Random) -> Levels:
 
 
 def over_allocated(numbers: Random) -> Levels:
-    """A buffer that takes an eighth more than it needs whenever it is full."""
+    """Simulate a buffer that takes an eighth more than it needs whenever it is full."""
     size, used, taken = 10 ** numbers.uniform(2, 5), 0.0, 0.0
     while True:
         used += size
@@ -107,7 +107,7 @@ def over_allocated(numbers: Random) -> Levels:
 
 
 def with_jitter(numbers: Random) -> Levels:
-    """A steady leak beside other code's small change, of half a step."""
+    """Simulate a steady leak beside small changes of other code, of half a step."""
     size, level = 10 ** numbers.uniform(2.5, 6), 0.0
     while True:
         level += size
@@ -115,7 +115,7 @@ def with_jitter(numbers: Random) -> Levels:
 
 
 def mapped(numbers: Random) -> Levels:
-    """Whole mappings, and pages that are used for the first time beside them."""
+    """Simulate mappings that stay, beside pages that are used for the first time."""
     size, level = 10 ** numbers.uniform(5, 7), 0.0
     while True:
         level += size
@@ -123,7 +123,7 @@ def mapped(numbers: Random) -> Levels:
 
 
 def longer_and_longer(numbers: Random) -> Levels:
-    """A context that gains a message each time, under answers of any length up to two messages."""
+    """Simulate a context that gains a message with each call, under answers of up to two messages."""
     size, level = 10 ** numbers.uniform(3, 6), 10_000.0
     while True:
         level += size
@@ -131,7 +131,7 @@ def longer_and_longer(numbers: Random) -> Levels:
 
 
 def beside_jitter(part: float) -> Maker:
-    """A steady leak whose step is this part of the standard deviation of other code's small change."""
+    """Return a steady leak with a step of this part of the standard deviation of other code's changes."""
 
     def made(numbers: Random) -> Levels:
         size, level = 10 ** numbers.uniform(3, 5), 0.0

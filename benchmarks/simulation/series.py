@@ -1,4 +1,4 @@
-"""From made-up levels to the evidence of a run."""
+"""Make the evidence of a run from simulated levels."""
 
 from __future__ import annotations
 
@@ -10,58 +10,60 @@ from typing import Literal
 
 import msgspec
 
-from otel_memeval.analysis.assessment import assess
+from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.batched_readings import READINGS, calls_between_readings
 from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, IterationWork
-from otel_memeval.analysis.judge import Judgement, judge
+from otel_memeval.analysis.judge import Judgement
 
 Random = random.Random
 Levels = Iterator[float]
 Maker = Callable[[Random], Levels]
-"""Makes the levels after each call, without end, from a seeded source of chance."""
+"""Makes the levels after each call, without end, from seeded random numbers."""
 
 Channel = Literal["line", "block", "list", "dict", "native", "process", "peak"]
-"""What the levels are of. line: live bytes of one line. block: the same, and one block. list, dict: items of a container,
-each with a block of one size. native, process: bytes outside of the traced heap. peak: bytes at once."""
+"""Unit of the levels. line: live bytes of a line. block: live bytes of a line in a single block. list, dict: items of a
+container, each with a block of one size. native, process: bytes of untraced memory. peak: bytes at once."""
 
 CALL_SECONDS = 0.001
-"""Short enough for a wider look."""
+"""Seconds of a call: short enough for batched readings."""
 
-OUTSIDE_BYTES = 4_000_000
-"""The C heap of a small agent."""
+HEAP_BYTES = 4_000_000
+"""Bytes of the C heap of a small agent."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Series of one kind. ``channel``: of what; ``steady_list``: a list gains an item a call beside them."""
+    """Series of one kind; ``steady_list``: beside them a list gains an item with each call."""
 
     make: Maker
     channel: Channel = "line"
     steady_list: bool = False
-    warmup: int | None = None
-    """Warm-up iterations of its own, where it needs more than a run has."""
 
     @property
     def name(self) -> str:
-        """As it stands in the table."""
+        """Return the name in the table."""
         return f"{self.make.__name__}{'' if self.channel in ('line', 'block') else ' (' + self.channel + ')'}"
 
     def evidence(self, seed: int, iterations: int, warmup: int) -> Evidence:
-        """What a run with this series alone would have given."""
+        """Return the evidence of a run in which only this series changes."""
         return self._run(seed, iterations, warmup)[0]
 
     def judged(self, seed: int, iterations: int, warmup: int) -> Judgement:
-        """The verdict on such a run, with the wider look where there would have been one."""
+        """Return the judgement on such a run, with batched readings where a run makes them."""
+        return self.assessed(seed, iterations, warmup).judgement
+
+    def assessed(self, seed: int, iterations: int, warmup: int) -> Assessment:
+        """Return the assessment of such a run, with batched readings where a run makes them."""
         run, levels = self._run(seed, iterations, warmup)
         assessment = assess(run)
         calls = calls_between_readings(assessment, [CALL_SECONDS])
         if not calls:
-            return assessment.judgement
-        native = tuple(OUTSIDE_BYTES + int(next(islice(levels, calls - 1, None))) for _ in range(READINGS + 1))
-        return judge(msgspec.structs.replace(run, batched_native=BatchedNativeReadings(calls_apart=calls, native=native)))
+            return assessment
+        native = tuple(HEAP_BYTES + int(next(islice(levels, calls - 1, None))) for _ in range(READINGS + 1))
+        return assess(msgspec.structs.replace(run, batched_native=BatchedNativeReadings(calls_apart=calls, native=native)))
 
     def _run(self, seed: int, iterations: int, warmup: int) -> tuple[Evidence, Levels]:
-        """The evidence, and how the series goes on."""
+        """Return the evidence and the levels of later calls."""
         numbers = Random(f"{self.make.__name__} {seed}")
         levels = self.make(numbers)
         for _ in range(warmup - 1):
@@ -74,7 +76,7 @@ class Family:
 def evidence(
     values: tuple[int, ...], channel: Channel, warmup: int, item_bytes: int = 1, *, steady_list: bool = False
 ) -> Evidence:
-    """The evidence of a run in which nothing but this series moves."""
+    """Return the evidence of a run in which only this series changes."""
     steps = len(values) - 1
     still = tuple([1_000_000] * (steps + 1))
     inside = channel in ("line", "block", "list", "dict")
@@ -92,10 +94,10 @@ def evidence(
         failed=0,
         retained=live,
         peak=peak,
-        native=tuple(OUTSIDE_BYTES + value for value in values) if channel == "native" else still,
+        native=tuple(HEAP_BYTES + value for value in values) if channel == "native" else still,
         process=values if channel == "process" else still,
         sites={("scenario.py", 1): live} if inside else {},
         blocks={("scenario.py", 1): 1 if channel == "block" else 10},
         holders=holders,
-        work=tuple(IterationWork(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=one) for one in peak),
+        work=tuple(IterationWork(cpu_seconds=0.1, waits=1, suspended=False, peak_bytes=peak_bytes) for peak_bytes in peak),
     )

@@ -30,13 +30,13 @@ SHORT_CALLS = [0.001] * 20
 
 
 def noisy(noise_bytes: int, seed: int = 1) -> Evidence:
-    """A run with a C heap that goes up and down around one level."""
+    """Return a run with a C heap that goes up and down around one level."""
     numbers = random.Random(seed)
     return evidence(native=tuple(HEAP_BYTES + numbers.randint(0, noise_bytes) for _ in range(21)))
 
 
 def batched(noise_bytes: int, step_bytes: float, calls_apart: int, seed: int = 1) -> Evidence:
-    """The same run with batched readings of a leak of ``step_bytes`` per call."""
+    """Return the same run with batched readings of a leak of ``step_bytes`` per call."""
     numbers = random.Random(f"batched {seed}")
     native = tuple(
         HEAP_BYTES + int(index * calls_apart * step_bytes) + numbers.randint(0, noise_bytes) for index in range(READINGS + 1)
@@ -46,14 +46,14 @@ def batched(noise_bytes: int, step_bytes: float, calls_apart: int, seed: int = 1
 
 
 def with_state(run: Evidence, state: State) -> Assessment:
-    """The assessment of a run, but with another verdict."""
+    """Return the assessment of a run, but with another verdict."""
     assessment = assess(run)
     judgement = msgspec.structs.replace(assessment.judgement, state=state)
     return msgspec.structs.replace(assessment, judgement=judgement)
 
 
 def calls(run: Evidence, durations_seconds: list[float] | None = None, state: State = "stable") -> int:
-    """The calls between two batched readings of a run with this verdict."""
+    """Return the calls between two batched readings of a run with this verdict."""
     return calls_between_readings(with_state(run, state), SHORT_CALLS if durations_seconds is None else durations_seconds)
 
 

@@ -9,13 +9,13 @@ NUMBERS = count()
 
 
 async def setup() -> None:
-    """One jar with one cookie, as a session has."""
+    """Make a jar with a cookie, as a session has."""
     global JAR
     JAR = aiohttp.CookieJar()
     JAR.update_cookies({"session": "value; Path=/"}, URL("http://example.com/"))
 
 
 async def run() -> None:
-    """The cookies for ten paths that were not asked for before."""
+    """Read the cookies of ten new paths."""
     for _ in range(10):
         JAR.filter_cookies(URL(f"http://example.com/api/orders/{next(NUMBERS)}"))

@@ -14,7 +14,7 @@ async def _get(request: web.Request) -> web.Response:
 
 
 async def setup() -> None:
-    """A server on a port of its own, and a client."""
+    """Start a server on a port of its own, and a client."""
     global RUNNER, CLIENT, URL
     app = web.Application(middlewares=[_middleware])
     app.router.add_get("/orders", _get)
@@ -27,13 +27,13 @@ async def setup() -> None:
 
 
 async def run() -> None:
-    """Five requests that are refused."""
+    """Send five requests that are refused."""
     for _ in range(5):
         async with CLIENT.post(URL) as response:
             assert response.status == 405
 
 
 async def teardown() -> None:
-    """Both go."""
+    """Stop the client and the server."""
     await CLIENT.close()
     await RUNNER.cleanup()

@@ -6,7 +6,7 @@ CONNECTION = apsw.Connection(":memory:")
 
 
 def run() -> None:
-    """Ten queries."""
+    """Make ten queries."""
     for number in range(10):
         cursor = CONNECTION.cursor()
         assert cursor.execute("SELECT ?", (number,)).fetchall() == [(number,)]

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def run() -> None:
-    """One array."""
+    """Build an array."""
     array = ak.from_iter([{"x": [1, 2, 3], "y": 1.1}, {"x": [], "y": 2.2}])
     ak.to_list(array[:, "x"])
     ak.to_numpy(ak.Array(np.arange(1000)))

@@ -10,6 +10,6 @@ NUMBERS = count()
 
 
 def run() -> None:
-    """Fifty patterns that were not seen before."""
+    """Format with fifty new patterns."""
     for _ in range(50):
         format_datetime(NOW, f"yyyy-MM-dd 'report {next(NUMBERS)}'", locale="en")

@@ -10,7 +10,7 @@ MINUTES = count()
 
 
 def run() -> None:
-    """Ten minutes, one after the other."""
+    """Evaluate an expression at ten minutes in a row."""
     for _ in range(10):
         now = START + datetime.timedelta(minutes=next(MINUTES))
         croniter("*/5 * * * *", now).get_next(datetime.datetime)

@@ -8,7 +8,7 @@ def _work(number: int) -> int:
 
 
 def run() -> None:
-    """Ten."""
+    """Run ten greenlets."""
     for number in range(10):
         worker = greenlet.greenlet(_work)
         worker.switch(number)

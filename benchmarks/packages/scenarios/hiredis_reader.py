@@ -8,12 +8,12 @@ class _Parser:
         self.reader = hiredis.Reader(replyError=self.parse_error)
 
     def parse_error(self, text: str) -> Exception:
-        """As redis-py."""
+        """Return an error with the text, as redis-py does."""
         return ValueError(text)
 
 
 def run() -> None:
-    """Ten connections."""
+    """Make ten connections."""
     for _ in range(10):
         parser = _Parser()
         parser.reader.feed(b"+OK\r\n")

@@ -6,5 +6,5 @@ GRAPH = igraph.Graph(n=100, edges=[(number, number + 1) for number in range(0, 1
 
 
 def run() -> None:
-    """Its components."""
+    """Compute the components of a graph."""
     GRAPH.decompose()

@@ -4,6 +4,6 @@ import igraph
 
 
 def run() -> None:
-    """One graph of a thousand vertices, half of which are deleted."""
+    """Make a graph of a thousand vertices and delete half of them."""
     graph = igraph.Graph(n=1000)
     graph.delete_vertices(list(range(500)))

@@ -7,7 +7,7 @@ FRAME[-1] ^= 0xFF
 
 
 def run() -> None:
-    """One frame whose checksum is wrong."""
+    """Read a frame with a wrong checksum."""
     try:
         lz4.frame.decompress(bytes(FRAME))
     except RuntimeError:

@@ -6,7 +6,7 @@ CALLS = 100
 
 
 def run() -> None:
-    """A hundred messages that are refused."""
+    """Read a hundred messages that are refused."""
     for number in range(CALLS):
         message = msgpack.packb({("a long key, number", number): "value"}, use_bin_type=True)
         try:

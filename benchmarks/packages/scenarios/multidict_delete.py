@@ -6,7 +6,7 @@ CALLS = 100
 
 
 def run() -> None:
-    """A hundred queries."""
+    """Edit a hundred queries."""
     for number in range(CALLS):
         query = MultiDict(page=str(number))
         del query["page"]

@@ -6,7 +6,7 @@ CALLS = 100
 
 
 def run() -> None:
-    """The headers of a hundred responses."""
+    """Read the headers of a hundred responses."""
     for number in range(CALLS):
         headers = CIMultiDict([("Content-Type", "application/json"), (f"X-Request-{number}", str(number))])
         assert len(list(headers)) == 2

@@ -6,7 +6,7 @@ CALLS = 100
 
 
 def run() -> None:
-    """A hundred headers compared as sets."""
+    """Compare a hundred headers as sets."""
     for number in range(CALLS):
         query = CIMultiDict([(f"Page-{number}", "1"), ("Size", "2")])
         other = CIMultiDict([("Size", "2")])

@@ -25,7 +25,7 @@ CLIENT = OpenAI(
 
 
 def run() -> None:
-    """One question, with a format made for it."""
+    """Ask a question with a format of its own."""
     answer = create_model("Answer", city=(str, ...))
     completion = CLIENT.chat.completions.parse(
         model="m", messages=[{"role": "user", "content": "Where is the Louvre?"}], response_format=answer

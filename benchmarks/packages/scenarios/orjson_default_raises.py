@@ -10,7 +10,7 @@ def _default(value: object) -> object:
 
 
 def run() -> None:
-    """Ten payloads that are refused."""
+    """Write ten payloads that are refused."""
     for _ in range(10):
         try:
             orjson.dumps({"attachment": io.BytesIO(b"0" * 1000)}, default=_default)

@@ -5,5 +5,5 @@ import pandas as pd
 
 
 def run() -> None:
-    """One frame of ten columns."""
+    """Write a frame of ten columns."""
     pd.DataFrame({str(column): np.arange(100) * 0.5 for column in range(10)}).to_json()

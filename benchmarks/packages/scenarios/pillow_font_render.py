@@ -6,7 +6,7 @@ FONT = ImageFont.load_default(size=20)
 
 
 def run() -> None:
-    """Ten captions."""
+    """Draw ten captions."""
     image = Image.new("RGB", (500, 100), "white")
     draw = ImageDraw.Draw(image)
     for number in range(10):

@@ -6,6 +6,6 @@ FRAME = pl.DataFrame({"a": [3, 1, 2], "b": ["x", "y", "z"]})
 
 
 def run() -> None:
-    """Five hundred joins."""
+    """Make five hundred joins."""
     for _ in range(500):
         FRAME.join(FRAME, on="b")

@@ -6,6 +6,6 @@ MESSAGE = Type()
 
 
 def run() -> None:
-    """A hundred."""
+    """Compute the size of a hundred messages."""
     for _ in range(100):
         MESSAGE.source_context.ByteSize()

@@ -7,6 +7,6 @@ SCHEMA = pa.schema([("a", pa.struct([("aa", pa.list_(pa.string()))]))])
 
 
 def run() -> None:
-    """One table."""
+    """Make a table."""
     frame = pd.DataFrame({"a": [{"aa": [f"text {number}" * 10 for number in range(50)]}]})
     pa.Table.from_pandas(frame, schema=SCHEMA)

@@ -12,6 +12,6 @@ class Trace(BaseModel):
 
 
 def run() -> None:
-    """Ten models."""
+    """Validate ten models."""
     for _ in range(10):
         Trace(elements=[1, 2, 3])

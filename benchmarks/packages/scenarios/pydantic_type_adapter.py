@@ -17,5 +17,5 @@ class Foo(BaseModel):
 
 
 def run() -> None:
-    """One request."""
+    """Answer a request."""
     TypeAdapter(list[Foo]).validate_python([{"children": [], "bar": Bar()}])

@@ -8,5 +8,5 @@ PAGE.insert_text((72, 72), "Hello, reader. " * 5)
 
 
 def run() -> None:
-    """One page."""
+    """Read a page."""
     PAGE.get_textpage()

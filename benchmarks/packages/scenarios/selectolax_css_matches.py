@@ -6,5 +6,5 @@ PAGE = LexborHTMLParser("<div></div><div></div><div></div>")
 
 
 def run() -> None:
-    """Once."""
+    """Match a selector."""
     assert PAGE.css_matches("div")

@@ -6,5 +6,5 @@ PAGE = "<html><body>" + "<div><a href='/x'>link</a></div>" * 100 + "</body></htm
 
 
 def run() -> None:
-    """One page."""
+    """Parse a page."""
     LexborHTMLParser(PAGE).css("a")

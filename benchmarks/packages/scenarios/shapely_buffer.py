@@ -4,6 +4,6 @@ from shapely.geometry import Point
 
 
 def run() -> None:
-    """A hundred."""
+    """Make a hundred buffers."""
     for number in range(100):
         Point(number, 0).buffer(1.0, resolution=2)

@@ -7,6 +7,6 @@ LINE = LineString([(0, 0), (100, 0)])
 
 
 def run() -> None:
-    """A hundred."""
+    """Find the nearest points of a hundred pairs."""
     for number in range(100):
         nearest_points(Point(number, 1), LINE)

@@ -9,6 +9,6 @@ QUERY = sql.text(" UNION ALL ".join(f"SELECT {number} AS a, 1.5 AS b" for number
 
 
 def run() -> None:
-    """Ten queries of ten rows; with one, sqlite3's list of cursors, cleared at every 200th, would look like a leak."""
+    """Make ten queries of ten rows; with one, sqlite3's list of cursors, cleared at every 200th, would look like a leak."""
     for _ in range(10):
         np.array(CONNECTION.execute(QUERY).fetchall())

@@ -6,6 +6,6 @@ import structlog
 
 
 def run() -> None:
-    """Ten tasks with a log of their own."""
+    """Run ten tasks, each with a log file."""
     for _ in range(10):
         structlog.WriteLogger(io.StringIO()).info("done")

@@ -5,12 +5,12 @@ import ujson
 
 class _Gone:
     def write(self, text: str) -> None:
-        """As a closed socket's file."""
+        """Raise, as the file of a closed socket does."""
         raise OSError(len(text))
 
 
 def run() -> None:
-    """Ten documents of a kilobyte."""
+    """Write ten documents of a kilobyte."""
     for number in range(10):
         try:
             ujson.dump({"number": number, "text": "x" * 1000}, _Gone())

@@ -6,5 +6,5 @@ DOCUMENT = "[" + ",".join(str(10**40 + number) for number in range(100)) + "]"
 
 
 def run() -> None:
-    """A list of a hundred."""
+    """Read a list of a hundred integers."""
     ujson.loads(DOCUMENT)

@@ -11,12 +11,12 @@ CHANGES: Iterator[object] = watchfiles.watch(FOLDER, debounce=40, step=10, rust_
 
 
 def setup() -> None:
-    """Begin to watch."""
+    """Begin to watch a folder."""
     next(CHANGES)
 
 
 def run() -> None:
-    """Ten files written, one set of changes received."""
+    """Write ten files and receive a set of changes."""
     for number in range(10):
         (FOLDER / f"file-{number}").write_text("x", encoding="utf-8")
     assert next(CHANGES)

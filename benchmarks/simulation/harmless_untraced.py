@@ -1,4 +1,4 @@
-"""Series of harmless scenarios outside of the traced heap, and of the peak."""
+"""Simulate untraced memory and peaks of harmless scenarios."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from benchmarks.simulation.harmless import bounded_walk, pool, sawtooth, steps, 
 from benchmarks.simulation.series import Family, Levels, Random
 
 ARENA_BYTES = 262_144
-"""What Python's small-object allocator takes from the system at a time (Python before 3.10; later 1 MiB)."""
+"""Bytes that Python's small-object allocator maps at a time before Python 3.10; later it maps 1 MiB."""
 
 
 def jitter_on_a_level(numbers: Random) -> Levels:
-    """Other code's small change."""
+    """Simulate small changes of other code."""
     size = 10 ** numbers.uniform(2, 5)
     while True:
         yield 1_000_000 + numbers.gauss(0, size)
 
 
 def drift(numbers: Random) -> Levels:
-    """Holes of other sizes than what was freed: less and less is added to a heap that fits better and better."""
+    """Simulate a heap that drifts because freed blocks leave holes of other sizes: less and less."""
     size, fits, level = 10 ** numbers.uniform(2, 5), numbers.uniform(2, 6), 0.0
     call = 0
     while True:
@@ -29,7 +29,7 @@ def drift(numbers: Random) -> Levels:
 
 
 def wandering(numbers: Random) -> Levels:
-    """A level that wanders and is drawn back."""
+    """Simulate a level that wanders and is drawn back."""
     size, back, level = 10 ** numbers.uniform(2, 5), numbers.uniform(0.2, 0.9), 0.0
     while True:
         level = level * back + numbers.gauss(0, size)
@@ -37,14 +37,14 @@ def wandering(numbers: Random) -> Levels:
 
 
 def arenas(numbers: Random) -> Levels:
-    """Whole arenas come and go with the demand."""
+    """Simulate complete arenas that come and go with the demand."""
     mean = numbers.uniform(0.5, 4)
     while True:
         yield math.ceil(numbers.gauss(mean, mean / 3)) * ARENA_BYTES + 10 * ARENA_BYTES
 
 
 def arenas_that_stay(numbers: Random) -> Levels:
-    """Arenas of the largest demand so far, which differs little from call to call."""
+    """Simulate arenas of the largest demand so far, which differs little from call to call."""
     most, demand = 0, numbers.uniform(1, 20)
     while True:
         most = max(most, math.ceil(demand * numbers.uniform(0.7, 1.3)))
@@ -52,7 +52,7 @@ def arenas_that_stay(numbers: Random) -> Levels:
 
 
 def pages_used_first(numbers: Random) -> Levels:
-    """Pages of a region that are written for the first time: fewer and fewer are left."""
+    """Simulate pages of a region that are written for the first time: fewer and fewer are left."""
     pages, each = numbers.randint(20, 2_000), numbers.uniform(0.4, 1)
     left = float(pages)
     while True:
@@ -61,21 +61,21 @@ def pages_used_first(numbers: Random) -> Levels:
 
 
 def heavy_tails(numbers: Random) -> Levels:
-    """Answers of very different lengths, the largest hundreds of times the usual one."""
+    """Simulate answers of very different lengths, the largest hundreds of times the usual length."""
     size, shape = 10 ** numbers.uniform(3, 6), numbers.uniform(1.1, 3)
     while True:
         yield size * min(1_000.0, numbers.paretovariate(shape))
 
 
 def log_normal(numbers: Random) -> Levels:
-    """Answers whose length is a product of many chances."""
+    """Simulate answers with a length that is a product of many random factors."""
     size, spread = 10 ** numbers.uniform(3, 6), numbers.uniform(0.1, 1.5)
     while True:
         yield size * numbers.lognormvariate(0, spread)
 
 
 def window_of_messages(numbers: Random) -> Levels:
-    """The last few messages are sent along, each of any size."""
+    """Simulate a window of the last few messages of any size."""
     size, most = 10 ** numbers.uniform(2, 5), numbers.randint(2, 8)
     window: list[float] = []
     while True:
@@ -84,13 +84,13 @@ def window_of_messages(numbers: Random) -> Levels:
 
 
 def one_of_two_answers(numbers: Random) -> Levels:
-    """A short path or a long one, by chance."""
+    """Simulate a short or a long path at random."""
     size, often = 10 ** numbers.uniform(3, 6), numbers.uniform(0.1, 0.9)
     while True:
         yield size * (10 if numbers.random() < often else 1)
 
 
-OUTSIDE = (jitter_on_a_level, drift, wandering, steps, sawtooth, pool, bounded_walk)
+NATIVE = (jitter_on_a_level, drift, wandering, steps, sawtooth, pool, bounded_walk)
 PROCESS = (arenas, arenas_that_stay, pages_used_first, wandering)
 PEAK = (
     white_noise,
@@ -104,7 +104,7 @@ PEAK = (
 )
 
 FAMILIES = (
-    *(Family(make, "native") for make in OUTSIDE),
+    *(Family(make, "native") for make in NATIVE),
     *(Family(make, "process") for make in PROCESS),
     *(Family(make, "peak") for make in PEAK),
 )
