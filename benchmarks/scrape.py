@@ -21,9 +21,9 @@ from multiprocessing.queues import Queue
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, Durations, EvalState, TraceExemplar
 from otel_memeval.exporters.samples import Sample
-from otel_memeval.service.http.access import Gate
-from otel_memeval.service.http.server import Address, Answer, Request, Server
-from otel_memeval.service.metrics_cache import Rendering, takes_gzip
+from otel_memeval.service.http.access import Access
+from otel_memeval.service.http.server import Address, Request, Response, Server
+from otel_memeval.service.metrics_cache import MetricsCache, accepts_gzip
 from otel_memeval.verdicts import STATES
 
 EVALS = 300
@@ -79,21 +79,21 @@ def state(number: int) -> EvalState:
 def serve(pipe: multiprocessing.connection.Connection) -> None:
     """Serve metrics; each message in the pipe is the end of a run."""
     states = [state(number) for number in range(EVALS)]
-    rendering = Rendering(lambda: Snapshot(evals=states, spool_bytes=0, export_failures={"otlp": 0}))
+    cache = MetricsCache(lambda: Snapshot(evals=states, spool_bytes=0, export_failures={"otlp": 0}))
 
-    def metrics(request: Request) -> Answer:
-        compressed = takes_gzip(request.accept_encoding)
-        body = rendering.body(request.accept, compressed=compressed)
-        return Answer(body.content_type, body.data, {"Content-Encoding": "gzip"} if compressed else {})
+    def metrics(request: Request) -> Response:
+        compressed = accepts_gzip(request.accept_encoding)
+        text = cache.text(request.accept, compressed=compressed)
+        return Response(text.content_type, text.data, {"Content-Encoding": "gzip"} if compressed else {})
 
-    server = Server(Address("127.0.0.1", 0), Gate(None, print), {"/metrics": metrics}, print)
-    server.start()
+    server = Server(Address("127.0.0.1", 0), Access(None, print), print)
+    server.start({"/metrics": metrics})
     pipe.send(int(server.server_address[1]))
     while pipe.recv():
         number = int(time.monotonic() * 1000) % EVALS
         states[number] = state(number)
         begun = time.perf_counter()
-        rendering.refresh()
+        cache.refresh()
         pipe.send(time.perf_counter() - begun)
 
 

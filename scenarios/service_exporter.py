@@ -14,11 +14,11 @@ from pathlib import Path
 from otel_memeval import PerformanceEval
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.records import Channels, Eval, Iteration, Limits, Result, Run, Site, Summary, Verdict
-from otel_memeval.service.eval_status import View
-from otel_memeval.service.http.access import Gate
+from otel_memeval.service.eval_status import Overview
+from otel_memeval.service.http.access import Access
 from otel_memeval.service.http.server import Address, Server
 from otel_memeval.service.pages import pages
-from otel_memeval.service.state import Told
+from otel_memeval.service.state import ServiceState
 from otel_memeval.service.state_file import StateFile
 
 EVALS = 3
@@ -78,34 +78,34 @@ class Exporter:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._count = 0
-        state_file = StateFile(Path(self._folder.name, "state.json"), self._tell)
-        self._told = Told(
+        state_file = StateFile(Path(self._folder.name, "state.json"), self._log)
+        self._state = ServiceState(
             Board(str, exemplars=True),
-            View(interval_seconds=900),
+            Overview(interval_seconds=900),
             state_file,
             mask=str,
             passed=lambda finished: finished.verdict.state == "stable",
-            tell=self._tell,
-            round_over=lambda _: None,
+            log=self._log,
+            on_cycle_end=lambda _: None,
         )
-        self._server = Server(Address("127.0.0.1", 0), Gate(None, self._tell), pages(lambda: self._told), self._tell)
+        self._server = Server(Address("127.0.0.1", 0), Access(None, self._log), self._log)
         self._state_file = state_file
-        self._server.start()
+        self._server.start(pages(self._state))
 
-    def _tell(self, line: str) -> None:
+    def _log(self, line: str) -> None:
         """Drop a line of the log."""
 
     def work(self) -> None:
         """Do one iteration: report a run, then answer every request."""
         self._count += 1
         finished = result(self._count)
-        self._told.running(finished.run.target)
-        status = self._told.result(finished, finished.run.target, 0)
-        self._told.missed(1)
-        self._told.exported({"otlp": 1}, 4096)
-        self._told.log(status, 0)
-        self._told.round_over()
-        self._told.waiting(1.0)
+        self._state.set_running(finished.run.target)
+        status = self._state.add_result(finished, finished.run.target, 0)
+        self._state.add_skipped(1)
+        self._state.add_exports({"otlp": 1}, 4096)
+        self._state.log_run(status, 0)
+        self._state.end_cycle()
+        self._state.set_waiting(1.0)
         threads = threading.active_count()
         for path, headers in REQUESTS:
             self._request(path, headers)

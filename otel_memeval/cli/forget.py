@@ -1,4 +1,4 @@
-"""``otel-memeval forget``: take an eval's gauges out of a Pushgateway and a textfile."""
+"""``otel-memeval forget``: delete the gauges of evals from a Pushgateway and a textfile."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from otel_memeval.cli.exit_codes import NOT_DELIVERED, PASSED
 from otel_memeval.errors import UsageError
 
 _EPILOG = """\b
-User, password and certificates of the Pushgateway: MEMEVAL_PUSHGATEWAY_*, as
-in a run. Prometheus keeps what it has scraped.
+User, password and certificates of the Pushgateway are read from
+MEMEVAL_PUSHGATEWAY_*, as in a run. Samples that Prometheus has scraped stay
+there.
 
 \b
-Exit status: 0 nothing is left of them; 2 wrong usage; 4 something could not
-be deleted."""
+Exit status: 0 the gauges are deleted; 2 wrong usage; 4 some could not be
+deleted."""
 
 
 @click.command(
@@ -22,27 +23,28 @@ be deleted."""
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.argument("evals", metavar="[EVAL]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every eval there is, instead of naming some.")
-@click.option("--pushgateway", metavar="URL", help="Delete groups there.  [default: $MEMEVAL_PUSHGATEWAY]")
-@click.option("--textfile", metavar="PATH", help="Take series out of this file.")
-def forget_command(evals: tuple[str, ...], every: bool, pushgateway: str | None, textfile: str | None) -> int:
-    """Delete the gauges of evals that are not run any longer: by themselves they stay for ever, and so do their alerts.
+@click.option("--all", "all_evals", is_flag=True, help="Delete the gauges of all evals.")
+@click.option("--pushgateway", metavar="URL", help="Delete groups of this Pushgateway.  [default: $MEMEVAL_PUSHGATEWAY]")
+@click.option("--textfile", metavar="PATH", help="Delete series from this file.")
+def forget_command(evals: tuple[str, ...], all_evals: bool, pushgateway: str | None, textfile: str | None) -> int:
+    """Delete the gauges of evals that are no longer run; otherwise the gauges and their alerts stay for ever.
 
-    EVAL is the label `eval` of its gauges, or the eval's name.
+    EVAL is the label `eval` of the gauges, or the name of the eval.
     """
     from otel_memeval.config import from_process
-    from otel_memeval.exporters.prometheus.destinations import read_destinations
+    from otel_memeval.exporters.prometheus.destinations import delete_evals, read_destinations
 
-    if every == bool(evals):
-        raise UsageError("which evals are to be forgotten is not clear", "name some, or say --all")
+    if all_evals == bool(evals):
+        raise UsageError("forget needs either names of evals or --all", "name the evals, or use --all alone")
     settings = from_process()
-    options = read_destinations(pushgateway, textfile, None, settings.environment)
-    if not options.any:
-        raise UsageError("there is nowhere to forget them", "say --pushgateway URL or --textfile PATH")
-    from otel_memeval.exporters.prometheus.destinations import delete_evals
-
-    told, problems = delete_evals(options, evals, settings.secrets)
-    for line in told:
+    destinations = read_destinations(pushgateway, textfile, None, settings.environment)
+    if not destinations.any:
+        raise UsageError(
+            "no destination is configured",
+            "name a Pushgateway (--pushgateway) or a textfile (--textfile) to delete from",
+        )
+    done, problems = delete_evals(destinations, evals, settings.secrets)
+    for line in done:
         click.echo(line)
     for line in problems:
         click.echo(f"otel-memeval: {line}", err=True)

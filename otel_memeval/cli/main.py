@@ -1,4 +1,4 @@
-"""The command line: arguments in, exit status out. The only place that knows about both."""
+"""Run the command line: select the command, turn errors into exit statuses."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ COMMANDS: dict[str, click.Command] = {
     "replay": replay_command,
     "schema": schema_command,
 }
-"""A first argument that is exactly one of these words is a command. A module of that name is still a target as
+"""Commands by name. A first argument that equals a name is the command; a module of that name can be measured as
 ``./schema.py`` or ``schema:name``."""
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: what was measured is reported."""
+    """Treat SIGTERM like Ctrl-C in this block, so that the iterations so far are reported."""
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
@@ -44,7 +44,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _open_standard_streams() -> None:
-    """A closed stdin, stdout or stderr becomes the null device: else the next pipe would take its number."""
+    """Open the null device for a closed stdin, stdout or stderr; otherwise the next pipe would take its number."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)
         if descriptor > 2:
@@ -56,15 +56,15 @@ def _open_standard_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def _keep_the_folder_off_the_import_path() -> None:
-    """``python -m`` puts the current folder first: a scenario's ``json.py`` is not meant for this tool."""
-    with contextlib.suppress(OSError):  # the folder is gone
+def _remove_folder_from_import_path() -> None:
+    """Remove the current folder, which ``python -m`` adds: a ``json.py`` of the scenario is not for this tool."""
+    with contextlib.suppress(OSError):  # the folder no longer exists
         if sys.path[0] in ("", os.getcwd()):
             del sys.path[0]
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line, and return the exit status."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     rest = arguments[1:] if command is not None else arguments
     try:
@@ -85,13 +85,13 @@ def run(arguments: list[str]) -> int:
 
 
 def main() -> NoReturn:
-    """The console script."""
+    """Run the console script."""
     _open_standard_streams()
-    _keep_the_folder_off_the_import_path()
+    _remove_folder_from_import_path()
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # a pager was closed
+    except BrokenPipeError:  # the reader, such as a pager, was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = PASSED
     sys.exit(status)

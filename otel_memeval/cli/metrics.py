@@ -1,4 +1,4 @@
-"""``otel-memeval metrics``: the table of metrics that Prometheus is told."""
+"""``otel-memeval metrics``: print the table of metrics."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _UNITS = {"By": "bytes", "s": "seconds", "": "-"}
 @click.command(
     name="otel-memeval metrics", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON: name, kind, unit (UCUM), labels, help.")
-@click.option("--markdown", is_flag=True, help="As the table in docs/metrics.md.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: name, kind, unit (UCUM), labels, help.")
+@click.option("--markdown", is_flag=True, help="Print the Markdown table of docs/metrics.md.")
 def metrics_command(as_json: bool, markdown: bool) -> int:
-    """Print every metric: name, type, unit, labels and what it says."""
+    """Print every metric: name, type, unit, labels and meaning."""
     from otel_memeval.telemetry import METRICS
 
     if as_json:
@@ -36,7 +36,7 @@ def metrics_command(as_json: bool, markdown: bool) -> int:
 
 
 def _entry(metric: Metric) -> str:
-    """A few lines: a table of five columns does not fit a terminal."""
+    """Return a few lines about a metric: a table of five columns does not fit a terminal."""
     head = f"{metric.name}  {metric.kind}" + (f", {_UNITS[metric.unit]}" if metric.unit else "")
     labels = f"  labels: {', '.join(metric.labels)}" if metric.labels else "  no labels"
     return f"{head}\n{labels}\n{click.wrap_text(metric.help, 78, '  ', '  ')}"

@@ -1,4 +1,4 @@
-"""``otel-memeval replay``: send what receivers did not take."""
+"""``otel-memeval replay``: send telemetry that was not delivered."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from otel_memeval.exporters.otlp.delivery.replay import ReplayCounts
 
 _EPILOG = """\b
-Where to send is read from the OTEL_* variables, as in a run.
+The receiver is read from the OTEL_* variables, as in a run.
 
 \b
-Exit status: 0 everything was delivered; 2 wrong usage; 4 something still is
-not; 130 interrupted. What was delivered is not sent again."""
+Exit status: 0 everything was delivered; 2 wrong usage; 4 some batches were not
+delivered; 130 interrupted. Delivered batches are not sent again."""
 
 
 @click.command(
@@ -31,20 +31,20 @@ not; 130 interrupted. What was delivered is not sent again."""
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.argument("files", metavar="[FILE]...", nargs=-1)
-@click.option("--spool", metavar="DIR", help="The spool.  [default: $MEMEVAL_SPOOL, else below the user's state folder]")
+@click.option("--spool", metavar="DIR", help="The spool.  [default: $MEMEVAL_SPOOL, else in the user's state folder]")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, max=86_400),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to go on asking a receiver that does not answer.",
+    help="How long to retry a receiver that does not answer.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Only what went wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
 def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, quiet: bool) -> int:
-    """Send the spans, metrics and log records that earlier runs could not deliver, in order, and take them away.
+    """Send spans, metrics and log records that earlier runs could not deliver, in order, and delete them.
 
-    With FILE: send these OTLP-JSON files instead, and leave them as they are.
+    With FILE: send these OTLP-JSON files instead, and keep them.
     """
     from otel_memeval.config import from_process, spool_folder
     from otel_memeval.exporters.otlp.config_file import effective_environment
@@ -56,18 +56,18 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
     environment, warnings = effective_environment(surroundings.environment)
     settings = read_otlp_settings(environment)
 
-    def tell(line: str) -> None:
+    def print_error(line: str) -> None:
         click.echo(f"otel-memeval: {visible(redact(line, surroundings.secrets))}", err=True)
 
     for warning in (*warnings, *settings.warnings):
-        tell(warning)
+        print_error(warning)
     if not settings.destinations:
-        raise UsageError("there is nowhere to send to", "set OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318")
+        raise UsageError("no receiver is configured", "set OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318")
     missing = [file for file in files if not Path(file).is_file()]
     if missing:
-        raise UsageError(f"{missing[0]}: there is no such file", "name OTLP-JSON files, or none for the spool")
+        raise UsageError(f"{missing[0]}: there is no such file", "name OTLP-JSON files, or no file to send the spool")
     stop = threading.Event()
-    replay = Replay(settings, timeout, tell, stop)
+    replay = Replay(settings, timeout, print_error, stop)
     with _stopped_by_signals(stop):
         try:
             if files:
@@ -89,19 +89,19 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
 
 def _summary(counts: ReplayCounts) -> str:
     parts = [f"{counts.delivered} delivered"]
-    for number, what in (
+    for number, outcome in (
         (counts.rejected, "rejected"),
-        (counts.unsupported, "not wanted by the receiver"),
-        (counts.undelivered, "still waiting"),
+        (counts.unsupported, "not accepted by the receiver"),
+        (counts.undelivered, "not delivered"),
     ):
         if number:
-            parts.append(f"{number} {what}")
+            parts.append(f"{number} {outcome}")
     return "batches: " + ", ".join(parts)
 
 
 @contextlib.contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets the batch at hand be answered, so that it is not sent twice; a second does not."""
+    """Set ``stop`` at the first SIGINT or SIGTERM, so that the current batch ends and is not sent twice; a second raises."""
 
     def handle(*_: object) -> None:
         if stop.is_set():

@@ -1,4 +1,4 @@
-"""``otel-memeval schema``: the JSON Schema of the result."""
+"""``otel-memeval schema``: print the JSON Schema of the result."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The standing mode: when to run, what is known of each eval, what outlives a restart, and the server that tells it."""
+"""The service of ``--every``: schedule, state of each eval, state file, and HTTP server."""

@@ -1,6 +1,6 @@
-"""What a standing exporter tells people of each eval, as records that are replaced as a whole. Pure.
+"""Status of each eval, as the page, the log and the state file have it. Pure.
 
-What Prometheus is told stands in ``exporters.prometheus.board``, by the same labels.
+The Prometheus state of an eval (``exporters.prometheus.state``) has the same label.
 """
 
 from __future__ import annotations
@@ -19,70 +19,71 @@ from otel_memeval.targets import split_target
 from otel_memeval.verdicts import State
 
 LONGEST_SENTENCE = 2000
+"""Characters of a sentence that are kept."""
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class EvalStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One eval after its last run."""
 
     key: str
-    """``TARGET:NAME``; the bare target where it never could be loaded."""
+    """``TARGET:NAME``; the bare target if it could never be loaded."""
     label: str
-    """Of its series."""
+    """The label ``eval`` of its series."""
     verdict: State
     sentences: list[str]
-    """The verdict's, then one for each limit that was passed."""
+    """The summary of the verdict, then one sentence for each exceeded limit."""
     ended_seconds: float
     """Since 1970."""
     duration_seconds: float
     passed: bool
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything at one moment."""
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """The statuses of all evals, and the current step of the service."""
 
     interval_seconds: float
-    evals: tuple[Known, ...] = ()
+    evals: tuple[EvalStatus, ...] = ()
     running: str = ""
-    """The target that is being measured."""
+    """The target that is being measured; empty between cycles."""
     next_run_seconds: float | None = None
-    """Since 1970; None while a round goes on."""
+    """Since 1970; None while a cycle is under way."""
     skipped: int = 0
-    """Turns that were missed since the start."""
+    """Turns that were skipped since the start."""
 
-    def with_eval(self, known: Known) -> View:
-        """With an eval as it is now, in the place that it had."""
-        if all(one.key != known.key for one in self.evals):
-            return msgspec.structs.replace(self, evals=(*self.evals, known))
-        evals = tuple(known if one.key == known.key else one for one in self.evals)
+    def with_eval(self, status: EvalStatus) -> Overview:
+        """Return an overview with the new status of an eval, in the place of the old one."""
+        if all(known.key != status.key for known in self.evals):
+            return msgspec.structs.replace(self, evals=(*self.evals, status))
+        evals = tuple(status if known.key == status.key else known for known in self.evals)
         return msgspec.structs.replace(self, evals=evals)
 
-    def only(self, kept: Callable[[str], bool]) -> View:
-        """Without the evals whose keys are not ``kept``."""
-        return msgspec.structs.replace(self, evals=tuple(one for one in self.evals if kept(one.key)))
+    def only(self, stays: Callable[[str], bool]) -> Overview:
+        """Return an overview of the evals whose key stays."""
+        return msgspec.structs.replace(self, evals=tuple(status for status in self.evals if stays(status.key)))
 
-    def of_target(self, target: str) -> tuple[Known, ...]:
-        """The evals that a target stands for, as far as they are known."""
-        return tuple(one for one in self.evals if belongs(one.key, target))
+    def of_target(self, target: str) -> tuple[EvalStatus, ...]:
+        """Return the known evals of a target."""
+        return tuple(status for status in self.evals if belongs(status.key, target))
 
 
 def belongs(key: str, target: str) -> bool:
-    """Whether the eval of this key is measured by this target: the target itself, or a name in it."""
+    """Return whether an eval belongs to a target: the key is the target, or a name in a target without a name."""
     return key == target or (not split_target(target)[1] and split_target(key)[0] == target)
 
 
-def distinct_name(name: str, key: str, others: Sequence[Known], mask: Callable[[str], str]) -> str:
-    """The eval's name; with its key where one of the others has the same label, so that neither hides the other."""
-    taken = {one.label for one in others}
+def unique_name(name: str, key: str, others: Sequence[EvalStatus], mask: Callable[[str], str]) -> str:
+    """Return the name of an eval, with its key added if another eval has the same label."""
+    taken = {status.label for status in others}
     candidates = (name, f"{name} ({key})", *(f"{name} ({key}, {number})" for number in range(2, len(taken) + 2)))
-    return next(one for one in candidates if label_value(mask(one)) not in taken)
+    return next(candidate for candidate in candidates if label_value(mask(candidate)) not in taken)
 
 
-def known_after(
+def status_after_run(
     key: str, label: str, result: Result, ended_seconds: float, *, passed: bool, mask: Callable[[str], str]
-) -> Known:
-    """What is known once a run has ended (since 1970)."""
+) -> EvalStatus:
+    """Return the status of an eval after a run that ended at ``ended_seconds`` (since 1970)."""
     sentences = [result.verdict.summary, *(f"limit exceeded: {limit}" for limit in result.limits_exceeded)]
-    return Known(
+    return EvalStatus(
         key=key,
         label=label,
         verdict=result.verdict.state,
@@ -94,7 +95,10 @@ def known_after(
 
 
 def with_interval(state: EvalState, interval_seconds: float) -> EvalState:
-    """What an earlier process knew, now that the eval runs as often as this."""
+    """Return the state of an earlier process with the interval of this one."""
     interval = telemetry.EXPECTED_INTERVAL.name
-    gauges = [Sample(one.metric, one.labels, interval_seconds) if one.metric == interval else one for one in state.gauges]
+    gauges = [
+        Sample(sample.metric, sample.labels, interval_seconds) if sample.metric == interval else sample
+        for sample in state.gauges
+    ]
     return msgspec.structs.replace(state, gauges=gauges)

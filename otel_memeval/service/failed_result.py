@@ -1,4 +1,4 @@
-"""A run that could not begin, as a result: a target that cannot be loaded is a failed run of a standing exporter. Pure."""
+"""Make the result of a run that could not begin: in a service, a target that cannot be loaded is a failed run. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from otel_memeval.errors import MemevalError
 from otel_memeval.records import Channels, Eval, Failure, Limits, Result, Run, Summary, Verdict
 
 
-def unmeasured(
+def failed_result(
     name: str, target: str, error: MemevalError, *, run_id: str, started_at: str, duration_seconds: float, python: str
 ) -> Result:
-    """The result of an eval of which nothing was measured. ``name``: the eval's, or what it is known by."""
+    """Return a failed result without iterations; ``name`` is the eval's, or its last known label."""
     sentence = str(error)
     return Result(
         run=Run(

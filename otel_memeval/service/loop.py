@@ -1,202 +1,197 @@
-"""The loop of a standing exporter: rounds at their turns, each target after the other, until it is told to end."""
+"""The loop of the service: in each cycle it measures every target once, then it waits for the next turn."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
-from functools import partial
-from typing import Protocol
 
 from otel_memeval.errors import MemevalError
 from otel_memeval.records import Iteration, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.observer import Observer
-from otel_memeval.service.eval_status import Known, belongs
-from otel_memeval.service.failed_result import unmeasured
-from otel_memeval.service.renaming_observer import Named
+from otel_memeval.service.eval_status import EvalStatus, belongs
+from otel_memeval.service.failed_result import failed_result
+from otel_memeval.service.measuring import TargetRunner
+from otel_memeval.service.renaming_observer import RenamingObserver, rename_eval
 from otel_memeval.service.schedule import Schedule
 from otel_memeval.service.signals import Signals
-from otel_memeval.service.state import Told
-
-ObserverFor = Callable[[str], Observer]
-Report = Callable[[Result], None]
+from otel_memeval.service.state import ServiceState
 
 
-class Measuring(Protocol):
-    """How one target is measured."""
-
-    def begin(self) -> list[Observer]:
-        """What watches the runs of a target, opened anew."""
-
-    def measure(self, target: str, observer_for: ObserverFor, report: Report) -> None:
-        """Measure all evals of a target, one after the other. Raises ``MemevalError`` where one cannot be."""
-
-    def end(self) -> None:
-        """Send what is left, and close what ``begin`` opened. Raises nothing."""
-
-    def skipped(self, labels: Sequence[str], turns: int) -> None:
-        """The runs of these evals were left out so many times."""
-
-    def between(self) -> None:
-        """A round is over: there is time for what waits. May be interrupted."""
-
-
-class Loop:
-    """``read_targets`` answers what is to be measured, at the start and whenever that may have changed; raises
-    ``MemevalError`` where it cannot be read. ``tell`` gets lines for a person.
-    """
+class ServiceLoop:
+    """Measures the targets in cycles until a signal stops it."""
 
     def __init__(
         self,
         schedule: Schedule,
-        told: Told,
-        measuring: Measuring,
+        state: ServiceState,
+        runner: TargetRunner,
         signals: Signals,
         read_targets: Callable[[], Sequence[str]],
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
     ) -> None:
+        """Read the targets. Raises the ``MemevalError`` of ``read_targets``, which is called again after SIGHUP."""
         self._schedule = schedule
-        self._told = told
-        self._measuring = measuring
+        self._state = state
+        self._runner = runner
         self._signals = signals
         self._read_targets = read_targets
         self._targets = list(read_targets())
-        self._tell = tell
+        self._log = log
         self._turn = 0
-        """The last one that was begun, or missed."""
-        self._missed = 0
-        """Turns, in this round."""
+        """The last turn that was begun or skipped."""
+        self._skipped = 0
+        """Turns that were skipped in this cycle."""
 
     def run(self) -> None:
-        """Until a signal says to end."""
+        """Run cycles until a signal stops the service."""
         while not self._signals.stopping:
-            self._round()
-            self._signals.interruptible(lambda: self._safely("sending what waits", self._measuring.between))
+            self.run_cycle()
+            self._signals.interruptible(self._clean_up)
             self._wait()
 
-    def _safely(self, doing: str, call: Callable[[], None]) -> None:
-        """Call; what goes wrong is a line."""
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - an exporter's fault is not the end of the others
-            self._tell(f"{doing}: {type(error).__name__}: {error}")
+    def run_cycle(self) -> None:
+        """Measure every target once."""
+        self._skipped = 0
+        remaining = list(self._targets)
+        while remaining and not self._signals.stopping:
+            self._measure(remaining.pop(0))
+            if self._signals.take_reload():
+                before = set(self._targets)
+                self._reload()
+                remaining = [target for target in self._targets if target in remaining or target not in before]
+        self._count_skipped()
+        self._state.end_cycle()
+
+    def _clean_up(self) -> None:
+        with _logged_errors("sending undelivered telemetry", self._log):
+            self._runner.clean_up()
 
     def _wait(self) -> None:
         due = self._schedule.moment(self._turn + 1)
-        self._told.waiting(time.time() + due - time.monotonic())
+        self._state.set_waiting(time.time() + due - time.monotonic())
         while not self._signals.stopping and (left := due - time.monotonic()) > 0:
             self._signals.wait(left)
-            if self._signals.reload():
+            if self._signals.take_reload():
                 self._reload()
         self._turn = self._schedule.latest(time.monotonic())
-
-    def _round(self) -> None:
-        self._missed = 0
-        left = list(self._targets)
-        while left and not self._signals.stopping:
-            target = left.pop(0)
-            self._target(target)
-            if self._signals.reload():
-                before = set(self._targets)
-                self._reload()
-                left = [one for one in self._targets if one in left or one not in before]
-        self._count_missed()
-        self._told.round_over()
 
     def _reload(self) -> None:
         try:
             self._targets = list(self._read_targets())
         except MemevalError as error:
-            self._tell(f"{error}; the targets stay as they were")
+            self._log(f"{error}; the targets stay as they were")
             return
-        self._told.keep_only(lambda key: any(belongs(key, target) for target in self._targets))
-        self._tell(f"targets read again: {len(self._targets)}")
+        self._state.keep_only(lambda key: any(belongs(key, target) for target in self._targets))
+        self._log(f"targets read again: {len(self._targets)}")
 
-    def _missed_by_now(self) -> int:
-        self._count_missed()
-        return self._missed
+    def _count_skipped(self) -> int:
+        """Count the turns that have come meanwhile; return the number of skipped turns in this cycle."""
+        skipped = self._schedule.skipped(self._turn, time.monotonic())
+        if skipped:
+            self._turn += skipped
+            self._skipped += skipped
+            self._state.add_skipped(skipped)
+            self._runner.count_skipped(self._state.labels(), skipped)
+        return self._skipped
 
-    def _count_missed(self) -> None:
-        missed = self._schedule.missed(self._turn, time.monotonic())
-        if missed:
-            self._turn += missed
-            self._missed += missed
-            self._told.missed(missed)
-            self._measuring.skipped(self._told.labels(), missed)
-
-    def _target(self, target: str) -> None:
-        self._told.running(target)
-        run = _TargetRun(target, self._told, self._missed_by_now)
-        started_at, start = datetime.now(timezone.utc).isoformat(), time.monotonic()
-
-        def measure() -> None:
-            watching: list[Observer] = [run]
-            try:
-                watching += self._measuring.begin()
-                self._measuring.measure(target, lambda shown: run.watched_by(watching, shown), run.report)
-                run.complete = True
-            except Exception as error:  # noqa: BLE001 - whatever went wrong with one run, the next has its turn
-                known = error if isinstance(error, MemevalError) else MemevalError(f"{type(error).__name__}: {error}")
-                for result in run.unmeasured(known, started_at, time.monotonic() - start):
-                    naming = run.watched_by(watching, result.run.target)
-                    self._safely("telling of a failed run", partial(naming.on_result, result))
-                    run.report(result)
-
-        complete = self._signals.interruptible(measure) and run.complete and not run.interrupted
-        self._safely("sending what is left", self._measuring.end)
-        if complete:
-            self._told.keep_only(lambda key: not belongs(key, target) or key in run.measured)
-        for known in run.results:
-            self._told.log(known, self._missed)
+    def _measure(self, target: str) -> None:
+        self._state.set_running(target)
+        run = _TargetRun(target, self._state, self._runner, self._count_skipped, self._log)
+        ended = self._signals.interruptible(run.measure)
+        with _logged_errors("sending telemetry", self._log):
+            self._runner.close()
+        if ended and run.complete:
+            self._state.keep_only(lambda key: not belongs(key, target) or key in run.measured)
+        for status in run.measured.values():
+            self._state.log_run(status, self._skipped)
 
 
 class _TargetRun(Observer):
-    """One target in one round, and the observer that looks at the clock while it is measured."""
+    """One target in one cycle, and the observer that counts skipped turns while the target is measured."""
 
-    def __init__(self, target: str, told: Told, missed: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        target: str,
+        state: ServiceState,
+        runner: TargetRunner,
+        count_skipped: Callable[[], int],
+        log: Callable[[str], None],
+    ) -> None:
         self._target = target
-        self._told = told
-        self._missed = missed
-        self._naming: Named
-        self.measured: dict[str, Known] = {}
-        self.results: list[Known] = []
+        self._state = state
+        self._runner = runner
+        self._count_skipped = count_skipped
+        self._log = log
+        self._key = target
+        """The key of the eval that is being measured."""
+        self._interrupted = False
+        self.measured: dict[str, EvalStatus] = {}
+        """By key."""
         self.complete = False
-        self.interrupted = False
+        """Whether all evals of the target were measured."""
 
     def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:  # noqa: ARG002
-        """A turn may be missed by now."""
-        self._missed()
+        """Count the turns that have come meanwhile."""
+        self._count_skipped()
 
-    def watched_by(self, observers: Sequence[Observer], shown: str) -> Named:
-        """The observer of one run; ``shown``: its target."""
-        self._naming = Named(observers, lambda name: self._told.name_for(name, shown, self._target, self.measured))
-        return self._naming
+    def measure(self) -> None:
+        """Measure all evals of the target; after an error, each remaining eval gets a failed result."""
+        observers: list[Observer] = [self]
+        started_at, start = datetime.now(timezone.utc).isoformat(), time.monotonic()
+        try:
+            observers += self._runner.open()
+            self._runner.measure(self._target, lambda key: self._observer(observers, key), self._report)
+            self.complete = not self._interrupted
+        except Exception as error:  # noqa: BLE001 - an error in one run must not stop the service
+            known = error if isinstance(error, MemevalError) else MemevalError(f"{type(error).__name__}: {error}")
+            for result in self._failed_results(known, started_at, time.monotonic() - start):
+                observer = self._observer(observers, result.run.target)
+                with _logged_errors("reporting a failed run", self._log):
+                    observer.on_result(result)
+                self._report(result)
 
-    def report(self, result: Result) -> None:
-        """A run is over."""
+    def _observer(self, observers: Sequence[Observer], key: str) -> Observer:
+        self._key = key
+        return RenamingObserver(observers, self._name)
+
+    def _name(self, name: str) -> str:
+        return self._state.display_name(name, self._key, self._target, self.measured)
+
+    def _report(self, result: Result) -> None:
         if result.failure is not None and result.failure.type == "Interrupted":
-            self.interrupted = True  # by who ends this process: no fault of the scenario's
+            self._interrupted = True  # by the end of this service, which is not a failure of the scenario
             return
-        known = self._told.result(self._naming.named(result), result.run.target, self._missed())
-        self.measured[known.key] = known
-        self.results.append(known)
+        status = self._state.add_result(rename_eval(result, self._name), result.run.target, self._count_skipped())
+        self.measured[status.key] = status
 
-    def unmeasured(self, error: MemevalError, started_at: str, seconds: float) -> list[Result]:
-        """A failed run of each eval of the target that was to come, as far as they are known."""
-        left = [(one.key, one.label) for one in self._told.view.of_target(self._target) if one.key not in self.measured]
-        if not left and not self.measured:
-            left = [(self._target, self._target)]
+    def _failed_results(self, error: MemevalError, started_at: str, seconds: float) -> list[Result]:
+        """Return a failed result for each known eval of the target that was not measured, at least one in all."""
+        known = self._state.overview.of_target(self._target)
+        remaining = [(status.key, status.label) for status in known if status.key not in self.measured]
+        if not remaining and not self.measured:
+            remaining = [(self._target, self._target)]
         return [
-            unmeasured(
+            failed_result(
                 label,
                 key,
                 error,
                 run_id=uuid.uuid4().hex,
                 started_at=started_at,
                 duration_seconds=seconds,
-                python=self._told.python,
+                python=self._state.python,
             )
-            for key, label in left
+            for key, label in remaining
         ]
+
+
+@contextlib.contextmanager
+def _logged_errors(step: str, log: Callable[[str], None]) -> Iterator[None]:
+    """Log an error of the block and continue: a failure of one exporter must not stop the service."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        log(f"{step}: {type(error).__name__}: {error}")

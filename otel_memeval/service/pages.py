@@ -1,29 +1,110 @@
-"""What a standing exporter answers, by path."""
+"""Answer the pages of the service: ``/metrics``, ``/healthz``, and ``/`` with the last verdict of each eval.
+
+``/`` is HTML that is readable without its styles.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from datetime import datetime, timezone
+from html import escape
 
-from otel_memeval.service.http.server import Answer, Page, Request
-from otel_memeval.service.metrics_cache import takes_gzip
-from otel_memeval.service.page import page
-from otel_memeval.service.state import Told
+from otel_memeval.redact import visible
+from otel_memeval.service.eval_status import EvalStatus, Overview
+from otel_memeval.service.http.server import Page, Request, Response
+from otel_memeval.service.metrics_cache import accepts_gzip
+from otel_memeval.service.state import ServiceState
+from otel_memeval.units import format_seconds
+
+_STYLE = """
+body { font-family: sans-serif; margin: 2em; max-width: 75em; color: #222; background: #fff; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .4em .8em .4em 0; border-bottom: 1px solid #ddd; }
+td.time, td.state { white-space: nowrap; }
+td.sentence { overflow-wrap: anywhere; }
+.failed { color: #a40000; font-weight: bold; }
+.small { color: #555; font-size: smaller; overflow-wrap: anywhere; }
+@media (prefers-color-scheme: dark) {
+  body { color: #ddd; background: #181818; } a { color: #8ab4f8; } .failed { color: #ff7b72; } .small { color: #aaa; }
+}
+"""
+
+_TABLE_HEAD = """<table>
+<tr><th scope="col">Eval</th><th scope="col">Verdict</th><th scope="col">Summary</th>
+<th scope="col">Last run</th></tr>"""
 
 
-def pages(told: Callable[[], Told]) -> dict[str, Page]:
-    """``/metrics``, ``/healthz`` and ``/``. ``told`` is asked at each request."""
+def pages(state: ServiceState) -> dict[str, Page]:
+    """Return the pages by path."""
 
-    def metrics(request: Request) -> Answer:
-        compressed = takes_gzip(request.accept_encoding)
-        body = told().rendering.body(request.accept, compressed=compressed)
+    def metrics(request: Request) -> Response:
+        compressed = accepts_gzip(request.accept_encoding)
+        text = state.metrics.text(request.accept, compressed=compressed)
         headers = {"Vary": "Accept, Accept-Encoding", **({"Content-Encoding": "gzip"} if compressed else {})}
-        return Answer(body.content_type, body.data, headers)
+        return Response(text.content_type, text.data, headers)
 
-    def healthz(_: Request) -> Answer:
-        return Answer("text/plain; charset=utf-8", b"ok\n")
+    def healthz(_: Request) -> Response:
+        return Response("text/plain; charset=utf-8", b"ok\n")
 
-    def root(_: Request) -> Answer:
-        return Answer("text/html; charset=utf-8", page(told().shown(), time.time()))
+    def root(_: Request) -> Response:
+        return Response("text/html; charset=utf-8", overview_page(state.masked_overview(), time.time()))
 
     return {"/metrics": metrics, "/healthz": healthz, "/": root}
+
+
+def overview_page(overview: Overview, now_seconds: float) -> bytes:
+    """Return the page at ``/`` at a moment (since 1970)."""
+    rows = "\n".join(map(_row, overview.evals))
+    table = f"{_TABLE_HEAD}\n{rows}\n</table>" if overview.evals else "<p>Nothing has been measured yet.</p>"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>otel_memeval</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>otel_memeval</h1>
+<p>{_schedule_text(overview, now_seconds)}</p>
+{table}
+<p><a href="/metrics">Metrics</a> for Prometheus.</p>
+</body>
+</html>
+""".encode("utf-8", "replace")
+
+
+def _schedule_text(overview: Overview, now_seconds: float) -> str:
+    text = f"Runs every {format_seconds(overview.interval_seconds)}."
+    if overview.skipped:
+        turns = f"{overview.skipped} turn{'' if overview.skipped == 1 else 's'}"
+        text += f" {turns} skipped, because earlier runs had not ended."
+    if overview.running:
+        return f"{text} Now running: {_text(overview.running)}."
+    if overview.next_run_seconds is None:
+        return text
+    left = overview.next_run_seconds - now_seconds
+    when = f"in {format_seconds(left)}" if left >= 1 else "now"
+    return f"{text} Next run {when}, {_time(overview.next_run_seconds)}."
+
+
+def _row(status: EvalStatus) -> str:
+    verdict = _text(status.verdict)
+    if not status.passed:
+        note = "" if status.verdict == "failed" else " (does not pass)"
+        verdict = f'<strong class="failed">{verdict}{note}</strong>'
+    duration = f'<span class="small">took {format_seconds(status.duration_seconds)}</span>'
+    return (
+        f'<tr><td>{_text(status.label)}<br><span class="small">{_text(status.key)}</span></td>'
+        f'<td class="state">{verdict}</td><td class="sentence">{"<br>".join(map(_text, status.sentences))}</td>'
+        f'<td class="time">{_time(status.ended_seconds)}<br>{duration}</td></tr>'
+    )
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
+def _time(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return f'<time datetime="{moment.isoformat(timespec="seconds")}">{moment:%Y-%m-%d %H:%M:%S} UTC</time>'

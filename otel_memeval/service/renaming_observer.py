@@ -1,4 +1,4 @@
-"""Two targets whose evals have the same name: the second is told by another, to every exporter."""
+"""Rename evals for all exporters, so that two evals of the same name have different labels."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from otel_memeval.records import Result
+from otel_memeval.records import Eval, Result
 from otel_memeval.run.observer import Observer, ObserverGroup
 from otel_memeval.run.plan import Plan
 
 
-class Named(ObserverGroup):
-    """Tells several observers of one run, its eval by the name that ``name_for`` makes of its own."""
+class RenamingObserver(ObserverGroup):
+    """Passes every call on to several observers, with the eval's name replaced by ``new_name``."""
 
-    def __init__(self, observers: Sequence[Observer], name_for: Callable[[str], str]) -> None:
+    def __init__(self, observers: Sequence[Observer], new_name: Callable[[str], str]) -> None:
         super().__init__(observers)
-        self._name_for = name_for
+        self._new_name = new_name
 
     def on_set_up(self, description: str, plan: Plan) -> None:
-        """To each."""
-        replace = msgspec.structs.replace
-        super().on_set_up(description, replace(plan, eval=replace(plan.eval, name=self._name_for(plan.eval.name))))
+        """Pass the call on with the new name."""
+        super().on_set_up(description, msgspec.structs.replace(plan, eval=_renamed(plan.eval, self._new_name)))
 
     def on_result(self, result: Result) -> None:
-        """To each."""
-        super().on_result(self.named(result))
+        """Pass the call on with the new name."""
+        super().on_result(rename_eval(result, self._new_name))
 
-    def named(self, result: Result) -> Result:
-        """The result, by that name."""
-        replace = msgspec.structs.replace
-        return replace(result, eval=replace(result.eval, name=self._name_for(result.eval.name)))
+
+def rename_eval(result: Result, new_name: Callable[[str], str]) -> Result:
+    """Return the result with another name of its eval."""
+    return msgspec.structs.replace(result, eval=_renamed(result.eval, new_name))
+
+
+def _renamed(eval_: Eval, new_name: Callable[[str], str]) -> Eval:
+    return msgspec.structs.replace(eval_, name=new_name(eval_.name))

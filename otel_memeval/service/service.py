@@ -1,4 +1,4 @@
-"""``otel-memeval TARGET... --every 15m``: the options of a standing exporter, and the exporter itself."""
+"""Run the service of ``--every``: measure all targets again and again until a signal stops it."""
 
 from __future__ import annotations
 
@@ -8,147 +8,120 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
+from otel_memeval.config import Settings, from_process, state_folder
 from otel_memeval.errors import UsageError
-
-if TYPE_CHECKING:
-    from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
-    from otel_memeval.run.plan import Options
-
-
-class Asked(NamedTuple):
-    """What the command line says of a standing exporter."""
-
-    every_seconds: float | None
-    serve: str | None
-    web_config: str | None
-    state: str | None
-    targets_file: str | None
-
-
-def check_usage(asked: Asked, targets: Sequence[str], json_path: str | None, *, in_process: bool) -> None:
-    """Raises ``UsageError`` for options that do not go together."""
-    if asked.every_seconds is None:
-        for name, value in (
-            ("--serve", asked.serve),
-            ("--web-config", asked.web_config),
-            ("--state", asked.state),
-            ("--targets", asked.targets_file),
-        ):
-            if value is not None:
-                raise UsageError(f"{name} without --every", "say how often to measure, such as --every 15m")
-    if not targets and asked.targets_file is None:
-        raise click.UsageError("Missing argument 'TARGET...'.")
-    if asked.every_seconds is None:
-        return
-    if asked.web_config is not None and asked.serve is None:
-        raise UsageError("--web-config without --serve", "say where to serve, such as --serve 9464")
-    if in_process:
-        raise UsageError("--every with --in-process", "leave one out: what a scenario keeps would stay in the exporter")
-    if json_path == "-":
-        raise UsageError("--every with --json -", "name a file: it holds the results of the last round")
+from otel_memeval.exporters.prometheus.board import Board
+from otel_memeval.files import replace_file
+from otel_memeval.records import Result, to_json
+from otel_memeval.redact import redact, visible
+from otel_memeval.run.plan import check
+from otel_memeval.run.result import passes
+from otel_memeval.service.eval_status import Overview, belongs, with_interval
+from otel_memeval.service.http.access import Access
+from otel_memeval.service.http.server import Server, parse_address
+from otel_memeval.service.loop import ServiceLoop
+from otel_memeval.service.measuring import TargetRunner, otlp_settings
+from otel_memeval.service.options import ServiceOptions, read_targets
+from otel_memeval.service.pages import pages
+from otel_memeval.service.schedule import Schedule
+from otel_memeval.service.signals import Signals
+from otel_memeval.service.state import ServiceState
+from otel_memeval.service.state_file import StateFile, default_path
+from otel_memeval.units import format_seconds
 
 
-def stand(
-    asked: Asked,
-    targets: Sequence[str],
-    options: Options,
-    events: Literal["span", "log", "both"],
-    fail_on: tuple[str, ...],
-    json_path: str | None,
-    gauges: GaugeDestinations,
-) -> int:
-    """Measure, tell, wait, until a signal ends it; the exit status. Raises ``UsageError`` before anything is measured."""
-    from otel_memeval.config import from_process, state_folder
-    from otel_memeval.exporters.prometheus.board import Board
-    from otel_memeval.redact import redact, visible
-    from otel_memeval.run.plan import check
-    from otel_memeval.run.result import passes
-    from otel_memeval.service.eval_status import View, belongs, with_interval
-    from otel_memeval.service.http.access import Gate
-    from otel_memeval.service.http.server import Server, parse_address
-    from otel_memeval.service.loop import Loop
-    from otel_memeval.service.measuring import Rounds, otlp_settings, write_results
-    from otel_memeval.service.pages import pages
-    from otel_memeval.service.schedule import Schedule
-    from otel_memeval.service.signals import Signals
-    from otel_memeval.service.state import Told, stamped
-    from otel_memeval.service.state_file import StateFile, default_path
-    from otel_memeval.units import format_seconds
-
-    assert asked.every_seconds is not None
-    every = asked.every_seconds
+def run_service(options: ServiceOptions) -> None:
+    """Measure the targets at their turns until SIGINT or SIGTERM. Raises ``UsageError`` before anything is measured."""
+    check(options.run)
+    if shutil.which(options.run.python) is None:
+        raise UsageError(f"--python {options.run.python}: there is no such program", "name a Python interpreter")
     settings = from_process()
-
-    def tell(line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it any longer
-            click.echo(stamped(visible(redact(line, settings.secrets)), time.time()), err=True)
-
-    def mask(text: str) -> str:
-        return redact(text, settings.secrets)
-
-    def read_targets() -> list[str]:
-        return list(dict.fromkeys([*targets, *(_targets_in(asked.targets_file) if asked.targets_file else ())]))
-
-    check(options)
-    if shutil.which(options.python) is None:
-        raise UsageError(f"--python {options.python}: there is no such program", "name a Python interpreter")
-    named = read_targets()
+    log = partial(_log, settings.secrets)
+    targets = read_targets(options)
     with contextlib.ExitStack() as closing:
-        server: Server | None = None
-        told: Told
-        if asked.serve is not None:
-            gate = Gate(asked.web_config, tell)
-            server = Server(parse_address(asked.serve), gate, pages(lambda: told), tell)
-            closing.callback(server.stop)
-        path = default_path(state_folder(settings.environment), settings.folder, targets, asked.targets_file)
-        state_file = StateFile(Path(asked.state) if asked.state is not None else path, tell)
-        closing.callback(state_file.close)
+        server = _open_server(options, log, closing)
+        state_file = _open_state_file(options, settings, log, closing)
         signals = closing.enter_context(Signals())
-        saved = state_file.read()
-        kept = [one for one in saved.evals if any(belongs(one.key, target) for target in named)]
-        labels = {one.label for one in kept}
-        sends_spans = "traces" in otlp_settings(settings.environment).destinations
-        states = [with_interval(one, every) for one in saved.states if one.eval in labels]
-        board = Board(mask, states, exemplars=sends_spans)
-        for exporter, failures in saved.export_failures.items():
-            board.add_failures(exporter, failures)
-        told = Told(
-            board,
-            View(interval_seconds=every, evals=tuple(kept)),
-            state_file,
-            mask=mask,
-            passed=lambda result: passes(result, fail_on),
-            tell=tell,
-            round_over=lambda results: write_results(json_path, results, tell),
-            python=platform.python_version() if options.python == sys.executable else "",
-        )
-        rounds = Rounds(options, events, fail_on, gauges, every, told, signals, tell)
-        schedule = Schedule(start_seconds=time.monotonic(), interval_seconds=every, seed=secrets.randbits(32))
+        state = _restore_state(options, settings, targets, state_file, log)
+        runner = TargetRunner(options, state, signals, log)
         if server is not None:
-            server.start()
-            tell(f"serving {server.url}/metrics")
-        tell(
-            f"{len(named)} target{'' if len(named) == 1 else 's'} every {format_seconds(every)}; state in {state_file.path}"
+            server.start(pages(state))
+            log(f"serving {server.url}/metrics")
+        schedule = Schedule(
+            start_seconds=time.monotonic(), interval_seconds=options.every_seconds, seed=secrets.randbits(32)
         )
-        Loop(schedule, told, rounds, signals, read_targets, tell).run()
-        tell("told to end")
-    return 0
+        loop = ServiceLoop(schedule, state, runner, signals, lambda: read_targets(options), log)
+        number = f"{len(targets)} target{'' if len(targets) == 1 else 's'}"
+        log(f"measuring {number} every {format_seconds(options.every_seconds)}; state file: {state_file.path}")
+        loop.run()
+        log("stopped by a signal")
 
 
-def _targets_in(path: str) -> list[str]:
-    """The targets of a file: one a line; empty lines and what follows a ``#`` at a line's beginning are none."""
+def _open_server(options: ServiceOptions, log: Callable[[str], None], closing: contextlib.ExitStack) -> Server | None:
+    if options.address is None:
+        return None
+    server = Server(parse_address(options.address), Access(options.web_config, log), log)
+    closing.callback(server.stop)
+    return server
+
+
+def _open_state_file(
+    options: ServiceOptions, settings: Settings, log: Callable[[str], None], closing: contextlib.ExitStack
+) -> StateFile:
+    default = default_path(state_folder(settings.environment), settings.folder, options.targets, options.targets_file)
+    state_file = StateFile(Path(options.state_path) if options.state_path is not None else default, log)
+    closing.callback(state_file.close)
+    return state_file
+
+
+def _restore_state(
+    options: ServiceOptions,
+    settings: Settings,
+    targets: Sequence[str],
+    state_file: StateFile,
+    log: Callable[[str], None],
+) -> ServiceState:
+    """Return the saved state of these targets, with the interval of the command line."""
+    mask = partial(redact, secrets=settings.secrets)
+    saved = state_file.read()
+    evals = tuple(status for status in saved.evals if any(belongs(status.key, target) for target in targets))
+    labels = {status.label for status in evals}
+    states = [with_interval(state, options.every_seconds) for state in saved.states if state.eval in labels]
+    sends_spans = "traces" in otlp_settings(settings.environment).destinations
+    board = Board(mask, states, exemplars=sends_spans)
+    for exporter, failures in saved.export_failures.items():
+        board.add_failures(exporter, failures)
+    return ServiceState(
+        board,
+        Overview(interval_seconds=options.every_seconds, evals=evals),
+        state_file,
+        mask=mask,
+        passed=lambda result: passes(result, options.exports.fail_on),
+        log=log,
+        on_cycle_end=partial(_write_results, options.json_path, log),
+        python=platform.python_version() if options.run.python == sys.executable else "",
+    )
+
+
+def _write_results(path: str | None, log: Callable[[str], None], results: list[Result]) -> None:
+    """Replace the result file with the results of the last cycle."""
+    if path is None or not results:
+        return
     try:
-        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "this is no UTF-8"
-        raise UsageError(f"--targets {path}: {reason}", "name a text file with a target a line") from None
-    found = [line for line in lines if line and not line.startswith("#")]
-    if not found:
-        raise UsageError(f"--targets {path}: there is no target in it", "write one a line")
-    return found
+        replace_file(Path(path), to_json(results))
+    except OSError as error:
+        log(f"--json {path}: {error.strerror}")
+
+
+def _log(known_secrets: tuple[str, ...], line: str) -> None:
+    """Print a line with the time (UTC) on standard error, without secrets."""
+    now = datetime.now(timezone.utc)
+    with contextlib.suppress(OSError, ValueError):  # standard error was closed
+        click.echo(f"{now:%Y-%m-%dT%H:%M:%SZ} {visible(redact(line, known_secrets))}", err=True)

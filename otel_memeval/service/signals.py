@@ -1,7 +1,7 @@
-"""SIGTERM and SIGINT end a standing exporter, SIGHUP has it read its files again; none is lost, whenever it comes.
+"""Handle the signals of the service: SIGTERM and SIGINT stop it, SIGHUP makes it read its files again.
 
-Python writes the number of each signal into a socket, whatever handler is set at that moment: while a worker is being ended
-its supervisor sets one of its own. The handlers here only interrupt what may be interrupted.
+Python writes the number of each signal into a socket, whatever handler is set at that moment: the supervisor sets a handler
+of its own while it ends a worker. The handlers here only interrupt calls that may be interrupted.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import socket
 from collections.abc import Callable
 from types import FrameType
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _RELOADING = getattr(signal, "SIGHUP", None)  # not on Windows
 
 
 class Signals:
-    """A context manager, in the main thread only."""
+    """The signals that have come; a context manager, in the main thread only."""
 
     def __init__(self) -> None:
         self._stopping = False
         self._reload = False
         self._may_raise = False
         self._raised = False
-
-    def __enter__(self) -> Signals:
         self._closing = contextlib.ExitStack()
-        self._read, write = socket.socketpair()
-        for end in (self._read, write):
+        self._reader, self._writer = socket.socketpair()
+        for end in (self._reader, self._writer):
             end.setblocking(False)
             self._closing.enter_context(end)
-        before = signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
+
+    def __enter__(self) -> Signals:
+        before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._closing.callback(signal.set_wakeup_fd, before)
-        for number in (*_ENDING, *([_RELOADING] if _RELOADING else [])):
+        for number in (*_STOPPING, *([_RELOADING] if _RELOADING else [])):
             self._closing.callback(signal.signal, number, signal.signal(number, self._handle))
         return self
 
@@ -42,7 +42,7 @@ class Signals:
         self._closing.close()
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        if number in _ENDING:
+        if number in _STOPPING:
             self._stopping = True
             if self._may_raise and not self._raised:
                 self._raised = True
@@ -50,25 +50,26 @@ class Signals:
 
     @property
     def stopping(self) -> bool:
-        """Whether to end."""
-        self._drain()
+        """Whether the service has to stop."""
+        self._read()
         return self._stopping
 
-    def reload(self) -> bool:
-        """Whether to read the files again, since this was last asked."""
-        self._drain()
-        asked, self._reload = self._reload, False
-        return asked
+    def take_reload(self) -> bool:
+        """Return whether SIGHUP has come since the last call."""
+        self._read()
+        reload, self._reload = self._reload, False
+        return reload
 
     def wait(self, seconds: float) -> None:
-        """Until a signal comes, but no longer than this."""
+        """Wait for a signal, at most for this time."""
         if not self._stopping and not self._reload:
-            select.select([self._read], [], [], max(0.0, seconds))
-        self._drain()
+            select.select([self._reader], [], [], max(0.0, seconds))
+        self._read()
 
     def interruptible(self, call: Callable[[], None]) -> bool:
-        """Call, unless it is time to end; whether the call came to its end. The first signal to end raises
-        ``KeyboardInterrupt`` in it.
+        """Call unless the service has to stop, and return whether the call came to its end.
+
+        The first signal to stop raises ``KeyboardInterrupt`` inside the call.
         """
         try:
             try:
@@ -83,8 +84,8 @@ class Signals:
             return False
         return True
 
-    def _drain(self) -> None:
+    def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while numbers := self._read.recv(4096):
-                self._stopping = self._stopping or any(number in numbers for number in _ENDING)
+            while numbers := self._reader.recv(4096):
+                self._stopping = self._stopping or any(number in numbers for number in _STOPPING)
                 self._reload = self._reload or (_RELOADING is not None and _RELOADING in numbers)

@@ -1,13 +1,12 @@
-"""What a standing exporter tells, in one place: the board of gauges, the page, the log, the state file.
+"""Keep the state of the service in one place: board of gauges, overview, metrics cache, state file.
 
-One thread changes it, the server's threads read it: every change is a new record in the place of the old one.
+One thread writes it and the server's threads read it, so a change replaces an immutable record.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timezone
 
 import msgspec
 
@@ -15,145 +14,150 @@ from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.records import Result
 from otel_memeval.redact import visible
-from otel_memeval.service.eval_status import Known, View, belongs, distinct_name, known_after
-from otel_memeval.service.metrics_cache import Rendering
-from otel_memeval.service.state_file import Saved, StateFile
+from otel_memeval.service.eval_status import EvalStatus, Overview, belongs, status_after_run, unique_name
+from otel_memeval.service.metrics_cache import MetricsCache
+from otel_memeval.service.state_file import SavedState, StateFile
 
 
-class Told:
-    """``mask`` takes secrets out; ``passed`` says whether a result passes; ``round_over`` gets the results of each round;
-    ``python``: the scenarios', where it is known.
-    """
+class ServiceState:
+    """The state of the service; ``python`` is the version of the scenarios' Python, empty if unknown."""
 
     def __init__(
         self,
         board: Board,
-        view: View,
+        overview: Overview,
         state_file: StateFile,
         *,
         mask: Callable[[str], str],
         passed: Callable[[Result], bool],
-        tell: Callable[[str], None],
-        round_over: Callable[[list[Result]], None],
+        log: Callable[[str], None],
+        on_cycle_end: Callable[[list[Result]], None],
         python: str = "",
     ) -> None:
+        """``mask`` removes secrets, ``passed`` decides whether a result passes, ``on_cycle_end`` gets a cycle's results."""
         self._board = board
         self._state_file = state_file
         self._mask = mask
         self._passed = passed
-        self._tell = tell
-        self._round_over = round_over
-        self._round: list[Result] = []
+        self._log = log
+        self._on_cycle_end = on_cycle_end
+        self._results: list[Result] = []
+        """Of this cycle."""
         self._renamed: dict[str, str] = {}
+        """New names of evals by their key, each logged once."""
         self.python = python
-        self.view = view
-        self.rendering = Rendering(board.snapshot)
+        self.overview = overview
+        self.metrics = MetricsCache(board.snapshot)
 
-    # What changes.
+    # Changes.
 
-    def running(self, target: str) -> None:
-        """A target is being measured."""
-        self.view = msgspec.structs.replace(self.view, running=target, next_run_seconds=None)
+    def set_running(self, target: str) -> None:
+        """Set the target that is being measured."""
+        self.overview = msgspec.structs.replace(self.overview, running=target, next_run_seconds=None)
 
-    def waiting(self, next_run_seconds: float) -> None:
-        """Nothing is measured until then (since 1970)."""
-        self.view = msgspec.structs.replace(self.view, running="", next_run_seconds=next_run_seconds)
+    def set_waiting(self, next_run_seconds: float) -> None:
+        """Set the time of the next run (since 1970); nothing is measured until then."""
+        self.overview = msgspec.structs.replace(self.overview, running="", next_run_seconds=next_run_seconds)
 
-    def round_over(self) -> None:
-        """Every target had its turn."""
-        self.view = msgspec.structs.replace(self.view, running="")
-        results, self._round = self._round, []
-        self._round_over(results)
+    def end_cycle(self) -> None:
+        """Hand over the results of the cycle that has ended."""
+        self.overview = msgspec.structs.replace(self.overview, running="")
+        results, self._results = self._results, []
+        self._on_cycle_end(results)
 
-    def missed(self, turns: int) -> None:
-        """So many turns came while a run was not over."""
+    def add_skipped(self, turns: int) -> None:
+        """Count turns that were skipped, for every eval."""
         for label in self.labels():
             for _ in range(turns):
                 self._board.add_skip(label)
-        self.view = msgspec.structs.replace(self.view, skipped=self.view.skipped + turns)
-        self.rendering.refresh()
+        self.overview = msgspec.structs.replace(self.overview, skipped=self.overview.skipped + turns)
+        self.metrics.refresh()
 
-    def labels(self) -> list[str]:
-        """Of all evals that are known, each once."""
-        return list(dict.fromkeys(one.label for one in self.view.evals))
+    def add_result(self, result: Result, key: str, skipped: int) -> EvalStatus:
+        """Add the result of a run, and return the new status of its eval.
 
-    def name_for(self, name: str, key: str, target: str, measured: Collection[str]) -> str:
-        """The name that an eval of a target is told by; ``measured``: keys of those that had their turn in this round."""
-        others = [one for one in self.view.evals if one.key != key and (one.key in measured or not belongs(one.key, target))]
-        given = distinct_name(name, key, others, self._mask)
-        if given != name and self._renamed.get(key) != given:
-            self._renamed[key] = given
-            self._tell(
-                f"another eval is called {visible(self._mask(name))!r} too: that of {key} is told as {visible(given)!r}"
-            )
-        return given
-
-    def result(self, result: Result, key: str, missed: int) -> Known:
-        """A run is over; ``missed``: turns in this round so far, which count for an eval that was not known yet too."""
+        ``skipped`` turns of this cycle are counted for an eval that was unknown so far.
+        """
         ended = time.time()
         passed = self._passed(result)
-        new = all(one.eval != self._board.label(result.eval.name) for one in self._board.snapshot().evals)
-        state = self._board.add_run(result, ended, passed=passed, interval_seconds=self.view.interval_seconds)
-        for _ in range(missed if new else 0):
+        is_new = all(state.eval != self._board.label(result.eval.name) for state in self._board.snapshot().evals)
+        state = self._board.add_run(result, ended, passed=passed, interval_seconds=self.overview.interval_seconds)
+        for _ in range(skipped if is_new else 0):
             self._board.add_skip(state.eval)
-        known = known_after(key, state.eval, result, ended, passed=passed, mask=self._mask)
-        self.view = self.view.with_eval(known)
-        self._forget()
-        self._changed()
-        self._round.append(result)
-        return known
+        status = status_after_run(key, state.eval, result, ended, passed=passed, mask=self._mask)
+        self.overview = self.overview.with_eval(status)
+        self._remove_stale_series()
+        self._save()
+        self._results.append(result)
+        return status
 
-    def keep_only(self, kept: Callable[[str], bool]) -> None:
-        """Forget the evals whose keys are not ``kept``."""
-        before = self.view
-        self.view = before.only(kept)
-        if len(self.view.evals) != len(before.evals):
-            self._forget()
-            self._changed()
+    def keep_only(self, stays: Callable[[str], bool]) -> None:
+        """Remove the evals whose key does not stay."""
+        before = self.overview
+        self.overview = before.only(stays)
+        if len(self.overview.evals) != len(before.evals):
+            self._remove_stale_series()
+            self._save()
 
-    def exported(self, failures: Mapping[str, int], spool_bytes: int | None) -> None:
-        """What became of what was sent: batches that were not delivered, by exporter."""
+    def add_exports(self, failures: Mapping[str, int], spool_bytes: int | None) -> None:
+        """Add failed batches by exporter, and set the size of the spool."""
         for exporter, number in failures.items():
             self._board.add_failures(exporter, number)
         self._board.set_spool_bytes(spool_bytes)
         if any(failures.values()):
-            self._changed()
+            self._save()
         else:
-            self.rendering.refresh()
+            self.metrics.refresh()
 
-    def _forget(self) -> None:
-        """Series of evals that are gone, or have another name."""
-        named = {one.label for one in self.view.evals}
+    def _remove_stale_series(self) -> None:
+        """Remove series of evals that are gone or have another label now."""
+        labels = set(self.labels())
         for state in self._board.snapshot().evals:
-            if state.eval not in named:
+            if state.eval not in labels:
                 self._board.remove(state.eval)
 
-    def _changed(self) -> None:
-        self.rendering.refresh()
+    def _save(self) -> None:
+        self.metrics.refresh()
         snapshot = self._board.snapshot()
-        self._state_file.write(Saved(evals=self.view.evals, states=snapshot.evals, export_failures=snapshot.export_failures))
+        self._state_file.write(
+            SavedState(evals=self.overview.evals, states=snapshot.evals, export_failures=snapshot.export_failures)
+        )
+
+    # Questions.
+
+    def labels(self) -> list[str]:
+        """Return the labels of all evals, each once."""
+        return list(dict.fromkeys(status.label for status in self.overview.evals))
+
+    def display_name(self, name: str, key: str, target: str, measured: Collection[str]) -> str:
+        """Return a unique name for the eval ``key`` of ``target``; a name that is not the eval's own is logged once.
+
+        Evals of the target keep their names only if their keys are in ``measured``, those measured in this cycle; others
+        may no longer exist.
+        """
+        others = [
+            status
+            for status in self.overview.evals
+            if status.key != key and (status.key in measured or not belongs(status.key, target))
+        ]
+        unique = unique_name(name, key, others, self._mask)
+        if unique != name and self._renamed.get(key) != unique:
+            self._renamed[key] = unique
+            self._log(f"two evals have the name {visible(self._mask(name))!r}; {key} is reported as {visible(unique)!r}")
+        return unique
 
     def snapshot(self) -> Snapshot:
-        """What Prometheus is told at this moment."""
+        """Return the Prometheus state of all evals."""
         return self._board.snapshot()
 
-    def shown(self) -> View:
-        """The view for people: without secrets, also where a target holds one."""
+    def masked_overview(self) -> Overview:
+        """Return the overview without secrets, which a target may hold."""
         replace = msgspec.structs.replace
-        evals = tuple(replace(one, key=self._mask(one.key)) for one in self.view.evals)
-        return replace(self.view, evals=evals, running=self._mask(self.view.running))
+        evals = tuple(replace(status, key=self._mask(status.key)) for status in self.overview.evals)
+        return replace(self.overview, evals=evals, running=self._mask(self.overview.running))
 
-    # What is said.
-
-    def log(self, known: Known, missed: int) -> None:
-        """One line for one run."""
-        passed = "" if known.passed or known.verdict == "failed" else " (does not pass)"
-        skipped = f" ({missed} turn{'' if missed == 1 else 's'} skipped)" if missed else ""
-        sentence = "; ".join(known.sentences)
-        self._tell(f"{known.label}: {known.verdict}{passed}: {visible(sentence)}{skipped}")
-
-
-def stamped(line: str, now_seconds: float) -> str:
-    """A line of the log: when, and what."""
-    moment = datetime.fromtimestamp(now_seconds, timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ} {line}"
+    def log_run(self, status: EvalStatus, skipped: int) -> None:
+        """Log one line about a run."""
+        passed = "" if status.passed or status.verdict == "failed" else " (does not pass)"
+        turns = f" ({skipped} turn{'' if skipped == 1 else 's'} skipped)" if skipped else ""
+        self._log(f"{status.label}: {status.verdict}{passed}: {visible('; '.join(status.sentences))}{turns}")

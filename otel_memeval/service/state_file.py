@@ -1,7 +1,6 @@
-"""What outlives a restart: what is known of each eval, in one file that is replaced as a whole after each run.
+"""Keep the state of the service over a restart, in one file that is replaced after each run.
 
-Whatever is wrong with it is told in one line and ends nothing: the exporter starts anew, and what cannot be used is kept
-aside.
+An unusable file does not stop the service: it is renamed, one line is logged, and the service starts without it.
 """
 
 from __future__ import annotations
@@ -17,20 +16,22 @@ import msgspec
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.state import Durations, EvalState
 from otel_memeval.files import Lock, Locked, lock, replace_file
-from otel_memeval.service.eval_status import Known
+from otel_memeval.service.eval_status import EvalStatus
 
 VERSION = 1
-"""Of the file. 1 (0.1.0): the first. Adding a field is free; renaming or removing one is a new number, and a line here."""
+"""Version of the file. 1 (0.1.0): the first. A new field keeps the number; a renamed or removed field needs a new one."""
 _NAME_DIGITS = 10
+"""Digits of the hash in the default file name."""
+_WITHOUT = "starting without results of earlier runs"
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """The file."""
+class SavedState(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of the file."""
 
     version: int = VERSION
-    evals: Sequence[Known] = ()
+    evals: Sequence[EvalStatus] = ()
     states: Sequence[EvalState] = ()
-    """By label, as the evals have them."""
+    """Prometheus states of the evals, with the same labels."""
     export_failures: Mapping[str, int] = {}
     """By exporter."""
 
@@ -39,27 +40,28 @@ class _Version(msgspec.Struct):
     version: int
 
 
-class _Damaged(Exception):
-    """What stands in the file is not what was written."""
+class _UnusableState(Exception):
+    """The file cannot be used; the message says why."""
 
 
 def default_path(folder: Path, working_folder: str, targets: Sequence[str], targets_file: str | None) -> Path:
-    """The file of these targets in this folder: the same after a restart, another for other targets. Where they are read
-    from a file, that file's name decides, whatever stands in it.
+    """Return the state file for these targets: the same after a restart, another for other targets.
+
+    If the targets are read from a file, the path of that file counts, not its content.
     """
-    named = [os.path.abspath(targets_file)] if targets_file else []
-    text = "\n".join([working_folder, *named, *sorted(set(targets))])
+    file = [os.path.abspath(targets_file)] if targets_file else []
+    text = "\n".join([working_folder, *file, *sorted(set(targets))])
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_NAME_DIGITS]
-    return folder / f"standing-{digest}.json"
+    return folder / f"service-{digest}.json"
 
 
 class StateFile:
-    """The file of one exporter, held until ``close``."""
+    """The state file of one service, locked until ``close``."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        """Raises ``UsageError`` where another exporter holds the file, or there is no place for it."""
+    def __init__(self, path: Path, log: Callable[[str], None]) -> None:
+        """Lock the file. Raises ``UsageError`` if another service has locked it or its folder cannot be written."""
         self.path = path
-        self._tell = tell
+        self._log = log
         self._problem = ""
         self._lock: Lock | None = None
         if path.is_dir():
@@ -68,58 +70,58 @@ class StateFile:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = lock(path.with_name(f"{path.name}.lock"))
         except Locked:
-            raise UsageError(f"--state {path}: another exporter holds it", "end that one, or name another file") from None
+            raise UsageError(f"--state {path}: another service uses this file", "stop it, or name another file") from None
         except OSError as error:
             raise UsageError(f"--state {path}: {error.strerror}", "name a file that can be written") from None
 
-    def read(self) -> Saved:
-        """What was written last; nothing where there is nothing that can be used."""
+    def read(self) -> SavedState:
+        """Return the saved state; an empty state if there is none or it is unusable, which is logged."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
-            self._tell(f"no state in {self.path} yet: nothing is known of earlier runs")
-            return Saved()
+            self._log(f"{self.path} does not exist yet: {_WITHOUT}")
+            return SavedState()
         except OSError as error:
-            self._tell(f"{self.path}: {error.strerror}: nothing is known of earlier runs")
-            return Saved()
+            self._log(f"{self.path}: {error.strerror}: {_WITHOUT}")
+            return SavedState()
         try:
-            return _decoded(data)
-        except _Damaged as damaged:
+            return _decode(data)
+        except _UnusableState as problem:
             aside = self.path.with_name(f"{self.path.name}.unusable")
             with contextlib.suppress(OSError):
                 self.path.replace(aside)
-            self._tell(f"{self.path}: {damaged}: kept as {aside}; nothing is known of earlier runs")
-            return Saved()
+            self._log(f"{self.path}: {problem}: renamed to {aside}; {_WITHOUT}")
+            return SavedState()
 
-    def write(self, saved: Saved) -> None:
-        """Replace the file. What is wrong is told once, until it is another thing."""
+    def write(self, saved: SavedState) -> None:
+        """Replace the file. A problem is logged once, until another problem follows."""
         problem = ""
         try:
             replace_file(self.path, msgspec.json.encode(saved), mode=0o600, sync=True)
         except OSError as error:
-            problem = f"{self.path}: {error.strerror}: what is known would be lost at a restart"
+            problem = f"{self.path}: {error.strerror}: a restart would lose the results"
         if problem and problem != self._problem:
-            self._tell(problem)
+            self._log(problem)
         self._problem = problem
 
     def close(self) -> None:
-        """Let another exporter have it."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
 
-def _decoded(data: bytes) -> Saved:
+def _decode(data: bytes) -> SavedState:
     try:
         version = msgspec.json.decode(data, type=_Version).version
         if version > VERSION:
-            raise _Damaged(f"written by a later version of otel-memeval (state {version}, this one reads {VERSION})")
-        saved = msgspec.json.decode(data, type=Saved)
+            raise _UnusableState(f"written by a later version of otel-memeval (state {version}, this one reads {VERSION})")
+        saved = msgspec.json.decode(data, type=SavedState)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _Damaged(f"damaged ({error})") from None
-    whole = Durations()
-    for one in saved.states:
-        held = one.durations
-        if len(held.counts) != len(whole.counts) or len(held.exemplars) != len(whole.exemplars):
-            raise _Damaged("its histograms have other buckets")
+        raise _UnusableState(f"damaged ({error})") from None
+    empty = Durations()
+    for state in saved.states:
+        durations = state.durations
+        if len(durations.counts) != len(empty.counts) or len(durations.exemplars) != len(empty.exemplars):
+            raise _UnusableState("its histograms have other buckets")
     return saved

@@ -1,4 +1,4 @@
-"""A standing exporter as a real process: its log as it comes, its pages, its series."""
+"""Start the service as a process, and read its log, its pages and its series."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.cli.conftest import Tool
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-class Exporter:
-    """One that was started; ``lines`` is its log so far."""
+class Service:
+    """A running service; ``lines`` is its log so far."""
 
     def __init__(self, tool: Tool, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -41,22 +41,22 @@ class Exporter:
 
     @property
     def log(self) -> str:
-        """All lines."""
+        """Return the log as text."""
         return "\n".join(self.lines)
 
     def wait(self, until: Callable[[], object], timeout: float = 30) -> None:
-        """Until it is so."""
+        """Wait until the condition is true."""
         deadline = time.monotonic() + timeout
         while not until():
             assert time.monotonic() < deadline, f"not within {timeout} s\n{self.log}"
             time.sleep(0.02)
 
     def wait_for_line(self, text: str, times: int = 1) -> None:
-        """Until the log has had this in so many lines."""
+        """Wait until so many lines of the log contain the text."""
         self.wait(lambda: sum(text in line for line in self.lines) >= times)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> str:
-        """A page; it is there."""
+        """Return the text of a page."""
         with urllib.request.urlopen(
             urllib.request.Request(self.url + path, headers=dict(headers or {})), timeout=10
         ) as answer:
@@ -64,20 +64,20 @@ class Exporter:
             return text
 
     def series(self) -> Series:
-        """Every series of a scrape, by name and labels."""
+        """Return the values of all series by name and labels."""
         families = text_string_to_metric_families(self.get("/metrics"))
-        return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+        return {(each.name, frozenset(each.labels.items())): each.value for family in families for each in family.samples}
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Of one series; None if there is none."""
+        """Return the value of a series; None if there is none."""
         return self.series().get((name, frozenset(labels.items())))
 
     def evals(self) -> set[str]:
-        """All that series are labelled by."""
+        """Return the labels of all evals."""
         return {value for _, labels in self.series() for name, value in labels if name == "eval"}
 
     def states(self) -> dict[str, str]:
-        """The state of every eval's last verdict."""
+        """Return the verdict of each eval's last run."""
         return {
             dict(labels)["eval"]: dict(labels)["state"]
             for (name, labels), value in self.series().items()
@@ -85,7 +85,7 @@ class Exporter:
         }
 
     def end(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> float:
-        """Tell it to end; how many seconds that took. Its status is 0, no process of it lives on, no traceback was shown."""
+        """Stop the service and return the seconds that it took; check its status, its processes and its log."""
         begun = time.monotonic()
         self.process.send_signal(number)
         status = self.process.wait(timeout)
@@ -95,25 +95,25 @@ class Exporter:
         assert status == 0, self.log
         assert self._tool.processes() == []
         assert "Traceback" not in self.log
-        assert self.lines[-1].endswith("told to end")
+        assert self.lines[-1].endswith("stopped by a signal")
         return seconds
 
 
 @contextmanager
-def standing(
+def service(
     tool: Tool, *arguments: str, environment: Mapping[str, str] | None = None, serve: bool = True
-) -> Iterator[Exporter]:
-    """An exporter that measures two iterations at a time, on a free port; killed if the test does not end it."""
+) -> Iterator[Service]:
+    """Start a service on a free port that measures two iterations at a time; kill it at the end of the block."""
     state = ["--state", str(tool.folder.parent / "state.json")] if "--state" not in arguments else []
     options = ["--iterations", "2", "--warmup", "0", *(["--serve", "0"] if serve else []), *state]
     started = tool.start(*arguments, *options, environment=environment, json_file=False)
-    exporter = Exporter(tool, started.process)
+    running = Service(tool, started.process)
     try:
         if serve:
-            exporter.wait_for_line("serving http")
-            line = next(one for one in exporter.lines if "serving http" in one)
-            exporter.url = line.split("serving ")[1].removesuffix("/metrics")
-        yield exporter
+            running.wait_for_line("serving http")
+            line = next(line for line in running.lines if "serving http" in line)
+            running.url = line.split("serving ")[1].removesuffix("/metrics")
+        yield running
     finally:
         started.process.kill()
         started.process.wait()

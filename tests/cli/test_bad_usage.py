@@ -241,7 +241,7 @@ def test_folder_that_is_gone(tool: Tool) -> None:
     gone = tool.folder.parent / "gone"
     gone.mkdir()
     script = 'cd "$0" && rmdir "$0" && exec "$@"'
-    assert_refused(tool.run("scenario", wrapper=["sh", "-c", script, str(gone)], json_file=False), "folder is gone")
+    assert_refused(tool.run("scenario", wrapper=["sh", "-c", script, str(gone)], json_file=False), "folder no longer exists")
 
 
 def test_file_that_is_a_folder(tool: Tool) -> None:

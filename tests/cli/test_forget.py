@@ -33,14 +33,14 @@ def forget(tool: Tool, *arguments: str) -> Done:
     return tool.run("forget", *arguments, json_file=False)
 
 
-def test_an_eval_is_forgotten(tool: Tool, tmp_path: Path) -> None:
-    """Its groups and its lines go, by name or label, the others' stay; then all go, and what is not this tool's stays."""
+def test_forget_deletes_groups_and_series(tool: Tool, tmp_path: Path) -> None:
+    """Evals are deleted by name, then all at once; metrics of other tools stay."""
     text = tmp_path / "a.prom"
     text.write_text("foreign 1\n")
     with Pushgateway(tmp_path / "push") as push:
         where = ("--pushgateway", push.url, "--textfile", str(text))
         assert tool.measure(SOURCE, "--fail-on", "failed", "-q", *where).status == 0
-        assert len(push.groups()) == 6  # of each eval, one more for its last success
+        assert len(push.groups()) == 6  # each eval has a second group for its last success
         done = forget(tool, ODD, "nobody", *where)
         assert done.status == 0
         shown = "a/b\\n\\u202ec"
@@ -60,21 +60,21 @@ def test_an_eval_is_forgotten(tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "which evals are to be forgotten is not clear; name some, or say --all"),
-        (["a", "--all"], "which evals are to be forgotten is not clear"),
-        (["a"], "there is nowhere to forget them; say --pushgateway URL or --textfile PATH"),
+        ([], "forget needs either names of evals or --all; name the evals"),
+        (["a", "--all"], "forget needs either names of evals or --all"),
+        (["a"], "name a Pushgateway (--pushgateway) or a textfile (--textfile) to delete from"),
         (["a", "--textfile", "a.txt"], "end in .prom"),
     ],
 )
-def test_wrong_usage_of_forget(tool: Tool, arguments: list[str], words: str) -> None:
-    """Status 2 and one line."""
+def test_forget_refuses_wrong_usage(tool: Tool, arguments: list[str], words: str) -> None:
+    """Wrong usage gives status 2 and one line."""
     done = forget(tool, *arguments)
     assert (done.status, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert words in done.stderr
 
 
-def test_what_cannot_be_forgotten_is_told(tool: Tool, tmp_path: Path) -> None:
-    """Without a gateway status 4, and the textfile is taken care of all the same."""
+def test_forget_reports_failed_deletions(tool: Tool, tmp_path: Path) -> None:
+    """Without a gateway the status is 4, and the textfile is changed all the same."""
     text = tmp_path / "a.prom"
     text.write_text('memeval_x{eval="a"} 1\n')
     done = forget(tool, "a", "--pushgateway", "http://me:open-sesame@127.0.0.1:9", "--textfile", str(text))
@@ -85,21 +85,22 @@ def test_what_cannot_be_forgotten_is_told(tool: Tool, tmp_path: Path) -> None:
     assert text.read_text() == ""
 
 
-def test_metrics_are_printed(tool: Tool) -> None:
-    """All of the table's, in 80 columns, as JSON, and as the documentation has them."""
+def test_metrics_command_prints_every_metric(tool: Tool) -> None:
+    """The table is printed in 80 columns, as JSON, and as Markdown like the documentation."""
     plain = tool.run("metrics", json_file=False).stdout
-    assert [line.split()[0] for line in plain.splitlines() if line.startswith("memeval_")] == [one.name for one in METRICS]
+    names = [line.split()[0] for line in plain.splitlines() if line.startswith("memeval_")]
+    assert names == [metric.name for metric in METRICS]
     assert max(map(len, plain.splitlines())) <= 80
-    for one in METRICS:
-        assert one.help.split(".")[0].split(":")[0] in " ".join(plain.split())
+    for metric in METRICS:
+        assert metric.help.split(".")[0].split(":")[0] in " ".join(plain.split())
     read = msgspec.convert(json.loads(tool.run("metrics", "--json", json_file=False).stdout), tuple[Metric, ...])
     assert read == METRICS
     assert tool.run("metrics", "--markdown", json_file=False).stdout in (ROOT / "docs" / "metrics.md").read_text()
 
 
 @pytest.mark.parametrize("command", [[], ["forget"], ["metrics"]])
-def test_help_is_narrow_and_light(command: list[str]) -> None:
-    """--help fits 80 columns, and imports neither a HTTP client nor what speaks to Prometheus."""
+def test_help_fits_80_columns_and_imports_little(command: list[str]) -> None:
+    """``--help`` imports neither an HTTP client nor prometheus-client."""
     ask = "import sys; from otel_memeval.cli.main import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", ask, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30

@@ -1,4 +1,4 @@
-"""Gauges that cannot be told: one clear line, status 4, no secret, and every other exporter goes on."""
+"""Gauges that cannot be sent: one line, status 4, no secret, and the other exporters still work."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ USERS = "basic_auth_users:\n  me: $2b$04$07jHZ2XrO8SskSCuggrAG.AMRW28aO/5zYn/hHt
 
 
 def measure(tool: Tool, *options: str, **variables: str) -> Done:
-    """A run that passes, but for its exporters."""
+    """Measure a scenario whose verdict passes."""
     environment = {f"MEMEVAL_PUSHGATEWAY{name}": value for name, value in variables.items()}
     return tool.measure(QUICK, "--fail-on", "failed", *options, environment=environment)
 
 
 def assert_one_line(done: Done, *words: str) -> None:
-    """Status 4, the report is there, and one line says what did not work."""
+    """Check for status 4, the report, and one line about the failure, without the password."""
     assert done.status == 4, done
     assert "scenario" in done.stdout
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -41,27 +41,27 @@ def assert_one_line(done: Done, *words: str) -> None:
 
 @pytest.fixture
 def textfile(tmp_path: Path) -> Path:
-    """In a folder beside the tool's."""
+    """Return a path in a folder of its own."""
     (tmp_path / "texts").mkdir()
     return tmp_path / "texts" / "a.prom"
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushgateway]:
-    """A Pushgateway for anybody."""
+    """Start a Pushgateway without a password."""
     with Pushgateway(tmp_path_factory.mktemp("push")) as push:
         yield push
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushgateway]:
-    """A Pushgateway that asks for a password."""
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushgateway]:
+    """Start a Pushgateway that requires a password."""
     with Pushgateway(tmp_path_factory.mktemp("push"), web_config=USERS) as push:
         yield push
 
 
-def test_nobody_listens(tool: Tool, textfile: Path) -> None:
-    """The textfile is written all the same, and tells of the failed pushes."""
+def test_refused_connection_is_reported(tool: Tool, textfile: Path) -> None:
+    """The textfile is written all the same, with the number of failed pushes."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -73,8 +73,8 @@ def test_nobody_listens(tool: Tool, textfile: Path) -> None:
     assert 'memeval_export_failures_total{exporter="textfile"} 0.0' in text
 
 
-def test_a_gateway_that_hangs_costs_a_few_seconds(tool: Tool, textfile: Path) -> None:
-    """It takes connections and never answers: three evals wait three seconds, and three more at the end."""
+def test_gateway_that_hangs_costs_a_few_seconds(tool: Tool, textfile: Path) -> None:
+    """It accepts connections and never answers: the first push and the last attempt wait three seconds each."""
     evals = "".join(f"E{n} = PerformanceEval(func=run, name='e{n}')\n" for n in range(3))
     source = f"from otel_memeval import PerformanceEval\n{QUICK}{evals}"
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
@@ -85,8 +85,8 @@ def test_a_gateway_that_hangs_costs_a_few_seconds(tool: Tool, textfile: Path) ->
     assert textfile.read_text().count("memeval_last_run_success{") == 3
 
 
-def test_a_gateway_that_refuses_says_why(tool: Tool, gateway: Pushgateway, textfile: Path) -> None:
-    """Another's metric of the same name and another type: its answer (400) is told, and the textfile written."""
+def test_reason_of_a_refusal_is_reported(tool: Tool, gateway: Pushgateway, textfile: Path) -> None:
+    """A metric with another type gives status 400; its text is shown, and the textfile is written."""
     body = b"# TYPE memeval_peak_bytes counter\nmemeval_peak_bytes 1\n"
     group = f"{gateway.url}/metrics/job/another"
     urllib.request.urlopen(urllib.request.Request(group, body, method="PUT"), timeout=10).close()
@@ -99,21 +99,21 @@ def test_a_gateway_that_refuses_says_why(tool: Tool, gateway: Pushgateway, textf
 
 
 @pytest.mark.parametrize("variables", [{}, {"_USERNAME": "me"}, {"_USERNAME": "me", "_PASSWORD": "wrong-sesame"}])
-def test_a_wrong_password_is_refused(tool: Tool, guarded: Pushgateway, variables: dict[str, str]) -> None:
-    """None, half of it, or another's: HTTP 401, without what was tried."""
-    done = measure(tool, "--pushgateway", guarded.url, **variables)
-    assert_one_line(done, f"{guarded.url}: gauges were not pushed: HTTP 401 Unauthorized")
+def test_wrong_password_is_reported(tool: Tool, protected: Pushgateway, variables: dict[str, str]) -> None:
+    """The line has the status 401, and not the password."""
+    done = measure(tool, "--pushgateway", protected.url, **variables)
+    assert_one_line(done, f"{protected.url}: gauges were not pushed: HTTP 401 Unauthorized")
     assert "wrong-sesame" not in done.stdout + done.stderr
 
 
-def test_a_password_is_taken_from_each_place(tool: Tool, guarded: Pushgateway, tmp_path: Path) -> None:
-    """The environment, a file, the address in the environment or on the command line; it is seen nowhere."""
+def test_password_is_read_from_each_place(tool: Tool, protected: Pushgateway, tmp_path: Path) -> None:
+    """Places are the environment, a file, and the address; the password is never shown."""
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
-    in_url = guarded.url.replace("http://", f"http://me:{PASSWORD}@")
+    in_url = protected.url.replace("http://", f"http://me:{PASSWORD}@")
     for options, variables in (
-        (["--pushgateway", guarded.url], {"_USERNAME": "me", "_PASSWORD": PASSWORD}),
-        ([], {"": guarded.url, "_USERNAME": "me", "_PASSWORD_FILE": str(secret)}),
+        (["--pushgateway", protected.url], {"_USERNAME": "me", "_PASSWORD": PASSWORD}),
+        ([], {"": protected.url, "_USERNAME": "me", "_PASSWORD_FILE": str(secret)}),
         ([], {"": in_url}),
         (["--pushgateway", in_url, "-v"], {}),
     ):
@@ -121,11 +121,11 @@ def test_a_password_is_taken_from_each_place(tool: Tool, guarded: Pushgateway, t
         assert (done.status, done.stderr) == (0, ""), done
         assert PASSWORD not in done.stdout + done.stderr + repr(done.runs)
     deleted = tool.run("forget", "scenario", "--pushgateway", in_url, json_file=False)
-    assert (deleted.status, deleted.stdout) == (0, f"{guarded.url}: deleted: scenario\n")
+    assert (deleted.status, deleted.stdout) == (0, f"{protected.url}: deleted: scenario\n")
 
 
-def test_certificates_of_both_sides(tool: Tool, tmp_path: Path) -> None:
-    """A gateway that asks for a client's certificate takes ours; without it, or without its authority, it is told."""
+def test_client_and_server_certificates(tool: Tool, tmp_path: Path) -> None:
+    """A push without the client's certificate, or without the authority of the server's, is reported."""
     authority = trustme.CA()
     server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client@example.org")
     ca, certificate, key = tmp_path / "ca.pem", tmp_path / "client.pem", tmp_path / "client.key"
@@ -144,11 +144,11 @@ def test_certificates_of_both_sides(tool: Tool, tmp_path: Path) -> None:
         assert_one_line(measure(tool, "--pushgateway", push.url, _CA_FILE=str(ca)), f"{push.url}: gauges were not pushed: ")
 
 
-def test_a_folder_that_cannot_be_written(tool: Tool, gateway: Pushgateway, tmp_path: Path) -> None:
-    """The push is made all the same, and tells of the failure."""
+def test_folder_without_write_permission_is_reported(tool: Tool, gateway: Pushgateway, tmp_path: Path) -> None:
+    """The push is made all the same, with the number of failed writes."""
     folder = tmp_path / "read-only"
     folder.mkdir(mode=0o555)
-    if os.access(folder, os.W_OK):  # root may write everywhere but into the kernel's own folders
+    if os.access(folder, os.W_OK):  # root may write everywhere except in folders of the kernel
         folder = Path("/sys/kernel")
     done = measure(tool, "--pushgateway", gateway.url, "--textfile", f"{folder}/a.prom")
     assert_one_line(done, f"--textfile {folder}/a.prom was not written: Permission denied")
@@ -157,25 +157,25 @@ def test_a_folder_that_cannot_be_written(tool: Tool, gateway: Pushgateway, tmp_p
     assert list(tmp_path.glob("read-only/*")) == []
 
 
-def test_a_file_of_something_else_is_left_alone(tool: Tool, textfile: Path) -> None:
-    """What is no textfile of metrics is not overwritten."""
+def test_file_without_metrics_is_not_overwritten(tool: Tool, textfile: Path) -> None:
+    """A textfile that holds other text stays as it is."""
     textfile.write_text("Dear diary,\n")
-    assert_one_line(measure(tool, "--textfile", str(textfile)), "holds something else than metrics; move it away")
+    assert_one_line(measure(tool, "--textfile", str(textfile)), "holds something other than metrics; move it away")
     assert textfile.read_text() == "Dear diary,\n"
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--pushgateway", f"ftp://me:{PASSWORD}@host"], "--pushgateway: this is not the address of a Pushgateway"),
-        (["--textfile", "a.txt"], "node_exporter reads files that end in .prom"),
-        (["--textfile", "nowhere/a.prom"], "there is no folder to write it in"),
+        (["--pushgateway", f"ftp://me:{PASSWORD}@host"], "--pushgateway is not the address of a Pushgateway"),
+        (["--textfile", "a.txt"], "node_exporter reads only files that end in .prom"),
+        (["--textfile", "nowhere/a.prom"], "its folder does not exist"),
         (["--expected-every", "often"], "'often' is not a duration; write seconds (90) or units (15m, 1h30m, 250ms)"),
-        (["--expected-every", "0s"], "0s is no time at all"),
+        (["--expected-every", "0s"], "0s is not more than 0 seconds"),
     ],
 )
-def test_what_can_never_work_is_wrong_usage(tool: Tool, options: list[str], words: str) -> None:
-    """Status 2 before anything is measured."""
+def test_unusable_destination_is_wrong_usage(tool: Tool, options: list[str], words: str) -> None:
+    """Nothing is measured, and the status is 2."""
     done = measure(tool, *options)
     assert done.status == 2
     assert done.stdout == ""
@@ -183,8 +183,8 @@ def test_what_can_never_work_is_wrong_usage(tool: Tool, options: list[str], word
     assert PASSWORD not in done.text
 
 
-def test_a_failing_verdict_goes_before_a_failed_push(tool: Tool) -> None:
-    """Status 1 stays 1, and the push is told."""
+def test_failing_verdict_decides_over_failed_push(tool: Tool) -> None:
+    """The status is 1, and the failed push is reported."""
     source = "KEPT = []\ndef run():\n    KEPT.append(bytearray(50_000))\n"
     done = tool.measure(source, "--pushgateway", "http://127.0.0.1:9")
     assert done.status == 1

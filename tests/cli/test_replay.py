@@ -156,7 +156,7 @@ def test_what_cannot_be_sent_is_status_4_and_waits(tool: Tool, spool: Path) -> N
     before = waiting(spool)
     done = tool.run("replay", "--spool", str(spool), "--timeout", "0.5", environment=environment, json_file=False)
     assert done.status == 4
-    assert "still waiting" in done.stdout
+    assert "not delivered" in done.stdout
     assert waiting(spool) == before
     file = tool.run("replay", str(before[0]), "--timeout", "0", environment=environment, json_file=False)
     assert file.status == 4

@@ -1,4 +1,4 @@
-"""The standing exporter beside real servers: Prometheus that scrapes it, and an OTLP receiver that is away for a while."""
+"""The service with real servers: a Prometheus that scrapes it, and an OTLP receiver that is away for a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import trustme
 
 from tests.cli.conftest import Tool
 from tests.cli.receivers import Answer, Receiver
-from tests.cli.service import standing
+from tests.cli.service import service
 from tests.servers.node_exporter import NodeExporter
 from tests.servers.prometheus import Prometheus, promtool
 from tests.servers.pushgateway import Pushgateway
@@ -24,25 +24,23 @@ from tests.servers.server import free_port
 
 FINE = "def run():\n    return sorted(range(2000))\n"
 SPANS = 3
-"""Of a run: its own, and two iterations."""
+"""Spans of a run: its own, and two iterations."""
 
 
 @pytest.fixture
 def closing() -> Iterator[ExitStack]:
-    """What is closed in the end."""
+    """Close resources at the end of a test."""
     with ExitStack() as stack:
         yield stack
 
 
 def exporting(port: int, spool: Path) -> dict[str, str]:
-    """Variables that send to this port."""
+    """Return variables that send to this port."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "MEMEVAL_SPOOL": str(spool)}
 
 
-def test_prometheus_scrapes_it_over_tls_with_a_password_and_finds_the_trace(
-    tool: Tool, closing: ExitStack, tmp_path: Path
-) -> None:
-    """Its series and its exemplars are in Prometheus; the exemplar's trace is one that the receiver has."""
+def test_prometheus_scrapes_over_tls_with_password_and_exemplars(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """Prometheus has the series and exemplars, and the receiver has the trace of the exemplar."""
     there = Receiver()
     closing.callback(there.close)
     authority = trustme.CA()
@@ -59,9 +57,9 @@ def test_prometheus_scrapes_it_over_tls_with_a_password_and_finds_the_trace(
     tool.write("fine.py", FINE)
     environment = exporting(there.server_port, tmp_path / "spool")
     begun = time.time()
-    with standing(
+    with service(
         tool, "fine.py", "--every", "1s", "--web-config", str(tmp_path / "web.yml"), environment=environment
-    ) as exporter:
+    ) as running:
         config = f"""
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
 scrape_configs:
@@ -69,69 +67,69 @@ scrape_configs:
   scheme: https
   basic_auth: {{username: alice, password: right word}}
   tls_config: {{ca_file: {tmp_path}/ca.pem, cert_file: {tmp_path}/client.pem, key_file: {tmp_path}/client.pem}}
-  static_configs: [{{targets: ["{exporter.url.removeprefix("https://")}"]}}]
+  static_configs: [{{targets: ["{running.url.removeprefix("https://")}"]}}]
 """
         prometheus = closing.enter_context(Prometheus(tmp_path / "prometheus", config, "--enable-feature=exemplar-storage"))
         prometheus.wait_for('memeval_runs_total{eval="fine"} >= 2')
-        assert [one.value for one in prometheus.query('up{job="memeval"}')] == [1]
-        assert [one.value for one in prometheus.query('memeval_last_run_success{eval="fine"}')] == [1]
-        assert [one.value for one in prometheus.query("memeval_expected_interval_seconds")] == [1]
+        assert [series.value for series in prometheus.query('up{job="memeval"}')] == [1]
+        assert [series.value for series in prometheus.query('memeval_last_run_success{eval="fine"}')] == [1]
+        assert [series.value for series in prometheus.query("memeval_expected_interval_seconds")] == [1]
         found: list[str] = []
 
         def exemplars() -> bool:
             for series in prometheus.query_exemplars(
                 "memeval_iteration_duration_seconds_bucket", begun - 60, time.time() + 60
             ):
-                found.extend(one["labels"]["trace_id"] for one in series["exemplars"])
+                found.extend(exemplar["labels"]["trace_id"] for exemplar in series["exemplars"])
             return bool(found)
 
-        exporter.wait(exemplars)
-        exporter.wait(lambda: set(found) <= {span.trace_id.hex() for span in there.spans})
-        # Without its password and its certificate nobody is told anything.
+        running.wait(exemplars)
+        running.wait(lambda: set(found) <= {span.trace_id.hex() for span in there.spans})
+        # A client without password and certificate gets nothing.
         context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
         with pytest.raises(OSError, match=r"certificate required|EOF|reset|401"):
-            prometheus_without(exporter.url, context)
-        exporter.end()
+            prometheus_without(running.url, context)
+        running.end()
 
 
 def prometheus_without(url: str, context: ssl.SSLContext) -> None:
-    """A scrape by somebody who trusts the certificate and has none."""
+    """Scrape with a client that trusts the certificate and has none of its own."""
     import urllib.request
 
     with urllib.request.urlopen(f"{url}/metrics", timeout=5, context=context) as answer:
         answer.read()
 
 
-def test_promtool_has_nothing_to_say(tool: Tool) -> None:
-    """Of what a scrape holds after runs that passed and failed."""
+def test_promtool_accepts_the_metrics(tool: Tool) -> None:
+    """A scrape after passed and failed runs has no problems."""
     tool.write("fine.py", FINE)
-    with standing(tool, "fine.py", "none.py", "--every", "1h") as exporter:
-        exporter.wait_for_line("none.py: ")
-        checked = promtool("check", "metrics", stdin=exporter.get("/metrics"))
+    with service(tool, "fine.py", "none.py", "--every", "1h") as running:
+        running.wait_for_line("none.py: ")
+        checked = promtool("check", "metrics", stdin=running.get("/metrics"))
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
-        exporter.end()
+        running.end()
 
 
-def test_a_receiver_that_was_away_gets_everything(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
-    """Nobody listens, then one that refuses, then it takes: lines and counters say so, and in the end every span of every
-    run was taken once, nothing waits, and counters over OTLP have counted all runs.
+def test_receiver_that_was_away_gets_every_span_once(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """A receiver that is away, then refuses, then accepts, gets every span of every run once, and counters of all runs. Log
+    and metrics report the failures, and the spool is empty at the end.
     """
     port = free_port()
     tool.write("fine.py", FINE)
-    with standing(tool, "fine.py", "--every", "2500ms", environment=exporting(port, tmp_path / "spool")) as exporter:
-        exporter.wait_for_line("not delivered to")
-        failures = exporter.value("memeval_export_failures_total", exporter="otlp")
+    with service(tool, "fine.py", "--every", "2500ms", environment=exporting(port, tmp_path / "spool")) as running:
+        running.wait_for_line("not delivered to")
+        failures = running.value("memeval_export_failures_total", exporter="otlp")
         assert failures
-        assert exporter.value("memeval_spool_bytes")
+        assert running.value("memeval_spool_bytes")
         there = Receiver(always=Answer(status=401), port=port)
         closing.callback(there.close)
-        exporter.wait_for_line("HTTP 401")
+        running.wait_for_line("HTTP 401")
         there.always = Answer()
-        exporter.wait_for_line("batches of earlier runs were delivered")
-        assert exporter.value("memeval_spool_bytes") == 0
-        assert (exporter.value("memeval_export_failures_total", exporter="otlp") or 0) > failures
-        exporter.end()
-        runs = sum(" fine: " in line for line in exporter.lines)
+        running.wait_for_line("batches of earlier runs were delivered")
+        assert running.value("memeval_spool_bytes") == 0
+        assert (running.value("memeval_export_failures_total", exporter="otlp") or 0) > failures
+        running.end()
+        runs = sum(" fine: " in line for line in running.lines)
     assert set(there.times_taken.values()) == {1}
     assert len(there.times_taken) == SPANS * runs
     assert len({span.trace_id for span in there.spans}) == runs
@@ -139,7 +137,7 @@ def test_a_receiver_that_was_away_gets_everything(tool: Tool, closing: ExitStack
 
 
 def counted(there: Receiver) -> Counter[int]:
-    """All values that ``memeval_runs_total`` was told with."""
+    """Return all values of ``memeval_runs_total`` that were received."""
     return Counter(
         point.as_int
         for request in there.metrics
@@ -151,9 +149,9 @@ def counted(there: Receiver) -> Counter[int]:
     )
 
 
-def test_gauges_are_pushed_and_written_round_after_round(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
-    """Counters go on from run to run, in a Pushgateway and in a textfile that node_exporter reads; a Pushgateway that is
-    gone is one line a run and a counter, and the rest goes on.
+def test_gauges_are_pushed_and_written_in_every_cycle(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """Counters increase from run to run in a Pushgateway and in a textfile that node_exporter reads. A Pushgateway that is
+    gone gives one line per run and a counter, and the rest works as before.
     """
     tool.write("fine.py", FINE)
     (tmp_path / "textfiles").mkdir()
@@ -161,38 +159,38 @@ def test_gauges_are_pushed_and_written_round_after_round(tool: Tool, closing: Ex
     node = closing.enter_context(NodeExporter(tmp_path / "node", tmp_path / "textfiles"))
     textfile = str(tmp_path / "textfiles" / "memeval.prom")
     ways = ("--pushgateway", gateway.url, "--textfile", textfile)
-    with standing(tool, "fine.py", "none.py", "--every", "1s", *ways) as exporter:
-        exporter.wait_for_line("none.py: ", times=2)
+    with service(tool, "fine.py", "none.py", "--every", "1s", *ways) as running:
+        running.wait_for_line("none.py: ", times=2)
         for text in (gateway.metrics(), node.metrics()):
             assert max(runs_in(text, "fine")) >= 2
             assert max(runs_in(text, "none.py")) >= 2
             assert 'memeval_expected_interval_seconds{eval="fine"' in text
-        assert exporter.value("memeval_export_failures_total", exporter="pushgateway") == 0
+        assert running.value("memeval_export_failures_total", exporter="pushgateway") == 0
         gateway.stop()
-        exporter.wait(lambda: exporter.value("memeval_export_failures_total", exporter="pushgateway"))
-        exporter.wait_for_line("gauges were not pushed")
+        running.wait(lambda: running.value("memeval_export_failures_total", exporter="pushgateway"))
+        running.wait_for_line("gauges were not pushed")
         before = max(runs_in(node.metrics(), "fine"))
-        exporter.wait(lambda: max(runs_in(node.metrics(), "fine")) > before)
-        assert exporter.value("memeval_export_failures_total", exporter="textfile") == 0
-        exporter.end()
+        running.wait(lambda: max(runs_in(node.metrics(), "fine")) > before)
+        assert running.value("memeval_export_failures_total", exporter="textfile") == 0
+        running.end()
 
 
 def runs_in(text: str, name: str) -> list[float]:
-    """All values of ``memeval_runs_total`` of an eval."""
+    """Return all values of ``memeval_runs_total`` of an eval."""
     lines = [line for line in text.splitlines() if line.startswith("memeval_runs_total{") and f'eval="{name}"' in line]
     return [float(line.split()[-1]) for line in lines]
 
 
-def test_it_ends_at_once_although_the_receiver_hangs(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
-    """In the middle of a run, with an answer that never comes: what was measured waits in the spool."""
+def test_service_stops_at_once_although_the_receiver_hangs(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
+    """It is stopped in the middle of a run, and the telemetry is in the spool."""
     there = Receiver(always=Answer(seconds=30))
     closing.callback(there.close)
     begun = tool.event("begun")
     tool.write("slow.py", f"import time\ndef run():\n    open({str(begun)!r}, 'w').write('begun')\n    time.sleep(60)\n")
     tool.write("fine.py", FINE)
-    with standing(
+    with service(
         tool, "fine.py", "slow.py", "--every", "1h", environment=exporting(there.server_port, tmp_path / "spool")
-    ) as exporter:
+    ) as running:
         tool.wait_for(begun)
-        assert exporter.end(signal.SIGTERM) < 5
+        assert running.end(signal.SIGTERM) < 5
     assert list((tmp_path / "spool").glob("*/*.traces.jsonl"))

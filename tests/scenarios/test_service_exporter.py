@@ -60,18 +60,19 @@ def test_exporter_that_keeps_results_is_leaking(tmp_path: Path) -> None:
 
 
 SERVICE_LOOP = """
-import sys, tempfile
+import tempfile
 from pathlib import Path
-from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
-from otel_memeval.service.measuring import Rounds
+from otel_memeval.exporters.pipeline import ExportOptions
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.run.plan import Options
-from otel_memeval.service.eval_status import View
-from otel_memeval.service.loop import Loop
+from otel_memeval.service.eval_status import Overview
+from otel_memeval.service.loop import ServiceLoop
+from otel_memeval.service.measuring import TargetRunner
+from otel_memeval.service.options import ServiceOptions, read_targets
 from otel_memeval.service.schedule import Schedule
 from otel_memeval.service.signals import Signals
+from otel_memeval.service.state import ServiceState
 from otel_memeval.service.state_file import StateFile
-from otel_memeval.service.state import Told
 
 LOOPS = []
 
@@ -80,17 +81,21 @@ def quiet(*_):
 
 def setup():
     folder = tempfile.TemporaryDirectory()
-    view, file = View(interval_seconds=9), StateFile(Path(folder.name, "state.json"), quiet)
-    told = Told(Board(str), view, file, mask=str, passed=bool, tell=quiet, round_over=quiet)
+    options = ServiceOptions(
+        targets=["none.py"], targets_file=None, every_seconds=9.0, address=None, web_config=None, state_path=None,
+        json_path=None, run=Options(), exports=ExportOptions(),
+    )
+    overview, file = Overview(interval_seconds=9), StateFile(Path(folder.name, "state.json"), quiet)
+    state = ServiceState(Board(str), overview, file, mask=str, passed=bool, log=quiet, on_cycle_end=quiet)
     signals = Signals().__enter__()
-    rounds = Rounds(Options(), "span", (), GaugeDestinations(), 9.0, told, signals, quiet)
+    runner = TargetRunner(options, state, signals, quiet)
     schedule = Schedule(start_seconds=0, interval_seconds=1e9, seed=1)
-    LOOPS.append((folder, rounds, Loop(schedule, told, rounds, signals, lambda: ["none.py"], quiet)))
+    LOOPS.append((folder, runner, ServiceLoop(schedule, state, runner, signals, lambda: read_targets(options), quiet)))
 
 def run():
-    _, rounds, loop = LOOPS[0]
-    loop._round()
-    rounds.between()
+    _, runner, loop = LOOPS[0]
+    loop.run_cycle()
+    runner.clean_up()
 """
 
 

@@ -1,4 +1,4 @@
-"""What is told: formats, the page, the state file, and evals that share a name."""
+"""State of the service: formats, the page, the state file, and evals with the same name."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.labels import label_value
 from otel_memeval.exporters.prometheus.state import Durations, EvalState, TraceExemplar
 from otel_memeval.exporters.samples import Sample
-from otel_memeval.service.eval_status import Known, View, belongs, distinct_name, with_interval
-from otel_memeval.service.metrics_cache import MOST_FORMATS, Rendering, negotiated, takes_gzip
-from otel_memeval.service.page import page
-from otel_memeval.service.state_file import Saved, StateFile, default_path
+from otel_memeval.service.eval_status import EvalStatus, Overview, belongs, unique_name, with_interval
+from otel_memeval.service.metrics_cache import MOST_FORMATS, MetricsCache, accepts_gzip, negotiate_format
+from otel_memeval.service.pages import overview_page
+from otel_memeval.service.state_file import SavedState, StateFile, default_path
 from otel_memeval.verdicts import STATES
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;q=0.5"
@@ -38,8 +38,8 @@ STATE = EvalState(
 )
 
 
-def known(key: str = "a.py:run", label: str = "a", **more: object) -> Known:
-    """An eval after a run that passed."""
+def status(key: str = "a.py:run", label: str = "a", **more: object) -> EvalStatus:
+    """Return the status of an eval after a run that passed."""
     given = {
         "verdict": "stable",
         "sentences": ["keeps nothing"],
@@ -48,45 +48,45 @@ def known(key: str = "a.py:run", label: str = "a", **more: object) -> Known:
         "passed": True,
         **more,
     }
-    return msgspec.convert({"key": key, "label": label, **given}, Known)
+    return msgspec.convert({"key": key, "label": label, **given}, EvalStatus)
 
 
-def test_both_formats_are_negotiated_and_kept() -> None:
-    """OpenMetrics with its exemplar for who asks for it, the classic text else; the same bytes until something changes."""
+def test_both_formats_are_negotiated_and_cached() -> None:
+    """OpenMetrics has exemplars, the classic text has none, and both stay the same bytes until a refresh."""
     states = [STATE]
-    rendering = Rendering(lambda: Snapshot(evals=states))
-    newer, older = rendering.body(OPENMETRICS, compressed=False), rendering.body("", compressed=False)
+    cache = MetricsCache(lambda: Snapshot(evals=states))
+    newer, older = cache.text(OPENMETRICS, compressed=False), cache.text("", compressed=False)
     assert newer.content_type.startswith("application/openmetrics-text; version=1.0.0")
     assert older.content_type.startswith("text/plain; version=0.0.4")
     assert b'# {trace_id="' in newer.data
     assert b"trace_id" not in older.data
-    assert {one.name for one in classic(older.data.decode())} >= {"memeval_retained_bytes", "memeval_runs"}
+    assert {family.name for family in classic(older.data.decode())} >= {"memeval_retained_bytes", "memeval_runs"}
     assert list(openmetrics(newer.data.decode()))  # type: ignore[no-untyped-call]
-    assert gzip.decompress(rendering.body("", compressed=True).data) == older.data
+    assert gzip.decompress(cache.text("", compressed=True).data) == older.data
     states.append(msgspec.structs.replace(STATE, eval="b", gauges=[]))
-    assert rendering.body("", compressed=False).data is older.data
-    rendering.refresh()
-    assert b'eval="b"' in rendering.body("", compressed=False).data
-    assert b'eval="b"' in gzip.decompress(rendering.body("", compressed=True).data)
+    assert cache.text("", compressed=False).data is older.data
+    cache.refresh()
+    assert b'eval="b"' in cache.text("", compressed=False).data
+    assert b'eval="b"' in gzip.decompress(cache.text("", compressed=True).data)
 
 
-def test_formats_that_nobody_asks_for_are_not_rendered() -> None:
-    """A client that makes versions up fills no memory; after two changes its formats are gone."""
-    asked: list[int] = []
+def test_unrequested_formats_are_dropped() -> None:
+    """A client that invents versions fills no memory, and after two changes its formats are gone."""
+    renderings: list[int] = []
 
     def snapshot() -> Snapshot:
-        asked.append(1)
+        renderings.append(1)
         return Snapshot(evals=[STATE])
 
-    rendering = Rendering(snapshot)
+    cache = MetricsCache(snapshot)
     for number in range(3 * MOST_FORMATS):
-        assert rendering.body(f"application/openmetrics-text; version={number + 1}.0.0", compressed=False).data
-    assert len(rendering._kept) == MOST_FORMATS
-    rendering.refresh()
-    asked.clear()
-    rendering.refresh()
-    assert not asked
-    assert not rendering._kept
+        assert cache.text(f"application/openmetrics-text; version={number + 1}.0.0", compressed=False).data
+    assert len(cache._formats) == MOST_FORMATS
+    cache.refresh()
+    renderings.clear()
+    cache.refresh()
+    assert not renderings
+    assert not cache._formats
 
 
 @given(
@@ -94,26 +94,26 @@ def test_formats_that_nobody_asks_for_are_not_rendered() -> None:
         st.text(max_size=60), st.from_regex(r"(application/openmetrics-text|text/plain)(; ?(version|q|escaping)=[\w.]*)*")
     )
 )
-def test_any_accept_header_has_a_format(accept: str) -> None:
-    """Also a version that is no number."""
-    _, content_type = negotiated(accept)
+def test_any_accept_header_gives_a_format(accept: str) -> None:
+    """A version may not be a number."""
+    _, content_type = negotiate_format(accept)
     assert content_type.startswith(("text/plain", "application/openmetrics-text"))
 
 
 @pytest.mark.parametrize(
-    ("header", "takes"),
+    ("header", "accepts"),
     [
         ("gzip", True), ("deflate, gzip;q=1.0, *;q=0.5", True), ("GZIP ; q=0.001", True), ("x-gzip", True),
         ("", False), ("identity", False), ("gzip;q=0", False), ("gzip; q=0.000", False), ("bgzip", False),
     ],
 )  # fmt: skip
-def test_gzip_is_sent_to_who_takes_it(header: str, takes: bool) -> None:
-    """As RFC 9110 has it."""
-    assert takes_gzip(header) is takes
+def test_gzip_is_accepted_by_its_weight(header: str, accepts: bool) -> None:
+    """The rules are those of RFC 9110."""
+    assert accepts_gzip(header) is accepts
 
 
 class _Tags(HTMLParser):
-    """What a browser would see."""
+    """Collects the tags, attributes and text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,13 +130,13 @@ class _Tags(HTMLParser):
 
 
 @given(st.text(max_size=40), st.sampled_from(STATES), st.booleans())
-def test_the_page_shows_any_name_and_runs_nothing(name: str, state: str, passed: bool) -> None:
-    """Names and sentences are text, whatever they hold: no element and no attribute but the page's own."""
+def test_page_escapes_names_and_sentences(name: str, state: str, passed: bool) -> None:
+    """Any characters in names and sentences make no tags and no attributes."""
     hostile = f"<script>alert(1)</script>\"'&{name}\u202e"
-    one = known(hostile, hostile, sentences=[hostile, hostile], verdict=state, passed=passed)
-    view = View(interval_seconds=900, evals=(one,), running=hostile)
+    hostile_status = status(hostile, hostile, sentences=[hostile, hostile], verdict=state, passed=passed)
+    overview = Overview(interval_seconds=900, evals=(hostile_status,), running=hostile)
     read = _Tags()
-    read.feed(page(view, 0.0).decode())
+    read.feed(overview_page(overview, 0.0).decode())
     assert set(read.tags) <= {
         "html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span", "strong",
         "time", "a",
@@ -146,14 +146,14 @@ def test_the_page_shows_any_name_and_runs_nothing(name: str, state: str, passed:
     assert "\u202e" not in read.text
 
 
-def test_the_page_says_what_comes_next() -> None:
-    """Before the first run, while one goes on, and until the next; what was skipped; what does not pass."""
+def test_page_shows_the_schedule_and_failed_verdicts() -> None:
+    """The page is shown before the first run, during a run, and between runs."""
     text = [
-        page(view, 1000.0).decode()
-        for view in (
-            View(interval_seconds=900, running="a.py"),
-            View(interval_seconds=900, evals=(known(),), next_run_seconds=1300.0, skipped=2),
-            View(interval_seconds=900, evals=(known(passed=False, verdict="leaking"),)),
+        overview_page(overview, 1000.0).decode()
+        for overview in (
+            Overview(interval_seconds=900, running="a.py"),
+            Overview(interval_seconds=900, evals=(status(),), next_run_seconds=1300.0, skipped=2),
+            Overview(interval_seconds=900, evals=(status(passed=False, verdict="leaking"),)),
         )
     ]
     assert "Runs every 15 min 0 s." in text[0]
@@ -165,29 +165,29 @@ def test_the_page_says_what_comes_next() -> None:
     assert '<strong class="failed">leaking (does not pass)</strong>' in text[2]
 
 
-def test_the_state_comes_back_as_it_was(tmp_path: Path) -> None:
-    """Verdicts, sentences, gauges, counters and histograms; the file is the user's alone and nothing lies beside it."""
-    told: list[str] = []
+def test_state_file_restores_the_state(tmp_path: Path) -> None:
+    """Verdicts, gauges, counters and histograms return; only the user can read the file, and only its lock is beside it."""
+    lines: list[str] = []
     path = tmp_path / "below" / "state.json"
-    file = StateFile(path, told.append)
-    assert file.read() == Saved()
-    assert len(told) == 1
-    assert "nothing is known of earlier runs" in told[0]
-    saved = Saved(evals=[known()], states=[STATE], export_failures={"otlp": 2})
+    file = StateFile(path, lines.append)
+    assert file.read() == SavedState()
+    assert len(lines) == 1
+    assert "starting without results of earlier runs" in lines[0]
+    saved = SavedState(evals=[status()], states=[STATE], export_failures={"otlp": 2})
     file.write(saved)
     file.close()
-    again = StateFile(path, told.append).read()
-    assert (list(again.evals), list(again.states), again.export_failures) == ([known()], [STATE], {"otlp": 2})
-    assert len(told) == 1
+    again = StateFile(path, lines.append).read()
+    assert (list(again.evals), list(again.states), again.export_failures) == ([status()], [STATE], {"otlp": 2})
+    assert len(lines) == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(os.listdir(path.parent)) == ["state.json", "state.json.lock"]
 
 
-GOOD = msgspec.json.encode(Saved(evals=[known()], states=[STATE]))
+GOOD = msgspec.json.encode(SavedState(evals=[status()], states=[STATE]))
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "problem"),
     [
         (b"", "damaged"),
         (GOOD[: len(GOOD) // 2], "damaged"),
@@ -198,25 +198,25 @@ GOOD = msgspec.json.encode(Saved(evals=[known()], states=[STATE]))
         (GOOD.replace(b'"counts":[1,0,0]', b'"counts":[1]'), "other buckets"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_kept_aside(tmp_path: Path, data: bytes, said: str) -> None:
-    """One line; what stood there stays to be looked at; the next start has a good one."""
-    told: list[str] = []
+def test_unusable_state_file_is_renamed(tmp_path: Path, data: bytes, problem: str) -> None:
+    """One line is logged, the old content is kept in the renamed file, and the next write makes a good file."""
+    lines: list[str] = []
     path = tmp_path / "state.json"
     path.write_bytes(data)
-    file = StateFile(path, told.append)
-    assert file.read() == Saved()
-    assert len(told) == 1
-    assert said in told[0]
+    file = StateFile(path, lines.append)
+    assert file.read() == SavedState()
+    assert len(lines) == 1
+    assert problem in lines[0]
     assert path.with_name("state.json.unusable").read_bytes() == data
-    file.write(Saved(states=[STATE]))
+    file.write(SavedState(states=[STATE]))
     assert list(file.read().states) == [STATE]
-    assert len(told) == 1
+    assert len(lines) == 1
 
 
-def test_two_exporters_do_not_share_a_file(tmp_path: Path) -> None:
-    """The second is told so; when the first is gone it may. A folder is no file."""
+def test_state_file_is_locked(tmp_path: Path) -> None:
+    """A second service is refused until the first has closed the file; so is a folder."""
     first = StateFile(tmp_path / "state.json", print)
-    with pytest.raises(UsageError, match="another exporter holds it"):
+    with pytest.raises(UsageError, match="another service uses this file"):
         StateFile(tmp_path / "state.json", print)
     first.close()
     StateFile(tmp_path / "state.json", print).close()
@@ -224,25 +224,25 @@ def test_two_exporters_do_not_share_a_file(tmp_path: Path) -> None:
         StateFile(tmp_path, print)
 
 
-def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
-    """A folder in its place, for months: one line, and another one only after it was well again."""
-    told: list[str] = []
+def test_write_problem_is_logged_once(tmp_path: Path) -> None:
+    """A folder in the place of the file gives one line, and a second line only after a good write."""
+    lines: list[str] = []
     path = tmp_path / "state.json"
-    file = StateFile(path, told.append)
+    file = StateFile(path, lines.append)
     path.mkdir()
     for _ in range(3):
-        file.write(Saved())
-    assert len(told) == 1
+        file.write(SavedState())
+    assert len(lines) == 1
     path.rmdir()
-    file.write(Saved())
+    file.write(SavedState())
     path.unlink()
     path.mkdir()
-    file.write(Saved())
-    assert len(told) == 2
+    file.write(SavedState())
+    assert len(lines) == 2
 
 
-def test_the_file_is_named_after_folder_and_targets() -> None:
-    """The same for the same targets in any order, another for others, and a list's file goes before what stands in it."""
+def test_default_path_depends_on_folder_and_targets() -> None:
+    """The order of the targets does not matter, and a targets file counts by its path."""
     base = Path("state")
     assert default_path(base, "x", ["a", "b"], None) == default_path(base, "x", ["b", "a", "a"], None)
     paths = {
@@ -259,18 +259,18 @@ def test_the_file_is_named_after_folder_and_targets() -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a (k1)", "x" * 300]), max_size=8))
-def test_every_eval_has_a_label_of_its_own(names: list[str]) -> None:
-    """Whatever evals are called: the first keeps its name, others say where they are from."""
-    evals: list[Known] = []
+def test_every_eval_has_its_own_label(names: list[str]) -> None:
+    """The first eval keeps its name; the others have their key in the name."""
+    evals: list[EvalStatus] = []
     for number, name in enumerate(names):
-        given = distinct_name(name, f"k{number}", evals, str)
-        evals.append(known(f"k{number}", label_value(given)))
-    assert len({one.label for one in evals}) == len(evals)
+        given = unique_name(name, f"k{number}", evals, str)
+        evals.append(status(f"k{number}", label_value(given)))
+    assert len({known.label for known in evals}) == len(evals)
     assert not names or evals[0].label == label_value(names[0])
 
 
-def test_an_eval_belongs_to_its_target() -> None:
-    """To the target that names it, and to the module that defines it; not to another of the same beginning."""
+def test_eval_belongs_to_its_target() -> None:
+    """It belongs to the target that names it and to the module that defines it, not to one with the same beginning."""
     assert belongs("a.py:run", "a.py")
     assert belongs("a.py:run", "a.py:run")
     assert belongs("a.py", "a.py")
@@ -279,7 +279,7 @@ def test_an_eval_belongs_to_its_target() -> None:
     assert not belongs("pack.mod:x", "pack")
 
 
-def test_how_often_an_eval_runs_is_as_the_command_line_says_now() -> None:
-    """Not as it was before the restart."""
+def test_interval_of_the_command_line_replaces_the_saved_one() -> None:
+    """Other gauges stay as they were."""
     state = with_interval(STATE, 60.0)
-    assert [one.value for one in state.gauges] == [5, 60.0]
+    assert [sample.value for sample in state.gauges] == [5, 60.0]

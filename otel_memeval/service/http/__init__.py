@@ -1,1 +1,1 @@
-"""The HTTP server of the standing exporter and its access rules."""
+"""The HTTP server of the service and its access rules."""

@@ -1,4 +1,4 @@
-"""The server on real sockets: who may ask, what is answered, and that no client keeps out the others."""
+"""The server on real sockets: access, responses, and clients that are slow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 import trustme
 
 from otel_memeval.errors import UsageError
-from otel_memeval.service.http.access import Gate
-from otel_memeval.service.http.server import MOST_CONNECTIONS, Address, Answer, Request, Server, parse_address
+from otel_memeval.service.http.access import Access
+from otel_memeval.service.http.server import MOST_CONNECTIONS, Address, Request, Response, Server, parse_address
 
 STEP_SECONDS = 0.3
 REQUEST_SECONDS = 0.8
@@ -26,33 +26,33 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def told() -> list[str]:
-    """Lines for a person."""
+def log() -> list[str]:
+    """Return the lines that a server has logged."""
     return []
 
 
 @pytest.fixture
-def serve(told: list[str]) -> Iterator[Serve]:
-    """Starts servers that lose their patience soon."""
+def serve(log: list[str]) -> Iterator[Serve]:
+    """Return a function that starts servers with short timeouts."""
     with contextlib.ExitStack() as closing:
 
         def start(web_config: Path | None = None) -> Server:
-            def echo(request: Request) -> Answer:
-                return Answer("text/plain", f"{request.accept}|{request.accept_encoding}".encode())
+            def echo(request: Request) -> Response:
+                return Response("text/plain", f"{request.accept}|{request.accept_encoding}".encode())
 
-            def broken(_: Request) -> Answer:
-                raise KeyError("a fault of ours")
+            def broken(_: Request) -> Response:
+                raise KeyError("an error in a page")
 
-            gate = Gate(None if web_config is None else str(web_config), told.append)
+            access = Access(None if web_config is None else str(web_config), log.append)
             server = Server(
                 Address("127.0.0.1", 0),
-                gate,
-                {"/": echo, "/broken": broken, "/large": lambda _: Answer("text/plain", b"x" * (8 << 20))},
-                told.append,
+                access,
+                log.append,
                 step_seconds=STEP_SECONDS,
                 request_seconds=REQUEST_SECONDS,
             )
-            server.start()
+            large = Response("text/plain", b"x" * (8 << 20))
+            server.start({"/": echo, "/broken": broken, "/large": lambda _: large})
             closing.callback(server.stop)
             return server
 
@@ -60,7 +60,7 @@ def serve(told: list[str]) -> Iterator[Serve]:
 
 
 def port(server: Server) -> int:
-    """Where it listens."""
+    """Return the port of a server."""
     return int(server.server_address[1])
 
 
@@ -71,7 +71,7 @@ def ask(
     headers: dict[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> http.client.HTTPResponse:
-    """The answer, with its body read into ``.text``."""
+    """Return the response, with its body in ``.text``."""
     if tls is None:
         connection = http.client.HTTPConnection("127.0.0.1", port(server), timeout=5)
     else:
@@ -84,7 +84,7 @@ def ask(
 
 
 def raw(server: Server, data: bytes) -> bytes:
-    """What comes back for these bytes, until the server closes."""
+    """Send bytes, and return everything that comes back until the server closes."""
     with socket.create_connection(("127.0.0.1", port(server)), timeout=5) as connection:
         connection.sendall(data)
         received = b""
@@ -94,8 +94,8 @@ def raw(server: Server, data: bytes) -> bytes:
         return received
 
 
-def test_an_address_is_loopback_unless_it_says_otherwise() -> None:
-    """PORT, HOST:PORT, [IPV6]:PORT; everything else is an error."""
+def test_address_is_on_the_loopback_interface_by_default() -> None:
+    """PORT, HOST:PORT and [IPV6]:PORT are accepted, other text is an error."""
     assert parse_address("9464") == parse_address(":9464") == Address("127.0.0.1", 9464)
     assert parse_address("0.0.0.0:0") == Address("0.0.0.0", 0)
     assert parse_address("[::1]:65535") == Address("::1", 65535)
@@ -104,16 +104,16 @@ def test_an_address_is_loopback_unless_it_says_otherwise() -> None:
             parse_address(wrong)
 
 
-def test_an_occupied_port_is_one_line(serve: Serve) -> None:
-    """So are a name that nobody has and an address that is not this machine's."""
+def test_unusable_address_is_an_error(serve: Serve) -> None:
+    """An occupied port, an unknown host name and an address of another machine cannot be used."""
     taken = port(serve())
     for address in (Address("127.0.0.1", taken), Address("no-such-host.invalid", 0), Address("192.0.2.1", 0)):
         with pytest.raises(UsageError, match=f"--serve {address.host}:{address.port}: .+; name "):
-            Server(address, Gate(None, print), {}, print)
+            Server(address, Access(None, print), print)
 
 
-def test_pages_are_answered_and_nothing_else(serve: Serve) -> None:
-    """GET and HEAD of known paths, whatever the query; 404 and 405 else; no server's name, and headers that close doors."""
+def test_only_known_pages_are_answered(serve: Serve) -> None:
+    """GET and HEAD of known paths are answered with safe headers; other paths get 404, other methods 405."""
     server = serve()
     answer = ask(server, path="/?a=b", headers={"Accept": "text/html", "Accept-Encoding": "br"})
     assert (answer.status, answer.text) == (200, "text/html|br")  # type: ignore[attr-defined]
@@ -140,27 +140,27 @@ def test_pages_are_answered_and_nothing_else(serve: Serve) -> None:
         (b"\r\n\r\n", b""),
     ],
 )
-def test_what_is_no_request_is_refused(serve: Serve, data: bytes, status: bytes, told: list[str]) -> None:
-    """With a status or with silence, without a word of it, and without a line in the log."""
+def test_invalid_request_is_refused(serve: Serve, data: bytes, status: bytes, log: list[str]) -> None:
+    """The response has a status or is empty, repeats nothing of the request, and nothing is logged."""
     server = serve()
     answer = raw(server, data)
     assert answer.startswith(b"HTTP/1.1 " + status) if status else not answer
     assert b"script" not in answer
     assert ask(server).status == 200
-    assert told == []
+    assert log == []
 
 
-def test_a_fault_of_a_page_is_told_and_ends_nothing(serve: Serve, told: list[str]) -> None:
-    """One line; the next request is answered."""
+def test_error_in_a_page_is_logged(serve: Serve, log: list[str]) -> None:
+    """One line is logged, and the next request is answered."""
     server = serve()
     with pytest.raises(http.client.RemoteDisconnected):
         ask(server, path="/broken")
-    assert told == ["a request failed: KeyError: 'a fault of ours'"]
+    assert log == ["a request failed: KeyError: 'an error in a page'"]
     assert ask(server).status == 200
 
 
-def test_slow_clients_take_no_place_for_long(serve: Serve) -> None:
-    """As many as there are places: silent, one letter at a time, and one that reads nothing; then others are answered."""
+def test_slow_clients_do_not_block_others(serve: Serve) -> None:
+    """More slow clients than slots are silent, send a byte at a time or read nothing; another client is answered."""
     server = serve()
     with contextlib.ExitStack() as closing:
         slow = [
@@ -186,8 +186,8 @@ def test_slow_clients_take_no_place_for_long(serve: Serve) -> None:
     assert threading.active_count() <= MOST_CONNECTIONS + 10
 
 
-def test_it_stops_although_clients_hold_on(serve: Serve) -> None:
-    """With every place taken, stopping is not delayed by them."""
+def test_stop_does_not_wait_for_clients(serve: Serve) -> None:
+    """The server stops at once although every slot is taken."""
     server = serve()
     with contextlib.ExitStack() as closing:
         for _ in range(MOST_CONNECTIONS + 2):
@@ -202,12 +202,12 @@ def test_it_stops_although_clients_hold_on(serve: Serve) -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Who signs certificates here."""
+    """Return an authority that signs certificates."""
     return trustme.CA()
 
 
 def web_config(folder: Path, authority: trustme.CA, more: str = "", **parts: str) -> Path:
-    """A configuration with TLS; ``more`` within ``tls_server_config``, ``parts`` beside it."""
+    """Write a configuration with TLS; ``more`` is added to ``tls_server_config``, ``parts`` are other sections."""
     certificate = authority.issue_cert("localhost")
     certificate.private_key_pem.write_to_path(str(folder / "server.key"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "server.crt"))
@@ -219,7 +219,7 @@ def web_config(folder: Path, authority: trustme.CA, more: str = "", **parts: str
 
 
 def client(authority: trustme.CA, name: str = "") -> ssl.SSLContext:
-    """A client that trusts the authority, with a certificate of its own for a name."""
+    """Return the TLS context of a client that trusts the authority and may have a certificate for a name."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     if name:
@@ -227,10 +227,8 @@ def client(authority: trustme.CA, name: str = "") -> ssl.SSLContext:
     return context
 
 
-def test_tls_lets_nobody_in_without_it_and_silence_keeps_nobody_out(
-    serve: Serve, tmp_path: Path, authority: trustme.CA
-) -> None:
-    """A client that shakes no hands is let go while others are answered; one without TLS gets nothing."""
+def test_tls_is_required_and_silent_clients_do_not_block_others(serve: Serve, tmp_path: Path, authority: trustme.CA) -> None:
+    """A client without a handshake is closed while others are answered; a client without TLS gets nothing."""
     server = serve(web_config(tmp_path, authority))
     assert server.url.startswith("https://127.0.0.1:")
     with socket.create_connection(("127.0.0.1", port(server))) as silent:
@@ -242,8 +240,8 @@ def test_tls_lets_nobody_in_without_it_and_silence_keeps_nobody_out(
         ask(server, tls=ssl.create_default_context())
 
 
-def test_only_the_clients_that_were_named_are_answered(serve: Serve, tmp_path: Path, authority: trustme.CA) -> None:
-    """A certificate of the authority's for the right name; not another's, not another name, not none."""
+def test_only_allowed_client_certificates_are_answered(serve: Serve, tmp_path: Path, authority: trustme.CA) -> None:
+    """The certificate must be of the authority and have the allowed name."""
     ca = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
     server = serve(web_config(tmp_path, authority, f"{ca}, client_allowed_sans: [prometheus.example.org]"))
     assert ask(server, tls=client(authority, "prometheus.example.org")).status == 200
@@ -254,8 +252,8 @@ def test_only_the_clients_that_were_named_are_answered(serve: Serve, tmp_path: P
             ask(server, tls=other)
 
 
-def test_a_user_needs_a_password(serve: Serve, tmp_path: Path, authority: trustme.CA) -> None:
-    """401 with a challenge without one, also for a path that is not there; headers of the file's are set."""
+def test_password_is_required(serve: Serve, tmp_path: Path, authority: trustme.CA) -> None:
+    """Without it every path gets 401 with a challenge; headers of the configuration are set."""
     hashed = bcrypt.hashpw(b"right word", bcrypt.gensalt(4)).decode()
     parts = {
         "basic_auth_users": f"{{alice: {hashed}}}",
@@ -271,10 +269,10 @@ def test_a_user_needs_a_password(serve: Serve, tmp_path: Path, authority: trustm
     assert (answer.status, answer.getheader("Strict-Transport-Security")) == (200, "max-age=1")
 
 
-def test_renewed_files_are_read_and_broken_ones_change_nothing(
-    serve: Serve, tmp_path: Path, authority: trustme.CA, told: list[str]
+def test_renewed_files_are_used_and_broken_ones_are_ignored(
+    serve: Serve, tmp_path: Path, authority: trustme.CA, log: list[str]
 ) -> None:
-    """A new certificate is used from the next connection on; half of one is told once, and the last good stays."""
+    """A new certificate is used for the next connection; a broken one is logged once, and the last good one stays."""
     path = web_config(tmp_path, authority)
     server = serve(path)
     assert ask(server, tls=client(authority)).status == 200
@@ -284,30 +282,30 @@ def test_renewed_files_are_read_and_broken_ones_change_nothing(
     (tmp_path / "server.crt").write_text("half")
     for _ in range(3):
         assert ask(server, tls=client(renewed)).status == 200
-    assert len(told) == 1
-    assert "what was read before goes on to hold" in told[0]
+    assert len(log) == 1
+    assert "the earlier configuration stays in use" in log[0]
     path.write_text("basic_auth_users: {alice: in the clear}")
     assert ask(server, tls=client(renewed)).status == 200
-    assert len(told) == 2
-    assert "in the clear" not in told[1]
+    assert len(log) == 2
+    assert "in the clear" not in log[1]
 
 
 @pytest.mark.parametrize("broken", ["server.key", "server.crt", "ca.pem"])
-def test_files_that_cannot_be_used_at_the_start_are_an_error(tmp_path: Path, authority: trustme.CA, broken: str) -> None:
-    """Missing, or no PEM: one line that names the file."""
+def test_unusable_files_are_an_error_at_the_start(tmp_path: Path, authority: trustme.CA, broken: str) -> None:
+    """The error names the file that is missing or not PEM."""
     path = web_config(tmp_path, authority, ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem")
     (tmp_path / broken).write_text("no PEM")
-    with pytest.raises(UsageError, match=rf"--web-config .*{broken}.*; name PEM files"):
-        Gate(str(path), print)
+    with pytest.raises(UsageError, match=rf"--web-config .*{broken}.*; name readable PEM files"):
+        Access(str(path), print)
     (tmp_path / broken).unlink()
     with pytest.raises(UsageError, match=rf"{broken}.*No such file"):
-        Gate(str(path), print)
+        Access(str(path), print)
     with pytest.raises(UsageError, match="No such file"):
-        Gate(str(tmp_path / "none.yml"), print)
+        Access(str(tmp_path / "none.yml"), print)
 
 
-def test_a_key_with_a_passphrase_is_refused_without_a_question(tmp_path: Path, authority: trustme.CA) -> None:
-    """A service has nobody to ask."""
+def test_key_with_a_passphrase_is_refused_without_a_prompt(tmp_path: Path, authority: trustme.CA) -> None:
+    """A service cannot ask a user for the passphrase."""
     from cryptography.hazmat.primitives import serialization
 
     path = web_config(tmp_path, authority)
@@ -318,6 +316,6 @@ def test_a_key_with_a_passphrase_is_refused_without_a_question(tmp_path: Path, a
         )
     )
     begun = time.monotonic()
-    with pytest.raises(UsageError, match="the key unencrypted"):
-        Gate(str(path), print)
+    with pytest.raises(UsageError, match="the key without a passphrase"):
+        Access(str(path), print)
     assert time.monotonic() - begun < 10
