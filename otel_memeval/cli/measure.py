@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 TARGET is package.module, package.module:name, path/file.py or
-path/file.py:name. The name is a PerformanceEval (of this tool, of agno, or any
-object with the same fields) or a function, sync or async. Without a name: every
-eval that the module defines, else its function `run` (with `setup`, `teardown`
-and `describe`, if they exist).
+path/file.py:name. The name is a PerformanceEval (of this tool, of agno, or
+any object with the same fields) or a function, sync or async. Without a name:
+every eval that the module defines, else its function `run` (with `setup`,
+`teardown` and `describe`, if they exist).
 
 \b
 Commands: otel-memeval replay   sends telemetry that was not delivered;
@@ -45,8 +45,8 @@ _CA_FILE, _CLIENT_CERTIFICATE, _CLIENT_KEY.
 Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
 timed out); 4 measured and judged, but telemetry was not delivered; 130
-interrupted. What was measured is reported in any case. With --every: 0 after a
-signal, 2 for wrong usage."""
+interrupted. What was measured is reported in any case. With --every: 0 after
+a signal, 2 for wrong usage."""
 
 
 @click.command(
