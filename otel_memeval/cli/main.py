@@ -69,7 +69,8 @@ def run(arguments: list[str]) -> int:
     rest = arguments[1:] if command is not None else arguments
     try:
         with _interruptible():
-            status = (command or measure_command).main(args=rest, standalone_mode=False)
+            selected = command or measure_command
+            status = selected.main(args=rest, prog_name=selected.name, standalone_mode=False)
             return status if isinstance(status, int) else PASSED
     except click.ClickException as error:
         error.show()
