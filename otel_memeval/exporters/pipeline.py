@@ -18,7 +18,8 @@ from otel_memeval.run.observer import Observer, ObserverGroup
 from otel_memeval.run.result import passes
 
 if TYPE_CHECKING:
-    from otel_memeval.exporters.otlp.exporter import OtlpExporter, Standing
+    from otel_memeval.exporters.otlp.exporter import OtlpExporter
+    from otel_memeval.exporters.otlp.output import ServiceTelemetry
     from otel_memeval.exporters.prometheus.families import Snapshot
     from otel_memeval.exporters.prometheus.one_shot import OneShotGauges
 
@@ -57,12 +58,12 @@ class ExportPipeline:
         options: ExportOptions,
         console: TextIO,
         *,
-        standing: Standing | None = None,
+        service: ServiceTelemetry | None = None,
         before: Snapshot | None = None,
     ) -> None:
         """Open what ``settings`` and ``options`` name; the console exporter writes to ``console``.
 
-        In a service, ``standing`` and ``before`` are the OTLP counters and the gauges of earlier runs.
+        In a service, ``service`` and ``before`` are the OTLP counters and the gauges of earlier runs.
         """
         environment, warnings = effective_environment(settings.environment)
         otlp = read_otlp_settings(environment)
@@ -82,7 +83,7 @@ class ExportPipeline:
             from otel_memeval.exporters.otlp.exporter import OtlpExporter
 
             settings = msgspec.structs.replace(settings, environment=environment)
-            self._otlp = OtlpExporter(settings, otlp, self._spool, options.events, passed, console, standing)
+            self._otlp = OtlpExporter(settings, otlp, self._spool, options.events, passed, console, service)
         if options.gauges.any:
             from otel_memeval.exporters.prometheus.one_shot import OneShotGauges
 

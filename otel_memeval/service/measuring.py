@@ -15,8 +15,8 @@ from otel_memeval import telemetry
 from otel_memeval.config import Settings, for_measuring, spool_folder
 from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.delivery import spool
-from otel_memeval.exporters.otlp.exporter import Standing
-from otel_memeval.exporters.otlp.metrics import Accounts
+from otel_memeval.exporters.otlp.metrics import MetricAggregator
+from otel_memeval.exporters.otlp.output import ServiceTelemetry
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read_otlp_settings
 from otel_memeval.exporters.pipeline import ExportPipeline
 from otel_memeval.records import Result
@@ -45,8 +45,8 @@ class TargetRunner:
         self._log = log
         self._settings = _read_settings()
         otlp = otlp_settings(self._settings.environment)
-        accounts = Accounts(time.time_ns(), delta=otlp.delta)
-        self._standing = Standing(accounts=accounts, interval_seconds=options.every_seconds)
+        aggregator = MetricAggregator(time.time_ns(), delta=otlp.delta)
+        self._telemetry = ServiceTelemetry(aggregator, options.every_seconds)
         self._pipeline: ExportPipeline | None = None
         self._logged: set[str] = set()
         self._delivers = False
@@ -58,7 +58,7 @@ class TargetRunner:
         """Open the exporters of one target, and return them as observers."""
         self._settings = _read_settings()
         self._pipeline = ExportPipeline(
-            self._settings, self._exports, sys.stdout, standing=self._standing, before=self._state.snapshot()
+            self._settings, self._exports, sys.stdout, service=self._telemetry, before=self._state.snapshot()
         )
         for line in self._pipeline.lines:
             self._log_once(line)
@@ -88,7 +88,7 @@ class TargetRunner:
     def count_skipped(self, labels: Sequence[str], turns: int) -> None:
         """Count skipped turns of these evals over OTLP."""
         for label in labels:
-            self._standing.accounts.count(telemetry.RUNS_SKIPPED, {"eval": label}, turns)
+            self._telemetry.aggregator.add(telemetry.RUNS_SKIPPED, {"eval": label}, turns)
 
     def clean_up(self) -> None:
         """Send telemetry of earlier runs, and return free memory to the operating system. May be interrupted."""

@@ -1,26 +1,28 @@
-"""What is said of a run and of an iteration, in names and values. Pure; None is left out."""
+"""Build the attributes of a run, an iteration, a growing site and a verdict. Pure; attributes that are None are not sent."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from otel_memeval import telemetry as name
 from otel_memeval.records import Growth, Iteration, Result
 from otel_memeval.run.locations import SiteChange
 
-Values = dict[str, object]
-Error = tuple[str, str]
+Attributes = Mapping[str, object]
+ErrorAttributes = tuple[str, str]
 """Type and description."""
 
 ABORTED = "aborted"
-"""Of ``test.suite.run.status``: the run was interrupted."""
+"""Value of ``test.suite.run.status`` for a run that was interrupted."""
 
 
-def common_values(run_id: str, eval_name: str) -> Values:
-    """On every span and record."""
+def common_attributes(run_id: str, eval_name: str) -> Attributes:
+    """Return the attributes of every span and log record of a run."""
     return {name.RUN_ID: run_id, name.SUITE_NAME: eval_name}
 
 
-def iteration_values(iteration: Iteration, retained_growth_bytes: int | None) -> Values:
-    """An iteration and the reading after it."""
+def iteration_attributes(iteration: Iteration, retained_growth_bytes: int | None) -> Attributes:
+    """Return the attributes of an iteration and of the reading after it."""
     calls = iteration.gen_ai
     return {
         name.INDEX: iteration.index,
@@ -43,8 +45,8 @@ def iteration_values(iteration: Iteration, retained_growth_bytes: int | None) ->
     }
 
 
-def iteration_error(iteration: Iteration) -> Error | None:
-    """How an iteration failed."""
+def iteration_error(iteration: Iteration) -> ErrorAttributes | None:
+    """Return the error of a failed iteration."""
     if iteration.status == "ok":
         return None
     if iteration.error is None:
@@ -52,21 +54,21 @@ def iteration_error(iteration: Iteration) -> Error | None:
     return iteration.error.type, iteration.error.message
 
 
-def growth_values(growing: SiteChange, rank: int, function: str) -> Values:
-    """A line that has more alive than after the reading before; the first has rank 1."""
+def growth_attributes(change: SiteChange, rank: int, function: str) -> Attributes:
+    """Return the attributes of a site that grew since the reading before; the site that grew most has rank 1."""
     return {
-        name.FILE: growing.file,
-        name.LINE: growing.line,
+        name.FILE: change.file,
+        name.LINE: change.line,
         name.FUNCTION: function or None,
-        name.GROWTH_BYTES: growing.grown_bytes,
-        name.GROWTH_BLOCKS: growing.grown_blocks,
+        name.GROWTH_BYTES: change.grown_bytes,
+        name.GROWTH_BLOCKS: change.grown_blocks,
         name.GROWTH_RANK: rank,
     }
 
 
-def run_values(result: Result, *, passed: bool) -> Values:
-    """A run that is over."""
-    measured = sum(1 for one in result.iterations if one.phase == "measured")
+def run_attributes(result: Result, *, passed: bool) -> Attributes:
+    """Return the attributes of a run that is over."""
+    measured = sum(1 for iteration in result.iterations if iteration.phase == "measured")
     return {
         name.TARGET: result.run.target,
         name.SUITE_STATUS: _suite_status(result, passed=passed),
@@ -82,7 +84,7 @@ def run_values(result: Result, *, passed: bool) -> Values:
 
 
 def _suite_status(result: Result, *, passed: bool) -> str:
-    """https://opentelemetry.io/docs/specs/semconv/registry/attributes/test/"""
+    """Return the status of https://opentelemetry.io/docs/specs/semconv/registry/attributes/test/."""
     if result.failure is not None and result.failure.type == "Interrupted":
         return ABORTED
     if result.failure is not None and result.failure.type == "Timeout":
@@ -90,13 +92,13 @@ def _suite_status(result: Result, *, passed: bool) -> str:
     return "success" if passed else "failure"
 
 
-def run_error(result: Result, *, passed: bool) -> Error | None:
-    """Why a run did not pass: the scenario's error, else the verdict."""
+def run_error(result: Result, *, passed: bool) -> ErrorAttributes | None:
+    """Return the reason why a run did not pass: the scenario's error, else a limit, else the verdict."""
     if passed:
         return None
     if result.failure is not None:
         return result.failure.type, result.failure.message
-    error = next((one.error for one in result.iterations if one.error is not None), None)
+    error = next((iteration.error for iteration in result.iterations if iteration.error is not None), None)
     if error is not None:
         return error.type, result.verdict.summary
     if result.limits_exceeded:
@@ -104,8 +106,8 @@ def run_error(result: Result, *, passed: bool) -> Error | None:
     return result.verdict.state, result.verdict.summary
 
 
-def evaluation_values(result: Result) -> Values:
-    """The verdict as GenAI's conventions tell an evaluation."""
+def evaluation_attributes(result: Result) -> Attributes:
+    """Return the verdict as an evaluation of OpenTelemetry's GenAI conventions."""
     return {
         name.EVALUATION_NAME: "memory growth",
         name.EVALUATION_VALUE: _slope(result.growth.retained),

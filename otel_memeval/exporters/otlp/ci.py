@@ -1,4 +1,4 @@
-"""What the variables of a CI system say about a run, by OpenTelemetry's names. Pure.
+"""Read the attributes of a CI system's pipeline and checkout from its variables. Pure.
 
 https://opentelemetry.io/docs/specs/semconv/registry/attributes/cicd/ and .../vcs/
 """
@@ -27,7 +27,7 @@ BASE = "vcs.ref.base.name"
 CHANGE = "vcs.change.id"
 
 _SYSTEMS: tuple[tuple[str, dict[str, str]], ...] = (
-    # A variable that only this system sets, then which attribute is made of which variables.
+    # A variable that only this system sets, then a template of each attribute: alternatives, made of variables.
     (
         "GITHUB_ACTIONS",
         {
@@ -137,14 +137,14 @@ _SYSTEMS: tuple[tuple[str, dict[str, str]], ...] = (
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _PULL_REQUEST = re.compile(r"refs/pull/(\d+)/.*")
 _SCP = re.compile(r"(?:[^@/\s]+@)?([\w.-]+):(?!//)([^\s]+)")
-"""``git@host:owner/name.git``."""
+"""An address such as ``git@host:owner/name.git``."""
 
 
-def attributes(environment: Mapping[str, str]) -> dict[str, str]:
-    """``cicd.*`` and ``vcs.*`` of the first system that the variables are of; empty outside of any known one."""
-    for mark, templates in _SYSTEMS:
-        if environment.get(mark, "").lower() not in ("", "false"):
-            found = {name: _filled(template, environment) for name, template in templates.items()}
+def ci_attributes(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return ``cicd.*`` and ``vcs.*`` of the first system whose variables are set; empty outside a known system."""
+    for variable, templates in _SYSTEMS:
+        if environment.get(variable, "").lower() not in ("", "false"):
+            found = {name: _fill(template, environment) for name, template in templates.items()}
             number = _PULL_REQUEST.fullmatch(environment.get("GITHUB_REF", ""))
             if number:
                 found[CHANGE] = number[1]
@@ -152,8 +152,8 @@ def attributes(environment: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
-def _filled(template: str, environment: Mapping[str, str]) -> str:
-    """The first alternative of which every variable is set."""
+def _fill(template: str, environment: Mapping[str, str]) -> str:
+    """Return the first alternative whose variables are all set; empty if there is none."""
     for alternative in template.split("|"):
         values = [environment.get(name, "") for name in _VARIABLE.findall(alternative)]
         if all(values):
@@ -162,7 +162,7 @@ def _filled(template: str, environment: Mapping[str, str]) -> str:
 
 
 def repository(remote: str) -> dict[str, str]:
-    """``vcs.repository.*`` and the owner, of a remote's address; without user and password, as a browser would open it."""
+    """Return ``vcs.repository.*`` and the owner of a remote; the URL is a browser's, without user and password."""
     remote = remote.strip()
     scp = _SCP.fullmatch(remote)
     if scp and "://" not in remote:
@@ -175,9 +175,9 @@ def repository(remote: str) -> dict[str, str]:
     if parts.scheme not in ("http", "https", "ssh", "git") or not host:
         return {}
     path = parts.path.strip("/").removesuffix(".git")
-    web = parts.scheme in ("http", "https")
-    place = parts.netloc.rpartition("@")[2] if web else host
-    url = urlunsplit((parts.scheme if web else "https", place, f"/{path}", "", ""))
+    is_web = parts.scheme in ("http", "https")
+    address = parts.netloc.rpartition("@")[2] if is_web else host
+    url = urlunsplit((parts.scheme if is_web else "https", address, f"/{path}", "", ""))
     owner, _, name = path.rpartition("/")
     found = {REPOSITORY: url, REPOSITORY_NAME: name, OWNER: owner}
     provider = next((known for known in ("github", "gitlab", "bitbucket") if known in host), "")

@@ -1,80 +1,59 @@
-"""A run's iterations, as they come, and its verdict, out over OTLP. Watches one run after the other."""
+"""Export the iterations and the verdict of runs over OTLP, as an observer of one run after the other."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
 import msgspec
-from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from otel_memeval import telemetry
 from otel_memeval.config import Settings
-from otel_memeval.exporters.otlp import attributes as describe
+from otel_memeval.exporters.otlp import attributes as build
 from otel_memeval.exporters.otlp.delivery.delivery import Delivery, DeliveryReport
 from otel_memeval.exporters.otlp.logs import event_record, verdict_record
-from otel_memeval.exporters.otlp.metrics import Accounts, Moment, gauges
-from otel_memeval.exporters.otlp.otlp_json import Json, attributes
-from otel_memeval.exporters.otlp.resource import resource_values, steady
-from otel_memeval.exporters.otlp.settings import OtlpSettings, Signal
-from otel_memeval.exporters.otlp.spans import Event, Spans, at, child_of, later, remote_parent, samples
+from otel_memeval.exporters.otlp.masking import SecretMasker
+from otel_memeval.exporters.otlp.metrics import ExemplarContext, gauge_metrics
+from otel_memeval.exporters.otlp.output import OtlpOutput, ServiceTelemetry
+from otel_memeval.exporters.otlp.settings import OtlpSettings
+from otel_memeval.exporters.otlp.spans import TelemetryEvent, add_seconds, child_of, is_sampled, unix_nanoseconds
 from otel_memeval.records import InitialReading, Iteration, Result
-from otel_memeval.redact import redact
 from otel_memeval.run.locations import FunctionNames, SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
 from otel_memeval.tracing.otlp_span import FinishedSpan
-from otel_memeval.version import __version__
 
-MOST_EARLY = 1000
+MOST_EARLY_SPANS = 1000
+"""Spans of the scenario's set-up that wait for the span of the run."""
 
-Events = Literal["span", "log", "both"]
-
-
-class Standing:
-    """What goes on from one exporter to the next in a process that stays: counters, how often it measures, and the SDK's
-    provider, of which each leaves a hook in the process that nobody can take away (``os.register_at_fork``).
-    """
-
-    def __init__(self, accounts: Accounts, interval_seconds: float) -> None:
-        self.accounts = accounts
-        self.interval_seconds = interval_seconds
-        self._spans: Spans | None = None
-
-    def spans(self, otlp: OtlpSettings, take: Callable[[Json], None]) -> Spans:
-        """Made once; the settings are those of the process."""
-        if self._spans is None:
-            self._spans = Spans(otlp, take)
-        self._spans.hand_to(take)
-        return self._spans
+EventPlacement = Literal["span", "log", "both"]
 
 
-class _Run(msgspec.Struct, kw_only=True):
-    """The run that is being told."""
+class _ExportedRun(msgspec.Struct, kw_only=True):
+    """The run that is being exported; times in nanoseconds since 1970."""
 
     id: str
     trace_id: str
     eval_name: str
-    start: int
+    output: OtlpOutput
     span: Span
+    attributes: dict[str, object]
+    """On every span and log record."""
     retained_bytes: int | None
-    """As the last reading found it."""
-    heard: int = 0
-    """Iterations."""
-    end: int = 0
+    """By the last reading."""
+    start_ns: int
+    end_ns: int = 0
+    iterations: int = 0
 
 
 class OtlpExporter(Observer):
-    """The way out of one command; an observer of each of its runs. ``passed`` says whether a result passes;
-    ``console`` is where the console exporter writes; ``standing``: this is one of many in the same process.
+    """Exporter of one command.
 
-    Nothing is opened before the first run is under way: what is measured in this process does not see it.
+    Nothing is opened before the first run starts: what is measured in this process must not see it.
     """
 
     def __init__(
@@ -82,203 +61,167 @@ class OtlpExporter(Observer):
         settings: Settings,
         otlp: OtlpSettings,
         spool: Path,
-        events: Events,
+        events: EventPlacement,
         passed: Callable[[Result], bool],
         console: TextIO,
-        standing: Standing | None = None,
+        service: ServiceTelemetry | None = None,
     ) -> None:
-        self._console = console
-        self._standing = standing
+        """``passed`` tells whether a result passes; the console exporter writes to ``console``.
+
+        ``service`` is given if this exporter is one of many in the process of a service.
+        """
         self._settings = settings
         self._otlp = otlp
         self._spool = spool
-        self._events: Events = events
+        self._events: EventPlacement = events
         self._passed = passed
-        self._functions = FunctionNames(settings.folder)
-        self._masked = lru_cache(maxsize=1024)(lambda text: redact(text, settings.secrets))
-        self._parent: Context | None = None
-        self._delivery: Delivery | None = None
-        self._failures_counted = 0
+        self._console = console
+        self._service = service
+        self._function_names = FunctionNames(settings.folder)
+        self._masker = SecretMasker(settings.secrets)
+        self._output: OtlpOutput | None = None
         self._plan: Plan | None = None
-        self._run: _Run | None = None
-        self._early: list[FinishedSpan] = []
-        """The scenario's spans from before its set-up was over."""
+        self._run: _ExportedRun | None = None
+        self._early_spans: list[FinishedSpan] = []
 
     def should_sample(self, trace_id: str) -> bool:
-        """As the sampler will decide when the run's span begins."""
-        return samples(self._otlp, trace_id, self._settings.parent)
+        """Return the decision that the sampler will make when the run's span begins."""
+        return is_sampled(self._otlp, trace_id, self._settings.parent)
 
     def on_set_up(self, description: str, plan: Plan) -> None:  # noqa: ARG002 - as an Observer
-        """Takes the eval's name."""
+        """Keep the plan, which names the eval."""
         self._plan = plan
 
     def on_start(self, run_id: str, started_at: str, initial_reading: InitialReading) -> None:
-        """Starts the run's span."""
+        """Start the span of the run."""
         assert self._plan is not None
         self._start(run_id, self._plan.eval.name, started_at, initial_reading)
 
     def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:  # noqa: ARG002
-        """One iteration, as a span."""
+        """Export an iteration as a span."""
         if self._run is not None:
-            self._iteration(self._run, iteration, changes)
+            self._export_iteration(self._run, iteration, changes)
 
     def on_spans(self, spans: Sequence[FinishedSpan]) -> None:
-        """Send spans of the scenario, if the run's trace is sampled; keep those that came before the run's span."""
+        """Send spans of the scenario if the run is sampled; keep spans that ended before the run's span began."""
         if self._run is None:
-            self._early.extend(spans[: MOST_EARLY - len(self._early)])
+            self._early_spans.extend(spans[: MOST_EARLY_SPANS - len(self._early_spans)])
         elif self._run.span.get_span_context().trace_flags.sampled:
-            assert self._delivery is not None
             for span in spans:
-                self._delivery.add("traces", span.span, self._resource, span.scope or self._scope)
+                self._run.output.add_finished_span(span)
 
     def on_result(self, result: Result) -> None:
-        """The verdict: ends the run's span, and sends metrics and the log record."""
-        result = self._without_secrets(result)
+        """End the span of the run, and send its metrics and its log records."""
+        result = self._masker.result(result)
         run = self._run or self._start(result.run.id, result.eval.name, result.run.started_at, result.initial_reading)
-        for iteration in result.iterations[run.heard :]:  # an interruption came before they were told
-            self._iteration(run, iteration, [])
+        for iteration in result.iterations[run.iterations :]:  # those that an interruption kept from observers
+            self._export_iteration(run, iteration, [])
+        run.end_ns = max(add_seconds(run.start_ns, result.run.duration_seconds), run.end_ns)
         passed = self._passed(result)
-        end = max(later(run.start, result.run.duration_seconds), run.end)
-        values = self._fit(describe.run_values(result, passed=passed))
-        evaluation = self._fit(describe.evaluation_values(result))
-        run.span.set_attributes(values)  # type: ignore[arg-type]
-        error = describe.run_error(result, passed=passed)
-        self._spans.end(
-            run.span, end, self._on_span([Event(telemetry.EVALUATION_EVENT, evaluation, end)]), self._error(error)
-        )
-        span_id = run_span_id(run.id)
-        common = self._fit(describe.common_values(run.id, run.eval_name))
-        if self._events != "span":
-            self._log(event_record(telemetry.EVALUATION_EVENT, end, run.trace_id, span_id, {**common, **evaluation}))
-        self._log(verdict_record(result, end, run.trace_id, span_id, {**common, **values}, passed=passed))
-        interrupted = result.failure is not None and result.failure.type == "Interrupted"
-        if not (interrupted and self._standing):  # who ends a service says nothing of its evals
-            self._tell_metrics(result, end, passed=passed)
+        self._export_run(run, result, passed=passed)
+        is_interrupted = result.failure is not None and result.failure.type == "Interrupted"
+        if not (is_interrupted and self._service):  # the end of a service says nothing about its evals
+            self._export_metrics(run, result, passed=passed)
         self._run = None
 
-    def close(self, hurried: Callable[[], bool] = lambda: False) -> DeliveryReport:
-        """Send what is left, and say what became of it all; takes two seconds at most when nothing answers, and half of one
-        once it is ``hurried``.
+    def close(self, is_hurried: Callable[[], bool] = lambda: False) -> DeliveryReport:
+        """Send what is left and report the result.
+
+        Takes two seconds at most if no receiver answers, and half a second once ``is_hurried`` returns True.
         """
-        if self._delivery is None:
-            return DeliveryReport()
-        delivered = self._delivery.close(hurried)
-        self._count_failures()
-        return delivered
+        return DeliveryReport() if self._output is None else self._output.close(is_hurried)
 
     @property
     def failures(self) -> int:
-        """Requests so far that were no delivery."""
-        return 0 if self._delivery is None else self._delivery.failures
+        """Return the number of attempts so far that delivered nothing."""
+        return 0 if self._output is None else self._output.failures
 
-    def _open(self, run_id: str) -> None:
-        logger = logging.getLogger("opentelemetry")
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())  # what matters is said by this tool
-        values = self._fit(resource_values(self._settings))
-        self._resource = msgspec.json.encode({"attributes": attributes(values)})
-        self._steady_resource = msgspec.json.encode({"attributes": attributes(steady(values))})
-        self._scope = msgspec.json.encode({"name": telemetry.SCOPE, "version": __version__})
-        self._spans = self._standing.spans(self._otlp, self._span) if self._standing else Spans(self._otlp, self._span)
-        self._accounts = self._standing.accounts if self._standing else Accounts(time.time_ns(), delta=self._otlp.delta)
-        tracestate = self._settings.environment.get("TRACESTATE", "")
-        self._parent = remote_parent(self._settings.parent, tracestate)
-        self._delivery = Delivery(self._otlp, self._spool, run_id, self._console)
+    def _open(self, run_id: str) -> OtlpOutput:
+        """Start the delivery; ``run_id`` names its folder in the spool."""
+        delivery = Delivery(self._otlp, self._spool, run_id, self._console)
+        return OtlpOutput(self._settings, self._otlp, delivery, self._masker, self._service)
 
-    def _span(self, span: Json) -> None:
-        self._add("traces", span, self._resource, self._scope)
-
-    def _start(self, run_id: str, eval_name: str, started_at: str, initial_reading: InitialReading | None) -> _Run:
-        if self._delivery is None:
-            self._open(run_id)
-        eval_name = self._masked(eval_name)
+    def _start(self, run_id: str, eval_name: str, started_at: str, initial_reading: InitialReading | None) -> _ExportedRun:
+        output = self._output = self._output or self._open(run_id)
+        eval_name = self._masker.text(eval_name)
         trace = trace_id(run_id, self._settings.parent)
-        start = at(started_at, time.time_ns())
-        common = self._fit(describe.common_values(run_id, eval_name))
+        start_ns = unix_nanoseconds(started_at, time.time_ns())
+        attributes = self._masker.attributes(build.common_attributes(run_id, eval_name))
         name = telemetry.span_name(telemetry.RUN_SPAN, eval_name)
-        self._run = _Run(
+        self._run = _ExportedRun(
             id=run_id,
             trace_id=trace,
             eval_name=eval_name,
-            start=start,
-            span=self._spans.begin(name, trace, run_span_id(run_id), start, common, self._parent),
+            output=output,
+            span=output.span_factory.begin(name, trace, run_span_id(run_id), start_ns, attributes, output.parent),
+            attributes=attributes,
             retained_bytes=None if initial_reading is None else initial_reading.retained_bytes,
+            start_ns=start_ns,
         )
-        early, self._early = self._early, []
-        self.on_spans(early)
+        early_spans, self._early_spans = self._early_spans, []
+        self.on_spans(early_spans)
         return self._run
 
-    def _iteration(self, run: _Run, iteration: Iteration, growing: list[SiteChange]) -> None:
-        run.heard += 1
-        retained, before = iteration.retained_bytes, run.retained_bytes
-        grown = None if retained is None or before is None else retained - before
-        run.retained_bytes = before if retained is None else retained
-        start = max(at(iteration.started_at, run.end or run.start), run.start)
-        end = later(start, iteration.duration_seconds)
-        run.end = max(run.end, end)
+    def _export_iteration(self, run: _ExportedRun, iteration: Iteration, changes: list[SiteChange]) -> None:
+        run.iterations += 1
+        start_ns = max(unix_nanoseconds(iteration.started_at, run.end_ns or run.start_ns), run.start_ns)
+        end_ns = add_seconds(start_ns, iteration.duration_seconds)
+        run.end_ns = max(run.end_ns, end_ns)
         span_id = iteration_span_id(run.id, iteration.phase, iteration.index)
-        common = self._fit(describe.common_values(run.id, run.eval_name))
-        values = self._fit(describe.iteration_values(iteration, grown))
+        attributes = self._masker.attributes(build.iteration_attributes(iteration, _retained_growth(run, iteration)))
         name = telemetry.span_name(telemetry.ITERATION_SPAN, run.eval_name)
-        span = self._spans.begin(name, run.trace_id, span_id, start, {**common, **values}, child_of(run.span))
-        sampled = span.get_span_context().trace_flags.sampled
-        # As many as a span holds: beyond that the SDK would drop the first, which are the largest.
-        events = [
-            Event(telemetry.GROWTH_EVENT, self._fit(describe.growth_values(one, rank, self._functions.name(one))), end)
-            for rank, one in enumerate(growing[: self._otlp.limits.events], 1)
-        ]
-        self._spans.end(span, end, self._on_span(events), self._error(describe.iteration_error(iteration)))
-        if self._events != "span":
-            for event in events:
-                self._log(event_record(event.name, end, run.trace_id, span_id, {**common, **event.values}))
-        exemplar = Moment(at=end, trace_id=run.trace_id, span_id=span_id) if sampled and self._otlp.exemplars else None
-        self._accounts.iteration(run.eval_name, iteration, exemplar)
+        factory = run.output.span_factory
+        span = factory.begin(name, run.trace_id, span_id, start_ns, {**run.attributes, **attributes}, child_of(run.span))
+        events = self._growth_events(changes, end_ns)
+        error = self._masker.error(build.iteration_error(iteration))
+        run.output.add_span(factory.end(span, end_ns, self._on_span(events), error))
+        self._log_events(run, events, span_id)
+        is_exemplar = span.get_span_context().trace_flags.sampled and self._otlp.exemplars
+        exemplar = ExemplarContext(at_ns=end_ns, trace_id=run.trace_id, span_id=span_id) if is_exemplar else None
+        run.output.aggregator.add_iteration(run.eval_name, iteration, exemplar)
 
-    def _tell_metrics(self, result: Result, now: int, *, passed: bool) -> None:
-        assert self._delivery is not None
-        self._accounts.count(telemetry.RUNS_TOTAL, {"eval": result.eval.name, "state": result.verdict.state})
-        self._count_failures()
-        interval = self._standing.interval_seconds if self._standing else None
-        for metric in [*gauges(result, now, passed=passed, interval_seconds=interval), *self._accounts.tell(now)]:
-            self._add("metrics", metric, self._steady_resource, self._scope)
+    def _growth_events(self, changes: list[SiteChange], at_ns: int) -> list[TelemetryEvent]:
+        """Return one event for each site, as many as a span holds: the SDK would drop the first, which are the largest."""
+        events = []
+        for rank, change in enumerate(changes[: self._otlp.limits.events], 1):
+            attributes = build.growth_attributes(change, rank, self._function_names.name(change))
+            events.append(TelemetryEvent(telemetry.GROWTH_EVENT, self._masker.attributes(attributes), at_ns))
+        return events
 
-    def _count_failures(self) -> None:
-        new, self._failures_counted = self.failures - self._failures_counted, self.failures
-        self._accounts.count(telemetry.EXPORT_FAILURES, {"exporter": "otlp"}, new)
+    def _export_run(self, run: _ExportedRun, result: Result, *, passed: bool) -> None:
+        attributes = self._masker.attributes(build.run_attributes(result, passed=passed))
+        evaluation = self._masker.attributes(build.evaluation_attributes(result))
+        event = TelemetryEvent(telemetry.EVALUATION_EVENT, evaluation, run.end_ns)
+        run.span.set_attributes(attributes)  # type: ignore[arg-type]
+        error = self._masker.error(build.run_error(result, passed=passed))
+        run.output.add_span(run.output.span_factory.end(run.span, run.end_ns, self._on_span([event]), error))
+        span_id = run_span_id(run.id)
+        self._log_events(run, [event], span_id)
+        attributes = {**run.attributes, **attributes}
+        run.output.add_log(verdict_record(result, run.end_ns, run.trace_id, span_id, attributes, passed=passed))
 
-    def _on_span(self, events: list[Event]) -> list[Event]:
+    def _export_metrics(self, run: _ExportedRun, result: Result, *, passed: bool) -> None:
+        aggregator = run.output.aggregator
+        aggregator.add(telemetry.RUNS_TOTAL, {"eval": result.eval.name, "state": result.verdict.state})
+        run.output.count_failures()
+        interval_seconds = self._service.interval_seconds if self._service else None
+        run.output.add_metrics(gauge_metrics(result, run.end_ns, passed=passed, interval_seconds=interval_seconds))
+        run.output.add_metrics(aggregator.collect(run.end_ns))
+
+    def _on_span(self, events: list[TelemetryEvent]) -> list[TelemetryEvent]:
         return [] if self._events == "log" else events
 
-    def _log(self, record: Json) -> None:
-        self._add("logs", record, self._resource, self._scope)
+    def _log_events(self, run: _ExportedRun, events: list[TelemetryEvent], span_id: str) -> None:
+        if self._events != "span":
+            for event in events:
+                attributes = {**run.attributes, **event.attributes}
+                run.output.add_log(event_record(event.name, event.at_ns, run.trace_id, span_id, attributes))
 
-    def _add(self, signal: Signal, item: Json, resource: bytes, scope: bytes) -> None:
-        assert self._delivery is not None
-        self._delivery.add(signal, msgspec.json.encode(item), resource, scope)
 
-    def _without_secrets(self, result: Result) -> Result:
-        """The names and sentences of a result, masked: they are labels and bodies as well."""
-        replace = msgspec.structs.replace
-        masked = self._masked
-        return replace(
-            result,
-            run=replace(result.run, target=masked(result.run.target)),
-            eval=replace(result.eval, name=masked(result.eval.name)),
-            verdict=replace(result.verdict, summary=masked(result.verdict.summary)),
-            sites=[replace(one, file=masked(one.file), function=masked(one.function)) for one in result.sites],
-            holders=[replace(one, path=masked(one.path), type=masked(one.type)) for one in result.holders],
-        )
-
-    def _fit(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Attributes without secrets."""
-        return {
-            name: self._masked(value)
-            if isinstance(value, str)
-            else [self._masked(str(one)) for one in value]
-            if isinstance(value, (list, tuple))
-            else value
-            for name, value in values.items()
-        }
-
-    def _error(self, error: describe.Error | None) -> describe.Error | None:
-        return None if error is None else (self._masked(error[0]), self._masked(error[1]))
+def _retained_growth(run: _ExportedRun, iteration: Iteration) -> int | None:
+    """Return the growth since the reading before, in bytes, and keep the new reading; None without one of the two."""
+    before, retained = run.retained_bytes, iteration.retained_bytes
+    if retained is None:
+        return None
+    run.retained_bytes = retained
+    return None if before is None else retained - before

@@ -1,4 +1,4 @@
-"""A run's gauges, counters and its histogram as OTLP-JSON, by the names of ``telemetry``. No clock, no I/O."""
+"""Make the metrics of a run as OTLP-JSON, named by ``telemetry``: gauges, counters and a histogram. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.otlp_json import Json, attributes
+from otel_memeval.exporters.otlp.otlp_json import Json, key_values
 from otel_memeval.exporters.samples import Labels, gauge_samples
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import DURATION_BUCKETS, Metric
@@ -18,98 +18,113 @@ from otel_memeval.tracing.otlp_span import double, nanoseconds
 _DELTA, _CUMULATIVE = 1, 2
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in time and in which span a measurement was made: nanoseconds since 1970, ids in hexadecimal."""
+class ExemplarContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Time and span of one measurement; ids are hexadecimal."""
 
-    at: int
+    at_ns: int
+    """Nanoseconds since 1970."""
     trace_id: str
     span_id: str
 
 
 class _Histogram:
+    """Durations of iterations in seconds, by bucket, with the last exemplar of each bucket."""
+
     def __init__(self) -> None:
-        self.counts = [0] * (len(DURATION_BUCKETS) + 1)
-        self.sum = 0.0
-        self.least = float("inf")
-        self.most = 0.0
-        self.exemplars: dict[int, tuple[float, Moment]] = {}
+        self._counts = [0] * (len(DURATION_BUCKETS) + 1)
+        self._sum = 0.0
+        self._min = float("inf")
+        self._max = 0.0
+        self._exemplars: dict[int, tuple[float, ExemplarContext]] = {}
 
-    def observe(self, seconds: float, moment: Moment | None) -> None:
-        place = bisect_left(DURATION_BUCKETS, seconds)
-        self.counts[place] += 1
-        self.sum += seconds
-        self.least, self.most = min(self.least, seconds), max(self.most, seconds)
-        if moment is not None:
-            self.exemplars[place] = (seconds, moment)
+    def observe(self, seconds: float, exemplar: ExemplarContext | None) -> None:
+        bucket = bisect_left(DURATION_BUCKETS, seconds)
+        self._counts[bucket] += 1
+        self._sum += seconds
+        self._min, self._max = min(self._min, seconds), max(self._max, seconds)
+        if exemplar is not None:
+            self._exemplars[bucket] = (seconds, exemplar)
+
+    def data(self) -> Json:
+        """Return the histogram's part of a data point."""
+        return {
+            "count": str(sum(self._counts)),
+            "sum": double(self._sum),
+            "min": double(self._min),
+            "max": double(self._max),
+            "bucketCounts": [str(count) for count in self._counts],
+            "explicitBounds": list(DURATION_BUCKETS),
+            "exemplars": [
+                {
+                    "timeUnixNano": nanoseconds(exemplar.at_ns),
+                    "asDouble": double(seconds),
+                    "traceId": exemplar.trace_id,
+                    "spanId": exemplar.span_id,
+                }
+                for seconds, exemplar in self._exemplars.values()
+            ],
+        }
 
 
-class Accounts:
-    """What counters and histograms have counted: since ``start``, or, with ``delta``, since they were last told."""
+class MetricAggregator:
+    """Counters and histograms since ``start_ns``, or, with ``delta``, since they were last collected."""
 
-    def __init__(self, start: int, *, delta: bool) -> None:
-        self._start = start
+    def __init__(self, start_ns: int, *, delta: bool) -> None:
+        self._start_ns = start_ns
         self._delta = delta
         self._counters: dict[str, dict[Labels, int]] = {}
         self._durations: dict[str, _Histogram] = {}
 
-    def iteration(self, eval_name: str, iteration: Iteration, moment: Moment | None) -> None:
-        """Count one iteration; ``moment`` makes it an exemplar."""
+    def add_iteration(self, eval_name: str, iteration: Iteration, exemplar: ExemplarContext | None) -> None:
+        """Count a measured iteration; ``exemplar`` is its span, if that is sent."""
         if iteration.phase != "measured":
             return
-        self.count(telemetry.ITERATIONS_TOTAL, {"eval": eval_name, "status": iteration.status})
+        self.add(telemetry.ITERATIONS_TOTAL, {"eval": eval_name, "status": iteration.status})
         if iteration.duration_seconds >= 0:
-            self._durations.setdefault(eval_name, _Histogram()).observe(iteration.duration_seconds, moment)
+            self._durations.setdefault(eval_name, _Histogram()).observe(iteration.duration_seconds, exemplar)
 
-    def count(self, metric: Metric, labels: Mapping[str, str], number: int = 1) -> None:
-        """Count for a counter."""
+    def add(self, metric: Metric, labels: Mapping[str, str], number: int = 1) -> None:
+        """Add to a counter."""
         counts = self._counters.setdefault(metric.name, {})
         key = tuple(sorted(labels.items()))
         counts[key] = counts.get(key, 0) + number
 
-    def tell(self, now: int) -> list[Json]:
-        """All counters and histograms as they are at ``now``."""
+    def collect(self, now_ns: int) -> list[Json]:
+        """Return all counters and histograms at ``now_ns``; with ``delta`` they begin again."""
         temporality = _DELTA if self._delta else _CUMULATIVE
-        told = []
+        metrics = []
         for metric in telemetry.METRICS:
             if metric.name in self._counters:
                 points: list[Json] = [
-                    {**self._point(dict(labels), now), "asInt": str(count)}
+                    {**self._point(dict(labels), now_ns), "asInt": str(count)}
                     for labels, count in self._counters[metric.name].items()
                 ]
-                told.append(_metric(metric, "sum", points, aggregationTemporality=temporality, isMonotonic=True))
+                metrics.append(_metric(metric, "sum", points, aggregationTemporality=temporality, isMonotonic=True))
         if self._durations:
-            points = [{**self._point({"eval": name}, now), **_histogram_point(one)} for name, one in self._durations.items()]
-            told.append(_metric(telemetry.ITERATION_DURATION, "histogram", points, aggregationTemporality=temporality))
+            points = [
+                {**self._point({"eval": name}, now_ns), **histogram.data()} for name, histogram in self._durations.items()
+            ]
+            metrics.append(_metric(telemetry.ITERATION_DURATION, "histogram", points, aggregationTemporality=temporality))
         if self._delta:
-            self._start, self._counters, self._durations = now, {}, {}
-        return told
+            self._start_ns, self._counters, self._durations = now_ns, {}, {}
+        return metrics
 
-    def _point(self, labels: Mapping[str, str], now: int) -> Json:
+    def _point(self, labels: Mapping[str, str], now_ns: int) -> Json:
         return {
-            "attributes": attributes(labels),
-            "startTimeUnixNano": nanoseconds(self._start),
-            "timeUnixNano": nanoseconds(now),
+            "attributes": key_values(labels),
+            "startTimeUnixNano": nanoseconds(self._start_ns),
+            "timeUnixNano": nanoseconds(now_ns),
         }
 
 
-def _histogram_point(one: _Histogram) -> Json:
-    return {
-        "count": str(sum(one.counts)),
-        "sum": double(one.sum),
-        "min": double(one.least),
-        "max": double(one.most),
-        "bucketCounts": [str(count) for count in one.counts],
-        "explicitBounds": list(DURATION_BUCKETS),
-        "exemplars": [
-            {
-                "timeUnixNano": nanoseconds(moment.at),
-                "asDouble": double(seconds),
-                "traceId": moment.trace_id,
-                "spanId": moment.span_id,
-            }
-            for seconds, moment in one.exemplars.values()
-        ],
-    }
+def gauge_metrics(result: Result, now_ns: int, *, passed: bool, interval_seconds: float | None = None) -> list[Json]:
+    """Return the gauges of a run that ended at ``now_ns``; ``interval_seconds``: how often the eval is meant to run."""
+    points: dict[str, list[Json]] = {}
+    for sample in gauge_samples(result, now_ns / 1e9, passed=passed, interval_seconds=interval_seconds):
+        points.setdefault(sample.metric, []).append(
+            {"attributes": key_values(dict(sample.labels)), "timeUnixNano": nanoseconds(now_ns), **_number(sample.value)}
+        )
+    return [_metric(metric, "gauge", points[metric.name]) for metric in telemetry.METRICS if metric.name in points]
 
 
 def _metric(metric: Metric, kind: Literal["gauge", "sum", "histogram"], points: list[Json], **more: object) -> Json:
@@ -119,16 +134,6 @@ def _metric(metric: Metric, kind: Literal["gauge", "sum", "histogram"], points: 
         "unit": metric.unit,
         kind: {"dataPoints": points, **more},
     }
-
-
-def gauges(result: Result, now: int, *, passed: bool, interval_seconds: float | None = None) -> list[Json]:
-    """What a run that ended at ``now`` leaves to be seen; ``interval_seconds``: how often it is meant to run."""
-    points: dict[str, list[Json]] = {}
-    for one in gauge_samples(result, now / 1e9, passed=passed, interval_seconds=interval_seconds):
-        points.setdefault(one.metric, []).append(
-            {"attributes": attributes(dict(one.labels)), "timeUnixNano": nanoseconds(now), **_number(one.value)}
-        )
-    return [_metric(metric, "gauge", points[metric.name]) for metric in telemetry.METRICS if metric.name in points]
 
 
 def _number(value: float | int) -> Json:

@@ -1,7 +1,6 @@
-"""OTLP-JSON out of plain values: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. Pure.
+"""Make OTLP-JSON out of plain values: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. Pure.
 
-Ids are hexadecimal, enums integers, 64-bit integers text. Whatever comes in becomes a valid message: halves of characters
-are question marks, numbers are brought into range.
+Any value becomes a valid message: halves of characters become question marks, and numbers are brought into range.
 """
 
 from __future__ import annotations
@@ -14,10 +13,13 @@ Json = dict[str, object]
 
 _INT64 = 1 << 63
 _DEEPEST = 8
+"""Lists and maps within each other; deeper ones are written as text."""
+_LONGEST_INTEGER_BITS = 10_000
+"""Python refuses to write much longer integers as text."""
 
 
 def any_value(value: object, depth: int = 0) -> Json:
-    """An ``AnyValue``. An integer beyond 64 bits is text, so that no digit is lost; what is unknown is its ``str``."""
+    """Return an ``AnyValue``: an integer beyond 64 bits as text, so that no digit is lost, and an unknown object as text."""
     if value is None:
         return {}
     if isinstance(value, bool):
@@ -31,20 +33,21 @@ def any_value(value: object, depth: int = 0) -> Json:
     if isinstance(value, bytes):
         return {"stringValue": valid_text(value.decode("utf-8", "replace"))}
     if depth < _DEEPEST and isinstance(value, Mapping):
-        return {"kvlistValue": {"values": attributes(value, depth + 1)}}
+        return {"kvlistValue": {"values": key_values(value, depth + 1)}}
     if depth < _DEEPEST and isinstance(value, Sequence):
-        return {"arrayValue": {"values": [any_value(one, depth + 1) for one in value]}}
+        return {"arrayValue": {"values": [any_value(item, depth + 1) for item in value]}}
     return {"stringValue": valid_text(str(value))}
 
 
 def _digits(value: int) -> str:
-    return str(value) if abs(value) < 1 << 10_000 else f"an integer of {value.bit_length()} bits"
+    bits = value.bit_length()
+    return str(value) if bits <= _LONGEST_INTEGER_BITS else f"an integer of {bits} bits"
 
 
-def attributes(values: Mapping[str, object], depth: int = 0) -> list[Json]:
-    """``KeyValue`` list; a key that is empty, or a value that is None, is left out."""
+def key_values(attributes: Mapping[str, object], depth: int = 0) -> list[Json]:
+    """Return a list of ``KeyValue`` without empty keys and without values that are None."""
     return [
         {"key": valid_text(str(key)), "value": any_value(value, depth)}
-        for key, value in values.items()
+        for key, value in attributes.items()
         if str(key) and value is not None
     ]

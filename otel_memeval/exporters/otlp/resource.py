@@ -1,4 +1,4 @@
-"""Who sends: the service, its checkout, the CI system, the host and the process."""
+"""Describe the sender as a resource: service, checkout, CI system, host and process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from otel_memeval.version import __version__
 
 SERVICE_NAME = "otel_memeval"
 _NAMESPACE = uuid.UUID("4d63009a-8d0f-11ee-aad7-4c796ed8e320")
-"""Of ids of service instances: https://opentelemetry.io/docs/specs/semconv/registry/attributes/service/"""
+"""Namespace of ids of service instances: https://opentelemetry.io/docs/specs/semconv/registry/attributes/service/"""
 
-_OF_ONE_RUN = frozenset(
+_CHANGE_WITH_EVERY_RUN = frozenset(
     {
         "process.pid",
         ci.PIPELINE_RUN,
@@ -38,11 +38,11 @@ _OF_ONE_RUN = frozenset(
 )
 
 
-def resource_values(settings: Settings) -> dict[str, AnyValue]:
-    """The resource's attributes. What ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` say goes before all else."""
-    found = {**_checkout(settings), **ci.attributes(settings.environment)}
+def resource_attributes(settings: Settings) -> dict[str, AnyValue]:
+    """Return the attributes of the resource; ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` override the others."""
+    found = {**_checkout(settings), **ci.ci_attributes(settings.environment)}
     host = socket.gethostname()
-    values: dict[str, AnyValue] = {
+    attributes: dict[str, AnyValue] = {
         "service.name": SERVICE_NAME,
         "service.version": __version__,
         "service.instance.id": instance_id(found, host, settings.folder),
@@ -55,11 +55,11 @@ def resource_values(settings: Settings) -> dict[str, AnyValue]:
         "process.runtime.version": platform.python_version(),
         **found,
     }
-    return dict(Resource.create({**values, **named(settings.environment)}).attributes)
+    return dict(Resource.create({**attributes, **named_attributes(settings.environment)}).attributes)
 
 
-def named(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the variables say of the resource: ``key=value,key=value``, percent-encoded; what is none is left out."""
+def named_attributes(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the attributes that the variables name: ``key=value,key=value``, percent-encoded; other parts are left out."""
     found = {}
     for part in environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, equals, value = part.partition("=")
@@ -73,16 +73,16 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i386": "x86", "i686": 
 
 
 def instance_id(found: Mapping[str, str], host: str, folder: str) -> str:
-    """The same for every run of one checkout on one host, or of one job of a pipeline: not a new series each time."""
-    where = found.get(ci.REPOSITORY) or folder
-    who = found.get(ci.PIPELINE)
-    parts = (where, who, found.get(ci.TASK, "")) if who else (where, host)
+    """Return one id for all runs of a checkout on a host, or of a job of a pipeline: runs must not make new series."""
+    repository = found.get(ci.REPOSITORY) or folder
+    pipeline = found.get(ci.PIPELINE)
+    parts = (repository, pipeline, found.get(ci.TASK, "")) if pipeline else (repository, host)
     return str(uuid.uuid5(_NAMESPACE, "|".join(parts)))
 
 
-def steady(values: Mapping[str, object]) -> dict[str, object]:
-    """The attributes that do not change from run to run: those of metrics, each of which would else be a new series."""
-    return {name: value for name, value in values.items() if name not in _OF_ONE_RUN}
+def stable_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
+    """Return the attributes that do not change from run to run, for metrics: a change would make new series."""
+    return {name: value for name, value in attributes.items() if name not in _CHANGE_WITH_EVERY_RUN}
 
 
 def _checkout(settings: Settings) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Spans through the SDK (its sampler, its limits, its parents), with ids that are worked out, as OTLP-JSON."""
+"""Make the tool's own spans through the SDK (its sampler, its limits, its parents), with given ids, as OTLP-JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import msgspec
@@ -29,102 +29,100 @@ from opentelemetry.trace import (
 )
 
 from otel_memeval import telemetry
-from otel_memeval.exporters.otlp.otlp_json import Json, attributes
+from otel_memeval.exporters.otlp.attributes import Attributes, ErrorAttributes
+from otel_memeval.exporters.otlp.otlp_json import Json, key_values
 from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
 from otel_memeval.tracing.ids import Parent
 from otel_memeval.tracing.otlp_span import nanoseconds, valid_text
 from otel_memeval.version import __version__
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MOST_SECONDS = 10.0**9
-_HAS_IS_REMOTE = 0x100
-_IS_REMOTE = 0x200
+_HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
+"""Flags of OTLP: it is known whether the parent is remote; it is."""
+_LONGEST_SECONDS = 10.0**9
+"""Of a span: longer durations are errors of the clock, and do not fit into 64 bits of nanoseconds."""
 
-Values = Mapping[str, object]
 
-
-class Event(msgspec.Struct, frozen=True):
-    """An event of a span, or a log record of the same name."""
+class TelemetryEvent(msgspec.Struct, frozen=True):
+    """An event of a span, and the log record of the same name."""
 
     name: str
-    values: Values
-    at: int
+    attributes: Attributes
+    at_ns: int
     """Nanoseconds since 1970."""
 
 
-class Ids(IdGenerator):
-    """Hands out the ids it was told."""
+class _GivenIds(IdGenerator):
+    """Generates the ids that were set before."""
 
     def __init__(self) -> None:
         self.trace_id = ""
         self.span_id = ""
 
     def generate_span_id(self) -> int:
-        """The next span's."""
         return int(self.span_id, 16)
 
     def generate_trace_id(self) -> int:
-        """The next trace's."""
         return int(self.trace_id, 16)
 
     def is_trace_id_random(self) -> bool:
-        """A run's id is a random UUID, and its last 56 bits are all random."""
+        """Return True: a run's id is a random UUID, and its last 56 bits are all random."""
         return True
 
 
-class _HandOn(SpanProcessor):
-    """A finished span, as OTLP-JSON, to whoever wants it."""
+class _LastSpan(SpanProcessor):
+    """Keeps the sampled span that ended last, as OTLP-JSON."""
 
-    def __init__(self, take: Callable[[Json], None]) -> None:
-        self._take = take
+    def __init__(self) -> None:
+        self.span: Json | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled:
-            self._take(span_json(span))
+            self.span = span_json(span)
 
 
-class Spans:
-    """Makes spans, each whole at once; ``take`` gets those that are sampled."""
+class SpanFactory:
+    """Makes the tool's spans with a tracer provider of its own."""
 
-    def __init__(self, settings: OtlpSettings, take: Callable[[Json], None]) -> None:
-        self._ids = Ids()
-        self._take = take
-        self._provider = TracerProvider(
+    def __init__(self, settings: OtlpSettings) -> None:
+        self._ids = _GivenIds()
+        self._last = _LastSpan()
+        provider = TracerProvider(
             sampler=_sampler(settings),
             resource=Resource({}),
             shutdown_on_exit=False,
             id_generator=self._ids,
-            span_limits=_limits(settings.limits),
+            span_limits=_span_limits(settings.limits),
         )
-        self._provider.add_span_processor(_HandOn(lambda span: self._take(span)))
-        self._tracer = self._provider.get_tracer(telemetry.SCOPE, __version__)
+        provider.add_span_processor(self._last)
+        self._tracer = provider.get_tracer(telemetry.SCOPE, __version__)
 
-    def hand_to(self, take: Callable[[Json], None]) -> None:
-        """Another one gets the spans from now on."""
-        self._take = take
-
-    def begin(self, name: str, trace_id: str, span_id: str, start: int, values: Values, parent: Context | None) -> Span:
-        """Start a span at ``start`` (nanoseconds since 1970)."""
+    def begin(
+        self, name: str, trace_id: str, span_id: str, start_ns: int, attributes: Attributes, parent: Context | None
+    ) -> Span:
+        """Start a span at ``start_ns`` (nanoseconds since 1970)."""
         self._ids.trace_id, self._ids.span_id = trace_id, span_id
         return self._tracer.start_span(
             valid_text(name),
             context=Context() if parent is None else parent,
-            attributes=_fit(values),
-            start_time=start,
+            attributes=_sdk_attributes(attributes),
+            start_time=start_ns,
         )
 
-    def end(self, span: Span, end: int, events: Sequence[Event], error: tuple[str, str] | None) -> None:
-        """Finish a span; ``error`` is its type and description."""
+    def end(self, span: Span, end_ns: int, events: Sequence[TelemetryEvent], error: ErrorAttributes | None) -> Json | None:
+        """End a span and return it as OTLP-JSON; None if it is not sampled."""
         for event in events:
-            span.add_event(event.name, _fit(event.values), event.at)
+            span.add_event(event.name, _sdk_attributes(event.attributes), event.at_ns)
         if error is not None:
             span.set_attribute(telemetry.ERROR_TYPE, valid_text(error[0]) or "_OTHER")
             span.set_status(StatusCode.ERROR, valid_text(error[1]))
-        span.end(end)
+        self._last.span = None
+        span.end(end_ns)
+        return self._last.span
 
 
 def remote_parent(parent: Parent | None, tracestate: str) -> Context | None:
-    """The context of the span that a CI system names."""
+    """Return the context of the span that a CI system names as the parent of the run."""
     if parent is None:
         return None
     context = SpanContext(
@@ -138,41 +136,41 @@ def remote_parent(parent: Parent | None, tracestate: str) -> Context | None:
 
 
 def child_of(span: Span) -> Context:
-    """The context of what happens within ``span``."""
+    """Return the context in which a span becomes a child of ``span``."""
     return set_span_in_context(span, Context())
 
 
-def at(started_at: str, default: int = 0) -> int:
-    """Nanoseconds since 1970 of an RFC 3339 time; ``default`` for what is none."""
+def unix_nanoseconds(time: str, default: int) -> int:
+    """Return nanoseconds since 1970 of an RFC 3339 time; ``default`` if it is none."""
     try:
-        passed = datetime.fromisoformat(started_at) - _EPOCH
+        passed = datetime.fromisoformat(time) - _EPOCH
     except (ValueError, TypeError, OverflowError):
         return default
     return max(((passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds) * 1000, 0)
 
 
-def later(start: int, seconds: float) -> int:
-    """``start`` and a duration."""
-    return start + int(min(max(seconds, 0.0), _MOST_SECONDS) * 1e9) if seconds == seconds else start
+def add_seconds(start_ns: int, seconds: float) -> int:
+    """Return a time plus a duration; a duration that is not a number counts as none."""
+    return start_ns + int(min(max(seconds, 0.0), _LONGEST_SECONDS) * 1e9) if seconds == seconds else start_ns
 
 
-def _fit(values: Values) -> dict[str, str | int | float | list[str]]:
-    """Attributes that every SDK takes: no None, integers within 64 bits, valid text."""
-    fitting: dict[str, str | int | float | list[str]] = {}
-    for key, value in values.items():
+def _sdk_attributes(attributes: Attributes) -> dict[str, str | int | float | list[str]]:
+    """Return the attributes that every SDK takes: no None, integers within 64 bits, valid text."""
+    found: dict[str, str | int | float | list[str]] = {}
+    for key, value in attributes.items():
         if isinstance(value, str):
-            fitting[key] = valid_text(value)
+            found[key] = valid_text(value)
         elif isinstance(value, int):
-            fitting[key] = value if -(1 << 63) <= value < 1 << 63 else valid_text(str(value)[:400])
+            found[key] = value if -(1 << 63) <= value < 1 << 63 else valid_text(str(value)[:400])
         elif isinstance(value, float):
-            fitting[key] = value
+            found[key] = value
         elif isinstance(value, list):
-            fitting[key] = [valid_text(str(one)) for one in value]
-    return fitting
+            found[key] = [valid_text(str(item)) for item in value]
+    return found
 
 
-def samples(settings: OtlpSettings, trace_id: str, parent: Parent | None) -> bool:
-    """Whether the sampler keeps the trace of a run: none of those there are looks at names or attributes."""
+def is_sampled(settings: OtlpSettings, trace_id: str, parent: Parent | None) -> bool:
+    """Return whether the sampler keeps the trace of a run; no sampler here depends on names or attributes."""
     decided = _sampler(settings).should_sample(remote_parent(parent, ""), int(trace_id, 16), "")
     return decided.decision is Decision.RECORD_AND_SAMPLE
 
@@ -185,7 +183,7 @@ def _sampler(settings: OtlpSettings) -> Sampler:
     return ParentBased(root) if settings.sampler.startswith("parentbased_") else root
 
 
-def _limits(limits: SpanSizeLimits) -> SpanLimits:
+def _span_limits(limits: SpanSizeLimits) -> SpanLimits:
     length = SpanLimits.UNSET if limits.value_length is None else limits.value_length
     return SpanLimits(
         max_attributes=limits.event_attributes,
@@ -200,7 +198,7 @@ def _limits(limits: SpanSizeLimits) -> SpanLimits:
 
 
 def span_json(span: ReadableSpan) -> Json:
-    """A finished span of the SDK's as OTLP-JSON."""
+    """Return a finished span of the SDK as OTLP-JSON."""
     context = span.context
     assert context is not None
     data: Json = {
@@ -210,7 +208,7 @@ def span_json(span: ReadableSpan) -> Json:
         "kind": 1,
         "startTimeUnixNano": nanoseconds(span.start_time or 0),
         "endTimeUnixNano": nanoseconds(span.end_time or 0),
-        "attributes": attributes(span.attributes or {}),
+        "attributes": key_values(span.attributes or {}),
         "flags": int(context.trace_flags) | _HAS_IS_REMOTE | (_IS_REMOTE if span.parent and span.parent.is_remote else 0),
     }
     if span.parent is not None:
@@ -222,11 +220,11 @@ def span_json(span: ReadableSpan) -> Json:
     if span.events:
         data["events"] = [
             {
-                "name": valid_text(one.name),
-                "timeUnixNano": nanoseconds(one.timestamp),
-                "attributes": attributes(one.attributes or {}),
+                "name": valid_text(event.name),
+                "timeUnixNano": nanoseconds(event.timestamp),
+                "attributes": key_values(event.attributes or {}),
             }
-            for one in span.events
+            for event in span.events
         ]
     if span.dropped_events:
         data["droppedEventsCount"] = span.dropped_events

@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from otel_memeval.config import Settings
-from otel_memeval.exporters.otlp.exporter import Events, OtlpExporter
+from otel_memeval.exporters.otlp.exporter import EventPlacement, OtlpExporter
 from otel_memeval.exporters.otlp.settings import SIGNALS, OtlpSettings, Signal
 from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.run.locations import SiteChange
@@ -24,7 +24,12 @@ class Exported:
     """What an exporter writes to the console, message by message."""
 
     def __init__(
-        self, *, events: Events = "span", passed: bool = True, own: OtlpSettings | None = None, settings: Settings = SETTINGS
+        self,
+        *,
+        events: EventPlacement = "span",
+        passed: bool = True,
+        own: OtlpSettings | None = None,
+        settings: Settings = SETTINGS,
     ) -> None:
         everything = msgspec.structs.replace(own or OtlpSettings(), console=frozenset(SIGNALS), delay_seconds=60.0)
         self._out = io.StringIO()

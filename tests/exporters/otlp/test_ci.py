@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.exporters.otlp.ci import attributes, repository
+from otel_memeval.exporters.otlp.ci import ci_attributes, repository
 
 GITHUB = {
     "GITHUB_ACTIONS": "true",
@@ -25,7 +25,7 @@ GITHUB = {
 
 def test_a_pull_request_on_github() -> None:
     """Pipeline, run, branches, change; the branch rather than GitHub's own merge of it."""
-    assert attributes(GITHUB) == {
+    assert ci_attributes(GITHUB) == {
         "cicd.pipeline.name": "tests",
         "cicd.pipeline.run.id": "42",
         "cicd.pipeline.run.url.full": "https://github.com/owner/name/actions/runs/42",
@@ -59,14 +59,14 @@ def test_a_pull_request_on_github() -> None:
 )
 def test_other_systems(environment: dict[str, str], name: str, value: str) -> None:
     """One attribute of each; what is not set is left out."""
-    found = attributes(environment)
+    found = ci_attributes(environment)
     assert found[name] == value
     assert all(found.values())
 
 
 def test_no_system_says_nothing() -> None:
     """Nor does one that is switched off."""
-    assert attributes({}) == attributes({"GITHUB_ACTIONS": "false", "GITHUB_SHA": "x"}) == {}
+    assert ci_attributes({}) == ci_attributes({"GITHUB_ACTIONS": "false", "GITHUB_SHA": "x"}) == {}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from otel_memeval.exporters.otlp.config_file import effective_environment
-from otel_memeval.exporters.otlp.resource import named
+from otel_memeval.exporters.otlp.resource import named_attributes
 from otel_memeval.exporters.otlp.settings import Destination, read_otlp_settings
 
 pytest.importorskip("opentelemetry.configuration", reason="the extra config-file is not installed")
@@ -61,7 +61,7 @@ def test_the_file_decides_and_the_other_variables_do_not(tmp_path: Path, monkeyp
     assert found.console == {"traces"}
     assert (found.sampler, found.sampler_argument) == ("parentbased_traceidratio", 0.5)
     assert found.limits.events == 7
-    assert named(environment) == {"a": "b", "service.name": "my agent, really"}
+    assert named_attributes(environment) == {"a": "b", "service.name": "my agent, really"}
     assert environment["HOME"] == "x"
 
 

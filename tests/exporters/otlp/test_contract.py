@@ -10,7 +10,7 @@ import pytest
 
 from otel_memeval import telemetry
 from otel_memeval.config import Settings
-from otel_memeval.exporters.otlp.exporter import Events
+from otel_memeval.exporters.otlp.exporter import EventPlacement
 from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
 from otel_memeval.records import Failure, GenAi, Iteration, Result
 from otel_memeval.run.locations import SiteChange
@@ -92,7 +92,7 @@ def test_an_interrupted_run_tells_what_it_measured(make_iteration: MakeIteration
 
 @pytest.mark.parametrize(("events", "on_spans", "as_records"), [("span", 1, 0), ("log", 0, 1), ("both", 1, 1)])
 def test_events_are_on_spans_or_records(
-    events: Events, on_spans: int, as_records: int, make_iteration: MakeIteration, make_result: MakeResult
+    events: EventPlacement, on_spans: int, as_records: int, make_iteration: MakeIteration, make_result: MakeResult
 ) -> None:
     """The same names and attributes in both; a record names its span."""
     exported = Exported(events=events)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.exporters.otlp.delivery.protobuf import Unreadable, read_line
-from otel_memeval.exporters.otlp.otlp_json import attributes
+from otel_memeval.exporters.otlp.otlp_json import key_values
 from otel_memeval.exporters.otlp.settings import SIGNALS
 from otel_memeval.records import Failure, Iteration, Result
 from otel_memeval.run.locations import SiteChange
@@ -83,7 +83,7 @@ JSON_VALUE = st.recursive(
 @given(st.dictionaries(TEXT, JSON_VALUE, max_size=5))
 def test_any_values_become_attributes(values: dict[str, object]) -> None:
     """Also nested ones: protobuf reads them, and no key is empty."""
-    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "x", "attributes": attributes(values)}
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "x", "attributes": key_values(values)}
     line = msgspec.json.encode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
     message = assert_valid(line)
     assert 'key: ""' not in str(message)
