@@ -23,7 +23,7 @@ from prometheus_client import generate_latest
 from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.gateway import Gateway
-from otel_memeval.exporters.prometheus.requesting import JOB, Answer, group_path, request
+from otel_memeval.exporters.prometheus.gateway_request import JOB, GatewayResult, group_path, request
 from otel_memeval.exporters.prometheus.state import EvalState
 
 PATIENCE_SECONDS = 3.0
@@ -100,18 +100,18 @@ class PushgatewayExporter:
         deadline = time.monotonic() + most_seconds
         while self._waiting:
             if time.monotonic() < deadline:
-                answer = request(self._gateway, *self._waiting[0], PATIENCE_SECONDS)
+                result = request(self._gateway, *self._waiting[0], PATIENCE_SECONDS)
             else:
-                answer = Answer("absent", "it answers too slowly")
-            if answer.kind == "absent":
+                result = GatewayResult("unreachable", "it answers too slowly")
+            if result.outcome == "unreachable":
                 self._away_since = time.monotonic()
-                self._reason = answer.reason
+                self._reason = result.reason
                 return
             del self._waiting[0]
             self._away_since = None
-            if answer.kind == "refused":
+            if result.outcome == "refused":
                 self._given_up += 1
-                self._reason = answer.reason
+                self._reason = result.reason
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -129,19 +129,19 @@ def delete_groups(gateway: Gateway, is_selected: Callable[[str], bool]) -> tuple
 
     Return the labels of the evals, and the reason if a group could not be deleted (else empty).
     """
-    answer = request(gateway, "GET", "/api/v1/metrics", b"", PATIENCE_SECONDS)
-    if answer.kind != "taken":
-        return [], answer.reason
+    result = request(gateway, "GET", "/api/v1/metrics", b"", PATIENCE_SECONDS)
+    if result.outcome != "accepted":
+        return [], result.reason
     try:
-        groups = msgspec.json.decode(answer.body, type=_GroupList).data
+        groups = msgspec.json.decode(result.body, type=_GroupList).data
     except (msgspec.DecodeError, msgspec.ValidationError):
         return [], "the server is not a Pushgateway"
     deleted: dict[str, None] = {}
     for group in groups:
         labels = {name: value for name, value in group.labels.items() if name != "job"}
         if group.labels.get("job") == JOB and is_selected(labels.get("eval", "")):
-            answer = request(gateway, "DELETE", group_path(labels), b"", PATIENCE_SECONDS)
-            if answer.kind != "taken":
-                return list(deleted), answer.reason
+            result = request(gateway, "DELETE", group_path(labels), b"", PATIENCE_SECONDS)
+            if result.outcome != "accepted":
+                return list(deleted), result.reason
             deleted[labels.get("eval", "")] = None
     return list(deleted), ""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.gateway import Gateway, read_gateway
-from otel_memeval.exporters.prometheus.requesting import group_path, request
+from otel_memeval.exporters.prometheus.gateway_request import group_path, request
 
 
 def read(option: str | None, **variables: str) -> Gateway:
@@ -127,10 +127,10 @@ def test_request_ends_at_its_timeout(sent: bytes) -> None:
         server_thread = threading.Thread(target=hold)
         server_thread.start()
         began = time.monotonic()
-        answer = request(Gateway(url=f"http://127.0.0.1:{server.getsockname()[1]}"), "PUT", "/metrics/job/x", b"a 1\n", 0.5)
+        result = request(Gateway(url=f"http://127.0.0.1:{server.getsockname()[1]}"), "PUT", "/metrics/job/x", b"a 1\n", 0.5)
         seconds = time.monotonic() - began
         ended.set()
         server_thread.join()
-    assert answer.kind == "absent"
-    assert answer.reason.startswith("no answer within")
+    assert result.outcome == "unreachable"
+    assert result.reason.startswith("no answer within")
     assert 0.4 < seconds < 5
