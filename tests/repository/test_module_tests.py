@@ -1,0 +1,126 @@
+"""Every module of the package has a test file: the file of the same name, or the one that a table names."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.repository.files import ROOT, python_files
+
+MODULE_TESTS = {
+    "__main__": "cli/test_output.py",
+    "errors": "test_units.py",
+    "targets": "cli/test_bad_usage.py",
+    "telemetry": "exporters/otlp/test_contract.py",
+    "verdicts": "run/test_result.py",
+    "version": "cli/test_output.py",
+    "analysis/assessment": "analysis/test_batched_readings.py",
+    "analysis/evidence": "analysis/test_judge.py",
+    "analysis/growth": "analysis/test_judge.py",
+    "analysis/idle": "analysis/test_judge.py",
+    "analysis/reasons": "analysis/test_judge.py",
+    "analysis/rises": "analysis/test_trend.py",
+    "analysis/statistics": "analysis/test_judge.py",
+    "analysis/untraced": "analysis/test_judge.py",
+    "cli/exit_codes": "cli/test_exit_codes.py",
+    "cli/main": "cli/test_bad_usage.py",
+    "cli/measure": "cli/test_measuring.py",
+    "cli/metrics": "cli/test_output.py",
+    "cli/options": "cli/test_bad_usage.py",
+    "cli/schema": "cli/test_output.py",
+    "cli/service_options": "cli/test_service.py",
+    "exporters/pipeline": "cli/test_exporting.py",
+    "exporters/samples": "exporters/prometheus/test_families.py",
+    "exporters/otlp/attributes": "exporters/otlp/test_contract.py",
+    "exporters/otlp/exporter": "exporters/otlp/test_contract.py",
+    "exporters/otlp/logs": "exporters/otlp/test_contract.py",
+    "exporters/otlp/metrics": "exporters/otlp/test_contract.py",
+    "exporters/otlp/otlp_json": "exporters/otlp/test_records.py",
+    "exporters/otlp/resource": "exporters/otlp/test_config_file.py",
+    "exporters/otlp/signals": "exporters/otlp/test_records.py",
+    "exporters/otlp/spans": "exporters/otlp/test_contract.py",
+    "exporters/otlp/delivery": "cli/test_delivery.py",
+    "exporters/otlp/delivery/protobuf": "exporters/otlp/test_records.py",
+    "exporters/otlp/delivery/replay": "cli/test_replay.py",
+    "exporters/prometheus/destinations": "cli/test_gauges.py",
+    "exporters/prometheus/one_shot": "cli/test_gauges.py",
+    "exporters/prometheus/pushgateway": "cli/test_gauges_bad.py",
+    "exporters/prometheus/requesting": "exporters/prometheus/test_gateway.py",
+    "exporters/prometheus/state": "exporters/prometheus/test_families.py",
+    "exporters/terminal/explanation": "cli/test_explaining.py",
+    "exporters/terminal/text": "exporters/terminal/test_report.py",
+    "run/containers": "cli/test_bounds.py",
+    "run/follow_up": "cli/test_callers.py",
+    "run/follow_up/batched_readings": "cli/test_batched_readings.py",
+    "run/follow_up/explanation": "cli/test_explaining.py",
+    "run/in_process": "test_evaluation.py",
+    "run/locations": "test_source.py",
+    "run/observer": "cli/test_interrupting.py",
+    "run/scenario_spans": "cli/test_scenario_spans.py",
+    "run/session": "cli/test_measuring.py",
+    "run/target_error": "cli/test_bad_usage.py",
+    "run/worker_client": "cli/test_crashing.py",
+    "run/worker_run": "cli/test_interrupting.py",
+    "service": "cli/test_service.py",
+    "service/eval_status": "service/test_state.py",
+    "service/http/access": "service/http/test_server.py",
+    "service/metrics_cache": "service/test_state.py",
+    "service/page": "service/test_state.py",
+    "service/state_file": "service/test_state.py",
+    "supervisor": "cli/test_leftovers.py",
+    "supervisor/environment": "cli/test_meddling.py",
+    "supervisor/interruptions": "cli/test_interrupting.py",
+    "supervisor/output": "cli/test_meddling.py",
+    "wire/commands": "wire/test_messages.py",
+    "worker": "wire/test_messages.py",
+    "worker/bounds": "worker/bounds/test_bounds_code.py",
+    "worker/bounds/syntax": "worker/bounds/test_bounds_odd.py",
+    "worker/otel/genai_content": "tracing/test_genai.py",
+    "worker/otel/tracing": "cli/test_trace_scenario.py",
+    "worker/packages": "cli/test_measuring.py",
+    "worker/references/grown_types": "cli/test_explaining.py",
+    "worker/references/memray_stacks": "cli/test_explaining.py",
+    "worker/references/ring_buffers": "worker/bounds/test_bounds_odd.py",
+    "worker/references/stacks": "cli/test_callers.py",
+    "worker/serve": "cli/test_meddling.py",
+    "worker/target": "cli/test_targets.py",
+}
+"""By module below ``otel_memeval/``, or by folder for all its modules that are not named: the test file below ``tests/``."""
+
+MODULES = [
+    path.relative_to(ROOT / "otel_memeval").with_suffix("").as_posix()
+    for path in python_files("otel_memeval")
+    if path.name != "__init__.py"
+]
+
+
+def file_for(module: str) -> str | None:
+    """Return the test file of a module: of the same name, else the table's for the module or for its folder."""
+    folder, _, name = module.rpartition("/")
+    mirror = f"{folder}/test_{name}.py".removeprefix("/")
+    if (ROOT / "tests" / mirror).is_file():
+        return mirror
+    while module not in MODULE_TESTS and module:
+        module = module.rpartition("/")[0]
+    return MODULE_TESTS.get(module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_has_a_test_file(module: str) -> None:
+    """The file is there."""
+    file = file_for(module)
+    assert file is not None, f"name the test file of otel_memeval/{module}.py in MODULE_TESTS"
+    assert (ROOT / "tests" / file).is_file()
+
+
+def test_table_names_modules_that_exist_and_need_it() -> None:
+    """An entry belongs to a folder, or to a module without a test file of the same name."""
+    folders = {module.rpartition("/")[0] for module in MODULES}
+    for module in MODULE_TESTS:
+        assert module in folders or (module in MODULES and file_for(module) == MODULE_TESTS[module]), module
+
+
+def test_module_without_a_test_file_is_found() -> None:
+    """A new module at the top of the package has none until somebody writes or names it."""
+    assert file_for("no_such_module") is None
+    assert file_for("units") == "test_units.py"
+    assert file_for("worker/bounds/names") == "worker/bounds/test_bounds_code.py"
