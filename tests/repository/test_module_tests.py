@@ -36,7 +36,6 @@ MODULE_TESTS = {
     "exporters/otlp/metrics": "exporters/otlp/test_contract.py",
     "exporters/otlp/otlp_json": "exporters/otlp/test_records.py",
     "exporters/otlp/resource": "exporters/otlp/test_config_file.py",
-    "exporters/otlp/signals": "exporters/otlp/test_records.py",
     "exporters/otlp/spans": "exporters/otlp/test_contract.py",
     "exporters/otlp/delivery": "cli/test_delivery.py",
     "exporters/otlp/delivery/protobuf": "exporters/otlp/test_records.py",
