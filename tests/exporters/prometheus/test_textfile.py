@@ -154,9 +154,7 @@ def test_reader_never_sees_half_a_write(tmp_path: Path, make_result: MakeResult)
     assert torn == []
 
 
-def test_concurrent_writers_lose_nothing(
-    tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_writers_lose_nothing(tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty evals are written by eight threads; the lock is waited for as long as a busy machine needs."""
     monkeypatch.setattr(textfile, "_PATIENCE_SECONDS", 60.0)
     path = tmp_path / "a.prom"
