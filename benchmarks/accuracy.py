@@ -3,7 +3,8 @@
 Each scenario of the corpus runs in a fresh process for each seed under each tool. The rule by which the answer of a tool is
 read is in its file in ``benchmarks/tools``. This tool has found a leak if its verdict is leaking or native-leak, and creep
 if it is creeping. A clean or bounded scenario with the verdict leaking, native-leak, creeping or idle is a false alarm,
-except that a scenario that does nothing may be idle.
+except that a scenario that does nothing may be idle. ``--tools ours,ours-without-code-bounds`` shows the effect of the
+bounds that are read from code.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.registry import scenarios
 from benchmarks.scoring import Case, row, score, table, wrong
-from benchmarks.tool_runs import TOOLS, Settings, ask, missing
+from benchmarks.tool_runs import TOOLS, WITHOUT_CODE_BOUNDS, Settings, ask, missing
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,8 +44,8 @@ def main() -> None:
     tools = []
     unavailable = {}
     for tool in arguments.tools.split(","):
-        if tool not in TOOLS:
-            sys.exit(f"no tool is named {tool}; the tools are {', '.join(TOOLS)}")
+        if tool not in (*TOOLS, WITHOUT_CODE_BOUNDS):
+            sys.exit(f"no tool is named {tool}; the tools are {', '.join((*TOOLS, WITHOUT_CODE_BOUNDS))}")
         if lacking := missing(tool, settings.python):
             unavailable[tool] = f"not available: {', '.join(lacking)} not installed for {Path(settings.python).name}"
         else:

@@ -35,6 +35,11 @@ count only found leaks; "bytes right" is within the tolerance of the scenario, m
 """
 
 
+BOUNDS = """
+The second row is measured with `MEMEVAL_NO_CODE_BOUNDS=1`: bounds come only from the container itself and from attributes
+with a usual name ([bounds](../../docs/bounds.md)).
+"""
+
 READING = """
 Most of a reading of a large heap is `_get_traces`, which makes a tuple for each block and is the only way of the standard
 library to get the traces. With blocks of many sizes that lie far apart in memory (`random-sizes`) it alone costs more than a
@@ -97,6 +102,7 @@ def main() -> None:
         parts.append(packages(FOLDER / "packages.json"))
     for name, title, remark in (
         ("packages-confirmed", "The same leaks without the tool", ""),
+        ("bounds", "Accuracy with and without bounds that are read from code", BOUNDS),
         ("simulated", "Simulated series", ""),
         ("detection", "Iterations that leaks need", ""),
         ("reading", "The cost of a reading", READING),

@@ -9,6 +9,7 @@ from statistics import median
 
 from benchmarks.corpus.ground import Scenario
 from benchmarks.registry import target_name
+from benchmarks.tool_runs import is_ours
 from benchmarks.tools.answer import Answer
 
 
@@ -47,7 +48,7 @@ def score(
     if true_lines and tool != "psleak":
         line = os.path.basename(answer.file) == scenario.file and answer.line in true_lines
     holder = None
-    if found and tool == "ours" and scenario.holder:
+    if found and is_ours(tool) and scenario.holder:
         paths = (f"{scenario.module}.{scenario.holder}", scenario.holder, *scenario.aliases)
         holder = begins_with(str(answer.extra.get("holder", "")), *paths)
     error = within = None
@@ -93,7 +94,7 @@ def _named_bytes(scenario: Scenario, answer: Answer) -> float | None:
 def _right(tool: str, scenario: Scenario, state: str, answer: Answer) -> bool:
     if scenario.kind in ("clean", "bounded"):
         return not answer.flagged and (state != "idle" or scenario.idle) and state not in ("failed", "no answer")
-    if tool != "ours":
+    if not is_ours(tool):
         return answer.flagged
     return state in (("creeping",) if scenario.kind == "creep" else ("leaking", "native-leak"))
 
@@ -147,11 +148,11 @@ def row(tool: str, cases: Sequence[Case]) -> Row:
         leaks=part(case.right for case in cases if case.kind == "leak"),
         creep=part(case.right for case in cases if case.kind == "creep"),
         false_alarms=part(not case.right for case in harmless),
-        undecided=str(sum(case.undecided for case in cases)) if tool == "ours" else "-",
+        undecided=str(sum(case.undecided for case in cases)) if is_ours(tool) else "-",
         lines=part(case.line for case in cases),
         holders=part(case.holder for case in cases),
-        within=part(case.within for case in cases) if tool == "ours" else "-",
-        error=f"{median(errors):.1%}" if errors and tool == "ours" else "-",
+        within=part(case.within for case in cases) if is_ours(tool) else "-",
+        error=f"{median(errors):.1%}" if errors and is_ours(tool) else "-",
         seconds=f"{median(case.seconds for case in cases):.1f}" if cases else "-",
     )
 

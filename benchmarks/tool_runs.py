@@ -28,6 +28,11 @@ PROGRAMS = {
 
 TOOLS = ("ours", *PROGRAMS)
 
+WITHOUT_CODE_BOUNDS = "ours-without-code-bounds"
+"""This tool while it reads no code for the bounds of containers: not compared unless it is named."""
+
+NO_CODE_BOUNDS_VARIABLE = "MEMEVAL_NO_CODE_BOUNDS"
+
 ALARMS = ("leaking", "native-leak", "creeping")
 """Verdicts of ours that report a leak or creep."""
 
@@ -42,9 +47,14 @@ class Settings:
     """Interpreter of the scenario, under every tool."""
 
 
+def is_ours(tool: str) -> bool:
+    """Return whether the name stands for this tool, with or without a part of it."""
+    return tool in ("ours", WITHOUT_CODE_BOUNDS)
+
+
 def missing(tool: str, python: str) -> list[str]:
     """Return the packages of the tool that the interpreter cannot import."""
-    if tool == "ours":
+    if is_ours(tool):
         return []
     names = PROGRAMS[tool][1]
     code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n) is None])"
@@ -55,8 +65,10 @@ def missing(tool: str, python: str) -> list[str]:
 def ask(tool: str, scenario: Scenario, seed: int, settings: Settings) -> Answer:
     """Return the answer of the tool. A tool that crashes or takes too long flags nothing: ``detail`` says so."""
     environment = {**os.environ, SEED_VARIABLE: str(seed), "PYTHONUNBUFFERED": "1"}
+    if tool == WITHOUT_CODE_BOUNDS:
+        environment[NO_CODE_BOUNDS_VARIABLE] = "1"
     start = time.perf_counter()
-    answer = _ask_us(scenario, environment, settings) if tool == "ours" else _ask(tool, scenario, environment, settings)
+    answer = _ask_us(scenario, environment, settings) if is_ours(tool) else _ask(tool, scenario, environment, settings)
     return replace(answer, seconds=round(time.perf_counter() - start, 3))
 
 

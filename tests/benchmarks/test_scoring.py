@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.registry import scenarios
 from benchmarks.scoring import Case, begins_with, row, score, wrong
+from benchmarks.tool_runs import WITHOUT_CODE_BOUNDS
 from benchmarks.tools.answer import Answer, parse_answer
 
 (LEAK,) = scenarios("leaks_python:keep_1_kib$")
@@ -69,6 +70,13 @@ def test_path_of_a_holder_may_continue_but_not_be_another_name() -> None:
     assert begins_with("m.KEPT[*] -> x", "m.KEPT")
     assert not begins_with("m.KEPT_TOO", "m.KEPT")
     assert not begins_with("", "m.KEPT")
+
+
+def test_tool_without_code_bounds_is_scored_like_the_tool() -> None:
+    """The verdict decides for this tool without code bounds as well: a flagged creep is a miss of a leak."""
+    assert score(WITHOUT_CODE_BOUNDS, LEAK, 1, _ours("leaking"), 20).right
+    assert not score(WITHOUT_CODE_BOUNDS, LEAK, 1, _ours("creeping"), 20).right
+    assert score("agno", LEAK, 1, _ours("creeping"), 20).right
 
 
 def test_row_counts_each_kind_separately() -> None:
