@@ -74,7 +74,6 @@ MODULE_TESTS = {
     "worker/bounds/syntax": "worker/bounds/test_bounds_odd.py",
     "worker/otel/genai_content": "tracing/test_genai.py",
     "worker/otel/tracing": "cli/test_trace_scenario.py",
-    "worker/packages": "cli/test_measuring.py",
     "worker/references/grown_types": "cli/test_explaining.py",
     "worker/references/memray_stacks": "cli/test_explaining.py",
     "worker/references/ring_buffers": "worker/bounds/test_bounds_odd.py",
