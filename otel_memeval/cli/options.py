@@ -48,15 +48,9 @@ _PARAMETERS = (
     click.argument("targets", metavar="TARGET...", nargs=-1),
     click.option("--iterations", type=int, metavar="N", help="Measure exactly N iterations."),
     click.option("--warmup", type=int, metavar="N", help="Iterations before the measured ones; recorded, not judged."),
-    click.option(
-        "--max-iterations", type=int, metavar="N", help="Extend an inconclusive eval to at most N measured iterations."
-    ),
-    click.option(
-        "--timeout", type=float, default=600.0, show_default=True, metavar="SECONDS", help="Timeout of one iteration."
-    ),
-    click.option(
-        "--top", type=int, metavar="N", help="Number of lines and containers to show.  [default: the eval's number]"
-    ),
+    click.option("--max-iterations", type=int, metavar="N", help="Extend an inconclusive eval to at most N iterations."),
+    click.option("--timeout", type=float, default=600.0, show_default=True, metavar="SECONDS", help="For one iteration."),
+    click.option("--top", type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
     click.option("--max-growth", type=Size(), help="Allowed growth of retained memory per iteration, such as 16KiB."),
     click.option("--max-peak-growth", type=Size(), help="Allowed growth of the peak per iteration."),
     click.option(
@@ -66,12 +60,7 @@ _PARAMETERS = (
         show_default=True,
         help="Verdicts that fail the run, or `never`.",
     ),
-    click.option(
-        "--json",
-        "json_path",
-        metavar="PATH",
-        help="Write the result to a file; `-` prints only the result on standard output.",
-    ),
+    click.option("--json", "json_path", metavar="PATH", help="File for the result; `-` prints the result and nothing else."),
     click.option("--python", metavar="PATH", help="Interpreter that the scenario runs in.  [default: this one]"),
     click.option(
         "--events",
@@ -81,12 +70,10 @@ _PARAMETERS = (
         help="Send growing lines as span events, as log records, or both.",
     ),
     click.option("--pushgateway", metavar="URL", help="Push gauges of each run to a Prometheus Pushgateway."),
-    click.option("--textfile", metavar="PATH", help="Write gauges to a file (.prom) of node_exporter's textfile collector."),
     click.option(
-        "--expected-every",
-        type=Duration(),
-        help="How often this command is meant to run, such as 24h; alerts use it to find late runs.",
+        "--textfile", metavar="PATH", help="Write gauges to a file (.prom) for node_exporter's textfile collector."
     ),
+    click.option("--expected-every", type=Duration(), help="How often this is meant to run, such as 24h; used by alerts."),
     click.option("--keep-going", is_flag=True, help="Continue after an iteration that raised an exception."),
     click.option("--trace-scenario", is_flag=True, help="Collect the OpenTelemetry spans of the scenario."),
     click.option(
@@ -109,26 +96,24 @@ _PARAMETERS = (
         help="With --every: serve /metrics for Prometheus, /healthz, and a page.  [default host: 127.0.0.1]",
     ),
     click.option(
-        "--web-config",
-        metavar="FILE",
-        help="TLS, client certificates and passwords of --serve, in the format of Prometheus' exporters.",
+        "--web-config", metavar="FILE", help="TLS and passwords of --serve, in the format of Prometheus' exporters."
     ),
     click.option(
         "--state",
         metavar="PATH",
-        help="With --every: file that keeps results over a restart.  [default: in the user's state folder]",
+        help="With --every: results that survive a restart.  [default: in the user's state folder]",
     ),
     click.option(
         "--targets",
         "targets_file",
         metavar="FILE",
-        help="With --every: more targets, one on each line; SIGHUP reads the file again.",
+        help="With --every: more targets, one on each line; SIGHUP reads it again.",
     ),
     click.option("--in-process", is_flag=True, help="Measure without a worker process, for a debugger."),
     click.option("-v", "--verbose", is_flag=True, help="Print the output of the scenario during the run."),
     click.option("-q", "--quiet", is_flag=True, help="Print only the verdict."),
     click.option(
-        "--debug", is_flag=True, help="Print growing lines of each iteration, and tracebacks of errors of this tool."
+        "--debug", is_flag=True, help="Print growing lines of each iteration, and tracebacks of this tool's errors."
     ),
 )
 

@@ -48,8 +48,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 class ExportPipeline:
     """The exporters of one command.
 
-    ``lines`` and ``notes`` are messages for the user, complete after ``close``; ``notes`` may be left out. ``destinations``
-    are the OTLP settings if telemetry is sent over OTLP, else None.
+    ``lines`` and ``notes`` are messages for the user, complete after ``close``; ``notes`` may be left out.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class ExportPipeline:
         self._spool = spool_folder(environment)
         self._otlp: OtlpExporter | None = None
         self._gauges: OneShotGauges | None = None
-        self.destinations = otlp if otlp.destinations else None
+        self.sends_otlp = bool(otlp.destinations)
         self.lines = [*warnings, *otlp.warnings, *_ignored_events(options, otlp)]
         self.notes = [] if options.gauges.any or _names_exporter(environment) else [HINT]
         self.undelivered = False
@@ -96,15 +95,15 @@ class ExportPipeline:
 
     def close(
         self,
-        hurried: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], bool] = lambda: False,
         interruptible: Callable[[Callable[[], None]], object] = lambda push: push(),
     ) -> None:
         """Send what is left: at most 2 seconds over OTLP if nothing answers, and 3 seconds to a Pushgateway.
 
-        In a service, OTLP has half a second once ``hurried`` returns True, and ``interruptible`` calls the push.
+        In a service, OTLP has half a second once ``stopping`` returns True, and ``interruptible`` calls the push.
         """
         if self._otlp is not None:
-            delivered = self._otlp.close(hurried)
+            delivered = self._otlp.close(stopping)
             self.lines.extend(redact(line, self._secrets) for line in delivered.lines)
             self.notes.extend(delivered.notes)
             self.undelivered = delivered.undelivered

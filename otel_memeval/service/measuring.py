@@ -78,8 +78,8 @@ class TargetRunner:
         for line in pipeline.lines:
             self._log(line)
         spool_bytes = None
-        self._delivers = pipeline.destinations is not None and not pipeline.undelivered
-        if pipeline.destinations is not None:
+        self._delivers = pipeline.sends_otlp and not pipeline.undelivered
+        if pipeline.sends_otlp:
             for note in pipeline.notes:
                 self._log_once(note)
             spool_bytes = spool.size_bytes(spool_folder(self._settings.environment))

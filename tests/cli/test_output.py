@@ -1,4 +1,4 @@
-"""What goes where: the table on stdout, the scenario's own output on stderr, JSON alone where it is asked for."""
+"""Streams and files: the report on stdout, output of the scenario on stderr, the result as JSON."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PRINTED = ["on stdout, with print", "on stdout, past print", "on stderr", "from 
 
 
 @pytest.mark.parametrize("options", [[], ["-v", "--debug"]])
-def test_scenario_prints(tool: Tool, options: list[str]) -> None:
-    """What the scenario prints, by whatever means, is shown on stderr and never mixed into the table."""
+def test_output_of_the_scenario_is_on_stderr(tool: Tool, options: list[str]) -> None:
+    """Output made by print, by a system call, by a child and by a log is never mixed into the report."""
     done = tool.measure(PRINTS, *options)
     for text in PRINTED:
         assert text in done.stderr
@@ -35,8 +35,8 @@ def test_scenario_prints(tool: Tool, options: list[str]) -> None:
     assert "5 iterations" in done.stdout
 
 
-def test_quiet(tool: Tool) -> None:
-    """``--quiet`` shows the verdict in one line and nothing else, on stdout alone."""
+def test_quiet_prints_one_line(tool: Tool) -> None:
+    """``--quiet`` prints only the verdict, on stdout."""
     done = tool.measure(PRINTS, "-q")
     assert len(done.stdout.splitlines()) == 1
     assert done.stdout.startswith(f"scenario: {done.result.verdict.state}: ")
@@ -44,8 +44,8 @@ def test_quiet(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["-v"], ["-q"], ["--debug"], ["--in-process"]])
-def test_json_on_stdout(tool: Tool, options: list[str]) -> None:
-    """``--json -`` prints one JSON document that fits the schema, and nothing else, whatever else is asked for."""
+def test_json_on_stdout_is_alone(tool: Tool, options: list[str]) -> None:
+    """``--json -`` prints one valid JSON document on stdout and nothing else, whatever other options are."""
     source = PRINTS if "--in-process" not in options else "def run(): return len(bytearray(100_000))\n"
     done = tool.measure(source, "--json", "-", *options, json_file=False)
     (result,) = tool.read_json(done.stdout.encode())
@@ -53,8 +53,8 @@ def test_json_on_stdout(tool: Tool, options: list[str]) -> None:
     assert result.verdict.state in done.stderr
 
 
-def test_json_of_several_targets(tool: Tool) -> None:
-    """One document holds all results in the order measured."""
+def test_json_has_the_results_of_all_targets(tool: Tool) -> None:
+    """Results are in the order in which they were measured."""
     tool.write("first.py", "def run(): return len(bytearray(100_000))\n")
     tool.write("second.py", "def run(): raise ValueError\n")
     done = tool.run(
@@ -66,15 +66,15 @@ def test_json_of_several_targets(tool: Tool) -> None:
 
 
 def test_json_file_is_replaced(tool: Tool) -> None:
-    """A result that is there already is overwritten, not added to."""
+    """Nothing of an older file is left."""
     path = tool.write("result.json", "x" * 1_000_000)
     tool.measure("def run(): return len(bytearray(100_000))\n", "--json", "result.json", json_file=False)
     (result,) = tool.read_json(path.read_bytes())
     assert len(result.iterations) == 5
 
 
-def test_contract_of_the_result(tool: Tool) -> None:
-    """Every field that the contract names is there, under its name."""
+def test_result_has_the_fields_of_the_contract(tool: Tool) -> None:
+    """Every part of the result has its fields."""
     done = tool.measure("L = []\ndef run(): L.append(bytearray(50_000))\n", "--json", "-", "--warmup", "1", json_file=False)
     document = json.loads(done.stdout)
     assert document["schema"] == 1
@@ -92,8 +92,8 @@ def test_contract_of_the_result(tool: Tool) -> None:
         "index phase started_at duration_seconds status error retained_bytes retained_blocks peak_bytes"
         " traced_current_bytes rss_bytes uss_bytes native_heap_bytes"
     )
-    assert [one["phase"] for one in run["iterations"]] == ["warmup"] + ["measured"] * 5
-    assert all(set(iteration.split()) <= set(one) for one in run["iterations"])
+    assert [measured["phase"] for measured in run["iterations"]] == ["warmup"] + ["measured"] * 5
+    assert all(set(iteration.split()) <= set(measured) for measured in run["iterations"])
     assert {"file", "line", "function", "retained_bytes", "blocks", "bytes_per_iteration", "signature"} <= set(
         run["sites"][0]
     )
@@ -117,13 +117,13 @@ READS_AND_PRINTS = """
 
 
 def closing(which: str) -> Callable[[Tool], Done]:
-    """A run that is started without these streams."""
+    """Return a run that is started without these streams."""
     return lambda tool: tool.measure(READS_AND_PRINTS, wrapper=["sh", "-c", f'exec "$@" {CLOSED[which]}', "sh"])
 
 
 @pytest.mark.parametrize("which", list(CLOSED))
-def test_closed_standard_streams(together: Together, which: str) -> None:
-    """A standard stream that is closed when the tool starts changes no figure and mixes no pipes up."""
+def test_closed_standard_streams_change_nothing(together: Together, which: str) -> None:
+    """A closed stdin, stdout or stderr changes no figure, and no output reaches a wrong stream."""
     done = together("closed", which, {name: closing(name) for name in CLOSED})
     assert done.status == 1
     assert done.errors == ["ok"] * 5
@@ -132,8 +132,8 @@ def test_closed_standard_streams(together: Together, which: str) -> None:
     assert ("printed" in done.stderr) == (which in ("stdin", "stdout"))
 
 
-def test_reader_of_stdout_goes_away(tool: Tool) -> None:
-    """A pager that is closed early ends the tool quietly."""
+def test_closed_pager_ends_the_tool_quietly(tool: Tool) -> None:
+    """A reader of stdout that is closed early causes no traceback."""
     tool.write("scenario.py", "def run(): return len(bytearray(100_000))\n")
     started = tool.start("scenario.py", "--iterations", "3")
     assert started.process.stdout is not None
@@ -145,8 +145,8 @@ def test_reader_of_stdout_goes_away(tool: Tool) -> None:
     assert "Exception ignored" not in done.stderr
 
 
-def test_full_disk(tool: Tool) -> None:
-    """A result that cannot be written is said in one line, status 2, after the report."""
+def test_full_disk_is_reported_after_the_report(tool: Tool) -> None:
+    """A result that cannot be written gives one line and status 2."""
     done = tool.measure("def run(): return len(bytearray(100_000))\n", "--json", "/dev/full", json_file=False)
     assert done.status == 2
     assert "--json /dev/full" in done.stderr
@@ -154,8 +154,8 @@ def test_full_disk(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["schema", "--help"], ["--nonsense"]])
-def test_help_is_light(tool: Tool, arguments: list[str]) -> None:
-    """What measures nothing imports none of the heavy packages, so that it answers at once."""
+def test_help_imports_no_heavy_packages(tool: Tool, arguments: list[str]) -> None:
+    """Commands that measure nothing answer at once."""
     code = (
         "import runpy, sys\n"
         f"sys.argv[1:] = {arguments!r}\n"
@@ -170,8 +170,8 @@ def test_help_is_light(tool: Tool, arguments: list[str]) -> None:
     assert done.status == (2 if arguments == ["--nonsense"] else 0)
 
 
-def test_help_fits_a_terminal(tool: Tool) -> None:
-    """``--help`` names every option of the contract so far, and no line is longer than 80 columns."""
+def test_help_names_the_options_in_80_columns(tool: Tool) -> None:
+    """No line of ``--help`` is longer than 80 columns."""
     done = tool.run("--help", json_file=False)
     assert done.status == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -189,16 +189,16 @@ def test_help_fits_a_terminal(tool: Tool) -> None:
         assert option in done.stdout
 
 
-def test_schema_command_is_json(tool: Tool) -> None:
-    """``schema`` prints one JSON document and ends with status 0; ``schema.py`` as a path stays a target."""
+def test_schema_command_prints_json(tool: Tool) -> None:
+    """``schema`` is a command, and ``./schema.py`` is a target."""
     tool.write("schema.py", "def run(): return len(bytearray(100_000))\n")
     assert "$schema" in json.loads(tool.run("schema", json_file=False).stdout)
     done = tool.run("./schema.py", "--iterations", "1", "--warmup", "0")
     assert done.result.run.target.startswith("./schema.py")
 
 
-def test_console_script(tool: Tool) -> None:
-    """The function behind the installed command is the same command."""
+def test_console_script_is_the_command(tool: Tool) -> None:
+    """The function behind the installed script runs the command line."""
     code = "from otel_memeval.__main__ import main; main()"
     environment = tool.environment({"PYTHONPATH": str(ROOT)})
     said = subprocess.run(
@@ -219,13 +219,13 @@ STATUSES = {
 
 
 def leaking_with(options: str) -> Callable[[Tool], Done]:
-    """A leak of 50,000 bytes an iteration, judged with these options."""
+    """Return a run of a leak of 50,000 bytes per iteration, judged with these options."""
     return lambda tool: tool.measure("L = []\ndef run(): L.append(bytearray(50_000))\n", "--warmup", "1", *options.split())
 
 
 @pytest.mark.parametrize("options", list(STATUSES))
-def test_exit_status_of_a_leak(together: Together, options: str) -> None:
-    """Verdicts and limits fail the run as asked for: both sides of each."""
+def test_options_decide_the_exit_status_of_a_leak(together: Together, options: str) -> None:
+    """Both sides of verdicts and limits are tested."""
     done = together("statuses", options, {name: leaking_with(name) for name in STATUSES})
     status = STATUSES[options]
     assert done.result.verdict.state == "leaking"

@@ -53,17 +53,16 @@ class Board:
             self._states[state.eval] = state
             return state
 
-    def add_skip(self, eval_name: str) -> EvalState:
-        """Add a skipped run, and return the new state of its eval."""
+    def add_skip(self, eval_name: str) -> None:
+        """Add a skipped run."""
         label = self.label(eval_name)
         with self._lock:
-            self._states[label] = state = state_after_skip(self._states.get(label), label)
-            return state
+            self._states[label] = state_after_skip(self._states.get(label), label)
 
-    def remove(self, eval_name: str) -> bool:
-        """Remove the state of an eval, and return whether there was one."""
+    def remove(self, eval_name: str) -> None:
+        """Remove the state of an eval, if there is one."""
         with self._lock:
-            return self._states.pop(self.label(eval_name), None) is not None
+            self._states.pop(self.label(eval_name), None)
 
     def add_failures(self, exporter: str, number: int) -> None:
         """Add to the failed batches of an exporter; with 0 the exporter has a counter from then on."""
