@@ -51,6 +51,15 @@ SETTLED_LINE_T = 5.0
 LATER_LINE_T = 2.5
 """The same in the later half."""
 
+SPIKE_JITTERS = 3.0
+"""Jitters by which a spike is higher than trend and neighbours: less does not disturb a trend."""
+
+SPIKE_STEPS = 1.1
+"""The same in steps of the trend: beside a rising trend, a level without a spike is one step high."""
+
+SPIKE_WIDTH = 2
+"""Values of one spike at most: the mean of two neighbours shows a single reading twice."""
+
 
 def noisy_growth(
     values: Sequence[float], floor_per_step: float, *, independent: bool = False, smoothed: bool = False
@@ -184,6 +193,30 @@ def jitter(values: Sequence[float]) -> float:
         return 0.0
     usual = median(steps)
     return median([abs(step - usual) for step in steps])
+
+
+def without_spike(values: Sequence[float]) -> Sequence[float]:
+    """Return the values with their highest spike replaced by a straight line between its neighbours.
+
+    A spike rises above the trend for at most ``SPIKE_WIDTH`` values and is given back at once, so it says nothing about
+    growth. A spike at either end is replaced by the trend: it is too short to be judged.
+    """
+    if len(values) < MIN_VALUES:
+        return values
+    slope = theil_sen(values).bytes_per_iteration
+    rest = [-math.inf, *(value - slope * index for index, value in enumerate(values)), -math.inf]
+    height, first, end = max(
+        (min(rest[first:end]) - max(rest[first - 1], rest[end]), first, end)
+        for width in range(1, SPIKE_WIDTH + 1)
+        for first, end in enumerate(range(width + 1, len(rest)), start=1)
+    )
+    if height <= max(SPIKE_JITTERS * jitter(values), SPIKE_STEPS * abs(slope)):
+        return values
+    before = rest[end] if first == 1 else rest[first - 1]
+    after = before if end == len(rest) - 1 else rest[end]
+    part = (after - before) / (end - first + 1)
+    line = [before + part * (index - first + 1) + slope * (index - 1) for index in range(first, end)]
+    return [*values[: first - 1], *line, *values[end - 1 :]]
 
 
 def typical_step(values: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from otel_memeval.analysis.noise import noisy_growth
+from otel_memeval.analysis.noise import noisy_growth, without_spike
 from otel_memeval.analysis.rises import GrowthMode, has_levelled_off, is_ratcheting, keeps_growing
 from otel_memeval.analysis.slope import theil_sen
 from otel_memeval.records import Growth
@@ -134,6 +134,8 @@ def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTrait
     """
     if len(values) > MAX_POINTS:
         return _thinned(values, floor_per_step, traits)
+    if traits.smoothed:
+        values = without_spike(values)
     steps = len(values) - 1
     if steps < 1 or max(values) - values[0] < floor_per_step:
         return SeriesTrend(shape="flat", growth=theil_sen(values))

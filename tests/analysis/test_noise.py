@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.analysis.noise import MIN_VALUES, line_t_statistic, mann_kendall_chance, noisy_growth
+from otel_memeval.analysis.noise import MIN_VALUES, line_t_statistic, mann_kendall_chance, noisy_growth, without_spike
 from otel_memeval.analysis.trend import SeriesTraits, trend_of
 
 FLOOR = 32
@@ -105,3 +106,60 @@ def test_mann_kendall_chance_of_a_perfect_rise_is_small_and_of_a_constant_is_1()
     assert mann_kendall_chance(list(range(20))) < 1e-6
     assert mann_kendall_chance([4.0] * 20) == 1
     assert mann_kendall_chance(list(range(20, 0, -1))) == 1
+
+
+SMOOTHED = SeriesTraits(noisy=True, smoothed=True)
+C_HEAP_BYTES = 4_800_000
+
+
+def _c_heap(slope: float, noise: list[float]) -> list[float]:
+    return [C_HEAP_BYTES + slope * index + value for index, value in enumerate(noise)]
+
+
+def _means(values: list[float]) -> list[float]:
+    return [(before + after) / 2 for before, after in pairwise(values)]
+
+
+@pytest.mark.parametrize("spike", [0, 5_000, 10_000, 44_000])
+@pytest.mark.parametrize("place", [8, 15, 25])
+def test_steady_growth_with_a_spike_is_growing(spike: int, place: int) -> None:
+    """A C heap that grows by 400 bytes per step is growing, with a spike of any size, smoothed or not."""
+    values = _c_heap(400, [(index * 37 % 5) * 20 for index in range(41)])
+    values[place] += spike
+    assert trend_of(values, 64, SMOOTHED).shape == "growing"
+    assert trend_of(_means(values), 64, SMOOTHED).shape == "growing"
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.floats(-50, 50), min_size=31, max_size=80),
+    st.floats(0, 1),
+    st.floats(1, 1e9),
+    st.sampled_from([200, 400, 5_000]),
+)
+def test_spike_does_not_change_the_shape_of_steady_growth(
+    noise: list[float], place: float, spike: float, slope: float
+) -> None:
+    """Growth under noise of a quarter of a step is growing with one spike of any size at any place."""
+    values = _c_heap(slope, noise)
+    values[round(place * (len(values) - 1))] += spike
+    assert trend_of(_means(values), 64, SMOOTHED).shape == "growing"
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.floats(-50, 50), min_size=21, max_size=80), st.floats(0, 1), st.floats(1, 1e9))
+def test_level_with_a_spike_is_not_growing(noise: list[float], place: float, spike: float) -> None:
+    """A C heap that keeps its level is not growing with one spike of any size at any place."""
+    values = _c_heap(0, noise)
+    values[round(place * (len(values) - 1))] += spike
+    assert trend_of(_means(values), 64, SMOOTHED).shape != "growing"
+
+
+@given(st.lists(st.floats(-1e9, 1e9), max_size=40))
+def test_series_without_its_spike_has_the_same_length_and_no_higher_value(values: list[float]) -> None:
+    """Only values of a spike are replaced, two at most, and by lower ones."""
+    replaced = without_spike(values)
+    assert len(replaced) == len(values)
+    changed = [(before, after) for before, after in zip(values, replaced, strict=True) if before != after]
+    assert len(changed) <= 2
+    assert all(after < before for before, after in changed)
