@@ -1,4 +1,4 @@
-"""Makes text fit to be reported: no secrets, nothing that a terminal would obey. Pure: the secrets are handed in."""
+"""Mask secrets in text, and remove control characters that a terminal would obey. Pure: the caller names the secrets."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ _COUNTED_TOKENS = re.compile(r"(?:gen_ai|llm)\.(?:usage\.)?token[._]")
 """Names of GenAI conventions whose tokens are counted, such as ``gen_ai.token.type``."""
 
 _SHORTEST_SECRET = 6
+"""Characters; masking shorter values everywhere would spoil reports."""
 _SHORTEST_LINE = 16
+"""Characters of a line that is masked by itself, if a secret has several lines."""
 
 _PASSWORD_IN_URL = re.compile(r"(://[^\s:/@]*:)([^\s/]+)(@)")
 
 _PATTERNS = (
     (_PASSWORD_IN_URL, rf"\1{MASK}\3"),
-    # After a keyword, as in a connection string, a header, a query, JSON or a dict.
+    # After a keyword: in a connection string, a header, a query, JSON or a dict.
     (
         re.compile(
             r"(?i)(password|passwd|pwd|secret|token|(?:api|access|private|secret)[_-]?key)(\\?['\"]?\s*[=:]\s*)"
@@ -37,35 +39,38 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(authorization['\"]?\s*[=:]\s*['\"]?\w+\s+)[^\s'\",;]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b(bearer\s+)(?=[\w.~+/=-]*\d|[\w.~+/=-]{16})[\w.~+/=-]{6,}"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b(basic\s+)(?=[\w+/]*[\d=])[\w+/]{6,}=*"), rf"\1{MASK}"),
-    # API keys by their form; a digit, or a service's own asterisk, tells them from words with a hyphen.
+    # API keys by their form; a digit, or a service's own asterisk, distinguishes them from words with a hyphen.
     (re.compile(r"\bsk-(?=[\w-]{0,200}[\d*])[\w*-]{6,}"), MASK),
     (re.compile(r"\b(?:[spr]k_(?:live|test)|gh[opsu]|github_pat|glpat|xox[abprs]|hf)[-_][\w*-]{6,}"), MASK),
     (re.compile(r"\b(?:AKIA[0-9A-Z]{16}|AIza[\w-]{35})"), MASK),
 )
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)")
-"""What colours, moves the cursor, or sets a title (ECMA-48, 5.4 and 5.6)."""
+"""Sequences that colour text, move the cursor or set a title (ECMA-48, 5.4 and 5.6)."""
 
 _JOINERS = "\u200c\u200d"
+"""Characters that join letters and emoji; they are shown although they are not printable."""
 
 
 def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values of the variables whose names say that they are secret, and passwords in URLs; longest first.
+    """Return the values of variables whose names say that they are secret, and passwords in URLs; longest first.
 
-    Of each also the forms in which it is likely to be seen: decoded from a URL, escaped, line by line.
+    Each value is returned in all forms in which it is likely to appear: decoded from a URL, escaped, line by line.
     """
     found: set[str] = set()
     for name, value in environment.items():
-        if name != "PWD" and names_a_secret(name):  # a shell's name of the current folder
+        if name != "PWD" and names_a_secret(name):  # the shell's variable with the current folder
             found.update(_forms(value))
-        if name.endswith("_HEADERS"):  # key=value,key=value as OpenTelemetry has them
+        if name.endswith("_HEADERS"):  # key=value,key=value as in OpenTelemetry
             for part in value.split(","):
                 content = part.partition("=")[2]
                 found.update(_forms(content))
                 found.update(_forms(unquote(content).rpartition(" ")[2]))  # without "Bearer"
         for match in _PASSWORD_IN_URL.finditer(value):
             found.update(_forms(match.group(2)))
-    return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=lambda one: (-len(one), one)))
+    return tuple(
+        sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=lambda value: (-len(value), value))
+    )
 
 
 def names_a_secret(name: str) -> bool:
@@ -83,7 +88,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with every known secret (longer than the mask), and everything that looks like one, masked."""
+    """Return a text in which known secrets, if longer than the mask, and texts that look like secrets are masked."""
     known = [secret for secret in secrets if len(secret) > len(MASK)]
     text = _without(text, known)
     for pattern, masked in _PATTERNS:
@@ -92,7 +97,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _without(text: str, secrets: list[str]) -> str:
-    # Again while there are any: a mask may complete a secret that holds asterisks itself.
+    # Repeated while secrets are found: a mask may complete a secret that contains asterisks itself.
     while found := [secret for secret in secrets if secret in text]:
         for secret in found:
             text = text.replace(secret, MASK)
@@ -100,10 +105,10 @@ def _without(text: str, secrets: list[str]) -> str:
 
 
 def visible(text: str) -> str:
-    r"""``text`` as one piece of a line that a terminal only shows.
+    r"""Return a text as a part of one line that a terminal shows and does not obey.
 
-    Colours and other escape sequences are gone; what else is not printable (control characters, line ends, marks that turn
-    the direction of writing, halves of characters) is written as Python would, such as ``\x07``.
+    Escape sequences, such as colours, are removed; other characters that cannot be printed (control characters, line ends,
+    marks that turn the direction of writing, halves of characters) are written as in Python, such as ``\x07``.
     """
     if text.isprintable():
         return text
@@ -119,7 +124,7 @@ def _visible(character: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """``text``, or its beginning with an ellipsis where it has more than ``most`` characters."""
+    """Return a text, cut to ``most`` characters with an ellipsis at the end if it is longer."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

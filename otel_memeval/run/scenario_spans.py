@@ -7,7 +7,7 @@ from otel_memeval.config import Settings
 from otel_memeval.records import GenAi
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.tracing.genai import Sums
+from otel_memeval.tracing.genai import GenAiSums
 from otel_memeval.tracing.ids import trace_id
 from otel_memeval.tracing.otlp_span import FinishedSpan, SpanMasker
 
@@ -28,7 +28,7 @@ class ScenarioSpans:
         )
         self._observer = observer
         self._waiting: list[FinishedSpan] = []
-        self._sums = Sums()
+        self._sums = GenAiSums()
 
     def command(self, run_id: str) -> str:
         """Return the command that has a worker take the scenario's spans; it comes before all others.
@@ -53,7 +53,7 @@ class ScenarioSpans:
                 self._flush()
             return True
         if isinstance(message, wire.SpansDropped):
-            self._sums.dropped(message.count)
+            self._sums.add_dropped(message.count)
             return True
         return False
 
@@ -61,7 +61,7 @@ class ScenarioSpans:
         """Pass on the spans of an iteration, set-up or tear-down that is over; return their sums if spans are wanted."""
         self._flush()
         total = self._sums.total()
-        self._sums = Sums()
+        self._sums = GenAiSums()
         return total if self.wanted else None
 
     def _flush(self) -> None:

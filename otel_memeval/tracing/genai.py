@@ -1,7 +1,7 @@
-"""What an iteration asked of models and tools, summed over its spans. Pure. The attributes' names stand here only.
+"""Sum up the model calls, tool calls and tokens of an iteration over its spans. Pure.
 
-OpenTelemetry's GenAI conventions (https://github.com/open-telemetry/semantic-conventions-genai) change still: today's names
-come first, then their older ones, then those of OpenInference and OpenLLMetry, which instrument agents as well.
+OpenTelemetry's GenAI conventions (https://github.com/open-telemetry/semantic-conventions-genai) still change: the current
+names come first, then older ones, then those of OpenInference and OpenLLMetry, which instrument agents as well.
 """
 
 from __future__ import annotations
@@ -21,96 +21,98 @@ MODEL_CALLS = frozenset({"chat", "generate_content", "text_completion", "llm", "
 TOOL_CALLS = frozenset({"execute_tool", "tool"})
 AGENTS = frozenset({"invoke_agent", "agent"})
 
-
 _MOST_TOKENS = 1 << 50
-"""Of one span; more is nonsense."""
+"""Of a span; a larger count is an error of the instrumentation."""
 
 
-class _Part(msgspec.Struct, frozen=True):
-    """What of a span is summed."""
+class _SpanUsage(msgspec.Struct, frozen=True):
+    """The parts of a span that are summed."""
 
-    parent: str
+    parent_id: str
     operation: str
     input_tokens: int
     output_tokens: int
 
+    @property
+    def has_tokens(self) -> bool:
+        return bool(self.input_tokens or self.output_tokens)
 
-class Sums:
-    """The sums of one iteration: spans go in as they come, in any order.
 
-    Tokens and calls are counted once, where they were spent: a model call that has another one inside, made by the same call
-    (two instrumentations of one client), is not counted again, nor is the usage that an agent's span repeats of the calls
-    inside it. A model call inside a tool, or an agent, is one of its own.
+class GenAiSums:
+    """Sums of one iteration; spans are added in any order.
+
+    Calls and tokens are counted once, at the innermost span: a model call that contains another one for the same call (two
+    instrumentations of one client) is not counted, nor are the tokens that an agent's span repeats of the calls inside it. A
+    model call inside a tool or an agent is a call of its own.
     """
 
     def __init__(self) -> None:
-        self._parts: dict[str, _Part] = {}
+        self._spans: dict[str, _SpanUsage] = {}
         self._dropped = 0
 
     def add(self, span: Span) -> None:
-        """One span."""
-        self._parts[span.span_id] = _Part(
+        """Add a span."""
+        self._spans[span.span_id] = _SpanUsage(
             span.parent_span_id,
             _text(span.attributes, OPERATION).lower(),
             _count(span.attributes, INPUT_TOKENS),
             _count(span.attributes, OUTPUT_TOKENS),
         )
 
-    def dropped(self, count: int) -> None:
-        """Spans that did not come: there were too many."""
+    def add_dropped(self, count: int) -> None:
+        """Add spans that the worker dropped."""
         self._dropped += count
 
     def total(self) -> GenAi:
-        """The sums."""
-        calls, tokens = self._repeated()
-        spent = [part for key, part in self._parts.items() if key not in tokens]
+        """Return the sums."""
+        repeated_calls, repeated_tokens = self._repeated()
+        spent = [usage for span_id, usage in self._spans.items() if span_id not in repeated_tokens]
+        calls = [usage for span_id, usage in self._spans.items() if span_id not in repeated_calls]
         return GenAi(
-            model_calls=sum(part.operation in MODEL_CALLS for key, part in self._parts.items() if key not in calls),
-            tool_calls=sum(part.operation in TOOL_CALLS for part in self._parts.values()),
-            input_tokens=sum(part.input_tokens for part in spent),
-            output_tokens=sum(part.output_tokens for part in spent),
-            spans=len(self._parts),
+            model_calls=sum(usage.operation in MODEL_CALLS for usage in calls),
+            tool_calls=sum(usage.operation in TOOL_CALLS for usage in self._spans.values()),
+            input_tokens=sum(usage.input_tokens for usage in spent),
+            output_tokens=sum(usage.output_tokens for usage in spent),
+            spans=len(self._spans),
             spans_dropped=self._dropped,
         )
 
     def _repeated(self) -> tuple[set[str], set[str]]:
-        """Spans whose call is counted further inside, and those whose tokens are."""
+        """Return the spans whose call, and those whose tokens, are counted at a span inside them."""
         calls: set[str] = set()
         tokens: set[str] = set()
-        for key, part in self._parts.items():
-            is_call, has_tokens = part.operation in MODEL_CALLS, bool(part.input_tokens or part.output_tokens)
-            if not is_call and not has_tokens:
+        for span_id, usage in self._spans.items():
+            is_call = usage.operation in MODEL_CALLS
+            if not is_call and not usage.has_tokens:
                 continue
-            same_call = is_call
-            for around in self._around(key):
-                operation = self._parts[around].operation
-                same_call = same_call and operation not in TOOL_CALLS and operation not in AGENTS
-                if is_call and same_call and operation in MODEL_CALLS:
-                    calls.add(around)
-                if has_tokens and (same_call or operation not in MODEL_CALLS):
-                    tokens.add(around)
+            is_same_call = is_call
+            for ancestor in self._ancestors(span_id):
+                operation = self._spans[ancestor].operation
+                is_same_call = is_same_call and operation not in TOOL_CALLS and operation not in AGENTS
+                if is_same_call and operation in MODEL_CALLS:
+                    calls.add(ancestor)
+                if usage.has_tokens and (is_same_call or operation not in MODEL_CALLS):
+                    tokens.add(ancestor)
         return calls, tokens
 
-    def _around(self, key: str) -> Iterator[str]:
-        """The spans that a span is in, the innermost first."""
-        passed = {key}
-        while (key := self._parts[key].parent) in self._parts and key not in passed:
-            passed.add(key)
-            yield key
+    def _ancestors(self, span_id: str) -> Iterator[str]:
+        """Yield the spans around a span, the innermost first."""
+        seen = {span_id}
+        while (span_id := self._spans[span_id].parent_id) in self._spans and span_id not in seen:
+            seen.add(span_id)
+            yield span_id
 
 
 def _text(attributes: list[KeyValue], names: tuple[str, ...]) -> str:
-    found = {one.key: one.value.string_value for one in attributes if one.key in names}
+    """Return the first text under one of the names; empty without one."""
+    found = {attribute.key: attribute.value.string_value for attribute in attributes if attribute.key in names}
     return next((text for name in names if (text := found.get(name))), "")
 
 
 def _count(attributes: list[KeyValue], names: tuple[str, ...]) -> int:
-    """The first of these that is there; what is no count is none."""
-    found = {one.key: one.value for one in attributes if one.key in names}
-    for name in names:
-        value = found.get(name)
-        if value is None:
-            continue
+    """Return the first number under one of the names; 0 without one."""
+    found = {attribute.key: attribute.value for attribute in attributes if attribute.key in names}
+    for value in (found[name] for name in names if name in found):
         if value.int_value is not None and value.int_value.isdecimal():
             return min(int(value.int_value), _MOST_TOKENS)
         if isinstance(value.double_value, float):

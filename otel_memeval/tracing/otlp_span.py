@@ -32,43 +32,43 @@ _LONGEST_REMEMBERED = 256
 
 
 class _Otlp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Base: field names as in OTLP's JSON, and nothing written that is as it would be anyway."""
+    """Base of all parts: field names as in OTLP's JSON, defaults not written."""
 
 
 class ArrayValue(_Otlp, frozen=True):
-    """A list."""
+    """The items of a list."""
 
     values: list[AnyValue] = []
 
 
 class KeyValueList(_Otlp, frozen=True):
-    """A map."""
+    """The pairs of a map."""
 
     values: list[KeyValue] = []
 
 
 class AnyValue(_Otlp, frozen=True):
-    """One value; the field that is not None says its type. All None: no value."""
+    """A value; the only field that is not None names its type. Without any field there is no value."""
 
     string_value: str | None = None
     bool_value: bool | None = None
     int_value: str | None = None
     double_value: float | str | None = None
-    """Text for what JSON has no number for: ``NaN``, ``Infinity``, ``-Infinity``."""
+    """Text for the numbers that JSON does not have: ``NaN``, ``Infinity``, ``-Infinity``."""
     array_value: ArrayValue | None = None
     kvlist_value: KeyValueList | None = None
     bytes_value: str | None = None
 
 
 class KeyValue(_Otlp, frozen=True):
-    """One attribute."""
+    """An attribute."""
 
     key: str
     value: AnyValue
 
 
-class Event(_Otlp, frozen=True):
-    """Something that happened within a span."""
+class SpanEvent(_Otlp, frozen=True):
+    """An event of a span."""
 
     time_unix_nano: str
     name: str = ""
@@ -76,8 +76,8 @@ class Event(_Otlp, frozen=True):
     dropped_attributes_count: int = 0
 
 
-class Link(_Otlp, frozen=True):
-    """Another span that this one has to do with."""
+class SpanLink(_Otlp, frozen=True):
+    """A link to a related span."""
 
     trace_id: str
     span_id: str
@@ -86,22 +86,23 @@ class Link(_Otlp, frozen=True):
     dropped_attributes_count: int = 0
 
 
-class Status(_Otlp, frozen=True):
-    """0 unset, 1 ok, 2 error."""
+class SpanStatus(_Otlp, frozen=True):
+    """The status of a span."""
 
     code: int = 0
+    """0 unset, 1 ok, 2 error."""
     message: str = ""
 
 
 class Span(_Otlp, frozen=True):
-    """A finished span; times in nanoseconds since 1970."""
+    """A finished span of the scenario; times in nanoseconds since 1970."""
 
     trace_id: str
     span_id: str
     start_time_unix_nano: str
     end_time_unix_nano: str
     parent_span_id: str = ""
-    """Empty for the root of a trace of the scenario's own."""
+    """Empty for the root of a trace that the scenario began itself."""
     trace_state: str = ""
     flags: int = 0
     name: str = ""
@@ -109,15 +110,15 @@ class Span(_Otlp, frozen=True):
     """1 internal, 2 server, 3 client, 4 producer, 5 consumer."""
     attributes: list[KeyValue] = []
     dropped_attributes_count: int = 0
-    events: list[Event] = []
+    events: list[SpanEvent] = []
     dropped_events_count: int = 0
-    links: list[Link] = []
+    links: list[SpanLink] = []
     dropped_links_count: int = 0
-    status: Status = Status()
+    status: SpanStatus = SpanStatus()
 
 
-class Scope(_Otlp, frozen=True):
-    """Who made a span: a library's name and version."""
+class InstrumentationScope(_Otlp, frozen=True):
+    """Name and version of the library that made a span."""
 
     name: str = ""
     version: str = ""
@@ -145,12 +146,12 @@ class SpanMasker:
         self._holds_content = lru_cache(maxsize=_MOST_REMEMBERED)(holds_content)
         self._names_a_secret = lru_cache(maxsize=_MOST_REMEMBERED)(names_a_secret)
 
-    def encode(self, span: Span, scope: Scope) -> FinishedSpan | None:
+    def encode(self, span: Span, scope: InstrumentationScope) -> FinishedSpan | None:
         """Return the masked span as JSON; None for a span without valid ids."""
         masked = self.mask(span)
         if masked is None:
             return None
-        masked_scope = Scope(name=self._text(scope.name), version=self._text(scope.version))
+        masked_scope = InstrumentationScope(name=self._text(scope.name), version=self._text(scope.version))
         return FinishedSpan(msgspec.json.encode(masked), msgspec.json.encode(masked_scope) if scope.name else b"")
 
     def mask(self, span: Span) -> Span | None:
@@ -175,21 +176,21 @@ class SpanMasker:
             dropped_events_count=_within(span.dropped_events_count, _LARGEST_UINT32),
             links=[link for link in map(self._link, span.links[:_MOST_EVENTS]) if link is not None],
             dropped_links_count=_within(span.dropped_links_count, _LARGEST_UINT32),
-            status=Status(code=_within(span.status.code, 2), message=self._text(span.status.message)),
+            status=SpanStatus(code=_within(span.status.code, 2), message=self._text(span.status.message)),
         )
 
-    def _event(self, event: Event) -> Event:
-        return Event(
+    def _event(self, event: SpanEvent) -> SpanEvent:
+        return SpanEvent(
             time_unix_nano=_time(event.time_unix_nano),
             name=self._text(event.name) or "unknown",
             attributes=self._attributes(event.attributes, keep_content=self._in_events),
             dropped_attributes_count=_within(event.dropped_attributes_count, _LARGEST_UINT32),
         )
 
-    def _link(self, link: Link) -> Link | None:
+    def _link(self, link: SpanLink) -> SpanLink | None:
         if not _TRACE_ID.fullmatch(link.trace_id) or not _SPAN_ID.fullmatch(link.span_id):
             return None
-        return Link(
+        return SpanLink(
             trace_id=link.trace_id,
             span_id=link.span_id,
             trace_state=self._text(link.trace_state),

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from otel_memeval.errors import WorkerError
-from otel_memeval.tracing.otlp_span import Scope, Span
+from otel_memeval.tracing.otlp_span import InstrumentationScope, Span
 
 WIRE_VERSION = 2
 
@@ -122,7 +122,7 @@ class ScenarioSpan(Message, frozen=True, tag="span"):
     """A span of the scenario's that has ended; it comes before the message about what it ended in."""
 
     span: Span
-    scope: Scope
+    scope: InstrumentationScope
 
 
 class SpansDropped(Message, frozen=True, tag="spans_dropped"):

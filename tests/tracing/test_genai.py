@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_memeval.records import GenAi
-from otel_memeval.tracing.genai import Sums
+from otel_memeval.tracing.genai import GenAiSums
 from otel_memeval.tracing.otlp_span import AnyValue, KeyValue, Span
 
 NOTHING = GenAi(model_calls=0, tool_calls=0, input_tokens=0, output_tokens=0, spans=0)
@@ -43,7 +43,7 @@ def usage(operation: str, tokens_in: int, tokens_out: int) -> dict[str, str | in
 
 def summed(spans: Iterable[Span]) -> tuple[int, int, int, int]:
     """Model calls, tool calls, tokens in, tokens out."""
-    sums = Sums()
+    sums = GenAiSums()
     for one in spans:
         sums.add(one)
     total = sums.total()
@@ -121,8 +121,8 @@ def test_what_is_counted(spans: list[Span], expected: tuple[int, int, int, int])
 
 def test_dropped_spans_are_counted_beside() -> None:
     """How many are missing from the sums stands beside them."""
-    sums = Sums()
+    sums = GenAiSums()
     assert sums.total() == NOTHING
-    sums.dropped(3)
-    sums.dropped(4)
+    sums.add_dropped(3)
+    sums.add_dropped(4)
     assert sums.total() == msgspec.structs.replace(NOTHING, spans_dropped=7)

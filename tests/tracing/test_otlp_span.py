@@ -15,14 +15,14 @@ from otel_memeval.tracing.otlp_span import (
     LONGEST_TEXT,
     AnyValue,
     ArrayValue,
-    Event,
+    SpanEvent,
     KeyValue,
     KeyValueList,
-    Link,
-    Scope,
+    SpanLink,
+    InstrumentationScope,
     Span,
     SpanMasker,
-    Status,
+    SpanStatus,
 )
 
 SECRET = "the-secret-value"
@@ -61,12 +61,12 @@ def test_span_without_valid_ids_is_left_out(ids: dict[str, str]) -> None:
     """No receiver takes a span whose ids are zero or not hexadecimal."""
     masker = SpanMasker((), in_spans=True, in_events=True)
     assert masker.mask(finished_span(**ids)) is None
-    assert masker.encode(finished_span(**ids), Scope()) is None
+    assert masker.encode(finished_span(**ids), InstrumentationScope()) is None
 
 
 def test_link_and_parent_without_valid_ids_are_left_out() -> None:
     """The rest of the span stays."""
-    links = [Link(trace_id="a" * 32, span_id="0" * 16), Link(trace_id="a" * 32, span_id="c" * 16)]
+    links = [SpanLink(trace_id="a" * 32, span_id="0" * 16), SpanLink(trace_id="a" * 32, span_id="c" * 16)]
     span = masked(finished_span(parent_span_id="0" * 16, links=links))
     assert span.parent_span_id == ""
     assert [link.span_id for link in span.links] == ["c" * 16]
@@ -81,10 +81,10 @@ def test_content_is_sent_only_where_it_may_be(in_spans: bool, in_events: bool) -
     attributes = [text("gen_ai.input.messages", "SAID"), text("gen_ai.request.model", "kept"), nested]
     event_attributes = [text("gen_ai.prompt", "TOLD"), text("gen_ai.system", "kept")]
     events = [
-        Event(time_unix_nano="1", name="gen_ai.user.message", attributes=[text("content", "TOLD")]),
-        Event(time_unix_nano="1", name="details", attributes=event_attributes),
+        SpanEvent(time_unix_nano="1", name="gen_ai.user.message", attributes=[text("content", "TOLD")]),
+        SpanEvent(time_unix_nano="1", name="details", attributes=event_attributes),
     ]
-    links = [Link(trace_id="a" * 32, span_id="c" * 16, attributes=[text("output.value", "SAID")])]
+    links = [SpanLink(trace_id="a" * 32, span_id="c" * 16, attributes=[text("output.value", "SAID")])]
     sent = str(
         masked(finished_span(attributes=attributes, events=events, links=links), in_spans=in_spans, in_events=in_events)
     )
@@ -108,12 +108,12 @@ def test_secrets_are_masked_by_value_by_form_and_by_name() -> None:
             KeyValue(key="nested", value=nested),
             KeyValue(key="list", value=array),
         ],
-        events=[Event(time_unix_nano="1", name=SECRET, attributes=[text("a", SECRET)])],
-        links=[Link(trace_id="a" * 32, span_id="c" * 16, attributes=[text("a", SECRET)])],
-        status=Status(code=2, message=f"refused {SECRET}"),
+        events=[SpanEvent(time_unix_nano="1", name=SECRET, attributes=[text("a", SECRET)])],
+        links=[SpanLink(trace_id="a" * 32, span_id="c" * 16, attributes=[text("a", SECRET)])],
+        status=SpanStatus(code=2, message=f"refused {SECRET}"),
     )
     masker = SpanMasker((SECRET,), in_spans=True, in_events=True)
-    finished = masker.encode(span, Scope(name=SECRET, version="1"))
+    finished = masker.encode(span, InstrumentationScope(name=SECRET, version="1"))
     assert finished is not None
     for hidden in (SECRET, "opaque", "short", "sk-abc123def"):
         assert hidden.encode() not in finished.span
@@ -140,8 +140,8 @@ def test_scope_is_encoded_if_it_has_a_name() -> None:
     """A span without a scope gets the exporter's own."""
     masker = SpanMasker((), in_spans=False, in_events=False)
     named, unnamed = (
-        masker.encode(finished_span(), Scope(name="openai", version="1")),
-        masker.encode(finished_span(), Scope()),
+        masker.encode(finished_span(), InstrumentationScope(name="openai", version="1")),
+        masker.encode(finished_span(), InstrumentationScope()),
     )
     assert named is not None
     assert unnamed is not None
@@ -167,7 +167,7 @@ def test_numbers_are_brought_into_range() -> None:
             start_time_unix_nano="soon",
             end_time_unix_nano=str(1 << 70),
             dropped_events_count=1 << 40,
-            status=Status(code=7),
+            status=SpanStatus(code=7),
             attributes=[
                 KeyValue(key=key, value=AnyValue(int_value=value)) for key, value in (("a", str(1 << 63)), ("b", "x"))
             ],
@@ -198,8 +198,10 @@ VALUE = st.recursive(
 )
 ATTRIBUTES = st.lists(st.builds(KeyValue, key=TEXT, value=VALUE), max_size=3)
 TIME = TEXT | INTEGER.map(str)
-EVENT = st.builds(Event, time_unix_nano=TIME, name=TEXT, attributes=ATTRIBUTES, dropped_attributes_count=INTEGER)
-LINK = st.builds(Link, trace_id=st.just("a" * 32), span_id=TEXT | st.just("b" * 16), attributes=ATTRIBUTES, trace_state=TEXT)
+EVENT = st.builds(SpanEvent, time_unix_nano=TIME, name=TEXT, attributes=ATTRIBUTES, dropped_attributes_count=INTEGER)
+LINK = st.builds(
+    SpanLink, trace_id=st.just("a" * 32), span_id=TEXT | st.just("b" * 16), attributes=ATTRIBUTES, trace_state=TEXT
+)
 SPAN = st.builds(
     Span,
     trace_id=st.just("a" * 32),
@@ -215,7 +217,7 @@ SPAN = st.builds(
     dropped_attributes_count=INTEGER,
     events=st.lists(EVENT, max_size=2),
     links=st.lists(LINK, max_size=2),
-    status=st.builds(Status, code=INTEGER, message=TEXT),
+    status=st.builds(SpanStatus, code=INTEGER, message=TEXT),
 )
 
 
@@ -223,7 +225,7 @@ SPAN = st.builds(
 @given(SPAN, st.booleans())
 def test_any_span_becomes_a_valid_message(span: Span, capture: bool) -> None:
     """Odd texts and numbers in any field: protobuf reads the encoded span, and no key is empty."""
-    finished = SpanMasker((), in_spans=capture, in_events=capture).encode(span, Scope(name="x"))
+    finished = SpanMasker((), in_spans=capture, in_events=capture).encode(span, InstrumentationScope(name="x"))
     assert finished is not None
     spans = [{"scope": msgspec.Raw(finished.scope), "spans": [msgspec.Raw(finished.span)]}]
     line = msgspec.json.encode({"resourceSpans": [{"scopeSpans": spans}]})

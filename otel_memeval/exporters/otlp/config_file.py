@@ -57,7 +57,9 @@ def translate(file: Node) -> tuple[dict[str, str], list[str]]:
                 kinds.append("console" if kind == "console" else "otlp")
                 variables.update(_destination(signal, kind, exporter))
             else:
-                warnings.append(f"{signal}: {kind} is left out; this tool has one OTLP receiver a signal, and the console")
+                warnings.append(
+                    f"{signal}: {kind} is left out; this tool sends each signal to one OTLP receiver and to the console"
+                )
         variables[f"OTEL_{signal.upper()}_EXPORTER"] = ",".join(kinds) or "none"
     tracer = _node(file.get("tracer_provider"))
     variables.update(_sampler(_node(tracer.get("sampler"))))

@@ -66,7 +66,7 @@ class OtlpExporter(Observer):
         console: TextIO,
         service: ServiceTelemetry | None = None,
     ) -> None:
-        """``passed`` tells whether a result passes; the console exporter writes to ``console``.
+        """Open nothing yet; ``passed`` tells whether a result passes, and the console exporter writes to ``console``.
 
         ``service`` is given if this exporter is one of many in the process of a service.
         """

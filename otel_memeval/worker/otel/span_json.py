@@ -1,7 +1,7 @@
-"""One finished span of OpenTelemetry's SDK, of any version, as a line of JSON: a message with the span as OTLP writes it.
+"""Write a finished span of OpenTelemetry's SDK as a line of JSON: a message with the span in OTLP's JSON.
 
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids in hexadecimal, enums as numbers, 64-bit integers as
-text. The SDK is the scenario's and may be of any version: what is needed of its objects stands here as protocols.
+text. The SDK is the scenario's and may be of any version: protocols describe the parts of its objects that are used.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Link(Protocol):
 
 
 class ReadableSpan(Protocol):
-    """A finished span of the SDK's."""
+    """A finished span of the SDK."""
 
     context: _SpanContext
     parent: _SpanContext | None
@@ -71,10 +71,10 @@ class ReadableSpan(Protocol):
 
 
 class SpanWriter:
-    """Writes spans as lines. Contents of messages are left out of spans and of events unless they are wanted there.
+    """Writes spans as lines; content is left out of spans, and of events, unless it is wanted there.
 
-    The text is put together here and not by ``json``: dictionaries to be encoded would be several times the allocations, and
-    each is traced.
+    The text is put together here and not by ``json``: dictionaries would need several times as many allocations, and each
+    allocation is traced.
     """
 
     def __init__(self, *, in_spans: bool, in_events: bool) -> None:
@@ -82,7 +82,7 @@ class SpanWriter:
         self._in_events = in_events
 
     def line(self, span: ReadableSpan, parent_of_root: str) -> bytes:
-        """The message. ``parent_of_root``: the id, in hexadecimal, that a span without a parent gets; empty for none."""
+        """Return the message. ``parent_of_root``: parent id, in hexadecimal, of a span without a parent; empty: none."""
         scope = getattr(span, "instrumentation_scope", None) or getattr(span, "instrumentation_info", None)
         name, version = str(getattr(scope, "name", "") or ""), str(getattr(scope, "version", "") or "")
         context = span.context
@@ -100,7 +100,7 @@ class SpanWriter:
         )
         written = [head]
         if span.events:
-            written.append(f',"events":[{",".join(map(self._event, filter(self._is_wanted, span.events)))}]')
+            written.append(f',"events":[{",".join(map(self._event, filter(self._may_be_sent, span.events)))}]')
         if span.links:
             written.append(f',"links":[{",".join(map(self._link, span.links))}]')
         status = span.status
@@ -110,7 +110,7 @@ class SpanWriter:
         written.append("}}\n")
         return "".join(written).encode("ascii")
 
-    def _is_wanted(self, event: _Event) -> bool:
+    def _may_be_sent(self, event: _Event) -> bool:
         return self._in_events or not is_content(str(event.name))
 
     def _event(self, event: _Event) -> str:
@@ -140,14 +140,14 @@ def _ids(context: _SpanContext) -> str:
     return f'{ids},"traceState":{_quoted(context.trace_state.to_header())}' if context.trace_state else ids
 
 
-def _dropped(what: str, owner: object) -> str:
-    """How much the SDK left out of this span, event or link, where a limit of its own was passed."""
-    dropped = getattr(owner, f"dropped_{what.lower()}", 0)
-    return f',"dropped{what}Count":{int(dropped)}' if dropped else ""
+def _dropped(part: str, owner: object) -> str:
+    """Return the number of parts that the SDK dropped from a span, event or link because of its limits."""
+    dropped = getattr(owner, f"dropped_{part.lower()}", 0)
+    return f',"dropped{part}Count":{int(dropped)}' if dropped else ""
 
 
 def any_value(value: object, depth: int = 0) -> str:
-    """OTLP's ``AnyValue``. What has no form there (an integer of more than 64 bits, an object) is written as text."""
+    """Return OTLP's ``AnyValue``; integers of more than 64 bits and other objects are written as text."""
     if isinstance(value, str):
         return f'{{"stringValue":{_quoted(str(value))}}}'
     if isinstance(value, bool):

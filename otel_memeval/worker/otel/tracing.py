@@ -1,8 +1,8 @@
-"""The scenario's own OpenTelemetry spans: taken while it runs, sent after the reading, then forgotten.
+"""Collect the scenario's own OpenTelemetry spans while it runs, and send them after the reading.
 
-Only with ``--trace-scenario``: nothing imports this file otherwise. The OpenTelemetry that is used is the scenario's own. A
-span is written down at the moment it ends, into a buffer that was there before tracing began: its objects die when they
-would have died anyway, and nothing that is kept here grows. What the scenario keeps through OpenTelemetry is seen as ever.
+Only with ``--trace-scenario``: otherwise nothing imports this file. The scenario's own OpenTelemetry is used. A span is
+written as text when it ends, into a buffer that existed before tracing began: the span's objects are freed as they would be
+without this file, nothing kept here grows, and objects that the scenario keeps through OpenTelemetry are measured as usual.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from ..target import TargetProblem
 from .span_json import ReadableSpan, SpanWriter
 
 BUFFER_BYTES = 8 * 1024 * 1024
-"""For the spans of one iteration, about a thousand bytes each; those that do not fit are counted and dropped."""
+"""Buffer for the spans of an iteration, about 1,000 bytes each; spans that do not fit are counted and dropped."""
 
 RUN = "run"
-"""The span that set-up, tear-down and whatever else is outside of an iteration belong to."""
+"""Name of the span around set-up, tear-down and everything else outside an iteration."""
 
 SendLines = Callable[["memoryview[int]"], None]
 
 
 def span_id(run_id: str, name: str) -> str:
-    """As in ``otel_memeval.tracing.ids``, which cannot be imported here; a test holds the two together."""
+    """Return the id of a span as ``otel_memeval.tracing.ids`` does, which cannot be imported here (a test compares both)."""
     digest = sha256(f"{run_id}/{name}".encode()).hexdigest()
     return next(part for part in (digest[:16], digest[16:32]) if int(part, 16))
 
 
-class Buffer:
-    """Lines of one iteration. Written to from any thread, and from a finalizer in the middle of being written to."""
+class SpanBuffer:
+    """Lines of an iteration; any thread adds to it, and a finalizer may do so while a line is being added."""
 
     def __init__(self, size: int) -> None:
-        self._bytes = bytearray(b"\n") * size  # every page is touched now: none of it looks like growth later
+        self._bytes = bytearray(b"\n") * size  # every page is touched now, so that none is taken for growth later
         self._used = 0
         self._dropped = 0
         self._lock = threading.RLock()
         self.is_full = False
-        """A line did not fit: whatever comes until it is emptied is dropped, and need not be written down."""
+        """Whether a line did not fit: later spans are dropped until the buffer is emptied, and need not be written."""
 
     def add(self, line: bytes) -> None:
-        """Keep a line, if there is room for it."""
+        """Append a line if there is room for it."""
         with self._lock:
             start = self._used
             end = start + len(line)
@@ -54,20 +54,20 @@ class Buffer:
                 self._dropped += 1
                 self.is_full = True
                 return
-            self._used = end  # taken before it is written to
+            self._used = end  # reserved before it is written
             self._bytes[start:end] = line
 
     def drop(self) -> None:
-        """Count a span that could not be written down."""
+        """Count a span that could not be written."""
         with self._lock:
             self._dropped += 1
 
     def empty(self, send_lines: SendLines) -> int:
-        """Send all lines and forget them; how many were dropped since the last time."""
+        """Send all lines and remove them; return the number of spans dropped since the last call."""
         with self._lock:
             used, dropped = self._used, self._dropped
             if used:
-                with memoryview(self._bytes) as whole, whole[:used] as lines:
+                with memoryview(self._bytes) as buffer, buffer[:used] as lines:
                     send_lines(lines)
             left = self._used - used
             self._bytes[:left] = self._bytes[used : self._used]
@@ -76,7 +76,7 @@ class Buffer:
 
 
 class Tracing:
-    """Spans of one run. ``trace_id`` is in hexadecimal; ``wanted`` as in ``otel_memeval.wire.trace_command``."""
+    """The tracing of one run. ``trace_id`` is hexadecimal; ``wanted`` as in ``otel_memeval.wire.trace_command``."""
 
     def __init__(self, run_id: str, trace_id: str, wanted: str) -> None:
         self._run_id = run_id
@@ -84,7 +84,7 @@ class Tracing:
         words = wanted.split(",")
         self._sampled = "sampled" in words
         self._writer = SpanWriter(in_spans="span-contents" in words, in_events="event-contents" in words)
-        self._buffer = Buffer(BUFFER_BYTES)
+        self._buffer = SpanBuffer(BUFFER_BYTES)
         self._process = os.getpid()
         self._current = self._before = span_id(run_id, RUN)
         self._since_ns = 0
@@ -96,9 +96,10 @@ class Tracing:
         self._seen_provider: Any = None
 
     def install(self) -> None:
-        """After the scenario's import: take part in its tracer provider, or be one. Raises ``TargetProblem``.
+        """Add a span processor to the scenario's tracer provider, or set a provider. Raises ``TargetProblem``.
 
-        A provider that the scenario sets later takes the place of ours, and is taken part in from the next call on.
+        Called after the import of the scenario. If the scenario sets a provider later, its spans are taken from the next call
+        on, and the provider set here is no longer used.
         """
         try:
             self._trace = importlib.import_module("opentelemetry.trace")
@@ -108,22 +109,22 @@ class Tracing:
             remedy = f"install it: {sys.executable} -m pip install opentelemetry-sdk, or leave the option out"
             raise TargetProblem(f"--trace-scenario needs opentelemetry-sdk by the scenario ({error}); {remedy}") from None
         self._flags = self._trace.TraceFlags(1 if self._sampled else 0)
-        self._processor = _processor(sdk, self._ended)
+        self._processor = _processor(sdk, self._on_end)
         provider = self._trace.get_tracer_provider()
         if hasattr(provider, "add_span_processor"):
-            self._take_part()
+            self._add_processor()
         elif isinstance(provider, self._trace.ProxyTracerProvider):  # none is set
-            self._be_provider(sdk)
+            self._set_provider(sdk)
         else:
             kind = f"{type(provider).__module__}.{type(provider).__qualname__}"
             raise TargetProblem(
                 f"--trace-scenario: the scenario's tracer provider, a {kind}, takes no span processor; leave the option out"
             )
 
-    def _be_provider(self, sdk: Any) -> None:
-        """Be the provider until the scenario sets its own.
+    def _set_provider(self, sdk: Any) -> None:
+        """Set a provider that serves until the scenario sets its own.
 
-        Ours is put in place without ``set_tracer_provider``, which works only once and is the scenario's to call.
+        ``set_tracer_provider`` is not used: it works only once, and is left to the scenario.
         """
         sampling = importlib.import_module("opentelemetry.sdk.trace.sampling")
         resources = importlib.import_module("opentelemetry.sdk.resources")
@@ -137,16 +138,19 @@ class Tracing:
         self._own_provider.add_span_processor(self._processor)
         self._trace._TRACER_PROVIDER = self._own_provider
 
-    def _take_part(self) -> None:
-        """Have the spans of the provider that is set now, if it is a new one."""
+    def _add_processor(self) -> None:
+        """Add the span processor to the provider that is set now, if it is a new one."""
         provider = self._trace.get_tracer_provider()
         if provider is not self._seen_provider and hasattr(provider, "add_span_processor"):
             self._seen_provider = provider
             provider.add_span_processor(self._processor)
 
     def prime(self, times: int) -> None:
-        """What OpenTelemetry allocates once, before tracing starts; not by way of the scenario's provider: it may export."""
-        # As scenarios have it that ask for a tracer on import.
+        """Have OpenTelemetry make its one-time allocations before tracing starts.
+
+        The scenario's provider is not used: it may export.
+        """
+        # A scenario that asks for a tracer on import gets the same.
         tracer = None if self._own_provider is None else self._trace.ProxyTracer("otel_memeval")
         for _ in range(times):
             with self.around(RUN):
@@ -158,29 +162,29 @@ class Tracing:
         self.forget()
 
     def forget(self) -> None:
-        """Forget the spans that have ended since the last time: of iterations that are not measured."""
+        """Remove the spans that ended since the last call, in iterations that are not measured."""
         self._buffer.empty(_not_sent)
 
-    def around(self, name: str) -> Around:
-        """Makes the span of this name the current one. ``name`` as in ``otel_memeval.tracing.ids``."""
-        self._take_part()
+    def around(self, name: str) -> CurrentContext:
+        """Return a context manager that makes a span the current one; ``name`` as in ``otel_memeval.tracing.ids``."""
+        self._add_processor()
         identity = span_id(self._run_id, name)
         if identity != self._current:
             self._before, self._current = self._current, identity
         self._since_ns = time.time_ns()
         span_context = self._trace.SpanContext(self._trace_id, int(identity, 16), True, self._flags)
         if isinstance(span_context, tuple):
-            span_context = tuple.__new__(type(span_context), span_context)  # made in this file: see below
+            span_context = tuple.__new__(type(span_context), span_context)  # allocated in this file: see below
         context = self._trace.set_span_in_context(self._trace.NonRecordingSpan(span_context))
-        # A span that is kept has the first as its parent, a task has the second: neither is the scenario's growth.
-        return Around(self._context, type(context)(context) if isinstance(context, dict) else context)
+        # A kept span refers to the first as its parent, and a task to the second: neither may count as the scenario's growth.
+        return CurrentContext(self._context, type(context)(context) if isinstance(context, dict) else context)
 
     def send(self, send_lines: SendLines) -> int:
-        """Send the spans that have ended since the last time; how many had to be dropped."""
+        """Send the spans that ended since the last call; return the number of dropped spans."""
         return self._buffer.empty(send_lines)
 
-    def _ended(self, span: ReadableSpan) -> None:
-        """A span has ended, in whatever thread: write it down. Nothing may be raised into the scenario."""
+    def _on_end(self, span: ReadableSpan) -> None:
+        """Write a span that has ended, in any thread; nothing may be raised into the scenario."""
         if os.getpid() != self._process:
             return
         if self._buffer.is_full:
@@ -189,15 +193,15 @@ class Tracing:
         try:
             parent = ""
             if span.parent is None and span.context.trace_id == self._trace_id:
-                # Made outside of the iteration's context, as in a thread of a pool.
+                # Begun outside the iteration's context, as in a thread of a pool.
                 parent = self._current if (span.start_time or 0) >= self._since_ns else self._before
             self._buffer.add(self._writer.line(span, parent))
         except Exception:
             self._buffer.drop()
 
 
-class Around:
-    """A context of OpenTelemetry's, current inside of ``with``."""
+class CurrentContext:
+    """A context of OpenTelemetry that is current inside ``with``."""
 
     __slots__ = ("_api", "_context", "_token")
 
@@ -218,25 +222,25 @@ def _not_sent(_: memoryview[int]) -> None:
     return None
 
 
-def _processor(sdk: Any, ended: Callable[[ReadableSpan], None]) -> object:
-    """A span processor of this SDK's that hands over what has ended."""
+def _processor(sdk: Any, on_end: Callable[[ReadableSpan], None]) -> object:
+    """Return a span processor of this SDK that calls ``on_end`` for every span that has ended."""
 
     class Processor(sdk.SpanProcessor):  # type: ignore[misc]
         def on_end(self, span: ReadableSpan) -> None:
-            ended(span)
+            on_end(span)
 
     return Processor()
 
 
 def _id_generator(trace_id: int) -> object:
-    """Ids for spans: a span without a parent is in the run's trace, and the scenario's random numbers stay its own."""
+    """Return a generator of ids: roots join the run's trace, and the scenario's random numbers are not used."""
     base = importlib.import_module("opentelemetry.sdk.trace.id_generator").IdGenerator
 
-    class Ids(base):  # type: ignore[misc, valid-type]
+    class IdGenerator(base):  # type: ignore[misc, valid-type]
         def generate_trace_id(self) -> int:
             return trace_id
 
         def generate_span_id(self) -> int:
             return int.from_bytes(os.urandom(8), "big") or 1
 
-    return Ids()
+    return IdGenerator()
