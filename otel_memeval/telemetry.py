@@ -1,7 +1,7 @@
-"""Every name that leaves this tool as telemetry: spans, attributes, events, metrics. Pure; all exporters read it here.
+"""Define the names of all telemetry: spans, attributes, events and metrics. Pure; all exporters use this table.
 
-Names that OpenTelemetry's semantic conventions have are used; for a traced heap there are none, so those are ``memeval.*``.
-Bytes are integers in bytes. Renaming one is a new version of what other programs hold on to.
+Names of OpenTelemetry's semantic conventions are used where they exist; there are none for a traced heap, so those names
+begin with ``memeval.``. Bytes are integers in bytes. Other programs rely on these names: a renamed one needs a new version.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CPU_SECONDS = "memeval.cpu.time"
 MODEL_CALLS = "memeval.gen_ai.model_calls"
 TOOL_CALLS = "memeval.gen_ai.tool_calls"
 INPUT_TOKENS = "memeval.gen_ai.input_tokens"
-"""Not ``gen_ai.usage.*``: a backend that adds those up would count the scenario's own spans twice."""
+"""Not ``gen_ai.usage.*``: a backend that sums those would count the scenario's own spans twice."""
 OUTPUT_TOKENS = "memeval.gen_ai.output_tokens"
 GROWTH_BYTES = "memeval.growth.bytes"
 GROWTH_BLOCKS = "memeval.growth.blocks"
@@ -62,7 +62,7 @@ EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """One attribute: on which spans, events or records it stands, its type, its unit (UCUM) and what it says."""
+    """An attribute: its spans, events or records, its type, its unit (UCUM) and its meaning."""
 
     name: str
     on: Literal["every", "iteration", "growth", "run", "evaluation"]
@@ -78,45 +78,45 @@ ATTRIBUTES = (
     Attribute(CASE_STATUS, "iteration", "string", "", "pass or fail."),
     Attribute(INDEX, "iteration", "int", "", "From 1, in each phase."),
     Attribute(PHASE, "iteration", "string", "", "warmup or measured."),
-    Attribute(TRACED_CURRENT, "iteration", "int", "By", "What tracemalloc says is alive, the tool's own included."),
-    Attribute(TRACED_PEAK, "iteration", "int", "By", "The most that was alive at once, above what was when it began."),
-    Attribute(RETAINED, "iteration", "int", "By", "Traced and alive after a full collection, the tool's own left out."),
-    Attribute(RETAINED_GROWTH, "iteration", "int", "By", "Retained, against the reading before."),
+    Attribute(TRACED_CURRENT, "iteration", "int", "By", "Live memory by tracemalloc, the tool's own included."),
+    Attribute(TRACED_PEAK, "iteration", "int", "By", "Peak of live memory above the live memory at the start."),
+    Attribute(RETAINED, "iteration", "int", "By", "Live memory after a full collection, without the tool's own."),
+    Attribute(RETAINED_GROWTH, "iteration", "int", "By", "Change of retained memory since the reading before."),
     Attribute(RETAINED_BLOCKS, "iteration", "int", "{block}", "Blocks of the retained bytes."),
     Attribute(RSS, "iteration", "int", "By", "Resident memory of the worker."),
-    Attribute(USS, "iteration", "int", "By", "Memory that is the worker's alone."),
-    Attribute(NATIVE_HEAP, "iteration", "int", "By", "The C heap, less what Python's traced blocks take of it."),
+    Attribute(USS, "iteration", "int", "By", "Memory of the worker that no other process shares."),
+    Attribute(NATIVE_HEAP, "iteration", "int", "By", "The C heap without Python's traced blocks."),
     Attribute(CPU_SECONDS, "iteration", "double", "s", "Processor time of the iteration."),
-    Attribute(MODEL_CALLS, "iteration", "int", "{call}", "Calls of models, with --trace-scenario."),
-    Attribute(TOOL_CALLS, "iteration", "int", "{call}", "Calls of tools, with --trace-scenario."),
-    Attribute(INPUT_TOKENS, "iteration", "int", "{token}", "Tokens that models were given, with --trace-scenario."),
-    Attribute(OUTPUT_TOKENS, "iteration", "int", "{token}", "Tokens that models answered, with --trace-scenario."),
+    Attribute(MODEL_CALLS, "iteration", "int", "{call}", "Model calls, with --trace-scenario."),
+    Attribute(TOOL_CALLS, "iteration", "int", "{call}", "Tool calls, with --trace-scenario."),
+    Attribute(INPUT_TOKENS, "iteration", "int", "{token}", "Input tokens of models, with --trace-scenario."),
+    Attribute(OUTPUT_TOKENS, "iteration", "int", "{token}", "Output tokens of models, with --trace-scenario."),
     Attribute(ERROR_TYPE, "iteration", "string", "", "Type of the error that ended the iteration, or the run."),
-    Attribute(FILE, "growth", "string", "", "Source file of a line that grew."),
-    Attribute(LINE, "growth", "int", "", "Its line number."),
-    Attribute(FUNCTION, "growth", "string", "", "Its function, qualified."),
-    Attribute(GROWTH_BYTES, "growth", "int", "By", "Live bytes more than after the reading before."),
-    Attribute(GROWTH_BLOCKS, "growth", "int", "{block}", "Live blocks more than after the reading before."),
-    Attribute(GROWTH_RANK, "growth", "int", "", "1 is the line that grew most in this iteration."),
-    Attribute(TARGET, "run", "string", "", "What was measured, as on the command line."),
+    Attribute(FILE, "growth", "string", "", "Source file of a site that grew."),
+    Attribute(LINE, "growth", "int", "", "Line number of the site."),
+    Attribute(FUNCTION, "growth", "string", "", "Qualified name of the site's function."),
+    Attribute(GROWTH_BYTES, "growth", "int", "By", "Additional live bytes since the reading before."),
+    Attribute(GROWTH_BLOCKS, "growth", "int", "{block}", "Additional live blocks since the reading before."),
+    Attribute(GROWTH_RANK, "growth", "int", "", "1 for the site that grew most in this iteration."),
+    Attribute(TARGET, "run", "string", "", "The target, as on the command line."),
     Attribute(SUITE_STATUS, "run", "string", "", "success or failure."),
     Attribute(VERDICT, "run", "string", "", "The state of the verdict."),
     Attribute(VERDICT_SUMMARY, "run", "string", "", "The verdict in one sentence."),
-    Attribute(RETAINED_PER_ITERATION, "run", "double", "By", "Growth of retained memory an iteration."),
-    Attribute(PEAK_PER_ITERATION, "run", "double", "By", "Growth of the peak an iteration."),
-    Attribute(NATIVE_PER_ITERATION, "run", "double", "By", "Growth of the C heap an iteration."),
+    Attribute(RETAINED_PER_ITERATION, "run", "double", "By", "Growth of retained memory per iteration."),
+    Attribute(PEAK_PER_ITERATION, "run", "double", "By", "Growth of the peak per iteration."),
+    Attribute(NATIVE_PER_ITERATION, "run", "double", "By", "Growth of the C heap per iteration."),
     Attribute(ITERATIONS, "run", "int", "{iteration}", "Measured iterations."),
-    Attribute(WARMUPS, "run", "int", "{iteration}", "Iterations before those."),
-    Attribute(LIMITS_EXCEEDED, "run", "string[]", "", "One sentence for each limit that was passed."),
-    Attribute(EVALUATION_NAME, "evaluation", "string", "", "What was evaluated: memory growth."),
-    Attribute(EVALUATION_VALUE, "evaluation", "double", "By", "Growth of retained memory an iteration."),
+    Attribute(WARMUPS, "run", "int", "{iteration}", "Warm-up iterations."),
+    Attribute(LIMITS_EXCEEDED, "run", "string[]", "", "A sentence for each limit that was exceeded."),
+    Attribute(EVALUATION_NAME, "evaluation", "string", "", "Name of the evaluation: memory growth."),
+    Attribute(EVALUATION_VALUE, "evaluation", "double", "By", "Growth of retained memory per iteration."),
     Attribute(EVALUATION_LABEL, "evaluation", "string", "", "The state of the verdict."),
     Attribute(EVALUATION_EXPLANATION, "evaluation", "string", "", "The verdict in one sentence."),
 )
 
 
 class Metric(msgspec.Struct, frozen=True):
-    """One metric: its name as Prometheus shows it, kind, unit (UCUM), labels and what it says."""
+    """A metric: its name in Prometheus, kind, unit (UCUM), labels and meaning."""
 
     name: str
     kind: Literal["gauge", "counter", "histogram"]
@@ -144,21 +144,21 @@ GROWTH_LIMIT = Metric(
     "gauge",
     "By",
     ("eval", "kind"),
-    "Growth that the user allows; absent where no limit is set.",
+    "Growth that the user allows; absent without a limit.",
 )
 SITE_GROWTH = Metric(
     "memeval_site_growth_bytes_per_iteration",
     "gauge",
     "By",
     ("eval", "file", "line", "function"),
-    "Growth of the lines that grow most in the last run.",
+    "Growth of the sites that grew most in the last run.",
 )
 HOLDER_GROWTH = Metric(
     "memeval_holder_growth_items_per_iteration",
     "gauge",
     "",
     ("eval", "path", "type"),
-    "Growth of the containers that grow most in the last run.",
+    "Growth of the containers that grew most in the last run.",
 )
 SUPPRESSED_LEAKS = Metric(
     "memeval_suppressed_leaks",
@@ -173,35 +173,35 @@ LAST_RUN_INFO = Metric(
     "gauge",
     "",
     ("eval", "target", "revision", "site", "holder"),
-    "Always 1: what the last run measured, at which commit, the line that grew most and the container that holds it.",
+    "Always 1: target and commit of the last run, the site that grew most, and the container that holds it.",
 )
-LAST_RUN = Metric("memeval_last_run_timestamp_seconds", "gauge", "s", ("eval",), "When the last run ended.")
-LAST_SUCCESS = Metric(
-    "memeval_last_success_timestamp_seconds", "gauge", "s", ("eval",), "When the last run that passed ended."
-)
+LAST_RUN = Metric("memeval_last_run_timestamp_seconds", "gauge", "s", ("eval",), "End of the last run.")
+LAST_SUCCESS = Metric("memeval_last_success_timestamp_seconds", "gauge", "s", ("eval",), "End of the last run that passed.")
 LAST_RUN_SUCCESS = Metric("memeval_last_run_success", "gauge", "", ("eval",), "1 if the last run passed, else 0.")
-LAST_RUN_DURATION = Metric("memeval_last_run_duration_seconds", "gauge", "s", ("eval",), "How long the last run took.")
+LAST_RUN_DURATION = Metric("memeval_last_run_duration_seconds", "gauge", "s", ("eval",), "Duration of the last run.")
 EXPECTED_INTERVAL = Metric(
     "memeval_expected_interval_seconds",
     "gauge",
     "s",
     ("eval",),
-    "How often the eval is meant to run; absent where that is not known.",
+    "Time between two runs as configured; absent if unknown.",
 )
 BUILD_INFO = Metric(
-    "memeval_build_info", "gauge", "", ("version", "python"), "Always 1: this tool's version, the scenario's Python."
+    "memeval_build_info", "gauge", "", ("version", "python"), "Always 1: version of this tool, and of the scenario's Python."
 )
-SPOOL_BYTES = Metric("memeval_spool_bytes", "gauge", "By", (), "Telemetry that waits to be delivered.")
-ITERATION_DURATION = Metric("memeval_iteration_duration_seconds", "histogram", "s", ("eval",), "Measured iterations.")
+SPOOL_BYTES = Metric("memeval_spool_bytes", "gauge", "By", (), "Size of the telemetry that waits to be delivered.")
+ITERATION_DURATION = Metric(
+    "memeval_iteration_duration_seconds", "histogram", "s", ("eval",), "Durations of measured iterations."
+)
 ITERATIONS_TOTAL = Metric("memeval_iterations_total", "counter", "", ("eval", "status"), "Measured iterations.")
 RUNS_TOTAL = Metric("memeval_runs_total", "counter", "", ("eval", "state"), "Runs, by verdict.")
 RUNS_SKIPPED = Metric(
-    "memeval_runs_skipped_total", "counter", "", ("eval",), "Runs left out because the one before was not over in time."
+    "memeval_runs_skipped_total", "counter", "", ("eval",), "Runs skipped because the run before was not over in time."
 )
 EXPORT_FAILURES = Metric("memeval_export_failures_total", "counter", "", ("exporter",), "Batches that were not delivered.")
 
 GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TOKENS, ITERATION_OUTPUT_TOKENS)
-"""Of a traced scenario only."""
+"""Gauges of a run with --trace-scenario."""
 
 METRICS = (
     RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
@@ -212,12 +212,12 @@ METRICS = (
 )  # fmt: skip
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Upper limits in seconds, over OTLP: from a function to an agent that works for minutes."""
+"""Upper bounds in seconds over OTLP: from a function to an agent that works for minutes."""
 
 SCRAPED_DURATION_BUCKETS = (1.0, 10.0)
-"""The same for Prometheus, where each is a series of every eval."""
+"""Upper bounds in seconds for Prometheus, where each bound is a series of every eval."""
 
 
 def span_name(kind: str, eval_name: str) -> str:
-    """``memeval.run {eval}``; the bare kind for an eval without a name."""
+    """Return the name of a span, such as ``memeval.run {eval}``; the kind alone for an eval without a name."""
     return f"{kind} {eval_name}".rstrip()

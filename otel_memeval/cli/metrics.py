@@ -26,7 +26,7 @@ def metrics_command(as_json: bool, markdown: bool) -> int:
 
         click.echo(msgspec.json.format(msgspec.json.encode(METRICS)).decode())
     elif markdown:
-        click.echo("| metric | type | unit | labels | what it says |\n| --- | --- | --- | --- | --- |")
+        click.echo("| metric | type | unit | labels | meaning |\n| --- | --- | --- | --- | --- |")
         for metric in METRICS:
             labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
             click.echo(f"| `{metric.name}` | {metric.kind} | {_UNITS[metric.unit]} | {labels} | {metric.help} |")

@@ -98,8 +98,8 @@ class Tracing:
     def install(self) -> None:
         """Add a span processor to the scenario's tracer provider, or set a provider. Raises ``TargetProblem``.
 
-        Called after the import of the scenario. If the scenario sets a provider later, its spans are taken from the next call
-        on, and the provider set here is no longer used.
+        Called after the import of the scenario. If the scenario sets a provider later, the spans of that provider are taken
+        from the next call on, and the provider set here is no longer used.
         """
         try:
             self._trace = importlib.import_module("opentelemetry.trace")
@@ -176,7 +176,7 @@ class Tracing:
         if isinstance(span_context, tuple):
             span_context = tuple.__new__(type(span_context), span_context)  # allocated in this file: see below
         context = self._trace.set_span_in_context(self._trace.NonRecordingSpan(span_context))
-        # A kept span refers to the first as its parent, and a task to the second: neither may count as the scenario's growth.
+        # A kept span refers to the first as its parent, and a task to the second: neither may count as growth.
         return CurrentContext(self._context, type(context)(context) if isinstance(context, dict) else context)
 
     def send(self, send_lines: SendLines) -> int:
