@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otel_memeval import __version__
 from otel_memeval.cli.exit_codes import PASSED, exit_status
 from otel_memeval.cli.options import MeasureOptions, measure_options
 from otel_memeval.errors import UsageError
@@ -55,7 +54,6 @@ a signal, 2 for wrong usage."""
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @measure_options
-@click.version_option(__version__, prog_name="otel-memeval")
 def measure_command(options: MeasureOptions) -> int:
     """Run agent scenarios repeatedly, and report whether they retain memory, on which line, and in which container."""
     _check_usage(options)
