@@ -26,6 +26,7 @@ import jsonschema
 import psutil
 import pytest
 
+from otel_memeval.cli import main
 from otel_memeval.records import Result, from_json
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,7 +59,11 @@ class Done:
     @property
     def errors(self) -> list[str]:
         """Status or error type of each measured iteration."""
-        return [one.error.type if one.error else "ok" for one in self.result.iterations if one.phase == "measured"]
+        return [
+            iteration.error.type if iteration.error else "ok"
+            for iteration in self.result.iterations
+            if iteration.phase == "measured"
+        ]
 
 
 class Started:
@@ -237,6 +242,34 @@ def tool(tmp_path: Path, schema: dict[str, Any]) -> Iterator[Tool]:
         yield made
     finally:
         made.close()
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture
+def call(tool: Tool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that calls the command line in this process, and checks what a run of ``tool`` checks.
+
+    It saves the start of an interpreter; the worker is a process of its own as always.
+    """
+
+    def run(*arguments: str, json_file: bool = True) -> Done:
+        path = tool.folder.parent / "result.json"
+        before = tool.files()
+        capfd.readouterr()
+        begin = time.monotonic()
+        with monkeypatch.context() as patch:
+            patch.chdir(tool.folder)
+            patch.setenv(MARK, tool.mark)
+            status = main.run([*arguments, *(["--json", str(path)] if json_file else [])])
+        seconds = time.monotonic() - begin
+        stdout, stderr = capfd.readouterr()
+        tool.assert_clean(before)
+        assert "Traceback (most recent call last)" not in stdout + stderr
+        return Done(status, stdout, stderr, seconds, tool.read_json(path.read_bytes()) if path.exists() else [])
+
+    return run
 
 
 def twenty_times(source: str, *options: str, hangs: bool = False) -> Callable[[Tool], Done]:

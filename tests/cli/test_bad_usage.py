@@ -1,15 +1,17 @@
-"""What cannot be measured: one clear line on stderr, status 2, no traceback unless ``--debug``."""
+"""Wrong usage is refused in one clear line on stderr, with status 2 and without a traceback unless ``--debug`` is given.
+
+Most cases call the command line in this process; one case of each kind of error starts it as people do.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Done, Together, Tool
+from tests.cli.conftest import Call, Done, Tool
 
 BUSY = "def run():\n    bytearray(100_000)\n"
 
@@ -80,21 +82,12 @@ FILES = {
 }
 
 
-def naming(target: str) -> Callable[[Tool], Done]:
-    """A run of this target, among all these files."""
-
-    def run(tool: Tool) -> Done:
-        for name, source in FILES.items():
-            tool.write(name, source)
-        return tool.run(target)
-
-    return run
-
-
 @pytest.mark.parametrize("target", list(TARGETS))
-def test_target_that_is_none(together: Together, target: str) -> None:
-    """A target that cannot be measured is refused in one line that says what, where, and what to do."""
-    assert_refused(together("targets", target, {name: naming(name) for name in TARGETS}), *TARGETS[target])
+def test_wrong_target_is_refused(tool: Tool, call: Call, target: str) -> None:
+    """The line names the target, the reason and the remedy."""
+    for name, source in FILES.items():
+        tool.write(name, source)
+    assert_refused(call(target), *TARGETS[target])
 
 
 NUMBERS = {
@@ -109,33 +102,24 @@ NUMBERS = {
 }
 
 
-def with_options(options: str, source: str = BUSY) -> Callable[[Tool], Done]:
-    """A run with these options."""
-
-    def run(tool: Tool) -> Done:
-        tool.write("scenario.py", source)
-        return tool.run("scenario.py", *options.split(" "))
-
-    return run
-
-
 @pytest.mark.parametrize("options", list(NUMBERS))
-def test_number_that_makes_no_run(together: Together, options: str) -> None:
-    """A number on the wrong side of its limit is refused in one line."""
-    cases = {name: with_options(name) for name in NUMBERS}
-    assert_refused(together("numbers", options, cases), *NUMBERS[options])
+def test_number_beyond_its_limit_is_refused(tool: Tool, call: Call, options: str) -> None:
+    """The line names the option, the number and the limit."""
+    tool.write("scenario.py", BUSY)
+    assert_refused(call("scenario.py", *options.split(" ")), *NUMBERS[options])
 
 
 @pytest.mark.parametrize("options", ["--iterations 0", "--timeout 0"])
-def test_number_that_makes_no_run_in_process(tool: Tool, options: str) -> None:
-    """The same without a worker."""
-    assert_refused(with_options(f"{options} --in-process")(tool), *NUMBERS[options])
+def test_number_beyond_its_limit_is_refused_without_a_worker(tool: Tool, options: str) -> None:
+    """``--in-process`` has the same limits."""
+    tool.write("scenario.py", BUSY)
+    assert_refused(tool.run("scenario.py", *options.split(" "), "--in-process"), *NUMBERS[options])
 
 
-def test_least_numbers_that_make_a_run(tool: Tool) -> None:
+def test_smallest_numbers_make_a_run(tool: Tool, call: Call) -> None:
     """One iteration without a warm-up, without a line shown, is a run: the other side of each limit."""
     tool.write("scenario.py", BUSY)
-    done = tool.run(
+    done = call(
         "scenario.py", *["--iterations", "1", "--warmup", "0", "--top", "0", "--timeout", "20", "--max-iterations", "1"]
     )
     assert done.status == 0, done.text
@@ -145,19 +129,24 @@ def test_least_numbers_that_make_a_run(tool: Tool) -> None:
 OPTIONS = ["--iterations few", "--fail-on leeking", "--fail-on ", "--max-growth 16parsecs", "--nonsense"]
 
 
-@pytest.mark.parametrize("options", OPTIONS)
-def test_option_that_is_none(together: Together, options: str) -> None:
-    """An option that does not exist or does not parse ends with the usage and the reason, status 2."""
-    done = together("options", options, {name: with_options(name) for name in OPTIONS})
+def assert_usage_is_shown(done: Done) -> None:
+    """Status 2, nothing on stdout, the usage and the reason on stderr."""
     assert done.status == 2
     assert done.stdout == ""
     assert "Usage: " in done.stderr
     assert "Error: " in done.stderr
 
 
-def test_no_target(tool: Tool) -> None:
-    """Without a target there is nothing to do: usage, status 2."""
-    done = tool.run()
+@pytest.mark.parametrize("options", OPTIONS)
+def test_unknown_option_or_value_shows_the_usage(tool: Tool, call: Call, options: str) -> None:
+    """An option that does not exist, or a value that cannot be read, ends with status 2."""
+    tool.write("scenario.py", BUSY)
+    assert_usage_is_shown(call("scenario.py", *options.split(" ")))
+
+
+def test_missing_target_shows_the_usage(call: Call) -> None:
+    """Without a target there is nothing to measure: status 2."""
+    done = call()
     assert done.status == 2
     assert "TARGET" in done.stderr
 
@@ -175,26 +164,37 @@ PYTHONS = {
 """Paths, and what is there."""
 
 
-def with_python(path: str) -> Callable[[Tool], Done]:
-    """A run in what is no interpreter."""
-
-    def run(tool: Tool) -> Done:
-        tool.write("scenario.py", BUSY)
-        if PYTHONS[path] == "folder":
-            (tool.folder / path).mkdir()
-        elif PYTHONS[path]:
-            tool.write(path, PYTHONS[path]).chmod(0o644 if path.endswith(".txt") else 0o755)
-        return tool.run("scenario.py", "--python", path)
-
-    return run
-
-
 @pytest.mark.parametrize("path", list(PYTHONS))
-def test_python_that_is_none(together: Together, path: str) -> None:
+def test_path_of_no_interpreter_is_refused(tool: Tool, call: Call, path: str) -> None:
     """A ``--python`` that is no interpreter is refused in one line, whatever else it is."""
-    done = together("pythons", path, {name: with_python(name) for name in PYTHONS})
+    tool.write("scenario.py", BUSY)
+    if PYTHONS[path] == "folder":
+        (tool.folder / path).mkdir()
+    elif PYTHONS[path]:
+        tool.write(path, PYTHONS[path]).chmod(0o644 if path.endswith(".txt") else 0o755)
+    done = call("scenario.py", "--python", path)
     assert_refused(done, f"{path} did not start as a Python interpreter", "--python needs the path of a CPython 3.10")
     assert ("out of order" in done.stderr) == (path == "./fails")
+
+
+ERRORS = {
+    "target": ["nowhere_to_be_found"],
+    "number": ["scenario.py", "--iterations", "0"],
+    "python": ["scenario.py", "--python", "no-such-python"],
+}
+"""One case of each kind."""
+
+
+@pytest.mark.parametrize("kind", list(ERRORS))
+def test_process_ends_with_the_refusal(tool: Tool, kind: str) -> None:
+    """Started as a program, the command line refuses in one line too, and ends with status 2."""
+    tool.write("scenario.py", BUSY)
+    assert_refused(tool.run(*ERRORS[kind]))
+
+
+def test_process_ends_with_the_usage(tool: Tool) -> None:
+    """Started as a program with an unknown option, the command line shows the usage and ends with status 2."""
+    assert_usage_is_shown(tool.run("scenario.py", "--nonsense"))
 
 
 def test_python_by_a_relative_path(tool: Tool) -> None:
@@ -214,37 +214,37 @@ def test_debug_shows_the_traceback(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("path", ["no/such/folder/result.json", "."])
-def test_json_that_cannot_be_written(tool: Tool, path: str) -> None:
-    """``--json`` into a folder that is not there, or onto a folder, is refused before anything is measured."""
+def test_unwritable_json_path_is_refused(tool: Tool, call: Call, path: str) -> None:
+    """``--json`` into a folder that does not exist, or onto a folder, is refused before anything is measured."""
     tool.write("scenario.py", "from pathlib import Path\ndef run():\n    Path('was_here').touch()\n")
-    done = tool.run("scenario.py", "--iterations", "1", "--json", path, json_file=False)
+    done = call("scenario.py", "--iterations", "1", "--json", path, json_file=False)
     assert_refused(done, f"--json {path}")
 
 
-def test_module_that_hangs_on_import(tool: Tool) -> None:
+def test_module_that_hangs_on_import_is_refused(tool: Tool, call: Call) -> None:
     """An import that does not end within ``--timeout`` is a target that cannot be loaded."""
     tool.write("scenario.py", "import threading\nthreading.Event().wait()\n")
-    assert_refused(tool.run("scenario.py", "--timeout", "0.5"), "importing scenario.py", "did not end within 0.5 s")
+    assert_refused(call("scenario.py", "--timeout", "0.5"), "importing scenario.py", "did not end within 0.5 s")
 
 
-def test_second_target_that_is_none(tool: Tool) -> None:
-    """What was measured before a bad target is reported, and stands in the JSON file; status 2 all the same."""
+def test_runs_before_a_wrong_target_are_reported(tool: Tool, call: Call) -> None:
+    """The runs that ended before a wrong target stand in the report and in the JSON file; the status is 2."""
     tool.write("scenario.py", BUSY)
-    done = tool.run("scenario.py", "nowhere_to_be_found", "--iterations", "2", "--warmup", "0")
+    done = call("scenario.py", "nowhere_to_be_found", "--iterations", "2", "--warmup", "0")
     assert done.status == 2
     assert [run.eval.name for run in done.runs] == ["scenario"]
     assert "no module 'nowhere_to_be_found'" in done.stderr
 
 
-def test_folder_that_is_gone(tool: Tool) -> None:
-    """In a folder that somebody has removed there is nothing to find: one line, status 2."""
+def test_removed_current_folder_is_refused(tool: Tool) -> None:
+    """In a folder that somebody has removed no target can be found."""
     gone = tool.folder.parent / "gone"
     gone.mkdir()
     script = 'cd "$0" && rmdir "$0" && exec "$@"'
     assert_refused(tool.run("scenario", wrapper=["sh", "-c", script, str(gone)], json_file=False), "folder no longer exists")
 
 
-def test_file_that_is_a_folder(tool: Tool) -> None:
-    """A folder with a file's name is no target."""
+def test_folder_named_like_a_file_is_refused(tool: Tool, call: Call) -> None:
+    """A folder is no target."""
     Path(tool.folder, "folder.py").mkdir()
-    assert_refused(tool.run("folder.py"), "no file folder.py")
+    assert_refused(call("folder.py"), "no file folder.py")
