@@ -1,4 +1,4 @@
-"""Runs the real command line in a folder of its own, and looks after each run at what it left behind.
+"""Run the real command line in a folder of its own, and check after each run that nothing is left of it.
 
 Every run through ``Tool`` also proves: it ends in time, its JSON fits the published schema, no process of it lives on,
 no file of it stays, and no traceback is shown.
@@ -32,6 +32,8 @@ from otel_memeval.records import Result, from_json
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARK = "MEMEVAL_TEST_MARK"
 AT_ONCE = 3
+MOST_SECONDS_TO_GO = 3.0
+"""For a process that was killed, and a file that it held, on a busy machine."""
 NOT_INHERITED = ("OTEL_", "MEMEVAL_", "PYTHON", "PG")
 
 
@@ -47,18 +49,18 @@ class Done:
 
     @property
     def result(self) -> Result:
-        """The only result."""
+        """Return the only result."""
         assert len(self.runs) == 1, self
         return self.runs[0]
 
     @property
     def text(self) -> str:
-        """Both streams on one line: where a terminal's width broke them does not matter."""
+        """Return both streams on one line, however the terminal's width broke them."""
         return " ".join(f"{self.stdout} {self.stderr}".split())
 
     @property
     def errors(self) -> list[str]:
-        """Status or error type of each measured iteration."""
+        """Return the status or the error type of each measured iteration."""
         return [
             iteration.error.type if iteration.error else "ok"
             for iteration in self.result.iterations
@@ -76,7 +78,7 @@ class Started:
         self._start = time.monotonic()
 
     def finish(self, timeout: float = 60) -> Done:
-        """Wait for the end; what stays behind is an error."""
+        """Wait for the end. Fail if that takes longer than ``timeout`` seconds."""
         try:
             stdout, stderr = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -105,27 +107,27 @@ class Tool:
         self._fifos: dict[Path, int] = {}
 
     def write(self, name: str, source: str) -> Path:
-        """A file of the scenario's."""
+        """Write a file into the working folder."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(source), encoding="utf-8")
         return path
 
     def event(self, name: str) -> Path:
-        """A pipe with a name that a scenario writes to; ``wait_for`` hears it."""
+        """Make a named pipe that a scenario writes to; ``wait_for`` waits for that."""
         path = self._elsewhere / name
         os.mkfifo(path)
         self._fifos[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         return path
 
     def wait_for(self, event: Path, timeout: float = 30) -> str:
-        """What the scenario has written to the event, as soon as it is there."""
+        """Return the text that the scenario writes to the event, as soon as it is there."""
         ready, _, _ = select.select([self._fifos[event]], [], [], timeout)
         assert ready, f"{event.name} did not happen within {timeout} s"
         return os.read(self._fifos[event], 4096).decode()
 
     def close(self) -> None:
-        """Give the pipes back, and end what a failed test left."""
+        """Close the pipes, and end the processes that a failed test left."""
         for descriptor in self._fifos.values():
             os.close(descriptor)
         for process in self.processes():
@@ -133,7 +135,7 @@ class Tool:
                 process.kill()
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        """The environment of the test without what would change the tool, with the mark that all descendants carry."""
+        """Return the test's environment without variables that change the tool, with the mark that all descendants have."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         return {**inherited, "TMPDIR": str(self.temporary), MARK: self.mark, **more}
 
@@ -146,7 +148,7 @@ class Tool:
         installed_nowhere: bool = False,
         program: Sequence[str] = (),
     ) -> Started:
-        """Start ``python -m otel_memeval ARGUMENTS``, with ``--json`` to a file elsewhere unless told otherwise.
+        """Start ``python -m otel_memeval ARGUMENTS``, with ``--json`` to a file elsewhere unless ``json_file`` is false.
 
         ``installed_nowhere``: the package is found by this one process only, and by none that it starts.
         """
@@ -174,7 +176,7 @@ class Tool:
         return Started(self, process, path)
 
     def run(self, *arguments: str, timeout: float = 60, traceback: bool = False, **options: Any) -> Done:
-        """Run to the end, and look at what is left: nothing."""
+        """Run to the end, and assert that nothing is left."""
         before = self.files()
         done = self.start(*arguments, **options).finish(timeout)
         self.assert_clean(before)
@@ -189,7 +191,7 @@ class Tool:
         return self.run(file, *counts, *options, **more)
 
     def files(self) -> set[str]:
-        """Every file in the working and the temporary folder; Python's own caches aside."""
+        """Return every file in the working and the temporary folder, without Python's own caches."""
         return {
             str(path)
             for folder in (self.folder, self.temporary)
@@ -198,7 +200,7 @@ class Tool:
         }
 
     def processes(self) -> list[psutil.Process]:
-        """Every living process that was started, however indirectly, by this tool."""
+        """Return every living process that was started, however indirectly, by this tool."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -207,26 +209,28 @@ class Tool:
         return found
 
     def assert_clean(self, files_before: set[str]) -> None:
-        """No process lives on and no file is new."""
-        assert self.processes() == []
-        assert self.files() == files_before
+        """Assert that no process lives on and no file is new; a process or file that is about to go is waited for."""
+        deadline = time.monotonic() + MOST_SECONDS_TO_GO
+        while (left := (self.processes(), self.files() ^ files_before)) != ([], set()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert left == ([], set())
 
     def read_json(self, data: bytes) -> list[Result]:
-        """The results in a file, after a check against the published schema."""
+        """Return the results in a file, after a check against the published schema."""
         jsonschema.validate(json.loads(data), self._schema)
         return from_json(data)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """A shell's background job ignores SIGINT and hands that on; the tool under test must hear it as in a terminal."""
+    """Restore SIGINT, which a shell's background job ignores and passes on to the tool under test."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
-    """The JSON Schema that the command line prints."""
+    """Return the JSON Schema that the command line prints."""
     command = [sys.executable, "-m", "otel_memeval", "schema"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=30)
     read: dict[str, Any] = json.loads(said.stdout)
@@ -236,7 +240,7 @@ def schema() -> dict[str, Any]:
 
 @pytest.fixture
 def tool(tmp_path: Path, schema: dict[str, Any]) -> Iterator[Tool]:
-    """The command line in a fresh folder."""
+    """Return the command line in a fresh folder."""
     made = Tool(tmp_path, schema)
     try:
         yield made
@@ -273,7 +277,7 @@ def call(tool: Tool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtu
 
 
 def twenty_times(source: str, *options: str, hangs: bool = False) -> Callable[[Tool], Done]:
-    """A scenario, measured 20 times after 3 warm-ups; ``hangs``: one of its calls does, which is found out soon."""
+    """Return a function that measures a scenario 20 times after 3 warm-ups; ``hangs`` shortens the time for one call."""
 
     def run(tool: Tool) -> Done:
         counts = ("--iterations", "20", "--warmup", "3", "--timeout", "5" if hangs else "30")
@@ -283,7 +287,7 @@ def twenty_times(source: str, *options: str, hangs: bool = False) -> Callable[[T
 
 
 class Together:
-    """Independent runs, two at a time: each has a folder of its own, and its result is asked for by name."""
+    """Independent runs, some at a time: each has a folder of its own, and its result is found by name."""
 
     def __init__(self, base: Path, schema: Mapping[str, Any]) -> None:
         self._base = base
@@ -292,7 +296,7 @@ class Together:
         self._futures: dict[tuple[str, str], Future[Done]] = {}
 
     def __call__(self, group: str, case: str, cases: Mapping[str, Callable[[Tool], Done]]) -> Done:
-        """How ``case`` ended; the first question sets all cases of the group off."""
+        """Return how ``case`` ended; the first call starts all cases of the group."""
         if (group, case) not in self._futures:
             for name, run in cases.items():
                 self._futures[group, name] = self._executor.submit(self._run, run)
@@ -308,13 +312,13 @@ class Together:
             tool.close()
 
     def close(self) -> None:
-        """Wait for what was set off and not asked for."""
+        """Wait for the runs whose result nobody asked for."""
         self._executor.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory, schema: dict[str, Any]) -> Iterator[Together]:
-    """Runs that share the time they wait."""
+    """Return a starter of runs that share the time they wait."""
     made = Together(tmp_path_factory.mktemp("together"), schema)
     try:
         yield made

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cli.conftest import Tool
+from tests.cli.conftest import MOST_SECONDS_TO_GO, Tool
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -93,7 +94,8 @@ class Service:
         for thread in self._threads:
             thread.join(10)
         assert status == 0, self.log
-        assert self._tool.processes() == []
+        _, alive = psutil.wait_procs(self._tool.processes(), timeout=MOST_SECONDS_TO_GO)
+        assert alive == []
         assert "Traceback" not in self.log
         assert self.lines[-1].endswith("stopped by a signal")
         return seconds
