@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import click
 
+from otel_memeval import __version__
 from otel_memeval.cli.option_types import Duration, Size, Verdicts
 from otel_memeval.verdicts import FAILING_STATES
 
@@ -115,6 +116,7 @@ _PARAMETERS = (
     click.option(
         "--debug", is_flag=True, help="Print growing lines of each iteration, and tracebacks of this tool's errors."
     ),
+    click.version_option(__version__, prog_name="otel-memeval"),
 )
 
 
