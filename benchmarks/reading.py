@@ -1,7 +1,7 @@
 """Measure the cost of a reading: ``python -m benchmarks.reading [--blocks 10000,100000,1000000]``.
 
 The standard way on the same heap in the same process is ``tracemalloc.take_snapshot()`` and ``compare_to(..., "lineno")``
-with the snapshot before. ``read_heap`` reads only the traces; ``Reader.read`` is all that the worker does between two
+with the snapshot before. ``read_heap`` reads only the traces; ``MemoryReader.read`` is all that the worker does between two
 iterations: it also collects garbage, measures all containers, and reads the C heap and the process. ``_get_traces`` is the
 floor: the only way of the standard library to get the traces, which are made and freed unread. Each figure is processor
 time of this thread, the least of several; each heap is built in a fresh process. Targets: at most 1/5 at 100,000 live
@@ -93,9 +93,9 @@ def measure(shape: str, blocks: int) -> dict[str, float]:
     """Build the heap in this process and return the times in seconds."""
     from otel_memeval.worker.memory.heap import read_heap
     from otel_memeval.worker.memory.process_memory import ProcessReader
-    from otel_memeval.worker.memory.reading import Reader
+    from otel_memeval.worker.memory.reading import MemoryReader
 
-    reader = Reader(_nothing, ProcessReader())
+    reader = MemoryReader(_nothing, ProcessReader())
     reader.start()
     kept = _BUILD[shape](blocks)
     reader.read_first()
@@ -129,8 +129,8 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure(arguments.measure[0], int(arguments.measure[1]))))
         return
-    print("| heap         | live blocks | snapshot + compare_to | _get_traces      | read_heap        | Reader.read      |")
-    print("|--------------|-------------|-----------------------|------------------|------------------|------------------|")
+    print("| heap         | live blocks | snapshot + compare_to | _get_traces      | read_heap        | MemoryReader.read |")
+    print("|--------------|-------------|-----------------------|------------------|------------------|-------------------|")
     for blocks in arguments.blocks.split(","):
         for shape in arguments.shapes.split(","):
             command = [sys.executable, "-m", "benchmarks.reading", "--measure", shape, blocks]

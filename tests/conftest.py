@@ -47,6 +47,8 @@ def strategy_for(kind: Any, text: st.SearchStrategy[str]) -> st.SearchStrategy[A
         return st.one_of([strategy_for(argument, text) for argument in arguments])
     if origin is Literal:
         return st.sampled_from(arguments)
+    if origin is tuple:
+        return st.tuples(*(strategy_for(argument, text) for argument in arguments))
     if origin is list:
         return st.lists(strategy_for(arguments[0], text), max_size=3)
     if origin is dict:

@@ -7,6 +7,7 @@ reporting are not part of the measurement. The number of iterations is the eval'
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import tracemalloc
@@ -28,7 +29,8 @@ from otel_memeval.supervisor import WorkerEnded
 from otel_memeval.targets import split_target
 from otel_memeval.worker import target
 from otel_memeval.worker.harness import Harness
-from otel_memeval.worker.memory.reading import Message
+from otel_memeval.worker.iterate import BlockingCaller, LoopCaller, ScenarioCaller, drive
+from otel_memeval.worker.memory.reading import PlainMessage
 
 _OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parents[1]), "")
 
@@ -37,12 +39,12 @@ class _MessageChain:
     """Messages in order, as a chain of pairs: a list would be a container that grows."""
 
     def __init__(self) -> None:
-        self._last: tuple[Message, object] | None = None
+        self._last: tuple[PlainMessage, object] | None = None
 
-    def add(self, message: Message) -> None:
+    def add(self, message: PlainMessage) -> None:
         self._last = (message, self._last)
 
-    def newest(self, kind: str) -> Message:
+    def newest(self, kind: str) -> PlainMessage:
         """Return the last message of this kind; empty if there was none."""
         link: object = self._last
         while isinstance(link, tuple):
@@ -51,7 +53,7 @@ class _MessageChain:
                 return message  # type: ignore[no-any-return]
         return {}
 
-    def in_order(self) -> list[Message]:
+    def in_order(self) -> list[PlainMessage]:
         messages = []
         link: object = self._last
         while isinstance(link, tuple):
@@ -63,7 +65,7 @@ class _MessageChain:
 class _RecordedWorker:
     """Answers with the messages of a run that is over."""
 
-    def __init__(self, messages: list[Message]) -> None:
+    def __init__(self, messages: list[PlainMessage]) -> None:
         decoded = [answer for message in messages for answer in _decoded(message)]
         self.hello = wire.expect(decoded.pop(0), wire.Hello)
         self._answers = iter(decoded)
@@ -79,7 +81,7 @@ class _RecordedWorker:
         return message
 
 
-def _decoded(message: Message) -> list[wire.AnyMessage]:
+def _decoded(message: PlainMessage) -> list[wire.AnyMessage]:
     lines = message.get("lines")
     if isinstance(lines, bytes):  # of spans
         return [wire.decode(line) for line in lines.splitlines()]
@@ -87,9 +89,9 @@ def _decoded(message: Message) -> list[wire.AnyMessage]:
 
 
 class _InProcessRun:
-    """One run in the calling process, in steps for a sync and an async caller alike."""
+    """One run in the calling process, for a sync and an async caller alike."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, caller: ScenarioCaller) -> None:
         if tracemalloc.is_tracing():
             raise UsageError(
                 "tracemalloc is already on in this process",
@@ -98,10 +100,10 @@ class _InProcessRun:
         self._messages = _MessageChain()
         self._start = RunStart.now()
         self._options = msgspec.structs.replace(options, follow_up=False)  # the run is over when it is judged
-        self.harness = Harness(self._keep, lambda file: file.startswith(_OWN_FOLDER))
-        self.harness.hello()
+        self._harness = Harness(caller, self._keep, self._keep_spans, lambda file: file.startswith(_OWN_FOLDER))
+        self._harness.hello()
 
-    def _keep(self, message: Message) -> None:
+    def _keep(self, message: PlainMessage) -> None:
         """Keep a message without the C heap, which holds this message and the tool around it as well."""
         reading = message.get("reading")
         if isinstance(reading, dict):
@@ -110,21 +112,21 @@ class _InProcessRun:
             message["missing_channels"] = ["C heap (in the calling process it is the tool's as well)"]
         self._messages.add(message)
 
+    def _keep_spans(self, lines: memoryview) -> None:
+        self._messages.add({"kind": "spans", "lines": bytes(lines)})
+
     def trace(self, spans: ScenarioSpans) -> None:
         """Take the scenario's spans; they are kept until the end as all messages are."""
-        _, run_id, trace_id, wanted = spans.command(self._start.run_id).split(" ")
-        self.harness.trace(
-            run_id, trace_id, wanted, lambda lines: self._messages.add({"kind": "spans", "lines": bytes(lines)})
-        )
+        self._harness.trace(*msgspec.structs.astuple(spans.command(self._start.run_id)))
 
     def load(self, source: str, name: str) -> Plan:
         """Import the target as the worker would, and plan the run."""
-        self.harness.load(source, name)
+        self._harness.load(source, name)
         return self._plan()
 
-    def use(self, loaded: target.Eval) -> Plan:
+    def use(self, loaded: target.LoadedEval) -> Plan:
         """Take an eval object, and plan the run."""
-        self.harness.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
+        self._harness.use(loaded, getattr(loaded.func, "__module__", None) or "__main__", [loaded.name])
         return self._plan()
 
     def _plan(self) -> Plan:
@@ -136,13 +138,25 @@ class _InProcessRun:
         self._options = msgspec.structs.replace(self._options, iterations=planned.eval.iterations)
         return planned
 
-    def describe(self) -> None:
+    async def measure(self, planned: Plan, keep_going: bool) -> None:
+        """Set up, run the iterations, have the containers described, and finish."""
+        try:
+            if await self._harness.set_up():
+                for phase, count in (("warmup", planned.eval.warmup), ("measured", planned.eval.iterations)):
+                    if count and not await self._harness.iterate(phase, 1, count, keep_going):
+                        break
+                self._describe()
+                await self._harness.finish()
+        finally:
+            tracemalloc.stop()
+
+    def _describe(self) -> None:
         """Have the containers described that grew in the last reading, with the sites that changed in it."""
         reading = self._messages.newest("iteration").get("reading")
         changes = reading if isinstance(reading, dict) else {}
         longer = [key for key, before, now in changes.get("holders", []) if now > before]
         sites = [(number, line) for number, line, live_bytes, _ in changes.get("sites", []) if live_bytes]
-        self.harness.describe(longer[:MOST_DESCRIBED], sites)
+        self._harness.describe(longer[:MOST_DESCRIBED], sites)
 
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Judge the kept messages."""
@@ -151,27 +165,6 @@ class _InProcessRun:
         session = Session.load(context, worker, source, name)
         session.measure()
         return session.result()
-
-
-def _phases(planned: Plan) -> list[tuple[str, int]]:
-    """Return warm-up and measured iterations, in order."""
-    return [("warmup", planned.eval.warmup), ("measured", planned.eval.iterations)]
-
-
-def _run_blocking(run: _InProcessRun, planned: Plan, keep_going: bool) -> None:
-    loop = asyncio.new_event_loop()
-    try:
-        run.harness.prepare(loop)
-        run.harness.start_tracing()
-        if run.harness.set_up(loop):
-            for phase, count in _phases(planned):
-                if count and not run.harness.iterate(loop, phase, 1, count, keep_going):
-                    break
-        run.describe()
-        run.harness.finish(loop)
-    finally:
-        tracemalloc.stop()
-        loop.close()
 
 
 def _require_no_loop() -> None:
@@ -185,28 +178,18 @@ def _require_no_loop() -> None:
 def run_in_process(evaluation: object) -> Result:
     """Measure an eval object; see ``PerformanceEval.run``."""
     _require_no_loop()
-    run = _InProcessRun(Options())
     loaded = _eval_of(evaluation)
-    _run_blocking(run, run.use(loaded), keep_going=False)
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        run = _InProcessRun(Options(), BlockingCaller(loop))
+        drive(run.measure(run.use(loaded), keep_going=False))
     return run.result("(in process)", loaded.name, Observer(), for_measuring())
 
 
 async def arun_in_process(evaluation: object) -> Result:
     """Measure an eval object inside the running event loop; see ``PerformanceEval.arun``."""
-    run = _InProcessRun(Options())
     loaded = _eval_of(evaluation)
-    planned = run.use(loaded)
-    await run.harness.aprepare()
-    run.harness.start_tracing()
-    try:
-        if await run.harness.aset_up():
-            for phase, count in _phases(planned):
-                if count and not await run.harness.aiterate(phase, 1, count, keep_going=False):
-                    break
-        run.describe()
-        await run.harness.afinish()
-    finally:
-        tracemalloc.stop()
+    run = _InProcessRun(Options(), LoopCaller())
+    await run.measure(run.use(loaded), keep_going=False)
     return run.result("(in process)", loaded.name, Observer(), for_measuring())
 
 
@@ -214,15 +197,16 @@ def measure_in_process(target_text: str, options: Options, observer: Observer, s
     """Measure one eval of a target in this process. Raises ``TargetError`` or ``UsageError``."""
     source, name = split_target(target_text)
     sys.path.insert(0, settings.folder)  # as in the worker
-    run = _InProcessRun(options)
     spans = ScenarioSpans(options, settings, observer)
-    if spans.wanted:
-        run.trace(spans)
-    _run_blocking(run, run.load(source, name), options.keep_going)
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        run = _InProcessRun(options, BlockingCaller(loop))
+        if spans.wanted:
+            run.trace(spans)
+        drive(run.measure(run.load(source, name), options.keep_going))
     return run.result(source, name, observer, settings)
 
 
-def _eval_of(evaluation: object) -> target.Eval:
+def _eval_of(evaluation: object) -> target.LoadedEval:
     try:
         return target.eval_of(evaluation, "(in process)", "eval")
     except target.TargetProblem as problem:

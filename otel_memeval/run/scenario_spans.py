@@ -30,7 +30,7 @@ class ScenarioSpans:
         self._waiting: list[FinishedSpan] = []
         self._sums = GenAiSums()
 
-    def command(self, run_id: str) -> str:
+    def command(self, run_id: str) -> wire.TraceScenario:
         """Return the command that has a worker take the scenario's spans; it comes before all others.
 
         The sampling decision travels with every request that the scenario makes, so that the receivers follow it.
@@ -40,7 +40,14 @@ class ScenarioSpans:
         sampled = self._observer.should_sample(trace)
         if sampled is None:
             sampled = parent is None or parent.sampled
-        return wire.trace_command(run_id, trace, sampled=sampled, contents=self._settings.content_capture)
+        capture = self._settings.content_capture
+        return wire.TraceScenario(
+            run_id=run_id,
+            trace_id=trace,
+            sampled=sampled,
+            span_contents=capture in ("spans", "both"),
+            event_contents=capture in ("events", "both"),
+        )
 
     def take(self, message: wire.AnyMessage) -> bool:
         """Take a message if it is about spans; return whether it is."""

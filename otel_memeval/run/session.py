@@ -90,7 +90,7 @@ class Session:
         client = WorkerClient(worker, options.timeout_seconds, ScenarioSpans(options, settings, observer))
         if client.spans.wanted:
             client.send(client.spans.command(start.run_id))
-        client.send(wire.load_command(source, name))
+        client.send(wire.LoadTarget(source=source, name=name))
         try:
             answer = client.receive()
         except WorkerEnded as ended:
@@ -130,7 +130,7 @@ class Session:
 
     def _set_up(self) -> bool:
         """Run the set-up; return False if it failed."""
-        self._client.send(wire.SET_UP_COMMAND)
+        self._client.send(wire.SetUp())
         answer = self._client.receive()
         if isinstance(answer, wire.SetUpFailed):
             failure = failure_record(answer.failure, self._settings.secrets)
@@ -148,7 +148,8 @@ class Session:
         if count <= 0:
             return True
         first = index = 1 + (self._history.warmups if phase == "warmup" else self._history.measured)
-        self._client.send(wire.iterate_command(phase, first, count, keep_going=self._options.keep_going))
+        keep_going = self._options.keep_going
+        self._client.send(wire.Iterate(phase=phase, first=first, count=count, keep_going=keep_going))
         failed = tracing_stopped = False
         while True:
             started_at = datetime.now(timezone.utc).isoformat()
@@ -206,11 +207,11 @@ class Session:
         else:
             asked = [holder.id for holder in judgement.holders[:MOST_DESCRIBED]]
             asked.extend(judgement.undecided_holders[:MOST_DESCRIBED])
-        self._client.send(wire.describe_command(asked, self._history.risen_sites()))
+        self._client.send(wire.DescribeContainers(holders=asked, grown=self._history.risen_sites()))
         self._history.add_containers(asked, self._client.receive_as(wire.Holders))
 
     def _tear_down(self) -> None:
-        self._client.send(wire.FINISH_COMMAND)
+        self._client.send(wire.Finish())
         finished = self._client.until(wire.Finished, lambda _: None)
         self._packages = finished.packages
         if finished.failure is not None:

@@ -19,7 +19,7 @@ class Worker(Protocol):
         """The worker's first message."""
 
     def send(self, command: str) -> None:
-        """Send one command."""
+        """Send the line of one command."""
 
     def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
         """Return the next message. Raises ``WorkerEnded`` when none will come."""
@@ -38,9 +38,9 @@ class WorkerClient:
         self.spans = spans
         self.hello = worker.hello
 
-    def send(self, command: str) -> None:
+    def send(self, command: wire.AnyCommand) -> None:
         """Send one command."""
-        self._worker.send(command)
+        self._worker.send(wire.encode_command(command))
 
     def receive(self) -> wire.AnyMessage:
         """Return the next message that is not about a span."""

@@ -1,55 +1,116 @@
-"""The commands to the worker, one line each, which ``worker.serve`` reads."""
+"""Commands to the worker: one line each, with the name of the command and its arguments as words.
+
+``worker.serve`` has the same table: a command is named after the method of the worker's harness that it calls, and its
+fields are the arguments of that method, in order.
+"""
 
 from __future__ import annotations
 
-import json
+from urllib.parse import quote
 
-from otel_memeval.wire.messages import ContentCapture
-
-
-def trace_command(run_id: str, trace_id: str, *, sampled: bool, contents: ContentCapture) -> str:
-    """Before ``load``: send the scenario's spans, as children of this run's."""
-    wanted = ["sampled"] if sampled else []
-    wanted += ["span-contents"] if contents in ("spans", "both") else []
-    wanted += ["event-contents"] if contents in ("events", "both") else []
-    return f"trace {run_id} {trace_id} {','.join(wanted) or '-'}"
+import msgspec
 
 
-def load_command(source: str, name: str) -> str:
-    """Import the module or file and find the eval."""
-    return f"load {json.dumps({'source': source, 'name': name})}"
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
+    """Base of all commands."""
 
 
-SET_UP_COMMAND = "set_up"
+class TraceScenario(Command, frozen=True, tag="trace"):
+    """Send the spans of the scenario from now on; comes before ``LoadTarget``. Contents: of messages to and from a model."""
+
+    run_id: str
+    trace_id: str
+    sampled: bool
+    span_contents: bool
+    event_contents: bool
 
 
-def iterate_command(phase: str, first: int, count: int, *, keep_going: bool) -> str:
-    """``count`` iterations, numbered from ``first``."""
-    return f"iterate {phase} {first} {count} {int(keep_going)}"
+class LoadTarget(Command, frozen=True, tag="load"):
+    """Import a module or file, and find the eval in it."""
+
+    source: str
+    name: str
 
 
-def describe_command(holders: list[int], grown: list[tuple[int, int]]) -> str:
-    """Say where these containers are, and what bounds them; ``grown``: lines that rose (number of the file, line)."""
-    return " ".join(["describe", *map(str, holders), *(f"{number}:{line}" for number, line in grown)])
+class SetUp(Command, frozen=True, tag="set_up"):
+    """Start tracing, run the set-up, and take the initial reading."""
 
 
-def widen_command(readings: int, calls: int, seconds: float) -> str:
-    """``readings`` readings with ``calls`` iterations before each, for ``seconds`` at most."""
-    return f"widen {readings} {calls} {seconds}"
+class Iterate(Command, frozen=True, tag="iterate"):
+    """Run ``count`` iterations, numbered from ``first``, with a reading after each."""
+
+    phase: str
+    first: int
+    count: int
+    keep_going: bool
 
 
-def look_command(frames: int, count: int, sites: list[tuple[int, int]], *, explain: bool) -> str:
-    """``count`` iterations with ``frames`` frames a block, to see who calls these lines (number of the file, line); with
-    ``explain`` also which objects are kept, and by what.
+class DescribeContainers(Command, frozen=True, tag="describe"):
+    """Describe the containers with these ids. ``grown``: sites whose live memory rose, as number of the file and line."""
+
+    holders: list[int]
+    grown: list[tuple[int, int]]
+
+
+class ReadBatches(Command, frozen=True, tag="read_batches"):
+    """Take ``readings`` readings, each after ``iterations`` iterations, for at most ``seconds``."""
+
+    readings: int
+    iterations: int
+    seconds: float
+
+
+class AttributeCallers(Command, frozen=True, tag="attribute_callers"):
+    """Run ``count`` iterations traced with ``frames`` frames per block, and report the stacks that lead to these sites.
+
+    ``explain``: report the types of the retained objects as well. ``sites``: number of the file and line.
     """
-    numbers = (str(frames), str(count), str(int(explain)))
-    return " ".join(["look", *numbers, *(f"{number}:{line}" for number, line in sites)])
+
+    frames: int
+    count: int
+    explain: bool
+    sites: list[tuple[int, int]]
 
 
-def record_command(count: int, path: str, *, peak: bool) -> str:
-    """``count`` iterations under memray, which writes to ``path``; of what is alive at the ``peak`` or left at the end."""
-    return f"record {count} {int(peak)} {json.dumps(path)}"
+class RecordStacks(Command, frozen=True, tag="record_stacks"):
+    """Run ``count`` iterations under memray, which writes to ``path``.
+
+    ``peak``: report the memory that is alive at the peak, not the memory that is left at the end.
+    """
+
+    count: int
+    peak: bool
+    path: str
 
 
-FINISH_COMMAND = "finish"
-"""Tear down, end."""
+class Finish(Command, frozen=True, tag="finish"):
+    """Run the tear-down, and end."""
+
+
+AnyCommand = (
+    TraceScenario
+    | LoadTarget
+    | SetUp
+    | Iterate
+    | DescribeContainers
+    | ReadBatches
+    | AttributeCallers
+    | RecordStacks
+    | Finish
+)
+
+
+def encode_command(command: AnyCommand) -> str:
+    """Return the line of a command, without its end of line."""
+    return " ".join([str(command.__struct_config__.tag), *map(_word, msgspec.structs.astuple(command))])
+
+
+def _word(value: object) -> str:
+    """Return a value as a word: texts percent-encoded, a flag as 0 or 1, a list with commas, a pair with a colon."""
+    if isinstance(value, str):
+        return quote(value, safe="/:", errors="surrogatepass")
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, (list, tuple)):
+        return (":" if isinstance(value, tuple) else ",").join(map(_word, value))
+    return str(value)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from .bounds import Limit, bounds_of
 from .memory.container_lengths import LruCache, find_containers, hits, length
 from .memory.heap import Site
-from .memory.reading import Message
+from .memory.reading import PlainMessage
 from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
 from .references.paths import Found, reach, type_name
 from .references.ring_buffers import RingBuffer, empty_slots, find_ring_buffers
@@ -18,7 +18,7 @@ MAX_LIMIT_CHARACTERS = 200
 
 def describe_containers(
     wanted: set[int], grown: Mapping[Site, int], scenario_module: str, is_own: Callable[[str], bool]
-) -> Message:
+) -> PlainMessage:
     """Return the message that describes containers and ring buffers; the heap is walked once for both.
 
     ``wanted``: the ``id()`` of each container to describe. Containers that no longer live, and those that hold other
@@ -49,7 +49,7 @@ def _holders(
     bounds: Mapping[int, Limit],
     grown: Mapping[Site, int],
     is_own: Callable[[str], bool],
-) -> list[Message]:
+) -> list[PlainMessage]:
     contents = {key: sites_of(container, is_own) for key, container in alive.items()}
     storage = lines_of_storage([container for key, container in alive.items() if not contents[key][1]], grown)
     return [
@@ -69,7 +69,7 @@ def _holders(
     ]
 
 
-def _ring_buffer(ring: RingBuffer, path: Found, limit: Limit | None) -> Message:
+def _ring_buffer(ring: RingBuffer, path: Found, limit: Limit | None) -> PlainMessage:
     slots, empty = len(ring.container), empty_slots(ring.container)
     bound = {"bound": slots, "limit": f"{empty} of its {slots} slots are still None"} if empty else _bound_fields(limit)
     return {
@@ -82,7 +82,7 @@ def _ring_buffer(ring: RingBuffer, path: Found, limit: Limit | None) -> Message:
     }
 
 
-def _bound_fields(limit: Limit | None) -> Message:
+def _bound_fields(limit: Limit | None) -> PlainMessage:
     if limit is None:
         return {"bound": None}
     return {

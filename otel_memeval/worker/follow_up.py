@@ -1,5 +1,6 @@
-"""Iterations after the measured ones, which look for growth too small to see, or for what explains growth:
-callers, objects, C frames.
+"""Run iterations after the measured ones: to find growth that single readings hide, or the causes of growth.
+
+The causes are callers, types of objects, and stacks with C frames.
 """
 
 from __future__ import annotations
@@ -8,29 +9,27 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
-from .iterate import Caller, Failure
+from .iterate import ScenarioCaller, ScenarioFailure
 from .memory.heap import Site
-from .memory.reading import Message, Reader
-from .references.grown_types import Grown
-from .references.memray_stacks import NativeStack, Recording
-from .references.stacks import Look, Stack, collect
+from .memory.reading import MemoryReader, PlainMessage
+from .references.grown_types import TypeGrowth
+from .references.memray_stacks import MemrayRecording, MemrayStack
+from .references.stacks import LiveStack, StackTracer, collect_garbage
 
 
-def failure_message(failure: Failure) -> Message:
-    """A failure as it travels."""
-    return {"type": failure.type, "message": failure.message, "frames": failure.where}
+def failure_fields(failure: ScenarioFailure) -> PlainMessage:
+    """Return a failure as it stands in a message."""
+    return {"type": failure.type, "message": failure.message, "frames": failure.frames}
 
 
-class Looking:
-    """Calls the scenario's function again; ``send`` is called with every message, ``is_own`` says which files are the
-    tool's.
-    """
+class FollowUpSteps:
+    """Calls the scenario's function again. Parameters as those of ``Harness``."""
 
     def __init__(
         self,
-        caller: Caller,
+        caller: ScenarioCaller,
         func: Callable[[], object],
-        send: Callable[[Message], None],
+        send: Callable[[PlainMessage], None],
         is_own: Callable[[str], bool],
     ) -> None:
         self._caller = caller
@@ -38,86 +37,83 @@ class Looking:
         self._send = send
         self._is_own = is_own
 
-    async def look(self, frames: int, count: int, explain: bool, sites: frozenset[Site], module_name: str) -> bool:
-        """Tell who allocates at these sites what stays; with ``explain`` also which objects, and what keeps them.
+    async def attribute_callers(
+        self, frames: int, count: int, explain: bool, sites: frozenset[Site], module_name: str
+    ) -> None:
+        """Send the stacks that allocated retained memory at these sites.
 
-        False if an iteration failed.
+        ``explain``: send the types of the retained objects as well, and the references that keep one of them alive.
         """
-        look = Look(frames, sites, self._is_own)
-        grown = Grown(sites, self._is_own) if explain else None
+        tracer = StackTracer(frames, sites, self._is_own)
+        growth = TypeGrowth(sites, self._is_own) if explain else None
 
-        def halfway() -> None:
-            look.mark()
-            if grown is not None:
-                grown.mark()
+        def at_half_time() -> None:
+            tracer.mark()
+            if growth is not None:
+                growth.mark()
 
-        failure = await self._call_again(count, look.still_tracing, halfway)
-        stacks = look.stacks() if failure is None else []
-        if grown is not None and failure is None:
-            types, chain = grown.types_and_chain(module_name)
+        failure = await self._iterate(count, tracer.still_tracing, at_half_time)
+        stacks = tracer.stacks() if failure is None else []
+        if growth is not None and failure is None:
+            types, chain = growth.types_and_chain(module_name)
             self._send({"kind": "grown_types", "types": types, "chain": chain})
         tracemalloc.stop()
-        self._send({"kind": "stacks", "stacks": [_stack_message(stack) for stack in stacks], "failure": failure})
-        return failure is None
+        self._send({"kind": "stacks", "stacks": list(map(_stack_fields, stacks)), "failure": failure})
 
-    async def record(self, count: int, peak: bool, path: str) -> bool:
-        """Tell the stacks that memray records into ``path``: of what is left, or was alive at the ``peak``. False if it
-        could not.
-        """
+    async def record_stacks(self, count: int, peak: bool, path: str) -> None:
+        """Send the stacks that memray records into ``path``: of memory that is left, or was alive at the ``peak``."""
         tracemalloc.stop()
-        failure: Message | None = None
-        stacks: list[NativeStack] = []
+        failure: PlainMessage | None = None
+        stacks: list[MemrayStack] = []
         try:
-            recording = Recording(path, peak=peak)
+            recording = MemrayRecording(path, peak=peak)
             recording.start()
             try:
-                failure = await self._call_again(count, lambda: True, lambda: None)
+                failure = await self._iterate(count, lambda: True, lambda: None)
                 if not peak:
-                    collect()
+                    collect_garbage()
             finally:
                 recording.stop()
             if failure is None:
                 stacks = recording.stacks(1 if peak else count // 2, self._is_own)
-        except Exception as error:  # memray is not there, or cannot record here
-            failure = failure_message(Failure(error))
-        told = [{"frames": stack.frames, "bytes": stack.bytes, "blocks": stack.blocks} for stack in stacks]
-        self._send({"kind": "memray_stacks", "stacks": told, "failure": failure})
-        return failure is None
+        except Exception as error:  # memray is not installed, or cannot record here
+            failure = failure_fields(ScenarioFailure(error))
+        rows = [{"frames": stack.frames, "bytes": stack.live_bytes, "blocks": stack.blocks} for stack in stacks]
+        self._send({"kind": "memray_stacks", "stacks": rows, "failure": failure})
 
-    async def widen(self, reader: Reader, readings: int, calls: int, seconds: float) -> bool:
-        """``readings`` readings, ``calls`` iterations before each; ended early when the ``seconds`` are up. False if an
-        iteration failed.
-        """
+    async def read_batches(self, reader: MemoryReader, readings: int, iterations: int, seconds: float) -> None:
+        """Send ``readings`` readings, each after some iterations; end early when the ``seconds`` are over."""
         end = time.monotonic() + seconds
-        failure: Message | None = None
+        failure: PlainMessage | None = None
         for _ in range(readings):
-            failure = await self._call_again(calls, reader.still_tracing, lambda: None)
+            failure = await self._iterate(iterations, reader.still_tracing, lambda: None)
             if failure is not None or time.monotonic() > end:
                 break
             self._send({"kind": "batched_reading", "reading": reader.read(0), "failure": None})
         self._send({"kind": "batched_reading", "reading": None, "failure": failure})
-        return failure is None
 
-    async def _call_again(self, count: int, unhindered: Callable[[], bool], halfway: Callable[[], None]) -> Message | None:
-        """``count`` iterations that are not measured; the failure that ended them early, if one did."""
+    async def _iterate(
+        self, count: int, still_tracing: Callable[[], bool], at_half_time: Callable[[], None]
+    ) -> PlainMessage | None:
+        """Run ``count`` iterations that are not measured; return the failure that ended them early, or None."""
         for index in range(1, count + 1):
-            outcome = await self._caller.call(self._func)
-            outcome.value = None
+            result = await self._caller.call(self._func)
+            result.value = None
             await self._caller.run_what_is_ready()
-            if outcome.failure is not None:
-                return failure_message(outcome.failure)
-            if not unhindered():
+            if result.failure is not None:
+                return failure_fields(result.failure)
+            if not still_tracing():
                 return {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
             if index == count // 2:
-                halfway()
+                at_half_time()
             self._send({"kind": "follow_up_iteration", "index": index})
         return None
 
 
-def _stack_message(stack: Stack) -> Message:
+def _stack_fields(stack: LiveStack) -> PlainMessage:
     return {
         "frames": stack.frames,
-        "complete": stack.whole,
+        "complete": stack.complete,
         "alive_bytes": stack.alive_bytes,
         "added_bytes": stack.added_bytes,
         "blocks": stack.blocks,

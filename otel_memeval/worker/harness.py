@@ -1,60 +1,69 @@
-"""What the worker does when it is told to: load, set up, iterate, finish. Each step tells what it saw through ``send``.
+"""Run one eval step by step: load, set up, iterate, follow up, finish. Every step sends messages about its results.
 
-Used by the worker process, which sends messages down a pipe, and by the calling process for ``run()`` and ``arun()``.
+The worker process sends the messages through a pipe; ``run.in_process`` keeps them for ``run()`` and ``arun()``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import os
 import platform
 import sys
 import tracemalloc
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from . import iterate, target
-from .follow_up import Looking, failure_message
-from .iterate import Blocking, Caller, Failure, Outcome, Running, drive
+from . import target
+from .follow_up import FollowUpSteps, failure_fields
+from .iterate import PRIMING_CALLS, CallResult, ScenarioCaller, ScenarioFailure, is_run_in_loop, nothing
 from .memory.process_memory import ProcessReader
-from .memory.reading import Message, Reader
+from .memory.reading import MemoryReader, PlainMessage
 from .packages import packages_in_use
 
 if TYPE_CHECKING:
     from .otel.tracing import SendLines, Tracing
 
 WIRE_VERSION = 2
-"""Version of the messages; ``otel_memeval.wire`` knows the same number and what it means."""
+"""Version of the messages, as in ``otel_memeval.wire``, which cannot be imported here; a test compares the two."""
 
-_CALLBACKS = 500
+_RUN = "run"
+"""Name of the span around set-up, tear-down and follow-ups, as in ``otel_memeval.tracing.ids``."""
 
-_CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
-"""Python 3.10 makes a cache for each function that is called for the 1024th time (``OPCACHE_MIN_RUNS`` in ceval.c)."""
-
-Send = Callable[[Message], None]
+_NO_SPAN = contextlib.nullcontext()
 
 
 class Harness:
-    """One eval, loaded once and then iterated. ``send`` is called with every message; nothing is kept of it."""
+    """Runs one eval, and reads its memory. Keeps nothing of the messages that it sends.
 
-    def __init__(self, send: Send, is_own: Callable[[str], bool]) -> None:
+    ``caller`` calls the scenario. ``send`` is called with each message, ``send_lines`` after a reading with the encoded
+    messages of all spans that have ended since the previous reading. ``is_own`` returns whether a file is the tool's.
+    """
+
+    def __init__(
+        self,
+        caller: ScenarioCaller,
+        send: Callable[[PlainMessage], None],
+        send_lines: SendLines,
+        is_own: Callable[[str], bool],
+    ) -> None:
+        self._caller = caller
         self._send = send
+        self._send_lines = send_lines
         self._is_own = is_own
         self._process = ProcessReader()
-        self._reader = Reader(is_own, self._process)
+        self._reader = MemoryReader(is_own, self._process)
         self._module_name = ""
-        self._eval: target.Eval | None = None
-        self._ready = False
+        self._eval: target.LoadedEval | None = None
+        self._is_set_up = False
         self._tracing: Tracing | None = None
-        self._send_lines: SendLines | None = None
+        self.is_finished = False
+        """Whether the run is over: after ``finish``, or because the target could not be loaded or set up."""
 
     def hello(self) -> None:
-        """Say which interpreter this is."""
+        """Send the version of the messages, the interpreter and the platform."""
         self._send(
             {
                 "kind": "hello",
@@ -65,18 +74,16 @@ class Harness:
             }
         )
 
-    def trace(self, run_id: str, trace_id: str, wanted: str, send_lines: SendLines) -> None:
-        """Take the scenario's own spans from here on, before ``load``. ``wanted``: as in ``wire.trace_command``.
+    def trace(self, run_id: str, trace_id: str, sampled: bool, span_contents: bool, event_contents: bool) -> None:
+        """Collect the spans of the scenario from now on; comes before ``load``. Parameters as in ``wire.TraceScenario``."""
+        from .otel.tracing import Tracing  # only with --trace-scenario
 
-        ``send_lines`` is called after a reading, with the messages of all spans that have ended since the last.
-        """
-        from .otel.tracing import Tracing
+        self._tracing = Tracing(
+            run_id, trace_id, sampled=sampled, span_contents=span_contents, event_contents=event_contents
+        )
 
-        self._tracing = Tracing(run_id, trace_id, wanted)
-        self._send_lines = send_lines
-
-    def load(self, source: str, name: str) -> bool:
-        """Import the module and find the eval. False, with a message sent, when that cannot be done."""
+    def load(self, source: str, name: str) -> None:
+        """Import the module and take the eval that ``name`` names, or its first eval if ``name`` is empty."""
         try:
             module: ModuleType = target.load_module(source)
             names = [name] if name else target.names_of(module)
@@ -84,16 +91,16 @@ class Harness:
                 self._tracing.install()
             self.use(target.eval_named(module, names[0]), module.__name__, names)
         except target.TargetProblem as problem:
-            self._send({"kind": "target_rejected", "problem": str(problem), "failure": None})
-            return False
+            self._reject_target(str(problem), None)
         except BaseException as error:
-            what = f"{source} raised on import"
-            self._send({"kind": "target_rejected", "problem": what, "failure": failure_message(Failure(error))})
-            return False
-        return True
+            self._reject_target(f"{source} raised on import", failure_fields(ScenarioFailure(error)))
 
-    def use(self, loaded: target.Eval, module_name: str, names: list[str]) -> None:
-        """Take an eval that is already at hand."""
+    def _reject_target(self, problem: str, failure: PlainMessage | None) -> None:
+        self._send({"kind": "target_rejected", "problem": problem, "failure": failure})
+        self.is_finished = True
+
+    def use(self, loaded: target.LoadedEval, module_name: str, names: list[str]) -> None:
+        """Take an eval that exists already."""
         self._eval = loaded
         self._module_name = module_name
         self._send(
@@ -104,214 +111,158 @@ class Harness:
                 "name": loaded.name,
                 "file": getattr(sys.modules.get(module_name), "__file__", None) or "",
                 "library_folder": os.path.dirname(os.__file__),
-                "awaits_nothing": iterate.awaits_nothing(loaded.func),
+                "awaits_nothing": target.awaits_nothing(loaded.func),
                 "fields": loaded.fields,
             }
         )
 
-    def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Everything that iterating allocates once, before tracing starts, so that it never counts as growth."""
-        for _ in range(_CALLS_BEFORE_CACHED):
-            loop.run_until_complete(asyncio.sleep(0))
-            _CACHED.cache_info()  # as the reading of every such cache does
-        for _ in range(30):
-            loop.run_until_complete(iterate.run_what_is_ready())
-        if self._tracing is not None:
-            self._tracing.prime(_CALLS_BEFORE_CACHED or 30)
-        loop.run_until_complete(self.aprepare())
-        iterate.call(_nothing, loop)
-
-    async def aprepare(self) -> None:
-        """The same inside the running loop: blocks of its queue, which takes another one now and then, come to lie ready."""
-        loop = asyncio.get_running_loop()
-        for _ in range(_CALLBACKS):
-            loop.call_soon(_nothing)
-        await asyncio.sleep(0.0001)
-        await iterate.run_what_is_ready()
-        await iterate.call_in_loop(_nothing)
-
-    def start_tracing(self) -> None:
-        """Trace from here on: after the imports, before set-up."""
-        self._reader.prime()
-        self._reader.start()
-
-    def set_up(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Set-up, the line that describes the scenario, the reading that growth is counted from."""
-        return drive(self._set_up(Blocking(loop)))
-
-    async def aset_up(self) -> bool:
-        """As ``set_up``, inside the running loop."""
-        return await self._set_up(Running())
-
-    def iterate(self, loop: asyncio.AbstractEventLoop, phase: str, first: int, count: int, keep_going: bool) -> bool:
-        """``count`` iterations, numbered from ``first``; stops at the first failure unless told to keep going."""
-        return drive(self._iterate(Blocking(loop), phase, first, count, keep_going))
-
-    async def aiterate(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
-        """As ``iterate``, inside the running loop."""
-        return await self._iterate(Running(), phase, first, count, keep_going)
-
-    def describe(self, holders: list[int], grown: Sequence[tuple[int, int]] = ()) -> None:
-        """Say where these containers are, as far as they still live, and what bounds them.
-
-        ``grown``: the lines whose live memory rose (number of the file, line).
-        """
-        from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
-
-        live_blocks = self._reader.live_blocks(self._reader.sites_numbered(list(grown)))
-        self._send(describe_containers(set(holders), live_blocks, self._module_name, self._is_own))
-
-    def widen(self, loop: asyncio.AbstractEventLoop, readings: int, calls: int, seconds: float) -> None:
-        """``readings`` further readings, ``calls`` iterations that are not measured before each, for ``seconds`` at most."""
-        self._unmeasured(self._looking(loop).widen(self._reader, readings, calls, seconds))
-
-    def look(
-        self, loop: asyncio.AbstractEventLoop, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]
-    ) -> None:
-        """``count`` further iterations that are not measured, to see who calls these lines (number of the file, line).
-
-        ``explain``: also which objects are kept, and by what. What was traced until now is given up: there is no reading
-        after this.
-        """
-        numbered = self._reader.sites_numbered(sites)
-        self._unmeasured(self._looking(loop).look(frames, count, explain, numbered, self._module_name))
-
-    def record(self, loop: asyncio.AbstractEventLoop, count: int, peak: bool, path: str) -> None:
-        """``count`` further iterations under memray, which writes to ``path``: whose stacks, C frames included, left memory
-        behind, or had it alive at the ``peak``.
-        """
-        self._unmeasured(self._looking(loop).record(count, peak, path))
-
-    def _unmeasured(self, steps: Coroutine[object, object, bool | None]) -> None:
-        """Iterations that are not measured belong to the run; their spans are forgotten."""
-        with self._in_span(_RUN):
-            drive(steps)
-        if self._tracing is not None:
-            self._tracing.forget()
-
-    def _looking(self, loop: asyncio.AbstractEventLoop) -> Looking:
-        return Looking(Blocking(loop), self._loaded().func, self._send, self._is_own)
-
-    def finish(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tear down, and say which packages were in use."""
-        drive(self._finish(Blocking(loop)))
-
-    async def afinish(self) -> None:
-        """As ``finish``, inside the running loop."""
-        await self._finish(Running())
-
-    def _loaded(self) -> target.Eval:
+    def _loaded(self) -> target.LoadedEval:
         if self._eval is None:
             raise RuntimeError("no eval is loaded: load() or use() comes first")
         return self._eval
 
-    async def _set_up(self, caller: Caller) -> bool:
+    async def set_up(self) -> bool:
+        """Start tracing, run the set-up, and take the initial reading. If the set-up fails, finish and return False."""
+        if self._tracing is not None:
+            self._tracing.prime(PRIMING_CALLS)
+        await self._caller.prime()
+        self._reader.prime()
+        self._reader.start()
+        if await self._set_up():
+            return True
+        await self.finish()
+        return False
+
+    async def _set_up(self) -> bool:
         loaded = self._loaded()
-        noop_peak_bytes = await _noop_peak_bytes(caller, loaded.func)
+        noop_peak_bytes = await self._noop_peak_bytes(loaded.func)
         if loaded.setup is not None:
             with self._in_span(_RUN):
-                failure = (await caller.call(loaded.setup)).failure
+                failure = (await self._caller.call(loaded.setup)).failure
             if failure is not None:
                 self._send_spans()
-                self._send({"kind": "set_up_failed", "stage": "setup", "failure": failure_message(failure)})
+                self._send({"kind": "set_up_failed", "stage": "setup", "failure": failure_fields(failure)})
                 return False
         description = ""
         if loaded.describe is not None:
             with self._in_span(_RUN):
-                outcome = await caller.call(loaded.describe)
-            if outcome.failure is not None:
-                self._send({"kind": "set_up_failed", "stage": "describe", "failure": failure_message(outcome.failure)})
+                result = await self._caller.call(loaded.describe)
+            if result.failure is not None:
+                self._send({"kind": "set_up_failed", "stage": "describe", "failure": failure_fields(result.failure)})
                 return False
-            description = str(outcome.value)
-        self._ready = True
-        await caller.run_what_is_ready()
+            description = str(result.value)
+        self._is_set_up = True
+        await self._caller.run_what_is_ready()
         reading = self._reader.read_first()
         self._send_spans()
         self._send({"kind": "ready", "description": description, "noop_peak_bytes": noop_peak_bytes, "reading": reading})
         return True
 
+    async def _noop_peak_bytes(self, func: Callable[[], object]) -> int:
+        """Return the peak of an iteration that does nothing, called as ``func`` is: the peak of the call itself."""
+        noop = _async_nothing if is_run_in_loop(func) else nothing
+        await self._caller.call(noop)  # the first call allocates objects that later calls reuse
+        return (await self._caller.call(noop)).peak_bytes
+
+    async def iterate(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
+        """Run ``count`` iterations, numbered from ``first``. Return False if one failed and ``keep_going`` is not set."""
+        complete = await self._iterations(phase, first, count, keep_going)
+        self._send({"kind": "paused"})
+        return complete
+
+    async def _iterations(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
+        func = self._loaded().func
+        for index in range(first, first + count):
+            with self._in_span(f"{phase}/{index}"):
+                result = await self._caller.call(func)
+            result.value = None
+            await self._caller.run_what_is_ready()
+            if not self._reader.still_tracing():
+                self._send_spans()
+                self._send({"kind": "tracing_stopped", "index": index, "phase": phase, **_call_fields(result)})
+                return False
+            reading = self._reader.read(result.peak_bytes)
+            self._send_spans()
+            self._send({"kind": "iteration", "index": index, "phase": phase, "reading": reading, **_call_fields(result)})
+            if result.failure is not None and not keep_going:
+                return False
+            del result, reading
+        return True
+
     def _in_span(self, name: str) -> AbstractContextManager[None]:
-        """Inside, the span of this name is the current one for the scenario."""
-        return _UNTRACED if self._tracing is None else self._tracing.around(name)
+        """Return a context in which the span of this name is the current span of the scenario."""
+        return _NO_SPAN if self._tracing is None else self._tracing.around(name)
 
     def _send_spans(self) -> None:
-        """The scenario's spans, after the reading and before what is told of it: they belong to what is told next."""
-        if self._tracing is not None and self._send_lines is not None:
+        """Send the spans of the scenario: after the reading, and before the message about the step that they belong to."""
+        if self._tracing is not None:
             dropped = self._tracing.send(self._send_lines)
             if dropped:
                 self._send({"kind": "spans_dropped", "count": dropped})
 
-    async def _iterate(self, caller: Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
-        complete = await self._iterations(caller, phase, first, count, keep_going)
-        self._send({"kind": "paused"})
-        return complete
+    def describe(self, holders: list[int], grown: list[tuple[int, int]]) -> None:
+        """Send descriptions of the containers with these ids that still live, and of ring buffers.
 
-    async def _iterations(self, caller: Caller, phase: str, first: int, count: int, keep_going: bool) -> bool:
-        func = self._loaded().func
-        for index in range(first, first + count):
-            with self._in_span(f"{phase}/{index}"):
-                outcome = await caller.call(func)
-            outcome.value = None
-            await caller.run_what_is_ready()
-            if not self._reader.still_tracing():
-                self._send_spans()
-                self._send({"kind": "tracing_stopped", "index": index, "phase": phase, **_told(outcome)})
-                return False
-            reading = self._reader.read(outcome.peak_bytes)
-            self._send_spans()
-            self._send({"kind": "iteration", "index": index, "phase": phase, "reading": reading, **_told(outcome)})
-            if outcome.failure is not None and not keep_going:
-                return False
-            del outcome, reading
-        return True
+        ``grown``: the sites whose live memory rose, as number of the file and line.
+        """
+        from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
 
-    async def _finish(self, caller: Caller) -> None:
+        live_blocks = self._reader.live_blocks(self._reader.numbered_sites(grown))
+        self._send(describe_containers(set(holders), live_blocks, self._module_name, self._is_own))
+
+    async def read_batches(self, readings: int, iterations: int, seconds: float) -> None:
+        """Take further readings, each after some iterations. Parameters as in ``wire.ReadBatches``."""
+        await self._follow_up(self._follow_up_steps().read_batches(self._reader, readings, iterations, seconds))
+
+    async def attribute_callers(self, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]) -> None:
+        """Report the callers of these sites. Parameters as in ``wire.AttributeCallers``.
+
+        This gives up the traces that exist so far: no reading can follow.
+        """
+        numbered = self._reader.numbered_sites(sites)
+        steps = self._follow_up_steps()
+        await self._follow_up(steps.attribute_callers(frames, count, explain, numbered, self._module_name))
+
+    async def record_stacks(self, count: int, peak: bool, path: str) -> None:
+        """Report the stacks that memray records. Parameters as in ``wire.RecordStacks``."""
+        await self._follow_up(self._follow_up_steps().record_stacks(count, peak, path))
+
+    def _follow_up_steps(self) -> FollowUpSteps:
+        return FollowUpSteps(self._caller, self._loaded().func, self._send, self._is_own)
+
+    async def _follow_up(self, step: Coroutine[object, object, object]) -> None:
+        """Run a step in the span of the run, and drop the spans that the scenario made in it."""
+        with self._in_span(_RUN):
+            await step
+        if self._tracing is not None:
+            self._tracing.forget()
+
+    async def finish(self) -> None:
+        """Run the tear-down, if the set-up succeeded, and send the packages in use."""
         teardown = self._loaded().teardown
         failure = None
-        if teardown is not None and self._ready:
+        if teardown is not None and self._is_set_up:
             with self._in_span(_RUN):
-                failure = (await caller.call(teardown)).failure
+                failure = (await self._caller.call(teardown)).failure
         if tracemalloc.is_tracing():
             tracemalloc.stop()
         self._send_spans()
-        self._send(
-            {
-                "kind": "finished",
-                "failure": None if failure is None else failure_message(failure),
-                "packages": packages_in_use(),
-            }
-        )
-
-
-def _nothing() -> None:
-    return None
+        failed = None if failure is None else failure_fields(failure)
+        self._send({"kind": "finished", "failure": failed, "packages": packages_in_use()})
+        self.is_finished = True
 
 
 async def _async_nothing() -> None:
     return None
 
 
-async def _noop_peak_bytes(caller: Caller, func: Callable[[], object]) -> int:
-    """The peak of an iteration that does nothing, called as ``func`` is: what calling itself takes."""
-    nothing = _async_nothing if iterate.runs_in_loop(func) else _nothing
-    await caller.call(nothing)  # the first call allocates what later ones have
-    return (await caller.call(nothing)).peak_bytes
-
-
-_UNTRACED = contextlib.nullcontext()
-_RUN = "run"
-"""The span that set-up and tear-down are in (``otel_memeval.tracing.ids``)."""
-
-_CACHED = functools.lru_cache(maxsize=1)(_nothing)
-
-
-def _told(outcome: Outcome) -> Message:
-    """What of an outcome stands in the iteration's message."""
+def _call_fields(result: CallResult) -> PlainMessage:
+    """Return the fields of an iteration's message that come from the call."""
     return {
-        "started_at": datetime.fromtimestamp(outcome.started_at_ns / 1e9, timezone.utc).isoformat(),
-        "duration_seconds": outcome.duration_seconds,
-        "cpu_seconds": outcome.cpu_seconds,
-        "waits": outcome.waits,
-        "suspended": outcome.suspended,
-        "failure": None if outcome.failure is None else failure_message(outcome.failure),
+        "started_at": datetime.fromtimestamp(result.started_at_ns / 1e9, timezone.utc).isoformat(),
+        "duration_seconds": result.duration_seconds,
+        "cpu_seconds": result.cpu_seconds,
+        "waits": result.waits,
+        "suspended": result.suspended,
+        "failure": None if result.failure is None else failure_fields(result.failure),
     }

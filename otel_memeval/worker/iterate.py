@@ -1,15 +1,16 @@
-"""Calling the scenario: one iteration, sync or async, and the same for set-up and tear-down.
+"""Call functions of the scenario, sync or async: the eval's function, its set-up and its tear-down.
 
-Between ``begin`` and the end of the function nothing of ours runs.
+Between the begin of a measurement and the end of the function, no code of the tool runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dis
+import functools
 import gc
 import inspect
 import os
+import sys
 import time
 import tracemalloc
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
@@ -19,26 +20,43 @@ from typing import cast
 from .memory.process_memory import cpu_seconds, waits
 
 READY_TICKS = 10
-"""Passes through the event loop after an iteration: callbacks of callbacks get their turn, timers do not."""
+"""Turns of the event loop after an iteration: enough for callbacks that schedule callbacks; timers do not run."""
+
+MAX_MESSAGE_CHARACTERS = 2000
+"""Length at which the text of an exception is cut off: enough for one that quotes a request, small beside a reading."""
+
+_CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
+"""Calls of a function before tracing: Python 3.10 makes a cache at the 1024th (``OPCACHE_MIN_RUNS`` in ceval.c)."""
+
+_PRIMING_TURNS = 30
+"""Repetitions of a step before tracing: CPython 3.11 and later specialise code after far fewer calls (8 in 3.11)."""
+
+PRIMING_CALLS = max(_CALLS_BEFORE_CACHED, _PRIMING_TURNS)
+
+_PRIMING_CALLBACKS = 500
+"""Callbacks in the loop's queue before tracing: a deque keeps several free blocks of 64 (Modules/_collectionsmodule.c)."""
 
 
-class Failure:
-    """An exception of the scenario's, without its traceback's frames: nothing of it stays alive."""
+class ScenarioFailure:
+    """An exception of the scenario without its traceback, so that it keeps no frame alive.
 
-    __slots__ = ("message", "type", "where")
+    ``frames``: file, line and function of each frame, the innermost last.
+    """
+
+    __slots__ = ("frames", "message", "type")
 
     def __init__(self, error: BaseException) -> None:
         kind = type(error)
         self.type = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         try:
-            self.message = str(error)[:2000]
-        except BaseException:  # an exception whose __str__ raises, whatever it raises
+            self.message = str(error)[:MAX_MESSAGE_CHARACTERS]
+        except BaseException:  # an exception whose __str__ raises anything
             self.message = "(its message cannot be shown)"
-        self.where = _last_line(error.__traceback__)
+        self.frames = _frames(error.__traceback__)
 
 
-def _last_line(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
-    """``(file, line, function)`` of each frame. No source is looked up: that would fill ``linecache``."""
+def _frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
+    """Return ``(file, line, function)`` of each frame. No source is looked up: that would fill ``linecache``."""
     frames = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -47,8 +65,8 @@ def _last_line(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
     return frames
 
 
-class Outcome:
-    """What one call of the scenario did. ``peak_bytes`` is above what was traced when it began."""
+class CallResult:
+    """Result of one call of the scenario. ``peak_bytes`` is counted from the memory that was traced at the begin."""
 
     __slots__ = (
         "cpu_seconds",
@@ -68,16 +86,16 @@ class Outcome:
         self.waits: int | None = None
         self.suspended = False
         self.peak_bytes = 0
-        self.failure: Failure | None = None
+        self.failure: ScenarioFailure | None = None
         self.value: object = None
 
 
-class Fork(BaseException):
-    """Raised in a child that the scenario forked and that came back out of the function: it must not go on here."""
+class ForkedChild(BaseException):
+    """Raised in a child process that the scenario forked and that returned from the function: the child has to end."""
 
 
-def runs_in_loop(func: Callable[[], object]) -> bool:
-    """Whether calling the function gives something to await: then it is called inside the running loop."""
+def is_run_in_loop(func: Callable[[], object]) -> bool:
+    """Return whether calling the function returns an awaitable: such a function is called inside the running loop."""
     while hasattr(func, "func") and hasattr(func, "args"):  # functools.partial
         func = func.func
     call = func if inspect.isroutine(func) else getattr(func, "__call__", func)  # noqa: B004 - the method itself
@@ -85,7 +103,7 @@ def runs_in_loop(func: Callable[[], object]) -> bool:
 
 
 async def consume(value: object) -> object:
-    """Await what can be awaited and run an iterator to its end, until something else is left."""
+    """Await awaitables and run iterators to their end; return the value that is left."""
     while is_awaitable(value):
         value = await cast("Awaitable[object]", value)
     if hasattr(type(value), "__aiter__"):
@@ -96,7 +114,7 @@ async def consume(value: object) -> object:
 
 
 def consume_sync(value: object) -> object:
-    """Run a generator to its end; anything else is left as it is."""
+    """Run a generator to its end; return any other value unchanged."""
     if inspect.isgenerator(value):
         for _ in value:
             pass
@@ -105,39 +123,39 @@ def consume_sync(value: object) -> object:
 
 
 def is_awaitable(value: object) -> bool:
-    """As ``inspect.isawaitable``, which asks an abstract class and so leaves an entry in that class's cache."""
+    """Return whether a value can be awaited; ``inspect.isawaitable`` leaves an entry in the cache of an abstract class."""
     return hasattr(type(value), "__await__")
 
 
 def needs_loop(value: object) -> bool:
-    """Whether ``consume`` has to be awaited for this value."""
+    """Return whether ``consume`` has to be awaited for this value."""
     return is_awaitable(value) or hasattr(type(value), "__aiter__")
 
 
-class _Clock:
-    """Time, processor time and waits, from its making to ``stop()``."""
+class _CallTimer:
+    """Wall time, processor time and waits from its creation to ``stop()``."""
 
-    __slots__ = ("_cpu", "_start", "_waits")
+    __slots__ = ("_cpu_seconds", "_start", "_waits")
 
     def __init__(self) -> None:
         self._waits = waits()
-        self._cpu = cpu_seconds()
+        self._cpu_seconds = cpu_seconds()
         self._start = time.perf_counter()
 
-    def stop(self, outcome: Outcome) -> None:
-        outcome.duration_seconds = time.perf_counter() - self._start
-        outcome.cpu_seconds = cpu_seconds() - self._cpu
+    def stop(self, result: CallResult) -> None:
+        result.duration_seconds = time.perf_counter() - self._start
+        result.cpu_seconds = cpu_seconds() - self._cpu_seconds
         now = waits()
-        outcome.waits = None if now is None or self._waits is None else now - self._waits
+        result.waits = None if now is None or self._waits is None else now - self._waits
 
 
 def _empty_free_lists() -> None:
-    """Return to the allocator what the interpreter holds back of freed objects.
+    """Return freed objects that the interpreter keeps for reuse to the allocator.
 
-    The last reading's lists and dicts lie there, with their traces: the scenario's next ones would count as the tool's own.
-    A full collection empties the free lists; with everything frozen it has nothing to walk.
+    Lists and dicts of the last reading lie there with their traces: reused by the scenario, they would count as the tool's.
+    A full collection empties the free lists; while everything is frozen, it has no objects to visit.
     """
-    if gc.get_freeze_count():  # the scenario's own freeze is not ours to undo
+    if gc.get_freeze_count():  # the scenario froze its objects: unfreezing them would change its behaviour
         gc.collect()
         return
     gc.freeze()
@@ -145,127 +163,146 @@ def _empty_free_lists() -> None:
     gc.unfreeze()
 
 
-def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop) -> Outcome:
-    """Call the function once in this thread, with ``loop`` for whatever of it is async."""
-    if runs_in_loop(func):
+def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop) -> CallResult:
+    """Call the function once in this thread; its async parts run in ``loop``."""
+    if is_run_in_loop(func):
         return loop.run_until_complete(call_in_loop(func))
-    outcome = Outcome()
+    result = CallResult()
     process = os.getpid()
     _empty_free_lists()
-    clock = _Clock()
+    timer = _CallTimer()
     begin = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     try:
         value = func()
         if needs_loop(value):
-            value = loop.run_until_complete(_consume_and_tell(value, outcome))
-        outcome.value = consume_sync(value)
+            value = loop.run_until_complete(_consume_in_loop(value, result))
+        result.value = consume_sync(value)
     except BaseException as error:
-        outcome.failure = Failure(error)
+        result.failure = ScenarioFailure(error)
     peak = tracemalloc.get_traced_memory()[1]
-    clock.stop(outcome)
+    timer.stop(result)
     _check_process(process)
-    outcome.peak_bytes = max(0, peak - begin)
-    return outcome
+    result.peak_bytes = max(0, peak - begin)
+    return result
 
 
-async def call_in_loop(func: Callable[[], object]) -> Outcome:
-    """As ``call``, inside the running loop."""
-    outcome = Outcome()
+async def call_in_loop(func: Callable[[], object]) -> CallResult:
+    """Call the function once inside the running loop."""
+    result = CallResult()
     process = os.getpid()
     others_ran: list[bool] = []
     handle = asyncio.get_running_loop().call_soon(others_ran.append, True)
     _empty_free_lists()
-    clock = _Clock()
+    timer = _CallTimer()
     begin = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     try:
-        outcome.value = await consume(func())
+        result.value = await consume(func())
     except BaseException as error:
-        outcome.failure = Failure(error)
+        result.failure = ScenarioFailure(error)
     peak = tracemalloc.get_traced_memory()[1]
-    clock.stop(outcome)
+    timer.stop(result)
     _check_process(process)
     handle.cancel()
-    outcome.suspended = bool(others_ran)
-    outcome.peak_bytes = max(0, peak - begin)
-    return outcome
+    result.suspended = bool(others_ran)
+    result.peak_bytes = max(0, peak - begin)
+    return result
 
 
-async def _consume_and_tell(value: object, outcome: Outcome) -> object:
+async def _consume_in_loop(value: object, result: CallResult) -> object:
     others_ran: list[bool] = []
     handle = asyncio.get_running_loop().call_soon(others_ran.append, True)
     try:
         return await consume(value)
     finally:
         handle.cancel()
-        outcome.suspended = bool(others_ran)
+        result.suspended = bool(others_ran)
 
 
 def _check_process(process: int) -> None:
     if os.getpid() != process:
-        raise Fork
+        raise ForkedChild
 
 
 async def run_what_is_ready() -> None:
-    """Give every callback that is ready its turn."""
+    """Let every callback that is ready run."""
     for _ in range(READY_TICKS):
         await asyncio.sleep(0)
 
 
-def awaits_nothing(func: Callable[[], object]) -> bool:
-    """Whether this is an async function whose own code holds no await: what it starts, it drops.
+class ScenarioCaller:
+    """Base of the two ways to call the scenario: from outside of an event loop, and from inside."""
 
-    That is how an eval comes to do no work: ``async def run(): agent.arun(...)``.
-    """
-    while hasattr(func, "func") and hasattr(func, "args"):
-        func = func.func
-    if not inspect.iscoroutinefunction(func):
-        return False
-    waiting = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH", "YIELD_FROM"}
-    code = getattr(func, "__code__", None)
-    return code is not None and not any(instruction.opname in waiting for instruction in dis.get_instructions(code))
+    async def prime(self) -> None:
+        """Allocate before tracing starts what calls allocate only once, so that it does not count as growth."""
+        raise NotImplementedError
 
-
-class Caller:
-    """How the scenario is called: from outside of an event loop, or from inside."""
-
-    async def call(self, func: Callable[[], object]) -> Outcome:
-        """Call the function once; what it raised is in the outcome."""
+    async def call(self, func: Callable[[], object]) -> CallResult:
+        """Call the function once; an exception that it raises is part of the result."""
         raise NotImplementedError
 
     async def run_what_is_ready(self) -> None:
-        """Give every callback that is ready its turn."""
+        """Let every callback that is ready run."""
         raise NotImplementedError
 
 
-class Blocking(Caller):
-    """From outside: these coroutines never suspend, so ``drive`` can run them without a loop."""
+class BlockingCaller(ScenarioCaller):
+    """Calls from outside of an event loop. Its coroutines never suspend: ``drive`` runs them without a loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    async def call(self, func: Callable[[], object]) -> Outcome:  # noqa: D102 - as in Caller
+    async def prime(self) -> None:  # noqa: D102 - as in ScenarioCaller
+        for _ in range(_CALLS_BEFORE_CACHED):
+            self._loop.run_until_complete(asyncio.sleep(0))
+            _cached_nothing.cache_info()  # as a reading does for every such cache
+        for _ in range(_PRIMING_TURNS):
+            self._loop.run_until_complete(run_what_is_ready())
+        self._loop.run_until_complete(_prime_running_loop())
+        call(nothing, self._loop)
+
+    async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
         return call(func, self._loop)
 
     async def run_what_is_ready(self) -> None:  # noqa: D102
         self._loop.run_until_complete(run_what_is_ready())
 
 
-class Running(Caller):
-    """From inside the running loop."""
+class LoopCaller(ScenarioCaller):
+    """Calls from inside the running loop."""
 
-    async def call(self, func: Callable[[], object]) -> Outcome:  # noqa: D102 - as in Caller
+    async def prime(self) -> None:  # noqa: D102 - as in ScenarioCaller
+        await _prime_running_loop()
+
+    async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
         return await call_in_loop(func)
 
     async def run_what_is_ready(self) -> None:  # noqa: D102
         await run_what_is_ready()
 
 
-def drive(steps: Coroutine[object, object, bool | None]) -> bool:
+async def _prime_running_loop() -> None:
+    """Fill the loop's queue once, so that the blocks it takes now and then are there already."""
+    loop = asyncio.get_running_loop()
+    for _ in range(_PRIMING_CALLBACKS):
+        loop.call_soon(nothing)
+    await asyncio.sleep(0.0001)
+    await run_what_is_ready()
+    await call_in_loop(nothing)
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+_cached_nothing = functools.lru_cache(maxsize=1)(nothing)
+
+
+def drive(steps: Coroutine[object, object, object]) -> None:
     """Run a coroutine that never suspends."""
     try:
         steps.send(None)
-    except StopIteration as stop:
-        return bool(stop.value)
+    except StopIteration:
+        return
     raise RuntimeError("suspended outside of a running event loop")

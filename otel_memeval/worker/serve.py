@@ -16,31 +16,38 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from urllib.parse import unquote
 
 from .harness import Harness
-from .iterate import Fork
-from .memory.reading import Message
+from .iterate import BlockingCaller, ForkedChild, drive
+from .memory.reading import PlainMessage
 
 _PR_SET_PDEATHSIG = 1
 
 
 def serve(commands: int, messages: int) -> None:
-    """Do what the lines from ``commands`` say, until they end."""
+    """Run the commands that come from the pipe ``commands``, until they end."""
     _end_with_parent()
     _leave_no_core_file()
-    faulthandler.enable()  # a crash, or the parent's word after a timeout, shows where
+    faulthandler.enable()  # after a crash, and on SIGABRT after a timeout, stderr has the stacks
     commands, messages = _own_handles(commands, messages)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
     process = os.getpid()
     try:
         write = _writer(messages)
-        harness = Harness(_sender(write), lambda file: file.startswith(folder))
+        loop = asyncio.new_event_loop()
+        harness = Harness(BlockingCaller(loop), _sender(write), write, lambda file: file.startswith(folder))
         _lend_public_api(os.path.dirname(folder.rstrip(os.sep)))
-        _serve(harness, _lines(commands), write)
-    except (Fork, BrokenPipeError):
+        harness.hello()
+        asyncio.set_event_loop(loop)
+        _run_commands(harness, _lines(commands))
+        if harness.is_finished:
+            _end_loop(loop)
+    except (ForkedChild, BrokenPipeError):
         os._exit(0)
-    except (MemoryError, SystemError):  # the second is what some C code makes of the first
+    except (MemoryError, SystemError):  # some C code makes a SystemError of a MemoryError
         os.write(2, b"MemoryError: too little memory is left to read what the scenario keeps\n")
         os._exit(1)
     if os.getpid() != process:
@@ -53,49 +60,58 @@ def serve(commands: int, messages: int) -> None:
     os._exit(0)
 
 
-def _serve(harness: Harness, commands: Iterator[str], write: Callable[[memoryview[int]], None]) -> None:
-    harness.hello()
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    for command in commands:
-        do, _, rest = command.partition(" ")
-        if do == "trace":
-            run_id, trace_id, wanted = rest.split(" ")
-            harness.trace(run_id, trace_id, wanted, write)
-        elif do == "load":
-            target = json.loads(rest)
-            if not harness.load(target["source"], target["name"]):
-                return
-        elif do == "set_up":
-            harness.prepare(loop)
-            harness.start_tracing()
-            if not harness.set_up(loop):
-                harness.finish(loop)
-                return
-        elif do == "iterate":
-            # Not JSON: what json.loads() makes would be traced as the decoder's, and lives while the iterations run.
-            phase, first, count, keep_going = rest.split()
-            harness.iterate(loop, phase, int(first), int(count), keep_going == "1")
-        elif do == "describe":
-            words = rest.split()
-            pairs = [word.split(":") for word in words if ":" in word]
-            holders = [int(word) for word in words if ":" not in word]
-            harness.describe(holders, [(int(number), int(line)) for number, line in pairs])
-        elif do == "widen":
-            readings, calls, seconds = rest.split()
-            harness.widen(loop, int(readings), int(calls), float(seconds))
-        elif do == "look":
-            frames, count, explain, *sites = rest.split()
-            pairs = [site.split(":") for site in sites]
-            numbered = [(int(number), int(line)) for number, line in pairs]
-            harness.look(loop, int(frames), int(count), explain == "1", numbered)
-        elif do == "record":
-            count, peak, path = rest.split(" ", 2)
-            harness.record(loop, int(count), peak == "1", json.loads(path))
-        elif do == "finish":
-            harness.finish(loop)
-            _end_loop(loop)
+def _run_commands(harness: Harness, lines: Iterator[str]) -> None:
+    for line in lines:
+        method, arguments = parse_command(line)
+        steps = method(harness, *arguments)
+        if steps is not None:
+            drive(steps)
+        if harness.is_finished:
             return
+
+
+_Method = Callable[..., "Coroutine[object, object, object] | None"]
+_Parser = Callable[[str], object]
+
+_text = partial(unquote, errors="surrogatepass")
+
+
+def _flag(word: str) -> bool:
+    return word == "1"
+
+
+def _ids(word: str) -> list[int]:
+    return [int(part) for part in word.split(",") if part]
+
+
+def _sites(word: str) -> list[tuple[int, int]]:
+    pairs = [part.split(":") for part in word.split(",") if part]
+    return [(int(number), int(line)) for number, line in pairs]
+
+
+_COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {
+    "trace": (Harness.trace, (_text, _text, _flag, _flag, _flag)),
+    "load": (Harness.load, (_text, _text)),
+    "set_up": (Harness.set_up, ()),
+    "iterate": (Harness.iterate, (_text, int, int, _flag)),
+    "describe": (Harness.describe, (_ids, _sites)),
+    "read_batches": (Harness.read_batches, (int, int, float)),
+    "attribute_callers": (Harness.attribute_callers, (int, int, _flag, _sites)),
+    "record_stacks": (Harness.record_stacks, (int, _flag, _text)),
+    "finish": (Harness.finish, ()),
+}
+"""By name: the method of the harness, and how to read each of its arguments. ``wire.commands`` has the same table."""
+
+
+def parse_command(line: str) -> tuple[_Method, list[object]]:
+    """Return the method and the arguments that a command's line stands for.
+
+    Words, and not JSON: objects made by the JSON decoder would be traced as those of its file, and live while the
+    iterations run. Objects made here count as the tool's.
+    """
+    name, *words = line.split(" ")
+    method, parsers = _COMMANDS[name]
+    return method, [parse(word) for parse, word in zip(parsers, words, strict=True)]
 
 
 def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -125,11 +141,11 @@ def _writer(messages: int) -> Callable[[memoryview[int]], None]:
     return write
 
 
-def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[Message], None]:
+def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[PlainMessage], None]:
     """Writes one message a line, and forgets it. Raises as ``write``."""
     encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
-    def send(message: Message) -> None:
+    def send(message: PlainMessage) -> None:
         write(memoryview(encoder.encode(message).encode("ascii") + b"\n"))
 
     return send

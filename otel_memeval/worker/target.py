@@ -6,8 +6,10 @@ A target is ``package.module``, ``package.module:name``, ``path/file.py`` or ``p
 
 from __future__ import annotations
 
+import dis
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -18,7 +20,7 @@ class TargetProblem(Exception):
     """What is wrong with the target, where, and what to do: one line."""
 
 
-class Eval:
+class LoadedEval:
     """What the worker needs of an eval, read off any object with agno's fields, or off a function."""
 
     __slots__ = ("describe", "fields", "func", "name", "setup", "teardown")
@@ -142,7 +144,7 @@ def _found(module: ModuleType, imported: list[str]) -> str:
     return f"; found {', '.join(here[:8])}{', …' if len(here) > 8 else ''}: name one as {module.__name__}:{here[0]}"
 
 
-def eval_named(module: ModuleType, name: str) -> Eval:
+def eval_named(module: ModuleType, name: str) -> LoadedEval:
     """The eval or function called ``name`` (dots allowed). Raises ``TargetProblem`` when it cannot be measured."""
     value: object = module
     for part in name.split("."):
@@ -154,9 +156,9 @@ def eval_named(module: ModuleType, name: str) -> Eval:
     if not callable(value):
         raise TargetProblem(f"{module.__name__}:{name} is {_a(value)}, neither an eval nor a function{_found(module, [])}")
     if name == "run":
-        contents = vars(module)
-        return Eval(f"{module.__name__}", value, contents.get("setup"), contents.get("teardown"), contents.get("describe"))
-    return Eval(name, value)
+        hook = vars(module).get
+        return LoadedEval(module.__name__, value, hook("setup"), hook("teardown"), hook("describe"))
+    return LoadedEval(name, value)
 
 
 def _texts(entry: object, where: str) -> dict[str, str]:
@@ -171,7 +173,7 @@ def _a(value: object) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def eval_of(value: object, where: str, name: str) -> Eval:
+def eval_of(value: object, where: str, name: str) -> LoadedEval:
     """Read an eval off an object with agno's fields. Raises ``TargetProblem`` for a field of a wrong type."""
     func = getattr(value, "func", None)
     if not callable(func):
@@ -194,4 +196,21 @@ def eval_of(value: object, where: str, name: str) -> Eval:
             raise TargetProblem(f"eval {where}: {hook} is {_a(function)}, expected a function")
         hooks[hook] = function
     own_name = getattr(value, "name", None) or getattr(func, "__name__", None) or name
-    return Eval(str(own_name), func, fields=fields, **hooks)
+    return LoadedEval(str(own_name), func, fields=fields, **hooks)
+
+
+_WAITING = frozenset({"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH", "YIELD_FROM"})
+"""Bytecode instructions of an ``await``, an ``async for`` or an ``async with`` in Python 3.10 to 3.13."""
+
+
+def awaits_nothing(func: Callable[[], object]) -> bool:
+    """Return whether this is an async function without an await in its code: it drops every coroutine that it makes.
+
+    Such an eval does no work: ``async def run(): agent.arun(...)``.
+    """
+    while hasattr(func, "func") and hasattr(func, "args"):  # functools.partial
+        func = func.func
+    if not inspect.iscoroutinefunction(func):
+        return False
+    code = getattr(func, "__code__", None)
+    return code is not None and not any(instruction.opname in _WAITING for instruction in dis.get_instructions(code))

@@ -38,22 +38,28 @@ def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> 
     assert sent == set(KINDS)
 
 
-SAYING = """
+PROGRAM = """
 import asyncio, json, sys, tracemalloc
-from otel_memeval.worker import harness, target
+from otel_memeval.worker import harness, iterate, target
 KEPT = {}
 def fail(): raise ValueError("no")
 def nothing(): pass
 def describe(): return "a model"
 name, source = sys.argv[1], sys.argv[2]
-one = harness.Harness(lambda message: print(json.dumps(message)), lambda file: "/worker/" in file)
-one.hello()
-if source and not one.load(source, ""):
+loop = asyncio.new_event_loop()
+run = harness.Harness(
+    iterate.BlockingCaller(loop),
+    lambda message: print(json.dumps(message)),
+    lambda lines: print(bytes(lines).decode(), end=""),
+    lambda file: "/worker/" in file,
+)
+run.hello()
+if source:
+    run.load(source, "")
     sys.exit()
-lines = lambda view: print(bytes(view).decode(), end="")
 if name == "spans":
-    one.trace("a" * 32, "b" * 32, "sampled", lines)
-    one._tracing.install()
+    run.trace("a" * 32, "b" * 32, True, False, False)
+    run._tracing.install()
     from opentelemetry import trace
     tracer = trace.get_tracer("t", "1")
 def spans():
@@ -61,47 +67,51 @@ def spans():
 def huge():
     tracer.start_span("x" * (9 << 20)).end()
 hooks = {key: globals()[hook] for key, hook in (pair.split("=") for pair in sys.argv[3:])}
-one.use(target.Eval("an eval", tracemalloc.clear_traces if name == "clear" else globals()[name], **hooks), "__main__", ["e"])
-loop = asyncio.new_event_loop()
-one.start_tracing()
-if one.set_up(loop):
-    one.iterate(loop, "warmup", 1, 1, False)
-    one.iterate(loop, "measured", 1, 2, True)
-one.describe([id(KEPT)])
-one.widen(loop, 1, 1, 1.0)
-one.look(loop, 3, 2, True, [])
-one.record(loop, 2, True, "")
-one.finish(loop)
+func = tracemalloc.clear_traces if name == "clear" else globals()[name]
+run.use(target.LoadedEval("an eval", func, **hooks), "__main__", ["e"])
+async def steps():
+    if await run.set_up():
+        await run.iterate("warmup", 1, 1, False)
+        await run.iterate("measured", 1, 2, True)
+        run.describe([id(KEPT)], [])
+        await run.read_batches(1, 1, 1.0)
+        await run.attribute_callers(3, 2, True, [])
+        await run.record_stacks(2, True, "")
+        await run.finish()
+iterate.drive(steps())
+assert run.is_finished
 loop.close()
 """
 
 
-def said_by_a_host(run_python: Callable[..., Any], *arguments: str) -> dict[str, Any]:
-    """Everything that a real host says in one short run in a process of its own, decoded, the last of each kind."""
-    lines = run_python(SAYING, *arguments).stdout.splitlines()
+def messages_of_harness(run_python: Callable[..., Any], *arguments: str) -> dict[str, Any]:
+    """Return the messages of a real harness in one short run in a process of its own, the last of each kind, by class."""
+    lines = run_python(PROGRAM, *arguments).stdout.splitlines()
     return {type(message).__name__: message for message in map(wire.decode, map(str.encode, lines))}
 
 
-def test_every_message_of_a_real_host_decodes(run_python: Callable[..., Any]) -> None:
-    """A good run, a failing one, a failing set-up, an unusable target and cleared traces: everything is understood."""
-    said = said_by_a_host(run_python, "nothing", "", "describe=describe", "teardown=fail")
-    assert said["Finished"].failure.message == "no"
-    assert [(told.type, told.path) for told in said["Holders"].holders] == [("dict", "__main__.KEPT")]
-    assert said["Ready"].description == "a model"
-    assert said["FollowUpIteration"].index == 2
-    assert (said["BatchedReading"].reading, said["BatchedReading"].failure) == (None, None)
-    assert said["Stacks"].failure is None
-    failed = said_by_a_host(run_python, "fail", "")
+def test_every_message_of_real_harness_decodes(run_python: Callable[..., Any]) -> None:
+    """Messages of a good run, a failing one, a failing set-up, a rejected target and cleared traces are all decoded."""
+    good = messages_of_harness(run_python, "nothing", "", "describe=describe", "teardown=fail")
+    assert good["Finished"].failure.message == "no"
+    assert [(holder.type, holder.path) for holder in good["Holders"].holders] == [("dict", "__main__.KEPT")]
+    assert good["Ready"].description == "a model"
+    assert good["FollowUpIteration"].index == 2
+    assert (good["BatchedReading"].reading, good["BatchedReading"].failure) == (None, None)
+    assert good["Stacks"].failure is None
+    failed = messages_of_harness(run_python, "fail", "")
     assert failed["Stacks"].failure.message == "no"
     assert failed["IterationDone"].failure.frames[-1][2] == "fail"
-    unset = said_by_a_host(run_python, "nothing", "", "setup=fail")
-    assert unset["SetUpFailed"].stage == "setup"
-    unusable = said_by_a_host(run_python, "nothing", "no_such_module_anywhere")
-    untraced = said_by_a_host(run_python, "clear", "")
-    traced = said_by_a_host(run_python, "spans", "", "setup=huge")
+    not_set_up = messages_of_harness(run_python, "nothing", "", "setup=fail")
+    assert not_set_up["SetUpFailed"].stage == "setup"
+    assert not_set_up["Finished"].failure is None
+    rejected = messages_of_harness(run_python, "nothing", "no_such_module_anywhere")
+    untraced = messages_of_harness(run_python, "clear", "")
+    traced = messages_of_harness(run_python, "spans", "", "setup=huge")
     assert traced["ScenarioSpan"].span.name == "a span"
     assert traced["SpansDropped"].count == 1
-    assert {*said, *failed, *unset, *unusable, *untraced, *traced} == {kind.__name__ for kind in KINDS.values()}
+    classes = {kind.__name__ for kind in KINDS.values()}
+    assert {*good, *failed, *not_set_up, *rejected, *untraced, *traced} == classes
 
 
 @pytest.mark.parametrize(
@@ -154,22 +164,3 @@ def test_expected_message_is_returned_and_another_one_is_an_error() -> None:
     assert wire.expect(paused, wire.Paused) is paused
     with pytest.raises(WorkerError, match="'paused' where 'ready' was expected"):
         wire.expect(paused, wire.Ready)
-
-
-def test_commands_are_lines_of_plain_words() -> None:
-    """Each command is one line whatever the target is called, and says what the worker reads."""
-    load = wire.load_command("a b.py\n", "name")
-    assert load.startswith("load {")
-    assert "\n" not in load
-    assert json.loads(load.removeprefix("load ")) == {"source": "a b.py\n", "name": "name"}
-    assert wire.iterate_command("measured", 6, 5, keep_going=True) == "iterate measured 6 5 1"
-    assert wire.trace_command("r", "t", sampled=False, contents="none") == "trace r t -"
-    assert wire.trace_command("r", "t", sampled=True, contents="spans") == "trace r t sampled,span-contents"
-    assert wire.trace_command("r", "t", sampled=True, contents="events") == "trace r t sampled,event-contents"
-    assert wire.trace_command("r", "t", sampled=False, contents="both") == "trace r t span-contents,event-contents"
-    assert wire.describe_command([1, 2], [(0, 7)]) == "describe 1 2 0:7"
-    assert wire.describe_command([], []) == "describe"
-    assert wire.look_command(12, 4, [(0, 7), (3, 10)], explain=False) == "look 12 4 0 0:7 3:10"
-    assert wire.look_command(12, 4, [], explain=True) == "look 12 4 1"
-    assert wire.record_command(10, "a b", peak=True) == 'record 10 1 "a b"'
-    assert wire.FINISH_COMMAND == "finish"

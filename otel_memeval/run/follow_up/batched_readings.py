@@ -34,7 +34,7 @@ class BatchedReadingStep:
         observer.on_note(
             f"{READINGS} more readings, not measured, {self._calls} calls apart, to see small steps in the C heap"
         )
-        client.send(wire.widen_command(READINGS + 1, self._calls, 2 * MAX_SECONDS))
+        client.send(wire.ReadBatches(readings=READINGS + 1, iterations=self._calls, seconds=2 * MAX_SECONDS))
         while (message := client.until(wire.BatchedReading, lambda _: None)).reading is not None:
             self._history.add_unmeasured_files(message.reading)
             if message.reading.native_heap_bytes is not None:

@@ -65,7 +65,9 @@ class CallerSearch:
         for frames in (FRAMES, MOST_FRAMES):
             observer.on_note(f"{self.count} more iterations, not measured, {purpose}")
             self._frames = frames
-            client.send(wire.look_command(frames, self.count, numbered, explain=explain and frames == FRAMES))
+            client.send(
+                wire.AttributeCallers(frames=frames, count=self.count, explain=explain and frames == FRAMES, sites=numbered)
+            )
             self._take(client, assessment.sites)
             if self.problem is not None or not needs_more_frames(of_libraries, self.stacks, self._ownership):
                 break

@@ -57,7 +57,7 @@ class Explainer:
         count = PEAK_ITERATIONS if self._peak else NATIVE_ITERATIONS
         observer.on_note(f"{count} more iterations, not measured, under memray if it is installed")
         with tempfile.TemporaryDirectory(prefix="memeval-") as folder:
-            client.send(wire.record_command(count, os.path.join(folder, "memray.bin"), peak=self._peak))
+            client.send(wire.RecordStacks(count=count, peak=self._peak, path=os.path.join(folder, "memray.bin")))
             self._take(client.until(wire.MemrayStacks, self._count))
 
     def _count(self, message: wire.AnyMessage) -> None:

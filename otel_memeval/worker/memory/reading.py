@@ -17,13 +17,13 @@ MOST_COLLECTIONS = 10
 MOST_HOLDERS_SENT = 2_000
 """Changed containers in one message, those that changed most first."""
 
-Message = dict[str, object]
+PlainMessage = dict[str, object]
 
 _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 """The first from Python 3.13 on, where the second warns."""
 
 
-class Reader:
+class MemoryReader:
     """Takes readings. Keeps the last one, to tell what changed, and nothing else.
 
     ``is_own`` says which files are the tool's: what they allocate is left out, and nothing else is.
@@ -54,12 +54,12 @@ class Reader:
         """False when something switched tracemalloc off, or cleared it, since ``start()``."""
         return tracemalloc.is_tracing() and tracemalloc.get_object_traceback(self._sentinel) is not None
 
-    def read_first(self) -> Message:
+    def read_first(self) -> PlainMessage:
         """The reading that growth is counted from: every site, not only what changed."""
         self.still_tracing()
         return self.read(0)
 
-    def read(self, peak_bytes: int) -> Message:
+    def read(self, peak_bytes: int) -> PlainMessage:
         """Collect what can be collected, and read every channel. The loop has already run what was ready.
 
         ``peak_bytes`` is the last iteration's, passed through. The C heap and the process come first: the reading of
@@ -111,7 +111,7 @@ class Reader:
         """Return the live blocks of each of these sites at the last reading, 0 where none was left."""
         return {site: self._sites.get(site, (0, 0))[1] for site in sites}
 
-    def sites_numbered(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
+    def numbered_sites(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
         """File and line of each site that is given by the number of its file, as it was sent, and its line."""
         files = list(self._files)
         return frozenset((files[number], line) for number, line in sites)

@@ -76,14 +76,13 @@ class SpanBuffer:
 
 
 class Tracing:
-    """The tracing of one run. ``trace_id`` is hexadecimal; ``wanted`` as in ``otel_memeval.wire.trace_command``."""
+    """The tracing of one run. ``trace_id`` is hexadecimal. Contents: of messages to and from a model."""
 
-    def __init__(self, run_id: str, trace_id: str, wanted: str) -> None:
+    def __init__(self, run_id: str, trace_id: str, *, sampled: bool, span_contents: bool, event_contents: bool) -> None:
         self._run_id = run_id
         self._trace_id = int(trace_id, 16)
-        words = wanted.split(",")
-        self._sampled = "sampled" in words
-        self._writer = SpanWriter(in_spans="span-contents" in words, in_events="event-contents" in words)
+        self._sampled = sampled
+        self._writer = SpanWriter(in_spans=span_contents, in_events=event_contents)
         self._buffer = SpanBuffer(BUFFER_BYTES)
         self._process = os.getpid()
         self._current = self._before = span_id(run_id, RUN)

@@ -32,7 +32,7 @@ def full_type_name(obj: object) -> str:
     return name if type(module) is not str or module == "builtins" else f"{module}.{name}"
 
 
-class Grown:
+class TypeGrowth:
     """What a look left alive, by type: since tracing began, and since the mark. ``is_own`` says which files are the tool's.
 
     ``sites``: only what these lines allocated, where that is anything; empty for all lines.

@@ -17,18 +17,18 @@ Frame = tuple[str, str, int]
 """Function, file, line."""
 
 
-class NativeStack:
+class MemrayStack:
     """What one stack left alive, or had alive at the peak; the innermost frame first."""
 
-    __slots__ = ("blocks", "bytes", "frames")
+    __slots__ = ("blocks", "frames", "live_bytes")
 
     def __init__(self, frames: list[Frame], live_bytes: int, blocks: int) -> None:
         self.frames = frames
-        self.bytes = live_bytes
+        self.live_bytes = live_bytes
         self.blocks = blocks
 
 
-class Recording:
+class MemrayRecording:
     """Records every allocation into ``path`` between ``start`` and ``stop``. Raises ``ImportError`` without memray.
 
     ``peak``: what is alive at the peak is wanted, Python's small objects included; else what is left at the end.
@@ -51,7 +51,7 @@ class Recording:
         if tracker is not None:
             tracker.__exit__(None, None, None)
 
-    def stacks(self, fewest_blocks: int, is_own: Callable[[str], bool]) -> list[NativeStack]:
+    def stacks(self, fewest_blocks: int, is_own: Callable[[str], bool]) -> list[MemrayStack]:
         """The largest, most bytes first, without the tool's own frames at their outer end. What has fewer blocks than
         ``fewest_blocks`` was replaced, not kept, or is an arena of Python's own allocator.
         """
@@ -67,7 +67,7 @@ class Recording:
                 frames = record.hybrid_stack_trace(max_stacks=MOST_FRAMES)
                 inner = list(takewhile(lambda frame: not is_own(frame[1]), frames))
                 if inner and record.size > WORTH_TELLING * records[0].size:
-                    stacks.append(NativeStack(inner, record.size, record.n_allocations))
+                    stacks.append(MemrayStack(inner, record.size, record.n_allocations))
                 if len(stacks) == MOST_STACKS:
                     break
             return stacks

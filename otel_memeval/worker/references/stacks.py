@@ -21,31 +21,31 @@ MOST_STACKS = 300
 Frames = tuple[Site, ...]
 
 
-def collect() -> None:
+def collect_garbage() -> None:
     """Collect what can be collected."""
     for _ in range(MOST_COLLECTIONS):
         if not gc.collect():
             break
 
 
-class Stack:
+class LiveStack:
     """One stack, the innermost frame first, without the tool's own: the bytes and blocks that it left alive, and how many
     bytes of these were added since the mark.
 
-    ``whole`` says that no frame of the scenario's is missing at its outer end.
+    ``complete`` says that no frame of the scenario's is missing at its outer end.
     """
 
-    __slots__ = ("added_bytes", "alive_bytes", "blocks", "frames", "whole")
+    __slots__ = ("added_bytes", "alive_bytes", "blocks", "complete", "frames")
 
-    def __init__(self, frames: Frames, whole: bool, alive_bytes: int, added_bytes: int, blocks: int) -> None:
+    def __init__(self, frames: Frames, complete: bool, alive_bytes: int, added_bytes: int, blocks: int) -> None:
         self.frames = frames
-        self.whole = whole
+        self.complete = complete
         self.alive_bytes = alive_bytes
         self.added_bytes = added_bytes
         self.blocks = blocks
 
 
-class Look:
+class StackTracer:
     """Traces with ``frames`` frames a block from its making on, and tells what stayed of what the ``sites`` allocated.
 
     ``sites``: empty for all lines. ``is_own`` says which files are the tool's.
@@ -67,12 +67,12 @@ class Look:
         """Bytes are added from here on: what each iteration merely replaces is there by now."""
         self._before = self._alive()
 
-    def stacks(self) -> list[Stack]:
+    def stacks(self) -> list[LiveStack]:
         """What is alive now, those that added and then those that keep the most bytes first."""
         stacks = []
         for key, (alive_bytes, blocks) in self._alive().items():
             added_bytes = alive_bytes - self._before.get(key, (0, 0))[0]
-            stacks.append(Stack(*key, alive_bytes, max(0, added_bytes), blocks))
+            stacks.append(LiveStack(*key, alive_bytes, max(0, added_bytes), blocks))
         stacks.sort(key=lambda stack: (-stack.added_bytes, -stack.alive_bytes))
         return stacks[:MOST_STACKS]
 
@@ -80,7 +80,7 @@ class Look:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            collect()
+            collect_garbage()
             counts = count_equal(cast("list[tuple[int, int, Frames, int]]", _get_traces()))
         finally:
             if was_enabled:

@@ -11,14 +11,14 @@ import pytest
 PROGRAM = """
 import gc, json, sys
 from otel_memeval.worker.memory.process_memory import ProcessReader
-from otel_memeval.worker.memory.reading import Reader
+from otel_memeval.worker.memory.reading import MemoryReader
 class Node:
     def __init__(self, after):
         self.itself, self.after = self, after
     def __del__(self):
         if self.after:
             Node(self.after - 1)
-reader = Reader(lambda file: False, ProcessReader())
+reader = MemoryReader(lambda file: False, ProcessReader())
 reader.prime()
 reader.start()
 reader.read(0)
