@@ -1,4 +1,4 @@
-"""OTLP receivers over HTTP that answer as they are told: with an error, late, in part, or not at all."""
+"""OTLP receivers over HTTP with planned responses: an error, a late one, a partial one, or none."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
-class Answer(NamedTuple):
-    """What a request gets."""
+class PlannedResponse(NamedTuple):
+    """Response to one request for spans."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -25,32 +25,42 @@ class Answer(NamedTuple):
     seconds: float = 0.0
 
 
-def partial(rejected: int, why: str) -> Answer:
-    """Most of it was taken."""
+def partial(rejected: int, why: str) -> PlannedResponse:
+    """Return a response that takes a part of the spans."""
     message = ExportTraceServiceResponse()
     message.partial_success.rejected_spans = rejected
     message.partial_success.error_message = why
-    return Answer(body=message.SerializeToString())
+    return PlannedResponse(body=message.SerializeToString())
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers requests for spans by ``answers``, one after the other, then by ``always``; other signals with 200."""
+    """Answers requests for spans by ``responses``, one after the other, then by ``always``.
+
+    Other signals get 200; ``unsupported`` signals get 404.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(
-        self, *answers: Answer, always: Answer | None = None, port: int = 0, tls: ssl.SSLContext | None = None
+        self,
+        *responses: PlannedResponse,
+        always: PlannedResponse | None = None,
+        unsupported: tuple[str, ...] = (),
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.answers = list(answers)
-        self.always = always or Answer()
+        self.responses = list(responses)
+        self.always = always or PlannedResponse()
+        self.unsupported = unsupported
         self.taken: list[ExportTraceServiceRequest] = []
         """Requests for spans that were answered with 200."""
         self.metrics: list[ExportMetricsServiceRequest] = []
         self.logs: list[ExportLogsServiceRequest] = []
         self.headers: list[dict[str, str]] = []
-        self.asked = 0
+        self.requests = 0
+        """For spans."""
         self.lock = threading.Lock()
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
@@ -58,29 +68,33 @@ class Receiver(ThreadingHTTPServer):
         self._thread.start()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no error here."""
+        """Ignore a client that went away."""
 
     def close(self) -> None:
-        """Nobody listens any longer."""
+        """Stop listening."""
         self.shutdown()
         self.server_close()
         self._thread.join()
 
     @property
     def url(self) -> str:
-        """For ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
+        """Return the address for ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
         return f"http://127.0.0.1:{self.server_port}"
 
     @property
     def spans(self) -> list[Span]:
-        """In the order in which they were taken."""
+        """Return all spans in the order in which they were taken."""
         return [
-            span for one in self.taken for group in one.resource_spans for scope in group.scope_spans for span in scope.spans
+            span
+            for request in self.taken
+            for group in request.resource_spans
+            for scope in group.scope_spans
+            for span in scope.spans
         ]
 
     @property
     def times_taken(self) -> Counter[str]:
-        """How often each span was taken, by id."""
+        """Return how often each span was taken, by id."""
         return Counter(span.span_id.hex() for span in self.spans)
 
 
@@ -93,26 +107,29 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        answer = Answer()
+        response = PlannedResponse()
+        signal = self.path.rpartition("/")[2]
         with server.lock:
             server.headers.append({name.lower(): value for name, value in self.headers.items()})
-            if self.path.endswith("/v1/traces"):
-                server.asked += 1
-                answer = server.answers.pop(0) if server.answers else server.always
-        time.sleep(answer.seconds)
-        if answer.status == 200:
+            if signal in server.unsupported:
+                response = PlannedResponse(404)
+            elif signal == "traces":
+                server.requests += 1
+                response = server.responses.pop(0) if server.responses else server.always
+        time.sleep(response.seconds)
+        if response.status == 200:
             with server.lock:
-                if self.path.endswith("/v1/traces"):
+                if signal == "traces":
                     server.taken.append(ExportTraceServiceRequest.FromString(body))
-                elif self.path.endswith("/v1/metrics"):
+                elif signal == "metrics":
                     server.metrics.append(ExportMetricsServiceRequest.FromString(body))
                 else:
                     server.logs.append(ExportLogsServiceRequest.FromString(body))
-        self.send_response(answer.status)
-        for name, value in (*answer.headers, ("content-length", str(len(answer.body)))):
+        self.send_response(response.status)
+        for name, value in (*response.headers, ("content-length", str(len(response.body)))):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing."""
+        """Log nothing."""

@@ -21,8 +21,8 @@ LEAK = "KEPT = []\ndef run():\n    KEPT.append(bytearray(50_000))\n"
 PARENT = "0af7651916cd43dd8448eb211c80319c"
 
 
-class Seen(NamedTuple):
-    """A span as the collector wrote it down."""
+class CollectedSpan(NamedTuple):
+    """A span as the collector logged it."""
 
     trace_id: str
     parent_id: str
@@ -32,22 +32,22 @@ class Seen(NamedTuple):
 
 
 class Collector(Receiver):
-    """Rotel, and what it saw."""
+    """Rotel, and the spans that it received."""
 
-    def seen(self, number: int) -> list[Seen]:
-        """All spans, once there are that many."""
+    def seen(self, number: int) -> list[CollectedSpan]:
+        """Return all spans once the collector has that many."""
         end = time.monotonic() + 60
         while sum(self.spans().values()) < number:
             assert time.monotonic() < end, self.text()
             time.sleep(0.05)
         form = r"Trace ID +: (\w*)\n +Parent ID +: (\w*)\n +ID +: (\w+)\n +Name +: ([^\n]*)\n(.*?)"
         form += r"(?=\nSpan #|\nResourceSpans #|\Z)"
-        return [Seen(*found) for found in re.findall(form, self.text(), re.DOTALL)]
+        return [CollectedSpan(*found) for found in re.findall(form, self.text(), re.DOTALL)]
 
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[Collector]:
-    """A collector of this test's own."""
+    """Yield a collector of this test alone."""
     made = Collector(tmp_path / "collector.log")
     made.start()
     yield made
@@ -55,7 +55,7 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
 
 
 def variables(collector: Collector, protocol: str, spool: Path) -> dict[str, str]:
-    """The environment of a run."""
+    """Return the environment of a run."""
     endpoint = collector.grpc if protocol == "grpc" else collector.http
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
@@ -67,8 +67,8 @@ def variables(collector: Collector, protocol: str, spool: Path) -> dict[str, str
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_run_is_a_trace(tool: Tool, collector: Collector, tmp_path: Path, protocol: str) -> None:
-    """Ids, parents, growth, verdict, resource, metrics and the record arrive, and a CI system's span is the parent."""
+def test_run_is_exported_as_a_trace(tool: Tool, collector: Collector, tmp_path: Path, protocol: str) -> None:
+    """Ids, parents, growth, verdict, resource, metrics and the record arrive; the CI system's span is the parent."""
     environment = {**variables(collector, protocol, tmp_path / "spool"), "TRACEPARENT": f"00-{PARENT}-b7ad6b7169203331-01"}
     done = tool.measure(LEAK, "--warmup", "1", environment=environment)
     assert (done.status, done.result.run.trace_id) == (1, PARENT)
@@ -80,11 +80,11 @@ def test_a_run_is_a_trace(tool: Tool, collector: Collector, tmp_path: Path, prot
     assert (run.name, run.parent_id) == ("memeval.run scenario", "b7ad6b7169203331")
     assert "memeval.verdict: Str(leaking)" in run.text
     assert "Name: gen_ai.evaluation.result" in run.text
-    for one in done.result.iterations:
-        span = seen[iteration_span_id(run_id, one.phase, one.index)]
+    for iteration in done.result.iterations:
+        span = seen[iteration_span_id(run_id, iteration.phase, iteration.index)]
         assert (span.name, span.parent_id) == ("memeval.iteration scenario", run.span_id)
-        assert f"memeval.retained: Int({one.retained_bytes})" in span.text
-        assert f"memeval.iteration.phase: Str({one.phase})" in span.text
+        assert f"memeval.retained: Int({iteration.retained_bytes})" in span.text
+        assert f"memeval.iteration.phase: Str({iteration.phase})" in span.text
         assert "Name: memeval.growth" in span.text
         assert "code.line.number: Int(3)" in span.text
         assert "code.function.name: Str(run)" in span.text
@@ -102,10 +102,10 @@ def test_a_run_is_a_trace(tool: Tool, collector: Collector, tmp_path: Path, prot
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_collector_that_is_killed_and_comes_back_gets_every_span_once(
+def test_killed_collector_gets_every_span_once_after_its_restart(
     tool: Tool, collector: Collector, tmp_path: Path, protocol: str
 ) -> None:
-    """Killed in the middle of a run; what it did not take waits, and replay brings it."""
+    """The spans that it did not take wait, and a replay delivers them."""
     environment = {**variables(collector, protocol, tmp_path / "spool"), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4"}
     tool.write("scenario.py", "def run():\n    return bytearray(1000)\n")
     counts = ("--iterations", "30", "--warmup", "0", "--fail-on", "never")
@@ -121,8 +121,8 @@ def test_a_collector_that_is_killed_and_comes_back_gets_every_span_once(
     assert collector.spans() == dict.fromkeys(ids, 1)
 
 
-def test_an_interrupted_run_is_in_the_trace(tool: Tool, collector: Collector, tmp_path: Path) -> None:
-    """What was measured until then, and the run as an error."""
+def test_interrupted_run_is_exported_as_an_error(tool: Tool, collector: Collector, tmp_path: Path) -> None:
+    """The trace has the iterations that were measured until then."""
     event = tool.event("third")
     tool.write(
         "scenario.py",
@@ -132,8 +132,8 @@ def test_an_interrupted_run_is_in_the_trace(tool: Tool, collector: Collector, tm
         def run():
             CALLS.append(1)
             if len(CALLS) == 3:
-                with open({str(event)!r}, "w") as told:
-                    told.write("x")
+                with open({str(event)!r}, "w") as file:
+                    file.write("x")
                 time.sleep(60)
         """,
     )
@@ -143,7 +143,7 @@ def test_an_interrupted_run_is_in_the_trace(tool: Tool, collector: Collector, tm
     started.process.send_signal(signal.SIGINT)
     done = started.finish()
     assert done.status == 130
-    assert [one.index for one in done.result.iterations] == [1, 2]
+    assert [iteration.index for iteration in done.result.iterations] == [1, 2]
     seen = {span.span_id: span for span in collector.seen(3)}
     run = seen[run_span_id(done.result.run.id)]
     assert "error.type: Str(Interrupted)" in run.text
@@ -151,8 +151,8 @@ def test_an_interrupted_run_is_in_the_trace(tool: Tool, collector: Collector, tm
     assert len(seen) == 1 + len(done.result.iterations)
 
 
-def test_a_scenario_that_fails_is_an_error_in_the_trace(tool: Tool, collector: Collector, tmp_path: Path) -> None:
-    """A raised error and a crash: the iteration's span and the run's have it."""
+def test_failed_scenario_is_an_error_in_the_trace(tool: Tool, collector: Collector, tmp_path: Path) -> None:
+    """A raised error, a crash and a timeout are named on the iteration's span and on the run's."""
     environment = variables(collector, "grpc", tmp_path / "spool")
     raised = tool.measure("def run():\n    raise ValueError('no, sk-abcdef1234567')\n", environment=environment)
     crashed = tool.measure("import os\ndef run():\n    os.abort()\n", environment=environment)

@@ -1,4 +1,4 @@
-"""``otel-memeval replay``: what waits is sent, in order, once, whatever happens meanwhile."""
+"""``otel-memeval replay`` sends every waiting batch in order and once, also when it is interrupted or killed."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.session import RunContext, RunStart, Session
-from tests.cli.receivers import Answer, Receiver
+from tests.cli.receivers import PlannedResponse, Receiver
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Tool
 
 SPANS = 13
-"""Of twelve iterations."""
+"""The spans of twelve iterations and of the run."""
 
 
 @pytest.fixture(scope="module")
 def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two runs could not deliver: one span a batch, metrics and a record."""
+    """Return a spool with the undelivered batches of two runs: one span each, metrics and a record."""
     folder = tmp_path_factory.mktemp("left") / "spool"
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
@@ -52,37 +52,37 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def spool(left_behind: Path, tmp_path: Path) -> Path:
-    """As it was left."""
+    """Return a copy of that spool."""
     return Path(shutil.copytree(left_behind, tmp_path / "spool"))
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """It takes everything, a little slowly."""
-    made = Receiver(always=Answer(seconds=0.03))
+    """Yield a receiver that takes every batch, a little slowly."""
+    made = Receiver(always=PlannedResponse(seconds=0.03))
     yield made
     made.close()
 
 
 def variables(receiver: Receiver | None) -> dict[str, str]:
-    """Where to send."""
+    """Return the environment that names the receiver."""
     return {} if receiver is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
 
 
 def waiting(spool: Path) -> list[Path]:
-    """Batches of spans, in order."""
+    """Return the batches of spans, in order."""
     return sorted(spool.glob("*/*.traces.jsonl"))
 
 
 def ids(path: Path) -> list[str]:
-    """Of the spans in a file."""
+    """Return the ids of the spans in a file."""
     message = json.loads(path.read_bytes())
-    return [span["spanId"] for group in message["resourceSpans"] for one in group["scopeSpans"] for span in one["spans"]]
+    return [span["spanId"] for group in message["resourceSpans"] for scope in group["scopeSpans"] for span in scope["spans"]]
 
 
-def test_what_waits_is_sent_in_order_and_is_gone(tool: Tool, spool: Path, receiver: Receiver) -> None:
-    """Older runs first, each run in the order of its spans; afterwards there is nothing to send."""
-    expected = [one for path in waiting(spool) for one in ids(path)]
+def test_replay_sends_all_batches_in_order_and_deletes_them(tool: Tool, spool: Path, receiver: Receiver) -> None:
+    """Older runs come first, each in the order of its spans; a second replay has nothing to send."""
+    expected = [span_id for path in waiting(spool) for span_id in ids(path)]
     assert len(expected) == 2 * SPANS
     done = tool.run("replay", "--spool", str(spool), environment=variables(receiver), json_file=False)
     assert done.status == 0
@@ -93,20 +93,20 @@ def test_what_waits_is_sent_in_order_and_is_gone(tool: Tool, spool: Path, receiv
     assert len(receiver.spans) == len(expected)
 
 
-def test_two_at_once_send_each_batch_once(tool: Tool, spool: Path, receiver: Receiver) -> None:
+def test_two_replays_at_once_send_each_batch_once(tool: Tool, spool: Path, receiver: Receiver) -> None:
     """They share the work, or one waits for the other."""
     arguments = ("replay", "--spool", str(spool))
     both = [tool.start(*arguments, environment=variables(receiver), json_file=False) for _ in range(2)]
-    assert [one.finish().status for one in both] == [0, 0]
+    assert [started.finish().status for started in both] == [0, 0]
     assert set(receiver.times_taken.values()) == {1}
     assert len(receiver.spans) == 2 * SPANS
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_loses_nothing_and_sends_nothing_twice(
+def test_interrupted_replay_loses_nothing_and_sends_nothing_twice(
     tool: Tool, spool: Path, receiver: Receiver, number: signal.Signals
 ) -> None:
-    """The batch at hand is answered; the rest waits for the next replay."""
+    """The current batch is finished; the others wait for the next replay."""
     started = tool.start("replay", "--spool", str(spool), environment=variables(receiver), json_file=False)
     while len(receiver.spans) < 3:
         assert started.process.poll() is None
@@ -119,8 +119,8 @@ def test_an_interruption_loses_nothing_and_sends_nothing_twice(
     assert len(receiver.spans) == 2 * SPANS
 
 
-def test_a_killed_replay_can_be_repeated(tool: Tool, spool: Path, receiver: Receiver) -> None:
-    """What it held is free again; at most the batch at hand is there twice."""
+def test_killed_replay_can_be_repeated(tool: Tool, spool: Path, receiver: Receiver) -> None:
+    """Its locks are free again; at most the current batch is delivered twice."""
     started = tool.start("replay", "--spool", str(spool), environment=variables(receiver), json_file=False)
     while len(receiver.spans) < 3:
         assert started.process.poll() is None
@@ -131,7 +131,7 @@ def test_a_killed_replay_can_be_repeated(tool: Tool, spool: Path, receiver: Rece
     assert sum(receiver.times_taken.values()) <= 2 * SPANS + 1
 
 
-def test_the_same_file_gives_two_receivers_the_same_ids(tool: Tool, spool: Path, receiver: Receiver, tmp_path: Path) -> None:
+def test_file_gives_two_receivers_the_same_ids(tool: Tool, spool: Path, receiver: Receiver, tmp_path: Path) -> None:
     """A file that is named is sent as it is, and stays."""
     file = tmp_path / "trace.jsonl"
     with file.open("wb") as out:
@@ -140,18 +140,20 @@ def test_the_same_file_gives_two_receivers_the_same_ids(tool: Tool, spool: Path,
     before = file.read_bytes()
     second = Receiver()
     try:
-        for one in (receiver, second):
-            assert tool.run("replay", str(file), environment=variables(one), json_file=False).status == 0
+        for target in (receiver, second):
+            assert tool.run("replay", str(file), environment=variables(target), json_file=False).status == 0
     finally:
         second.close()
     assert file.read_bytes() == before
-    told = [[(span.trace_id, span.span_id, span.parent_span_id) for span in one.spans] for one in (receiver, second)]
-    assert told[0] == told[1]
-    assert len(told[0]) == SPANS
+    first, other = (
+        [(span.trace_id, span.span_id, span.parent_span_id) for span in target.spans] for target in (receiver, second)
+    )
+    assert first == other
+    assert len(first) == SPANS
 
 
-def test_what_cannot_be_sent_is_status_4_and_waits(tool: Tool, spool: Path) -> None:
-    """A receiver that is gone is asked for as long as --timeout says."""
+def test_undelivered_batches_wait_and_the_status_is_4(tool: Tool, spool: Path) -> None:
+    """A receiver that is gone is tried until --timeout."""
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     before = waiting(spool)
     done = tool.run("replay", "--spool", str(spool), "--timeout", "0.5", environment=environment, json_file=False)
@@ -162,8 +164,8 @@ def test_what_cannot_be_sent_is_status_4_and_waits(tool: Tool, spool: Path) -> N
     assert file.status == 4
 
 
-def test_what_a_killed_run_left_half_written_is_taken_away(tool: Tool, spool: Path, receiver: Receiver) -> None:
-    """A file without its name is not whole, and nobody will finish it."""
+def test_temporary_file_of_a_killed_run_is_deleted(tool: Tool, spool: Path, receiver: Receiver) -> None:
+    """A file without its final name is incomplete."""
     for folder in list(spool.iterdir())[1:]:
         shutil.rmtree(folder)
     (folder,) = spool.iterdir()
@@ -172,8 +174,8 @@ def test_what_a_killed_run_left_half_written_is_taken_away(tool: Tool, spool: Pa
     assert list(spool.iterdir()) == []
 
 
-def test_wrong_use_is_status_2(tool: Tool, tmp_path: Path) -> None:
-    """Nowhere to send to, and a file that is not there."""
+def test_wrong_usage_is_status_2(tool: Tool, tmp_path: Path) -> None:
+    """No destination, and a file that does not exist; an empty spool is no error."""
     nowhere = tool.run("replay", "--spool", str(tmp_path / "none"), json_file=False)
     assert nowhere.status == 2
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in nowhere.text
@@ -183,8 +185,8 @@ def test_wrong_use_is_status_2(tool: Tool, tmp_path: Path) -> None:
     assert empty.status == 0
 
 
-def test_a_file_that_is_no_trace_is_said_to_be_none(tool: Tool, receiver: Receiver) -> None:
-    """Other lines are sent; status 4."""
+def test_lines_that_are_no_otlp_message_are_rejected(tool: Tool, receiver: Receiver) -> None:
+    """The message names the reason, and the status is 4."""
     tool.write("odd.jsonl", '{"what": 1}\nnonsense\n')
     done = tool.run("replay", "odd.jsonl", environment=variables(receiver), json_file=False)
     assert (done.status, done.stdout) == (4, "batches: 0 delivered, 2 rejected\n")

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from tests.cli.conftest import Tool
-from tests.cli.receivers import Answer, Receiver
+from tests.cli.receivers import PlannedResponse, Receiver
 from tests.cli.service import service
 from tests.servers.node_exporter import NodeExporter
 from tests.servers.prometheus import Prometheus, promtool
@@ -121,10 +121,10 @@ def test_receiver_that_was_away_gets_every_span_once(tool: Tool, closing: ExitSt
         failures = running.value("memeval_export_failures_total", exporter="otlp")
         assert failures
         assert running.value("memeval_spool_bytes")
-        there = Receiver(always=Answer(status=401), port=port)
+        there = Receiver(always=PlannedResponse(status=401), port=port)
         closing.callback(there.close)
         running.wait_for_line("HTTP 401")
-        there.always = Answer()
+        there.always = PlannedResponse()
         running.wait_for_line("batches of earlier runs were delivered")
         assert running.value("memeval_spool_bytes") == 0
         assert (running.value("memeval_export_failures_total", exporter="otlp") or 0) > failures
@@ -183,7 +183,7 @@ def runs_in(text: str, name: str) -> list[float]:
 
 def test_service_stops_at_once_although_the_receiver_hangs(tool: Tool, closing: ExitStack, tmp_path: Path) -> None:
     """It is stopped in the middle of a run, and the telemetry is in the spool."""
-    there = Receiver(always=Answer(seconds=30))
+    there = Receiver(always=PlannedResponse(seconds=30))
     closing.callback(there.close)
     begun = tool.event("begun")
     tool.write("slow.py", f"import time\ndef run():\n    open({str(begun)!r}, 'w').write('begun')\n    time.sleep(60)\n")

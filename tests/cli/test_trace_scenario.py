@@ -44,31 +44,31 @@ QUIET = """
 
 
 def quiet(tool: Tool, python: str = "") -> Done:
-    """The four evals that keep nothing. Another interpreter finds OpenTelemetry beside the scenario: it is Python only."""
+    """Measure the four evals that keep nothing; another interpreter gets OpenTelemetry beside them."""
     tool.write("scenario.py", QUIET)
     evals = ["scenario.py:NOTHING", "scenario.py:AFIFTY", "--python", python] if python else ["scenario.py"]
     for name in ("opentelemetry", "typing_extensions") if python else ():
         spec = find_spec(name)
         assert spec is not None
-        place = Path((spec.submodule_search_locations or [str(spec.origin)])[0])
-        (tool.folder / place.name).symlink_to(place)
+        location = Path((spec.submodule_search_locations or [str(spec.origin)])[0])
+        (tool.folder / location.name).symlink_to(location)
     variables = {"PYTHONDONTWRITEBYTECODE": "1"}
     return tool.run(*evals, "--fail-on", "never", "--trace-scenario", environment=variables, timeout=150)
 
 
 HERE = "this interpreter"
-WAYS = [HERE, *(name for name in PYTHONS if name not in (FRESH, f"python3.{sys.version_info.minor}"))]
+INTERPRETERS = [HERE, *(name for name in PYTHONS if name not in (FRESH, f"python3.{sys.version_info.minor}"))]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_tracing_keeps_nothing(together: Together, way: str) -> None:
-    """A no-op, and one that makes 50 spans an iteration and keeps none: no growth in any interpreter found; all counted."""
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_tracing_adds_no_growth(together: Together, interpreter: str) -> None:
+    """An eval without spans and one with 50 spans per iteration show exactly no growth in every interpreter."""
     cases: dict[str, Callable[[Tool], Done]] = {
         name: lambda tool, python=PYTHONS[name]: quiet(tool, python)  # type: ignore[misc]
-        for name in WAYS
+        for name in INTERPRETERS
         if name != HERE
     }
-    done = together("quiet", way, {HERE: quiet, **cases})
+    done = together("quiet", interpreter, {HERE: quiet, **cases})
     assert done.status == 0, done.text
     for run in done.runs:
         assert run.growth.retained is not None
@@ -76,24 +76,24 @@ def test_tracing_keeps_nothing(together: Together, way: str) -> None:
         assert (run.growth.retained.ci_low, run.growth.retained.ci_high) == (0, 0)
         assert (run.sites, run.holders) == ([], [])
         assert run.verdict.state in ("stable", "idle")
-        sums = [one.gen_ai for one in run.iterations if one.gen_ai is not None]
+        sums = [iteration.gen_ai for iteration in run.iterations if iteration.gen_ai is not None]
         assert len(sums) == 23
-        counted = {(one.spans, one.model_calls, one.input_tokens) for one in sums}
+        counted = {(totals.spans, totals.model_calls, totals.input_tokens) for totals in sums}
         assert counted == ({(50, 25, 250)} if "fifty" in run.eval.name else {(0, 0, 0)})
     assert "per iteration (median): 50 spans, 25 model calls, 0 tool calls, 250 tokens in, 25 out" in done.stdout
     assert "the scenario made no spans" in done.stdout
 
 
-def test_without_the_option_nothing_of_it_is_there(tool: Tool) -> None:
-    """Neither OpenTelemetry nor the worker's own part of it is imported, no span is current, and nothing is counted."""
+def test_without_the_option_opentelemetry_is_not_imported(tool: Tool) -> None:
+    """No tracing module is imported, no span is current, and nothing is counted."""
     done = tool.measure(
         "import sys\ndef run():\n"
-        "    assert not [name for name in sys.modules if 'opentelemetry' in name or name.endswith('worker.tracing')]\n"
+        "    assert not [name for name in sys.modules if 'opentelemetry' in name or name.endswith('otel.tracing')]\n"
         "    from opentelemetry import trace\n    assert not trace.get_current_span().get_span_context().is_valid\n"
         "    for name in [name for name in sys.modules if 'opentelemetry' in name]: del sys.modules[name]\n"
     )
     assert done.errors == ["ok"] * 5
-    assert {one.gen_ai for one in done.result.iterations} == {None}
+    assert {iteration.gen_ai for iteration in done.result.iterations} == {None}
 
 
 LEAKS = """
@@ -121,8 +121,8 @@ LEAKS = """
 """
 
 
-def test_a_leak_by_way_of_opentelemetry_is_found(tool: Tool) -> None:
-    """Spans kept in a list and a span processor added in every iteration are leaks like any other."""
+def test_leak_through_opentelemetry_is_found(tool: Tool) -> None:
+    """Spans kept in a list, and a span processor added in every iteration, are leaks like others."""
     tool.write("scenario.py", LEAKS)
     done = tool.run("scenario.py", "--trace-scenario", timeout=120)
     spans, processors = done.runs
@@ -131,11 +131,11 @@ def test_a_leak_by_way_of_opentelemetry_is_found(tool: Tool) -> None:
     assert [(site.file, site.function) for site in spans.sites] == [("scenario.py", "spans")]
     assert (processors.sites[0].file, processors.sites[0].function) == ("scenario.py", "Audit.__init__")
     assert 4096 <= processors.sites[0].bytes_per_iteration <= 4300
-    assert [one.gen_ai and one.gen_ai.spans for one in spans.iterations] == [1] * 23
+    assert [iteration.gen_ai and iteration.gen_ai.spans for iteration in spans.iterations] == [1] * 23
 
 
-def test_an_interpreter_without_opentelemetry(tool: Tool) -> None:
-    """The option cannot be honoured: wrong usage, before anything is measured, with the command that helps."""
+def test_interpreter_without_opentelemetry_is_wrong_usage(tool: Tool) -> None:
+    """The message names the command that installs it, before anything is measured."""
     venv.create(tool.folder.parent / "fresh", with_pip=False, symlinks=True)
     python = str(tool.folder.parent / "fresh" / "bin" / "python")
     tool.write("scenario.py", "def run(): pass\n")
@@ -145,8 +145,8 @@ def test_an_interpreter_without_opentelemetry(tool: Tool) -> None:
     assert done.runs == []
 
 
-def test_a_provider_that_cannot_be_taken_part_in(tool: Tool) -> None:
-    """A tracer provider of another make is named, before anything is measured."""
+def test_tracer_provider_without_span_processors_is_wrong_usage(tool: Tool) -> None:
+    """The provider is named before anything is measured."""
     done = tool.measure(
         "from opentelemetry import trace\nclass Mine(trace.NoOpTracerProvider): pass\n"
         "trace.set_tracer_provider(Mine())\ndef run(): pass\n",
@@ -156,18 +156,18 @@ def test_a_provider_that_cannot_be_taken_part_in(tool: Tool) -> None:
     assert "a scenario.Mine, takes no span processor" in done.text
 
 
-def test_in_process_and_a_disabled_sdk(tool: Tool) -> None:
-    """In the calling process the sums are the same; where OTEL_SDK_DISABLED is set nothing is traced, and nothing said."""
+def test_spans_are_counted_in_process_and_not_with_a_disabled_sdk(tool: Tool) -> None:
+    """The sums in the calling process are the same; with OTEL_SDK_DISABLED nothing is traced or reported."""
     source = "from opentelemetry import trace\ndef run(): trace.get_tracer('x').start_span('y').end()\n"
     inside = tool.measure(source, "--trace-scenario", "--in-process")
-    assert [one.gen_ai and one.gen_ai.spans for one in inside.result.iterations] == [1] * 5
+    assert [iteration.gen_ai and iteration.gen_ai.spans for iteration in inside.result.iterations] == [1] * 5
     assert inside.result.growth.retained is not None
     disabled = tool.measure(source, "--trace-scenario", environment={"OTEL_SDK_DISABLED": "true"})
-    assert {one.gen_ai for one in disabled.result.iterations} == {None}
+    assert {iteration.gen_ai for iteration in disabled.result.iterations} == {None}
 
 
-def test_a_context_that_grows_is_named(tool: Tool) -> None:
-    """A peak that climbs with the tokens that the model is given: the verdict says so, with the numbers."""
+def test_peak_that_grows_with_the_context_is_explained(tool: Tool) -> None:
+    """A peak that rises with the input tokens has a reason with the numbers of tokens."""
     done = tool.measure(
         "from opentelemetry import trace\nT = trace.get_tracer('x')\nTURNS = iter(range(1, 999))\n"
         "def run():\n    turn = next(TURNS)\n    context = bytearray(100_000 * turn)\n"

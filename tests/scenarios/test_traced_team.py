@@ -11,7 +11,7 @@ from otel_memeval.records import Result
 from otel_memeval.run.plan import Options
 from otel_memeval.run.worker_run import run_target
 from otel_memeval.tracing.ids import iteration_span_id
-from tests.cli.traced import Traced, Watching
+from tests.cli.traced import SpanObserver, Traced
 
 SECRET = "s3cr3t-of-the-test"
 
@@ -21,7 +21,7 @@ def traced_team(target: str, iterations: int, model_url: str, dsn: str) -> Trace
     named = {"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": model_url, "DATABASE_URL": make_conninfo(dsn, password=SECRET)}
     settings = Settings(environment={**os.environ, **named}, folder=os.getcwd(), secrets=(SECRET,))
     options = Options(iterations=iterations, trace_scenario=True, timeout_seconds=60)
-    watching = Watching()
+    watching = SpanObserver()
     results: list[Result] = []
     run_target(target, options, lambda _: watching, settings, results.append)
     return Traced(results[0], watching)
