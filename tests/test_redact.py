@@ -1,4 +1,4 @@
-"""No secret is reported, and nothing that a terminal would obey. Keys are put together here: none stands in this file."""
+"""Masking of secrets and of control characters. Keys are put together here, so that this file holds none."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ BODY = "Ab3" * 14
         ("AIza" + "a1-_x" * 7, MASK),
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
-    """Each form of key, password and header is masked to its end, and what stands around it stays."""
+def test_text_that_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
+    """Each form of key, password and header is masked to its end, and the text around it stays."""
     assert redact(text, ()) == expected
 
 
@@ -79,8 +79,8 @@ def test_harmless_text_stays(text: str) -> None:
     ["OPENAI_API_KEY", "github_token", "CLIENT_SECRET", "PGPASSWORD", "DB_PASS", "MYSQL_PWD", "KEY_PASSPHRASE",
      "AWS_CREDENTIALS", "PROXY_AUTHORIZATION", "BASIC_AUTH", "SESSION_COOKIE"],
 )  # fmt: skip
-def test_secrets_are_known_by_the_names_of_their_variables(name: str) -> None:
-    """The value of a variable whose name says key, token, password and so on is a secret, in whatever case."""
+def test_variable_name_says_that_its_value_is_a_secret(name: str) -> None:
+    """Names with key, token, password and the like, in any case."""
     assert secrets_in({name: "abcdef", "HOME": "ghijkl"}) == ("abcdef",)
 
 
@@ -89,7 +89,7 @@ def test_secrets_are_known_by_the_names_of_their_variables(name: str) -> None:
     ["GIT_AUTHOR_NAME", "XAUTHORITY", "SSH_AUTH_SOCK", "TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYBOARD", "PWD", "OLDPWD",
      "COMPASS", "PATH"],
 )  # fmt: skip
-def test_names_that_only_sound_secret_are_not(name: str) -> None:
+def test_variable_name_only_sounds_secret(name: str) -> None:
     """Authors, sockets, limits and the current folder are no secrets: masking them would spoil reports."""
     assert secrets_in({name: "abcdefghij"}) == ()
 
@@ -114,29 +114,29 @@ def test_attribute_name_only_sounds_secret(name: str) -> None:
     assert not names_a_secret(name)
 
 
-def test_a_secret_has_six_characters_or_more() -> None:
-    """On both sides of the limit: five characters are too few to be looked for everywhere."""
+def test_secret_has_six_characters_or_more() -> None:
+    """Five characters are too few to be masked everywhere."""
     assert secrets_in({"A_KEY": "abcde"}) == ()
     assert secrets_in({"A_KEY": "abcdef"}) == ("abcdef",)
 
 
-def test_passwords_in_urls_are_secrets_in_both_forms() -> None:
-    """The password of any variable's URL is masked as it is written and as it is decoded, also where it stands alone."""
+def test_password_in_a_url_is_masked_in_both_forms() -> None:
+    """The password is masked as it is written and as it is decoded, also outside the URL."""
     secrets = secrets_in({"DATABASE_URL": "postgresql://me:p%40ssword@db/x", "OTHER": "http://host:8080/a"})
     assert set(secrets) == {"p%40ssword", "p@ssword"}
     assert redact("role me, p@ssword or p%40ssword", secrets) == f"role me, {MASK} or {MASK}"
 
 
-def test_a_secret_of_several_lines_is_masked_in_every_form() -> None:
-    """A private key is found whole, line by line, and with its line ends escaped."""
+def test_secret_of_several_lines_is_masked_in_every_form() -> None:
+    """A private key is found complete, line by line, and with escaped line ends."""
     lines = ["-----BEGIN A KEY-----", "line one of the key", "-----END A KEY-----"]
     secrets = secrets_in({"TLS_KEY": "\n".join(lines) + "\n"})
-    whole = "\n".join(lines)
-    for text in (whole, repr(whole), *lines):
+    key = "\n".join(lines)
+    for text in (key, repr(key), *lines):
         assert not any(line in redact(f"<{text}>", secrets) for line in lines)
 
 
-def test_the_longest_secret_is_masked_first() -> None:
+def test_longest_secret_is_masked_first() -> None:
     """A secret that begins like another leaves no rest."""
     secrets = secrets_in({"A_KEY": "abcdef", "B_KEY": "abcdefghi"})
     assert redact("abcdefghi abcdef", secrets) == f"{MASK} {MASK}"
@@ -148,8 +148,8 @@ def test_the_longest_secret_is_masked_first() -> None:
     st.randoms(use_true_random=False),
 )
 @settings(deadline=None, max_examples=300)
-def test_no_secret_is_left_whatever_stands_around_it(values: list[str], around: list[str], random: object) -> None:
-    """Secrets of any content, overlapping, repeated, or completed by a mask: none is left in the text."""
+def test_no_secret_is_left_in_any_text(values: list[str], around: list[str], random: object) -> None:
+    """Secrets may overlap, repeat, or be completed by a mask."""
     secrets = secrets_in({f"KEY_{number}": value for number, value in enumerate(values)})
     pieces = [*values, *values, *around]
     random.shuffle(pieces)  # type: ignore[attr-defined]
@@ -160,8 +160,8 @@ def test_no_secret_is_left_whatever_stands_around_it(values: list[str], around: 
 @pytest.mark.parametrize(
     "piece", ["a", "://a:", "password", "password ", "password='", "Bearer ", "sk-", "basic ", "x@", "\\"]
 )
-def test_a_long_output_is_masked_at_once(piece: str) -> None:
-    """64 KiB of anything takes no time that grows with its square (the timeout is the proof)."""
+def test_long_output_is_masked_in_linear_time(piece: str) -> None:
+    """64 KiB of any text take no time that grows with its square (the timeout is the proof)."""
     redact(piece * (65536 // len(piece)), ("secret-value",))
 
 
@@ -181,22 +181,22 @@ def test_a_long_output_is_masked_at_once(piece: str) -> None:
         ("می\u200cخواهم", "می\u200cخواهم"),
     ],
 )
-def test_text_is_shown_and_not_obeyed(text: str, expected: str) -> None:
-    """Colours and titles go, control characters and marks of direction are written out, what can be shown stays."""
+def test_visible_text_has_no_control_characters(text: str, expected: str) -> None:
+    """Colours and titles are removed, control characters and marks of direction written out."""
     assert visible(text) == expected
 
 
 @given(st.text())
 @settings(deadline=None, max_examples=200)
-def test_any_text_becomes_one_harmless_piece(text: str) -> None:
-    """Whatever the text: nothing but printable characters and joiners is left, it can be encoded, and again is no change."""
+def test_any_text_becomes_visible(text: str) -> None:
+    """Only printable characters and joiners are left, and a second call changes nothing."""
     shown = visible(text)
     assert all(character.isprintable() or character in "\u200c\u200d" for character in shown)
     shown.encode("utf-8")
     assert visible(shown) == shown
 
 
-def test_a_text_is_shortened_above_the_limit_only() -> None:
-    """At the limit it stays whole; above, it ends in an ellipsis and is as long as the limit."""
+def test_text_is_shortened_above_the_limit_only() -> None:
+    """At the limit it is complete; above, it ends in an ellipsis and has the length of the limit."""
     assert shortened("abcde", 5) == "abcde"
     assert shortened("abcdef", 5) == "abcd…"

@@ -1,4 +1,4 @@
-"""The scenario's spans through a real worker: which arrive, whose children they are, what is left out of them."""
+"""The scenario's spans through a real worker: their parents, their content, their secrets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.cli.traced import trace
 BEGIN = "import asyncio, threading, time\nfrom opentelemetry import trace\nTRACER = trace.get_tracer('scenario')\n"
 
 
-def test_spans_of_set_up_iterations_and_tear_down(tmp_path: Path) -> None:
-    """Each is a child of what it was made in; the trace is the run's; times lie within the iteration's."""
+def test_spans_have_the_parent_in_which_they_were_made(tmp_path: Path) -> None:
+    """Set-up and tear-down belong to the run; the trace is the run's, and times lie within the iteration."""
     traced = trace(
         tmp_path,
         BEGIN + "def setup(): TRACER.start_span('opened').end()\n"
@@ -29,17 +29,17 @@ def test_spans_of_set_up_iterations_and_tear_down(tmp_path: Path) -> None:
         ["opened", "described"], ["inner", "outer"], ["inner", "outer"], ["closed"],
     ]  # fmt: skip
     assert all(int(span.start_time_unix_nano) <= int(span.end_time_unix_nano) for span in traced.spans)
-    assert {one.gen_ai and one.gen_ai.spans for one in traced.result.iterations} == {2}
+    assert {iteration.gen_ai and iteration.gen_ai.spans for iteration in traced.result.iterations} == {2}
 
 
 @pytest.mark.parametrize(
     ("by_parent", "by_sampler", "sampled"),
     [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
 )
-def test_the_current_span_is_the_iterations(tmp_path: Path, by_parent: bool, by_sampler: bool | None, sampled: bool) -> None:
-    """What the scenario hands on to other services is the iteration's id, in the parent's trace, and the decision: the
-    sampler's, where there is an exporter, else the parent's.
-    """
+def test_scenario_continues_the_iteration_and_the_sampling_decision(
+    tmp_path: Path, by_parent: bool, by_sampler: bool | None, sampled: bool
+) -> None:
+    """Other services get the iteration's id, in the parent's trace, and the sampler's decision, else the parent's."""
     traced = trace(
         tmp_path,
         BEGIN + "async def run():\n    context = trace.get_current_span().get_span_context()\n"
@@ -56,8 +56,8 @@ def test_the_current_span_is_the_iterations(tmp_path: Path, by_parent: bool, by_
     assert {span.flags & 1 for span in traced.spans} == {int(sampled)}
 
 
-def test_tasks_threads_and_what_ends_late(tmp_path: Path) -> None:
-    """A task inherits the iteration, a pool's thread is given it; what ends late belongs to the one that began it."""
+def test_tasks_threads_and_late_spans_have_the_iteration_as_parent(tmp_path: Path) -> None:
+    """A task inherits the iteration, a pool's thread is given it; a late span belongs to the iteration that began it."""
     traced = trace(
         tmp_path,
         BEGIN + "LATE = []\n"
@@ -82,7 +82,7 @@ def test_tasks_threads_and_what_ends_late(tmp_path: Path) -> None:
         ("late 1", "measured 1"), ("task 2", "measured 2"), ("thread 2", "measured 2"),
         ("late 2", "measured 2"), ("task 3", "measured 3"), ("thread 3", "measured 3"),
     ]  # fmt: skip
-    assert [one.gen_ai and one.gen_ai.spans for one in traced.result.iterations] == [2, 3, 3]
+    assert [iteration.gen_ai and iteration.gen_ai.spans for iteration in traced.result.iterations] == [2, 3, 3]
 
 
 OWN = (
@@ -97,8 +97,8 @@ OWN = (
 
 
 @pytest.mark.parametrize("when", ["on import", "in set-up"])
-def test_a_provider_of_the_scenarios_own(tmp_path: Path, when: str) -> None:
-    """Its exporters get all they would have got, and nothing else; we get the same, no warning is logged."""
+def test_provider_of_the_scenario_keeps_its_exporters(tmp_path: Path, when: str) -> None:
+    """They get every span and nothing else, and no warning is logged."""
     set_it = "provide()\n" if when == "on import" else "setup = provide\n"
     traced = trace(tmp_path, f"{BEGIN}{OWN}{set_it}", 3)
     assert traced.errors == []
@@ -106,29 +106,29 @@ def test_a_provider_of_the_scenarios_own(tmp_path: Path, when: str) -> None:
     assert traced.tree == [("mine", "measured 1"), ("mine", "measured 2"), ("mine", "measured 3")]
 
 
-def test_a_span_of_a_failed_iteration(tmp_path: Path) -> None:
-    """What an iteration traced before it raised is there, with the error that the SDK recorded."""
+def test_failed_iteration_keeps_its_spans(tmp_path: Path) -> None:
+    """The span has the error that the SDK recorded, with secrets masked."""
     traced = trace(
         tmp_path,
         BEGIN
         + "def run():\n    with TRACER.start_as_current_span('broken'):\n        raise ValueError('no key sk-abc123456')\n",
         keep_going=True,
     )
-    assert [one.error and one.error.type for one in traced.result.iterations] == ["ValueError"] * 2
+    assert [iteration.error and iteration.error.type for iteration in traced.result.iterations] == ["ValueError"] * 2
     (event,) = traced.spans[0].events
     assert (traced.spans[0].status.code, event.name) == (2, "exception")
     assert traced.spans[0].status.message == "ValueError: no key ***"
     assert "sk-abc123456" not in str(traced.spans)
 
 
-def test_too_many_spans_are_dropped_and_counted(tmp_path: Path) -> None:
-    """A buffer's worth of spans is kept, the rest is counted, and the next iteration is whole again."""
+def test_spans_beyond_the_buffer_are_dropped_and_counted(tmp_path: Path) -> None:
+    """The next iteration is complete again."""
     traced = trace(
         tmp_path,
         BEGIN + "COUNTS = iter([100, 2])\n"
         "def run():\n    for _ in range(next(COUNTS)): TRACER.start_span('big', attributes={'a': 'x' * 100_000}).end()\n",
     )
-    first, second = (one.gen_ai for one in traced.result.iterations)
+    first, second = (iteration.gen_ai for iteration in traced.result.iterations)
     assert first is not None
     assert second is not None
     assert (first.spans, first.spans_dropped) == (83, 17)
@@ -136,8 +136,8 @@ def test_too_many_spans_are_dropped_and_counted(tmp_path: Path) -> None:
     assert len(traced.spans) == 85
 
 
-def test_many_spans_are_handed_on_in_parts(tmp_path: Path) -> None:
-    """At most 512 together; none is lost in between."""
+def test_many_spans_are_passed_on_in_groups_of_512(tmp_path: Path) -> None:
+    """No span is lost between two groups."""
     traced = trace(tmp_path, BEGIN + "def run():\n    for n in range(1200): TRACER.start_span(str(n)).end()\n", 1)
     assert [len(group) for group in traced.groups] == [512, 512, 176]
     assert [span.name for span in traced.spans] == [str(number) for number in range(1200)]
@@ -154,16 +154,16 @@ SAYING = (
     ("capture", "paris", "rome"),
     [("none", False, False), ("spans", True, False), ("events", False, True), ("both", True, True)],
 )
-def test_contents_leave_the_worker_only_when_wanted(
+def test_content_leaves_the_worker_only_if_it_is_captured(
     tmp_path: Path, capture: ContentCapture, paris: bool, rome: bool
 ) -> None:
-    """Prompts in attributes and in events, each as the caller's environment says."""
+    """Prompts in attributes and in events are decided separately."""
     text = str(trace(tmp_path, BEGIN + SAYING, 1, content_capture=capture).spans)
     assert ("Paris" in text, "Rome" in text, "gpt" in text) == (paris, rome, True)
 
 
-def test_secrets_of_the_environment_are_masked(tmp_path: Path) -> None:
-    """The value of a secret variable is in no span, also where contents are wanted."""
+def test_secret_of_the_environment_is_masked_in_captured_content(tmp_path: Path) -> None:
+    """The value of a secret variable is in no span."""
     traced = trace(
         tmp_path,
         BEGIN + "import os\ndef run(): TRACER.start_span('x', attributes={'gen_ai.prompt': os.environ['MY_KEY']}).end()\n",
@@ -172,11 +172,11 @@ def test_secrets_of_the_environment_are_masked(tmp_path: Path) -> None:
         secrets=("a-very-secret-value",),
         environment={"MY_KEY": "a-very-secret-value"},
     )
-    assert [one.value.string_value for one in traced.spans[0].attributes] == ["***"]
+    assert [attribute.value.string_value for attribute in traced.spans[0].attributes] == ["***"]
 
 
-def test_the_scenarios_random_numbers_stay_its_own(tmp_path: Path) -> None:
-    """With a seed in every iteration the numbers are the seed's, and span ids differ all the same."""
+def test_random_numbers_of_the_scenario_are_not_used_for_ids(tmp_path: Path) -> None:
+    """With a seed in every iteration, the scenario's numbers repeat and the span ids differ."""
     traced = trace(
         tmp_path,
         BEGIN + "import random\ndef run():\n    random.seed(5)\n    TRACER.start_span('a').end()\n"
@@ -187,8 +187,8 @@ def test_the_scenarios_random_numbers_stay_its_own(tmp_path: Path) -> None:
     assert len({span.span_id for span in traced.spans}) == 3
 
 
-def test_a_forked_child_tells_nothing(tmp_path: Path) -> None:
-    """Spans of a process that the scenario forks are not ours to send."""
+def test_spans_of_a_forked_child_are_not_sent(tmp_path: Path) -> None:
+    """Only the spans of the worker itself are taken."""
     traced = trace(
         tmp_path,
         BEGIN + "import os\ndef run():\n    child = os.fork()\n"

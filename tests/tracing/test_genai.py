@@ -1,4 +1,4 @@
-"""The sums of an iteration: what is counted, and that nothing is counted twice."""
+"""Sums of calls and tokens of an iteration, each counted once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTHING = GenAi(model_calls=0, tool_calls=0, input_tokens=0, output_tokens=0, sp
 
 
 def span(identity: str, parent: str = "", /, **attributes: str | int | float) -> Span:
-    """A span with attributes; two underscores in a name stand for a dot."""
+    """Return a span with attributes; two underscores in a name stand for a dot."""
     values = {
         str: lambda value: AnyValue(string_value=value),
         int: lambda value: AnyValue(int_value=str(value)),
@@ -36,22 +36,22 @@ def span(identity: str, parent: str = "", /, **attributes: str | int | float) ->
 
 
 def usage(operation: str, tokens_in: int, tokens_out: int) -> dict[str, str | int]:
-    """Today's names."""
+    """Return operation and tokens under the current names."""
     tokens = {"gen_ai__usage__input_tokens": tokens_in, "gen_ai__usage__output_tokens": tokens_out}
     return {"gen_ai__operation__name": operation, **tokens}
 
 
 def summed(spans: Iterable[Span]) -> tuple[int, int, int, int]:
-    """Model calls, tool calls, tokens in, tokens out."""
+    """Return model calls, tool calls, input tokens and output tokens."""
     sums = GenAiSums()
-    for one in spans:
-        sums.add(one)
+    for finished in spans:
+        sums.add(finished)
     total = sums.total()
     return total.model_calls, total.tool_calls, total.input_tokens, total.output_tokens
 
 
 TEAM = [
-    span("leader", "iteration", **usage("invoke_agent", 365, 47)),  # repeats its own calls, or all: not counted
+    span("leader", "iteration", **usage("invoke_agent", 365, 47)),  # repeats the tokens of its calls: not counted
     span("1", "leader", **usage("chat", 146, 28)),
     span("ask", "leader", gen_ai__operation__name="execute_tool"),
     span("member", "ask", **usage("invoke_agent", 220, 35)),
@@ -62,14 +62,14 @@ TEAM = [
 ]
 
 
-def test_a_team_is_summed_over_leader_and_members() -> None:
-    """Three model calls and two tools, tokens once each, although the agents' spans carry usage as well."""
+def test_team_is_summed_over_leader_and_members() -> None:
+    """Three model calls and two tools are counted, and tokens once each, although the agents' spans repeat them."""
     assert summed(TEAM) == (3, 2, 146 + 97 + 123, 28 + 7 + 28)
     assert summed(reversed(TEAM)) == summed(TEAM)
 
 
 @given(st.permutations(TEAM))
-def test_the_order_in_which_spans_end_does_not_matter(spans: list[Span]) -> None:
+def test_sums_do_not_depend_on_the_order_of_spans(spans: list[Span]) -> None:
     """Children end before their parents, or much later."""
     assert summed(spans) == (3, 2, 366, 63)
 
@@ -81,12 +81,12 @@ def test_the_order_in_which_spans_end_does_not_matter(spans: list[Span]) -> None
         ([span("a")], (0, 0, 0, 0)),
         ([span("a", **usage("chat", 3, 4))], (1, 0, 3, 4)),
         ([span("a", **usage("text_completion", 3, 4)), span("b", **usage("generate_content", 1, 1))], (2, 0, 4, 5)),
-        # An agent whose calls nobody traced: its own usage is all there is.
+        # An agent whose calls are not traced: its own usage counts.
         ([span("a", **usage("invoke_agent", 30, 4))], (0, 0, 30, 4)),
         ([span("a", **usage("invoke_agent", 30, 4)), span("b", "a", **usage("invoke_agent", 20, 1))], (0, 0, 20, 1)),
-        # One call, seen by two instrumentations: by the framework's and by the client's.
+        # One call, traced by two instrumentations: the framework's and the client's.
         ([span("a", **usage("chat", 30, 4)), span("b", "a", **usage("chat", 30, 4))], (1, 0, 30, 4)),
-        # The inner one does not know its usage, as when it streams.
+        # The inner span does not know its usage, as in streaming.
         ([span("a", **usage("chat", 30, 4)), span("b", "a", gen_ai__operation__name="chat")], (1, 0, 30, 4)),
         # A call whose tools run inside it, and one of them asks a model: two calls.
         (
@@ -103,24 +103,24 @@ def test_the_order_in_which_spans_end_does_not_matter(spans: list[Span]) -> None
           span("b", openinference__span__kind="TOOL")], (1, 1, 5, 6)),
         ([span("a", llm__request__type="chat", gen_ai__usage__prompt_tokens=5), span("b", traceloop__span__kind="tool")],
          (1, 1, 5, 0)),
-        # Both names of one number: once.
+        # Both names of a number count once.
         ([span("a", **usage("chat", 5, 6), gen_ai__usage__prompt_tokens=5, llm__token_count__prompt=5)], (1, 0, 5, 6)),
-        # What is no count.
+        # Values that are no counts.
         ([span("a", gen_ai__operation__name="chat", gen_ai__usage__input_tokens=-5)], (1, 0, 0, 0)),
         ([span("a", gen_ai__operation__name="chat", gen_ai__usage__input_tokens="many")], (1, 0, 0, 0)),
         ([span("a", gen_ai__operation__name="chat", gen_ai__usage__input_tokens=12.0)], (1, 0, 12, 0)),
-        # Spans that say they are inside each other end nothing.
+        # Spans that contain each other.
         ([span("a", "b", **usage("chat", 1, 1)), span("b", "a", **usage("invoke_agent", 2, 2))], (1, 0, 1, 1)),
         ([span("a", "a", **usage("chat", 1, 1))], (1, 0, 1, 1)),
     ],
 )  # fmt: skip
-def test_what_is_counted(spans: list[Span], expected: tuple[int, int, int, int]) -> None:
-    """Each rule, with the smallest tree that shows it."""
+def test_sums_follow_each_rule(spans: list[Span], expected: tuple[int, int, int, int]) -> None:
+    """Each rule has the smallest tree that shows it."""
     assert summed(spans) == expected
 
 
-def test_dropped_spans_are_counted_beside() -> None:
-    """How many are missing from the sums stands beside them."""
+def test_dropped_spans_are_counted_separately() -> None:
+    """They are missing from the sums."""
     sums = GenAiSums()
     assert sums.total() == NOTHING
     sums.add_dropped(3)

@@ -1,4 +1,4 @@
-"""Ids of spans, and the parent that a CI system names."""
+"""Ids of spans, and the parent in TRACEPARENT."""
 
 from __future__ import annotations
 
@@ -29,25 +29,24 @@ PARENT = Parent(trace_id=RUN, span_id="b7ad6b7169203331", sampled=True)
         ("nonsense", None),
     ],
 )
-def test_a_parent_is_read_as_the_specification_says(text: str, parent: Parent | None) -> None:
-    """The examples of the W3C's text, and what it says to ignore."""
+def test_traceparent_is_read_as_the_specification_says(text: str, parent: Parent | None) -> None:
+    """The examples are the specification's; values that it ignores give no parent."""
     assert parse_traceparent(text) == parent
 
 
-def test_a_run_without_a_parent_is_a_trace_of_its_own() -> None:
-    """The run's id is its trace's; with a parent, it is the parent's."""
+def test_run_without_a_parent_has_its_own_trace() -> None:
+    """The id of the trace is the run's, or the parent's."""
     assert trace_id("a" * 32, None) == "a" * 32
     assert trace_id("a" * 32, PARENT) == RUN
 
 
 @given(st.uuids(), st.integers(1, 10_000))
-def test_every_span_of_a_run_has_an_id_of_its_own_that_never_changes(run: object, index: int) -> None:
-    """Run, warm-up and measured iteration differ, each is 16 hexadecimal digits, and asking again gives the same."""
+def test_ids_of_a_run_are_distinct_and_repeatable(run: object, index: int) -> None:
+    """The worker, which cannot import the module, derives the same ids."""
     run_id = str(run).replace("-", "")
     ids = [run_span_id(run_id), iteration_span_id(run_id, "warmup", index), iteration_span_id(run_id, "measured", index)]
     assert len(set(ids)) == 3
-    assert all(len(one) == 16 and int(one, 16) for one in ids)
+    assert all(len(span_id) == 16 and int(span_id, 16) for span_id in ids)
     assert iteration_span_id(run_id, "measured", index) == ids[2]
-    # The worker, which cannot import this module, works out the same.
     in_worker = [tracing.span_id(run_id, name) for name in (tracing.RUN, f"warmup/{index}", f"measured/{index}")]
     assert in_worker == ids

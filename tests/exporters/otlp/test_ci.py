@@ -1,4 +1,4 @@
-"""What CI systems' variables say, and what is made of a remote's address."""
+"""Attributes from the variables of CI systems and from the address of a remote."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ GITHUB = {
 }
 
 
-def test_a_pull_request_on_github() -> None:
-    """Pipeline, run, branches, change; the branch rather than GitHub's own merge of it."""
+def test_pull_request_on_github() -> None:
+    """The branch is the author's, not the merge that GitHub made."""
     assert ci_attributes(GITHUB) == {
         "cicd.pipeline.name": "tests",
         "cicd.pipeline.run.id": "42",
@@ -57,15 +57,15 @@ def test_a_pull_request_on_github() -> None:
         ({"BITBUCKET_BUILD_NUMBER": "5", "BITBUCKET_COMMIT": "c"}, "vcs.ref.head.revision", "c"),
     ],
 )
-def test_other_systems(environment: dict[str, str], name: str, value: str) -> None:
-    """One attribute of each; what is not set is left out."""
+def test_attribute_of_each_other_system(environment: dict[str, str], name: str, value: str) -> None:
+    """Attributes without a variable are left out."""
     found = ci_attributes(environment)
     assert found[name] == value
     assert all(found.values())
 
 
-def test_no_system_says_nothing() -> None:
-    """Nor does one that is switched off."""
+def test_no_system_has_no_attributes() -> None:
+    """A system that is switched off has none either."""
     assert ci_attributes({}) == ci_attributes({"GITHUB_ACTIONS": "false", "GITHUB_SHA": "x"}) == {}
 
 
@@ -81,14 +81,14 @@ def test_no_system_says_nothing() -> None:
         ("", None),
     ],
 )
-def test_a_remote_is_written_as_a_browser_would_open_it(remote: str, url: str | None) -> None:
-    """Without user and password; a folder of this machine is not told."""
+def test_remote_becomes_the_address_for_a_browser(remote: str, url: str | None) -> None:
+    """User and password are removed; a folder of this machine is left out."""
     assert repository(remote).get("vcs.repository.url.full") == url
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40))
-def test_any_remote_is_read(remote: str) -> None:
-    """No address is an error, and none shows what stands before an @."""
+def test_any_remote_is_read_without_an_error(remote: str) -> None:
+    """All attributes are text."""
     found = repository(remote)
     assert all(isinstance(value, str) for value in found.values())

@@ -1,4 +1,4 @@
-"""A declarative configuration file says what the variables would."""
+"""A declarative configuration file in the place of the variables."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ meter_provider:
 """
 
 
-def test_the_file_decides_and_the_other_variables_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Destinations, headers from the environment that the file names, sampler, limits, resource."""
+def test_file_overrides_the_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Destinations, headers from variables that the file names, sampler, limits and resource are the file's."""
     path = tmp_path / "otel.yaml"
     path.write_text(FILE)
     monkeypatch.setenv("SOME_KEY", "a b")
@@ -66,8 +66,8 @@ def test_the_file_decides_and_the_other_variables_do_not(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("text", ["file_format: '1.0'\ndisabled: true\n" + FILE.split("\n", 2)[2], "nonsense: [", ""])
-def test_a_file_that_is_disabled_or_none_sends_nothing(tmp_path: Path, text: str) -> None:
-    """The specification has no way back to the variables; a broken one is told in a line."""
+def test_disabled_or_broken_file_sends_nothing(tmp_path: Path, text: str) -> None:
+    """The specification does not fall back to the variables; a broken file has one warning."""
     path = tmp_path / "otel.yaml"
     path.write_text(text)
     environment, warnings = effective_environment(
@@ -78,7 +78,7 @@ def test_a_file_that_is_disabled_or_none_sends_nothing(tmp_path: Path, text: str
     assert not any("\n" in line for line in warnings)
 
 
-def test_without_a_file_the_variables_are_as_they_were() -> None:
-    """Nothing is added or taken away."""
+def test_variables_are_unchanged_without_a_file() -> None:
+    """Nothing is added or removed."""
     given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1", "HOME": "x"}
     assert effective_environment(given) == (given, [])

@@ -1,4 +1,4 @@
-"""Whatever is measured becomes a valid OTLP message."""
+"""Any result becomes valid OTLP messages."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ ITERATION = st.builds(
     native_heap_bytes=st.none() | HUGE,
     cpu_seconds=st.none() | SECONDS,
 )
-GROWING = st.builds(SiteChange, file=TEXT, line=HUGE, grown_bytes=HUGE, grown_blocks=HUGE, source=st.just(""))
+CHANGE = st.builds(SiteChange, file=TEXT, line=HUGE, grown_bytes=HUGE, grown_blocks=HUGE, source=st.just(""))
 
 
 def assert_valid(line: bytes) -> Message:
-    """The line is ASCII or UTF-8 JSON without bare NaN, protobuf reads it, and nothing is lost on the way."""
+    """Assert that a line is JSON without bare NaN, and a protobuf message that survives encoding."""
     json.loads(line.decode("utf-8"), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     signal, message = read_line(line)
     again = type(message)()
@@ -56,13 +56,13 @@ def assert_valid(line: bytes) -> Message:
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None, phases=[Phase.generate]
 )
 @given(st.data())
-def test_any_record_becomes_a_valid_message(hostile_result: st.SearchStrategy[Result], data: st.DataObject) -> None:
-    """Unicode, halves of characters, huge and negative numbers, empty names, no time: three signals, all readable."""
+def test_any_result_becomes_valid_messages(hostile_result: st.SearchStrategy[Result], data: st.DataObject) -> None:
+    """Halves of characters, huge and negative numbers, empty names and no times give three readable signals."""
     exported = Exported(events="both", passed=data.draw(st.booleans()))
     exported.begin(data.draw(HUGE))
-    told = data.draw(st.lists(st.tuples(ITERATION, st.lists(GROWING, max_size=3)), max_size=3))
+    iterations = data.draw(st.lists(st.tuples(ITERATION, st.lists(CHANGE, max_size=3)), max_size=3))
     result = ours(data.draw(hostile_result))
-    exported.tell(msgspec.structs.replace(result, iterations=[one for one, _ in told]), *told)
+    exported.export(msgspec.structs.replace(result, iterations=[iteration for iteration, _ in iterations]), *iterations)
     assert {read_line(line)[0] for line in exported.lines} == set(SIGNALS)
     for line in exported.lines:
         assert_valid(line)
@@ -82,7 +82,7 @@ JSON_VALUE = st.recursive(
 @settings(deadline=None)
 @given(st.dictionaries(TEXT, JSON_VALUE, max_size=5))
 def test_any_values_become_attributes(values: dict[str, object]) -> None:
-    """Also nested ones: protobuf reads them, and no key is empty."""
+    """Nested values are valid too, and no key is empty."""
     span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "x", "attributes": key_values(values)}
     line = msgspec.json.encode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
     message = assert_valid(line)
@@ -103,7 +103,7 @@ def test_any_values_become_attributes(values: dict[str, object]) -> None:
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}',
     ],
 )
-def test_what_is_no_message_is_said_to_be_none(line: bytes) -> None:
-    """A line of another kind, or broken: one error that names it."""
+def test_line_that_is_no_message_is_unreadable(line: bytes) -> None:
+    """A broken line and a line of another kind raise one error that names the reason."""
     with pytest.raises(Unreadable, match="no OTLP message"):
         read_line(line)

@@ -1,4 +1,4 @@
-"""What the OTEL_* variables ask for."""
+"""Settings of the OTLP exporter from the OTEL_* variables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def traces(**variables: str) -> Destination:
-    """Where spans go, with an endpoint that is set."""
+    """Return the destination of spans, with a common endpoint."""
     return read_otlp_settings({ENDPOINT: HERE, **variables}).destinations["traces"]
 
 
@@ -27,25 +27,25 @@ def traces(**variables: str) -> Destination:
         {"OTEL_EXPORTER_OTLP_HEADERS": "a=b", "OTEL_SERVICE_NAME": "x"},
     ],
 )
-def test_nothing_is_sent_unless_somebody_says_where(environment: dict[str, str]) -> None:
-    """Without an endpoint, disabled, or with all exporters none, no signal is made."""
+def test_no_signal_is_sent_without_an_endpoint(environment: dict[str, str]) -> None:
+    """The same holds for a disabled SDK and for exporters set to none."""
     assert read_otlp_settings(environment).signals == frozenset()
 
 
-def test_one_endpoint_takes_all_signals_over_http() -> None:
+def test_common_endpoint_serves_all_signals_over_http() -> None:
     """The default protocol is http/protobuf, and each signal has its path below the endpoint."""
     found = read_otlp_settings({ENDPOINT: "https://collector.example:4318/base/"})
-    assert {signal: one.endpoint for signal, one in found.destinations.items()} == {
+    assert {signal: destination.endpoint for signal, destination in found.destinations.items()} == {
         "traces": "https://collector.example:4318/base/v1/traces",
         "metrics": "https://collector.example:4318/base/v1/metrics",
         "logs": "https://collector.example:4318/base/v1/logs",
     }
-    assert {one.protocol for one in found.destinations.values()} == {"http/protobuf"}
+    assert {destination.protocol for destination in found.destinations.values()} == {"http/protobuf"}
     assert found.warnings == ()
 
 
-def test_a_signals_own_endpoint_is_used_as_it_is() -> None:
-    """No path is added to it, and the other signals stay at home."""
+def test_endpoint_of_a_signal_is_used_unchanged() -> None:
+    """No path is added to it, and the other signals are not sent there."""
     found = read_otlp_settings({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a:1/x"})
     assert found.destinations == {
         "traces": Destination(protocol="http/protobuf", endpoint="http://a:1/x", own_endpoint=True)
@@ -66,8 +66,8 @@ def test_a_signals_own_endpoint_is_used_as_it_is() -> None:
         ("", "", "localhost:4317", True),
     ],
 )
-def test_grpc_has_a_host_and_a_port(endpoint: str, insecure: str, address: str, is_insecure: bool) -> None:
-    """The scheme says whether it is secure; without one it is, unless OTEL_EXPORTER_OTLP_INSECURE says not."""
+def test_grpc_endpoint_is_host_and_port(endpoint: str, insecure: str, address: str, is_insecure: bool) -> None:
+    """The scheme decides whether the channel is secure; without a scheme OTEL_EXPORTER_OTLP_INSECURE does."""
     found = read_otlp_settings(
         {
             "OTEL_TRACES_EXPORTER": "otlp",
@@ -80,7 +80,7 @@ def test_grpc_has_a_host_and_a_port(endpoint: str, insecure: str, address: str, 
 
 
 def test_every_variable_of_a_destination_is_read() -> None:
-    """Protocol, headers (percent-encoded), timeout in milliseconds, compression, certificates."""
+    """Headers are percent-encoded, and the timeout is in milliseconds."""
     found = traces(
         OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic%20abc%3D%3D, x-a = b=c,",
         OTEL_EXPORTER_OTLP_TIMEOUT="2500",
@@ -95,8 +95,8 @@ def test_every_variable_of_a_destination_is_read() -> None:
     assert (found.certificate, found.client_certificate, found.client_key) == ("ca.pem", "c.pem", "k.pem")
 
 
-def test_a_signals_own_variable_goes_before_the_common_one() -> None:
-    """Each of them, and an empty one is not set."""
+def test_variable_of_a_signal_overrides_the_common_variable() -> None:
+    """An empty variable counts as not set."""
     found = traces(
         OTEL_EXPORTER_OTLP_TRACES_HEADERS="a=1",
         OTEL_EXPORTER_OTLP_HEADERS="b=2",
@@ -123,25 +123,24 @@ def test_a_signals_own_variable_goes_before_the_common_one() -> None:
         ("OTEL_TRACES_EXPORTER", "otlp,zipkin"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_in_one_line_and_ignored(variable: str, value: str) -> None:
-    """The settings are as if it had not been set, and one line names the variable."""
+def test_unusable_value_is_ignored_with_one_warning(variable: str, value: str) -> None:
+    """The settings are those without the variable, and the warning names it."""
     with_it, without = read_otlp_settings({ENDPOINT: HERE, variable: value}), read_otlp_settings({ENDPOINT: HERE})
-    told = {*with_it.warnings}
-    assert len(told) == 1
-    assert variable in told.pop()
+    (warning,) = set(with_it.warnings)
+    assert variable in warning
     assert with_it.destinations == without.destinations
     assert (with_it.limits, with_it.sampler, with_it.batch) == (without.limits, without.sampler, without.batch)
 
 
-def test_an_endpoint_that_is_none_sends_nothing_and_says_so() -> None:
-    """A line for each signal that would have gone there."""
+def test_endpoint_that_is_no_address_sends_nothing() -> None:
+    """There is a warning for each signal."""
     for endpoint in ("not an address", "ftp://h:1", "http://", "http://h:99999"):
         found = read_otlp_settings({ENDPOINT: endpoint})
         assert found.destinations == {}, endpoint
         assert "traces are not sent" in found.warnings[0]
 
 
-def test_a_header_that_is_wrong_is_not_shown() -> None:
+def test_invalid_header_is_not_shown() -> None:
     """It may hold a key."""
     found = read_otlp_settings({ENDPOINT: HERE, "OTEL_EXPORTER_OTLP_HEADERS": "my secret value"})
     assert "secret value" not in " ".join(found.warnings)
@@ -158,14 +157,14 @@ def test_a_header_that_is_wrong_is_not_shown() -> None:
         ("ALWAYS_OFF", "7", ("always_off", 1.0)),
     ],
 )
-def test_samplers(sampler: str, argument: str, expected: tuple[str, float]) -> None:
-    """By the specification's names, with a ratio from 0 to 1."""
+def test_sampler_has_a_ratio_from_0_to_1(sampler: str, argument: str, expected: tuple[str, float]) -> None:
+    """Names are those of the specification, in any case."""
     found = read_otlp_settings({ENDPOINT: HERE, "OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument})
     assert (found.sampler, found.sampler_argument) == expected
 
 
-def test_limits_have_common_values_and_values_of_their_own() -> None:
-    """OTEL_SPAN_* goes before OTEL_ATTRIBUTE_*."""
+def test_limit_of_spans_overrides_the_common_limit() -> None:
+    """OTEL_SPAN_* overrides OTEL_ATTRIBUTE_*."""
     found = read_otlp_settings(
         {
             ENDPOINT: HERE,
@@ -179,15 +178,15 @@ def test_limits_have_common_values_and_values_of_their_own() -> None:
 
 
 def test_console_needs_no_endpoint() -> None:
-    """One signal, or beside OTLP."""
+    """The console serves one signal, alone or beside OTLP."""
     assert read_otlp_settings({"OTEL_TRACES_EXPORTER": "console"}).console == {"traces"}
     both = read_otlp_settings({"OTEL_TRACES_EXPORTER": "console,otlp"})
     assert both.console == {"traces"}
     assert both.destinations["traces"].endpoint == "http://localhost:4318/v1/traces"
 
 
-def test_an_address_is_shown_without_what_may_be_secret() -> None:
-    """No user, password, path or query."""
+def test_address_is_shown_without_secrets() -> None:
+    """User, password, path and query are left out."""
     assert shown_address("https://user:pass@h.example:4318/key/v1/traces?token=x") == "https://h.example:4318"
     assert shown_address("h:4317") == "h:4317"
 
@@ -200,6 +199,6 @@ NAMES = [
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=30)))
-def test_no_value_is_an_error(environment: dict[str, str]) -> None:
-    """Whatever the variables hold, settings come out."""
+def test_any_values_give_settings(environment: dict[str, str]) -> None:
+    """No text in a variable raises an error."""
     assert isinstance(read_otlp_settings(environment), OtlpSettings)

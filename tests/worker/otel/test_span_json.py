@@ -39,7 +39,7 @@ ParseDict = importlib.import_module("google.protobuf.json_format").ParseDict
 
 
 def sdk_span(name: str = "a span", parent: SpanContext | None = None, **parts: Any) -> ReadableSpan:
-    """A finished span, as the SDK hands it to a processor."""
+    """Return a finished span as the SDK passes it to a processor."""
     provider, exporter = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     events: Sequence[tuple[str, dict[str, Any]]] = parts.pop("events", ())
@@ -55,29 +55,29 @@ def sdk_span(name: str = "a span", parent: SpanContext | None = None, **parts: A
     return finished
 
 
-def told(
+def decoded(
     span: ReadableSpan, parent_of_root: str = "", *, in_spans: bool = False, in_events: bool = False
 ) -> wire.ScenarioSpan:
-    """What the parent reads of it."""
+    """Return the message that the parent process decodes."""
     message = wire.decode(SpanWriter(in_spans=in_spans, in_events=in_events).line(span, parent_of_root))  # type: ignore[arg-type]
     assert isinstance(message, wire.ScenarioSpan)
     return message
 
 
 def otlp(message: wire.ScenarioSpan) -> trace_pb2.Span:
-    """The protobuf message that the JSON stands for; protobuf's own JSON has ids in base64."""
+    """Return the protobuf message of the span; protobuf's own JSON has ids in base64."""
     plain = json.loads(msgspec.json.encode(message.span))
-    for one in (plain, *plain.get("links", ())):
+    for part in (plain, *plain.get("links", ())):
         for key in ("traceId", "spanId", "parentSpanId"):
-            if key in one:
-                one[key] = base64.b64encode(bytes.fromhex(one[key])).decode()
+            if key in part:
+                part[key] = base64.b64encode(bytes.fromhex(part[key])).decode()
     parsed = trace_pb2.Span()
     ParseDict(plain, parsed)
     return parsed
 
 
-def test_every_part_of_a_span_arrives() -> None:
-    """Ids, times, kind, attributes of each type, events, links, status, scope and flags are what the SDK has."""
+def test_every_part_of_a_span_is_written() -> None:
+    """Ids, times, kind, attributes, events, links, status, scope and flags are the SDK's."""
     span = sdk_span(
         "chat gpt",
         TRACE,
@@ -87,7 +87,7 @@ def test_every_part_of_a_span_arrives() -> None:
         events=[("happened", {"n": 1})],
         status=Status(StatusCode.ERROR, "it broke"),
     )
-    message = told(span)
+    message = decoded(span)
     parsed = otlp(message)
     assert span.context is not None
     assert (parsed.trace_id.hex(), parsed.span_id.hex()) == ("a" * 32, f"{span.context.span_id:016x}")
@@ -95,10 +95,10 @@ def test_every_part_of_a_span_arrives() -> None:
     assert parsed.trace_state == "k=v"
     assert (parsed.name, parsed.kind) == ("chat gpt", trace_pb2.Span.SPAN_KIND_CLIENT)
     assert (parsed.start_time_unix_nano, parsed.end_time_unix_nano) == (span.start_time, span.end_time)
-    values = {one.key: one.value for one in parsed.attributes}
+    values = {attribute.key: attribute.value for attribute in parsed.attributes}
     assert (values["s"].string_value, values["b"].bool_value, values["i"].int_value) == ("ü", True, -7)
     assert values["d"].WhichOneof("value") == "double_value"
-    assert [one.string_value for one in values["l"].array_value.values] == ["x", "y"]
+    assert [item.string_value for item in values["l"].array_value.values] == ["x", "y"]
     (event,) = parsed.events
     assert (event.name, event.attributes[0].value.int_value) == ("happened", 1)
     assert event.time_unix_nano == span.events[0].timestamp
@@ -110,15 +110,15 @@ def test_every_part_of_a_span_arrives() -> None:
     assert (message.scope.name, message.scope.version) == ("a scope", "1.2")
 
 
-def test_a_root_gets_the_parent_that_it_is_given() -> None:
-    """A span without a parent is a child of the iteration, or stays a root."""
-    assert told(sdk_span(), "c" * 16).span.parent_span_id == "c" * 16
-    assert told(sdk_span()).span.parent_span_id == ""
+def test_root_gets_the_given_parent() -> None:
+    """A span without a parent becomes a child of the iteration, or stays a root."""
+    assert decoded(sdk_span(), "c" * 16).span.parent_span_id == "c" * 16
+    assert decoded(sdk_span()).span.parent_span_id == ""
 
 
-def test_what_the_sdk_left_out_is_counted() -> None:
-    """More attributes than the SDK's limit: the number of those dropped arrives."""
-    assert told(sdk_span(attributes={f"a{number}": 1 for number in range(140)})).span.dropped_attributes_count == 12
+def test_attributes_that_the_sdk_dropped_are_counted() -> None:
+    """The SDK has a limit of 128 attributes."""
+    assert decoded(sdk_span(attributes={f"a{number}": 1 for number in range(140)})).span.dropped_attributes_count == 12
 
 
 ODD = st.recursive(
@@ -130,8 +130,8 @@ ODD = st.recursive(
 
 @given(ODD)
 @settings(deadline=None, max_examples=200)
-def test_any_value_becomes_a_valid_one(value: object) -> None:
-    """Whatever an attribute holds: JSON that the parent and protobuf read alike."""
+def test_any_value_becomes_a_valid_value(value: object) -> None:
+    """The parent process and protobuf read the same value."""
     read = msgspec.json.decode(any_value(value), type=AnyValue)
     parsed = ParseDict({"value": json.loads(msgspec.json.encode(read))}, trace_pb2.Span().attributes.add()).value
     if isinstance(value, bool):
@@ -149,8 +149,8 @@ def test_any_value_becomes_a_valid_one(value: object) -> None:
 
 
 @pytest.mark.parametrize("depth", [6, 7, 8, 100])
-def test_deep_values_end(depth: int) -> None:
-    """Lists in lists are followed eight deep, and written as text from there on."""
+def test_lists_are_followed_eight_deep(depth: int) -> None:
+    """Deeper lists are written as text."""
     value: list[Any] = ["bottom"]
     for _ in range(depth):
         value = [value]
@@ -159,7 +159,7 @@ def test_deep_values_end(depth: int) -> None:
     assert "bottom" in text
 
 
-CONTENTS = {
+CONTENT = {
     "gen_ai.input.messages": "PROMPT", "gen_ai.output.messages": "PROMPT", "gen_ai.system_instructions": "PROMPT",
     "gen_ai.prompt": "PROMPT", "gen_ai.prompt.0.content": "PROMPT", "gen_ai.completion.1.role": "PROMPT",
     "gen_ai.tool.call.arguments": "PROMPT", "gen_ai.tool.call.result": "PROMPT", "gen_ai.tool.definitions": "PROMPT",
@@ -175,13 +175,13 @@ HARMLESS = (
 
 
 @pytest.mark.parametrize(("in_spans", "in_events"), [(False, False), (True, False), (False, True), (True, True)])
-def test_contents_stay_behind_unless_they_are_wanted(in_spans: bool, in_events: bool) -> None:
-    """Prompts and completions in attributes and events do not leave the worker; each is let go by itself."""
-    attributes: dict[str, Any] = {**CONTENTS, **dict.fromkeys(HARMLESS, "kept")}
+def test_content_stays_in_the_worker_unless_it_is_wanted(in_spans: bool, in_events: bool) -> None:
+    """Prompts and completions in attributes and in events are decided separately."""
+    attributes: dict[str, Any] = {**CONTENT, **dict.fromkeys(HARMLESS, "kept")}
     events = [("gen_ai.user.message", {"content": "SAID"}), ("gen_ai.choice", {"index": "SAID"}), ("retry", {"n": 1})]
     details = {"gen_ai.input.messages": "SAID", "gen_ai.usage.input_tokens": 5}
     events.append(("gen_ai.client.inference.operation.details", details))
-    message = told(sdk_span(attributes=attributes, events=events), in_spans=in_spans, in_events=in_events)
+    message = decoded(sdk_span(attributes=attributes, events=events), in_spans=in_spans, in_events=in_events)
     text = msgspec.json.encode(message.span).decode()
     assert ("PROMPT" in text) is in_spans
     assert ("SAID" in text) is in_events
