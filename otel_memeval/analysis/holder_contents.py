@@ -13,6 +13,9 @@ from otel_memeval.records import Channels, Growth
 BOUNDED_PART = 0.5
 """A site fills bounded containers if they explain more than this part of its growth."""
 
+LARGE_PART = 0.5
+"""Containers with at least this part of the bytes of the largest hold the same growth: one memory is often in several."""
+
 
 class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
     """A growing container with the memory of its newest items."""
@@ -40,8 +43,9 @@ class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
 def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tuple[HolderContents, ...]:
     """Return the described ones of the growing containers with their contents, in the order of the report.
 
-    The scenario's own come first, then those that a module leads to; within each, unbounded ones and then most bytes first.
-    Containers whose bytes are not known keep their order.
+    Those without a bound come first, and of these the ones whose items explain most of the growth: at least
+    ``LARGE_PART`` of the bytes of the largest. Within each the scenario's own come first, then those that a module leads
+    to, then most bytes first. Containers whose bytes are not known keep their order.
     """
     series = {holder.id: holder for holder in evidence.holders}
     rings = {ring.id: ring for ring in evidence.ring_buffers}
@@ -63,15 +67,25 @@ def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tu
                 HolderContents(holder=holder, path=ring.path, type=ring.type, items_seen=0, items={}, storage=None)
             )
 
-    def rank(contents: HolderContents) -> tuple[bool, bool, bool, float]:
+    most = {
+        bounded: max((_bytes(container) for container in contents if container.holder.bounded is bounded), default=0.0)
+        for bounded in (False, True)
+    }
+
+    def rank(contents: HolderContents) -> tuple[bool, bool, bool, bool, float]:
         return (
+            contents.holder.bounded,
+            _bytes(contents) < LARGE_PART * most[contents.holder.bounded],
             not contents.path.startswith(f"{evidence.module}."),
             not contents.path,
-            contents.holder.bounded,
-            -(contents.bytes_per_iteration or 0.0),
+            -_bytes(contents),
         )
 
     return tuple(sorted(contents, key=rank))
+
+
+def _bytes(contents: HolderContents) -> float:
+    return contents.bytes_per_iteration or 0.0
 
 
 def mark_bounded_sites(sites: Sequence[GrowingSite], contents: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import Evidence, SiteKey
+from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey
 from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
-from otel_memeval.analysis.holder_contents import HolderContents, growth_from_items, mark_bounded_sites, sites_from_items
+from otel_memeval.analysis.holder_contents import (
+    HolderContents,
+    growth_from_items,
+    holders_in_order,
+    mark_bounded_sites,
+    sites_from_items,
+)
 from otel_memeval.records import Channels, Growth
 
 LEAK, FILL = ("m.py", 3), ("m.py", 9)
@@ -80,3 +87,35 @@ def test_items_give_the_growth_only_when_noise_hides_it() -> None:
     assert growth_from_items(noisy, [], []) == noisy
     assert growth_from_items(Channels(), sites, []) == Channels()
     assert growth_from_items(noisy, sites, []).retained == Growth(bytes_per_iteration=40, ci_low=40, ci_high=105)
+
+
+def order_of(*containers: tuple[str, int, int | None]) -> list[str]:
+    """Return the paths in the order of the report; each container has a path, bytes of its items and a bound."""
+    series = tuple(
+        HolderSeries(
+            id=key, lengths=(), path=path, type="list", bound=bound, items_seen=1, items={LEAK: live} if live else {}
+        )
+        for key, (path, live, bound) in enumerate(containers)
+    )
+    growing = [
+        GrowingHolder(id=key, length=9, items_per_iteration=1.0, bound=series[key].bound) for key in range(len(series))
+    ]
+    run = msgspec.structs.replace(evidence(), module="m", holders=series)
+    return [container.path for container in holders_in_order(growing, run)]
+
+
+def test_containers_are_ordered_by_the_bytes_of_their_items() -> None:
+    """A list of the scenario with small items comes after a library's with large ones, and after one without a path."""
+    assert order_of(("m.COUNTS", 0, None), ("lib.KEPT", 9000, None)) == ["lib.KEPT", "m.COUNTS"]
+    assert order_of(("m.IDS", 100, None), ("", 9000, None)) == ["", "m.IDS"]
+
+
+def test_of_containers_with_the_same_growth_the_scenarios_comes_first() -> None:
+    """Containers with about the same bytes hold the same memory: the scenario's, then those with a path."""
+    assert order_of(("", 9300, None), ("lib.KEPT", 9200, None), ("m.KEPT", 9000, None)) == ["m.KEPT", "lib.KEPT", ""]
+    assert order_of(("m.A", 0, None), ("m.B", 0, None)) == ["m.A", "m.B"]
+
+
+def test_unbounded_container_comes_before_a_bounded_one() -> None:
+    """A leak goes on in a container without a bound, whatever is in the bounded ones."""
+    assert order_of(("m.CACHE", 9000, 64), ("lib.KEPT", 100, None)) == ["lib.KEPT", "m.CACHE"]

@@ -24,6 +24,9 @@ MOST_ITEMS = 20
 MOST_PARTS = 200
 """Objects that are followed from one item; what lies beyond is not counted."""
 
+_SHARED = -1
+"""Owner of an object that several items lead to."""
+
 _HAVE_GC = 1 << 14
 _GC_HEADER_BYTES = 16
 _MANAGED_DICT = 1 << 4
@@ -48,8 +51,8 @@ Sites = dict[Site, tuple[int, int]]
 """Bytes and blocks by line."""
 
 
-def newest_items(container: object) -> list[object]:
-    """Up to ``MOST_ITEMS`` items that were put in last, of a dict keys and values; of a set, any. Runs no code of a
+def newest_items(container: object, most: int = MOST_ITEMS) -> list[object]:
+    """Up to ``most`` items that were put in last, of a dict keys and values; of a set, any. Runs no code of a
     subclass.
     """
     kind = type(container)
@@ -59,16 +62,16 @@ def newest_items(container: object) -> list[object]:
         referents = get_referents(container)
         place = next((place for place, referent in enumerate(referents) if referent is inner), 0)
         results = [referent for referent in referents[:place] if not issubclass(type(referent), type)]
-        return results[-2 * MOST_ITEMS :] if results else newest_items(inner)
+        return results[-2 * most :] if results else newest_items(inner, most)
     if issubclass(kind, dict):
-        pairs = islice(reversed(dict.items(cast("dict[object, object]", container))), MOST_ITEMS)
+        pairs = islice(reversed(dict.items(cast("dict[object, object]", container))), most)
         return [part for pair in pairs for part in pair]
     if issubclass(kind, list):
-        return list.__getitem__(cast("list[object]", container), slice(-MOST_ITEMS, None))
+        return list.__getitem__(cast("list[object]", container), slice(-most, None))
     if issubclass(kind, deque):
-        return list(islice(deque.__reversed__(cast("deque[object]", container)), MOST_ITEMS))
+        return list(islice(deque.__reversed__(cast("deque[object]", container)), most))
     if issubclass(kind, set):
-        return list(islice(set.__iter__(cast("set[object]", container)), MOST_ITEMS))
+        return list(islice(set.__iter__(cast("set[object]", container)), most))
     return []
 
 
@@ -108,39 +111,72 @@ def allocated_at(obj: object) -> Site | None:
     return frames[0] if frames else None
 
 
-def _parts(item: object, container: object) -> dict[int, object]:
-    """The item and what it leads to, nearest first, less what belongs to the program."""
-    found: dict[int, object] = {}
-    queue = deque([item])
-    while queue and len(found) < MOST_PARTS:
-        obj = queue.popleft()
-        if id(obj) in found or obj is container or (obj is not item and issubclass(type(obj), _NOT_PARTS)):
-            continue
-        found[id(obj)] = obj
-        queue.extend(get_referents(obj))
-    return found
+class _Parts:
+    """The items and what each alone leads to, found level by level, at most ``MOST_PARTS`` objects for an item.
+
+    What several items lead to is theirs in common and would stay if they went: it is left out, and nothing behind it is
+    looked at. Neither is an item reached from another one, nor an object of ``barriers``.
+    """
+
+    def __init__(self, items: Collection[object], barriers: set[int]) -> None:
+        self._parts = {id(item): item for item in items}
+        self._owner_of = {key: owner for owner, key in enumerate(self._parts)}
+        self._starts = barriers | self._parts.keys()
+        self._counts = [0] * len(self._parts)
+        level = list(enumerate(self._parts.values()))
+        while level:
+            level = self._next_level(level)
+
+    def own(self) -> list[object]:
+        """Return the items and the parts that only one of them leads to."""
+        return [part for key, part in self._parts.items() if self._owner_of[key] != _SHARED]
+
+    def _next_level(self, level: list[tuple[int, object]]) -> list[tuple[int, object]]:
+        found: dict[int, tuple[int, object]] = {}
+        for owner, obj in level:
+            if self._counts[owner] >= MOST_PARTS or self._owner_of[id(obj)] == _SHARED:
+                continue
+            for part in get_referents(obj):
+                key = id(part)
+                if key in self._starts or issubclass(type(part), _NOT_PARTS):
+                    continue
+                if key not in self._owner_of:
+                    self._owner_of[key] = owner
+                    self._counts[owner] += 1
+                    self._parts[key] = part
+                    found[key] = owner, part
+                elif self._owner_of[key] not in (owner, _SHARED):
+                    self._share(part)
+        return list(found.values())
+
+    def _share(self, part: object) -> None:
+        """Note that a part is common to several items, and with it the parts that its owner reached through it."""
+        owner = self._owner_of[id(part)]
+        queue = [part]
+        while queue:
+            part = queue.pop()
+            self._owner_of[id(part)] = _SHARED
+            queue.extend(
+                behind
+                for behind in get_referents(part)
+                if self._owner_of.get(id(behind)) == owner and id(behind) not in self._starts
+            )
 
 
 def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sites]:
     """How many of the newest items were looked at, and what they take by the line that allocated it.
 
-    Only what was allocated since tracing began counts, and what one item alone leads to: what several lead to is theirs
-    in common, and would stay if they went.
+    Only what was allocated since tracing began counts, and what one item alone leads to.
     """
     items = newest_items(container)
     count = len(items) // 2 if issubclass(type(container), dict) or type(container) is LruCache else len(items)
-    parts = [_parts(item, container) for item in {id(item): item for item in items}.values()]
-    reached: dict[int, int] = {}
-    for found in parts:
-        for key in found:
-            reached[key] = reached.get(key, 0) + 1
+    barriers = {id(container), *map(id, newest_items(container, MOST_ITEMS + 1))}
     sites: Sites = {}
-    for found in parts:
-        for key, obj in found.items():
-            site = allocated_at(obj) if reached[key] == 1 else None
-            if site is not None and not is_own(site[0]):
-                live_bytes, blocks = sites.get(site, (0, 0))
-                sites[site] = (live_bytes + size_of(obj), blocks + 1)
+    for obj in _Parts(items, barriers).own():
+        site = allocated_at(obj)
+        if site is not None and not is_own(site[0]):
+            live_bytes, blocks = sites.get(site, (0, 0))
+            sites[site] = (live_bytes + size_of(obj), blocks + 1)
     return count, sites
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import tracemalloc
 from collections import OrderedDict, defaultdict, deque
@@ -145,3 +146,33 @@ def test_the_line_that_makes_room_is_found_by_its_size() -> None:
     again = [None] * (held.__sizeof__() // 8 - 5)
     assert again.__sizeof__() == held.__sizeof__()
     assert id(held) not in lines_of_storage([held], grown)
+
+
+@pytest.mark.usefixtures("traced")
+def test_items_count_what_they_hold_beside_a_large_common_part() -> None:
+    """Timers of an event loop count their arguments, although each leads to the loop and from there to very much."""
+    loop = asyncio.new_event_loop()
+    loop.everything = [[number] for number in range(5000)]  # type: ignore[attr-defined]
+    timers = [loop.call_later(3600, print, [[[bytes(10_000)]]]) for _ in range(20)]
+    seen, sites = sites_of(timers, nobodys)
+    loop.close()
+    assert seen == 20
+    assert 20 * 10_000 < sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 11_000
+
+
+@pytest.mark.usefixtures("traced")
+def test_items_that_lead_to_each_other_count_each_once() -> None:
+    """An item that refers to the one before it does not take over the memory of that one, nor lose its own."""
+    held: list[object] = [None]
+    for _ in range(100):
+        held.append((held[-1], bytes(1000)))
+    _, sites = sites_of(held, nobodys)
+    assert 20 * 1033 <= sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 1200
+
+
+@pytest.mark.usefixtures("traced")
+def test_part_that_two_items_reach_at_different_depths_is_common() -> None:
+    """What a shared part leads to is shared as well, although one item reached it first."""
+    common = [bytes(100_000)]
+    sites = sites_of([[common], [[[[common]]]]], nobodys)[1]
+    assert sum(live_bytes for live_bytes, _ in sites.values()) < 2000
