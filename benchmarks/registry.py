@@ -16,6 +16,7 @@ MODULES = (
     "leaks_async",
     "leaks_native",
     "field",
+    "field_holders",
     "packages",
     "clean",
     "clean_native",

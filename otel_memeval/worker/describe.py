@@ -9,8 +9,9 @@ from .memory.container_lengths import LruCache, find_containers, hits, length
 from .memory.heap import Site
 from .memory.reading import PlainMessage
 from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
-from .references.paths import Found, reach, type_name
+from .references.paths import reach, type_name
 from .references.ring_buffers import RingBuffer, empty_slots, find_ring_buffers
+from .references.roots import Roots, containers_of_the_interpreter
 
 MAX_LIMIT_CHARACTERS = 200
 """Characters of the code that bounds a container: a longer expression is cut off, so that it fits a line of the report."""
@@ -30,14 +31,17 @@ def describe_containers(
     rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
     paths = reach(alive.keys() | rings.keys(), scenario_module)
     alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
+    words = containers_of_the_interpreter([obj for key, obj in alive.items() if key not in paths])
+    roots = Roots(scenario_module, words)
+    texts = {**words, **{key: roots.path(found) for key, found in paths.items()}}
     full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}
     bounds = bounds_of({**full, **alive}, paths, grown)
     return {
         "kind": "holders",
-        "holders": _holders(alive, paths, bounds, grown, is_own),
+        "holders": _holders(alive, texts, bounds, grown, is_own),
         "ring_buffers": [
-            _ring_buffer(rings[key], path, bounds.get(key))
-            for key, path in paths.items()
+            _ring_buffer(rings[key], texts[key], bounds.get(key))
+            for key in paths
             if key in rings and (key not in full or key in bounds)
         ],
     }
@@ -45,7 +49,7 @@ def describe_containers(
 
 def _holders(
     alive: Mapping[int, object],
-    paths: Mapping[int, Found],
+    texts: Mapping[int, str],
     bounds: Mapping[int, Limit],
     grown: Mapping[Site, int],
     is_own: Callable[[str], bool],
@@ -55,7 +59,7 @@ def _holders(
     return [
         {
             "id": key,
-            "path": paths[key].path if key in paths else None,
+            "path": texts.get(key),
             "type": "lru_cache" if type(container) is LruCache else type_name(container),
             "length": length(container),
             "items_seen": contents[key][0],
@@ -69,12 +73,12 @@ def _holders(
     ]
 
 
-def _ring_buffer(ring: RingBuffer, path: Found, limit: Limit | None) -> PlainMessage:
+def _ring_buffer(ring: RingBuffer, path: str, limit: Limit | None) -> PlainMessage:
     slots, empty = len(ring.container), empty_slots(ring.container)
     bound = {"bound": slots, "limit": f"{empty} of its {slots} slots are still None"} if empty else _bound_fields(limit)
     return {
         "id": id(ring.container),
-        "path": path.path,
+        "path": path,
         "type": "list",
         "length": slots - empty,
         "lines": list(ring.lines),

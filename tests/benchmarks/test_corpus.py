@@ -38,7 +38,7 @@ def _holders() -> list[Scenario]:
     return [
         scenario
         for scenario in ALL
-        if scenario.holder and not set(".[") & set(scenario.holder) and not scenario.holder.startswith("__")
+        if scenario.holder and not set(".[ ") & set(scenario.holder) and not scenario.holder.startswith("__")
     ]
 
 

@@ -27,6 +27,9 @@ _CONTAINERS = (dict, list, tuple, set, deque)
 MOST_VISITED = 3_000_000
 """The walk gives up here; a holder it did not reach has no path."""
 
+MOST_OF_SCENARIO = 10_000
+"""Objects that are reached from the scenario's module before the walk goes on from all modules."""
+
 Step = tuple[str, object]
 """How one object is reached from another: the text to append, and the object."""
 
@@ -34,15 +37,15 @@ Step = tuple[str, object]
 _NO_ATTRIBUTES: dict[str, object] = {}
 
 # Read past whatever a class, its metaclass or a module says about itself: that would be the scenario's code.
-_name_of_type = type.__dict__["__name__"].__get__
+name_of_type = type.__dict__["__name__"].__get__
 mro_of_type = type.__dict__["__mro__"].__get__
 dict_of_type = type.__dict__["__dict__"].__get__
-_dict_of_module = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
+dict_of_module = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 
 
 def type_name(obj: object) -> str:
     """The name of an object's type."""
-    return str(_name_of_type(type(obj)))
+    return str(name_of_type(type(obj)))
 
 
 def own_dict(obj: object) -> dict[str, object]:
@@ -136,18 +139,24 @@ def _steps(obj: object) -> Iterator[Step]:
             yield from _attributes(obj)
 
 
-def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
-    """Names and contents of all modules: the scenario's first, then what stands outside the standard library."""
+def modules() -> list[tuple[str, dict[str, object]]]:
+    """Return names and contents of all modules but the tool's."""
     tool = __name__.partition(".")[0]
-    modules = [
-        (name, module)
+    return [
+        (name, dict_of_module(module))
         for name, module in list(sys.modules.items())
         if issubclass(type(module), types.ModuleType) and name.partition(".")[0] != tool
     ]
-    modules.sort(
-        key=lambda item: (item[0] != first, item[0].partition(".")[0] in sys.stdlib_module_names, item[0].count("."))
-    )
-    return [(name, _dict_of_module(module)) for name, module in modules]
+
+
+def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
+    """Return names and contents of all modules: the scenario's first, then those outside the standard library."""
+
+    def rank(root: tuple[str, dict[str, object]]) -> tuple[bool, bool, int]:
+        name = root[0]
+        return name != first, name.partition(".")[0] in sys.stdlib_module_names, name.count(".")
+
+    return sorted(modules(), key=rank)
 
 
 class Found:
@@ -179,7 +188,8 @@ class Found:
 def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
     """The shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
 
-    Never through frames, the tool's own modules, or the interpreter's bookkeeping (``sys.modules`` and the like).
+    A path from the scenario's module goes before a shorter one of another module, unless that has the object as an
+    attribute. Never through frames, the tool's own modules, or the interpreter's bookkeeping (``sys.modules`` and the like).
     """
     remaining = set(targets)
     found: dict[int, Found] = {}
@@ -210,6 +220,17 @@ def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
             place = parents[place]
         return steps[::-1]
 
+    def walk(places: deque[int], most: int) -> None:
+        while remaining and places and len(objects) < most:
+            place = places.popleft()
+            first = len(objects)
+            for label, value in _steps(objects[place]):
+                visit(place, label, value)
+                if not remaining:
+                    break
+            places.extend(range(first, len(objects)))
+
+    of_scenario: deque[int] = deque()
     roots = _roots(scenario_module)
     for name, contents in roots:
         if id(contents) in remaining:
@@ -222,11 +243,9 @@ def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
         for attribute, value in list(contents.items()):
             if attribute not in ("__builtins__", "__loader__", "__spec__", "__cached__"):
                 visit(-1, f"{name}.{attribute}", value)
-    place = 0
-    while remaining and place < len(objects) and len(objects) < MOST_VISITED:
-        for label, value in _steps(objects[place]):
-            visit(place, label, value)
-            if not remaining:
-                break
-        place += 1
+        if name == scenario_module:
+            of_scenario.extend(range(len(objects)))
+    others = deque(range(len(of_scenario), len(objects)))
+    walk(of_scenario, min(len(objects) + MOST_OF_SCENARIO, MOST_VISITED))
+    walk(others + of_scenario, MOST_VISITED)
     return found
