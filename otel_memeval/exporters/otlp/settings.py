@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -20,7 +20,13 @@ Signal = Literal["traces", "metrics", "logs"]
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 Protocol = Literal["grpc", "http/protobuf"]
 Compression = Literal["none", "gzip", "deflate"]
+Choice = TypeVar("Choice", bound=str)
 
+_PROTOCOLS: dict[str, Protocol] = {"grpc": "grpc", "http/protobuf": "http/protobuf"}
+_COMPRESSIONS: dict[Protocol, dict[str, Compression]] = {
+    "grpc": {"none": "none", "gzip": "gzip"},
+    "http/protobuf": {"none": "none", "gzip": "gzip", "deflate": "deflate"},
+}
 _DEFAULT_ENDPOINTS: dict[Protocol, str] = {"grpc": "http://localhost:4317", "http/protobuf": "http://localhost:4318"}
 DEFAULT_TIMEOUT_SECONDS = 10.0
 """For one request; the specification's default."""
@@ -112,7 +118,7 @@ class _Reader:
         self.warn(name, value, f"not a whole number of {least} or more; {default} is used")
         return default
 
-    def choice(self, names: tuple[str, ...], allowed: Mapping[str, str], default: str) -> str:
+    def choice(self, names: tuple[str, ...], allowed: Mapping[str, Choice], default: Choice) -> Choice:
         name, value = self.text(*names)
         if not value:
             return default
@@ -180,12 +186,8 @@ def _destination(reader: _Reader, signal: Signal) -> Destination | None:
     def names(end: str) -> tuple[str, str]:
         return own + end, f"OTEL_EXPORTER_OTLP_{end}"
 
-    protocols = {"grpc": "grpc", "http/protobuf": "http/protobuf"}
-    protocol: Protocol = (
-        "grpc" if reader.choice(names("PROTOCOL"), protocols, "http/protobuf") == "grpc" else "http/protobuf"
-    )
-    compressions = {"none": "none", "gzip": "gzip", **({} if protocol == "grpc" else {"deflate": "deflate"})}
-    compression = reader.choice(names("COMPRESSION"), compressions, "none")
+    protocol: Protocol = reader.choice(names("PROTOCOL"), _PROTOCOLS, "http/protobuf")
+    compression: Compression = reader.choice(names("COMPRESSION"), _COMPRESSIONS[protocol], "none")
     name, endpoint = reader.text(*names("ENDPOINT"))
     url = _url(endpoint or _DEFAULT_ENDPOINTS[protocol], protocol)
     if url is None:
@@ -204,7 +206,7 @@ def _destination(reader: _Reader, signal: Signal) -> Destination | None:
         insecure=insecure,
         headers=_headers(reader, *names("HEADERS")),
         timeout_seconds=_timeout(reader, *names("TIMEOUT")),
-        compression="gzip" if compression == "gzip" else "deflate" if compression == "deflate" else "none",
+        compression=compression,
         certificate=reader.text(*names("CERTIFICATE"))[1],
         client_certificate=reader.text(*names("CLIENT_CERTIFICATE"))[1],
         client_key=reader.text(*names("CLIENT_KEY"))[1],
