@@ -64,6 +64,7 @@ def verdict(
     holders: Sequence[Holder],
     failure: Failure | None,
     suppressed: Sequence[Suppressed] = (),
+    missing_channels: Sequence[str] = (),
 ) -> Verdict:
     """Return the verdict with its sentence. A failure of the scenario takes precedence over the judgement."""
     measured = sum(1 for iteration in iterations if iteration.phase == "measured")
@@ -76,7 +77,7 @@ def verdict(
     reasons = [*judgement.reasons, *map(_suppression_reason, suppressed)]
     return Verdict(
         state=judgement.state,
-        summary=verdict_sentence(judgement, sites, holders, measured, len(suppressed)),
+        summary=verdict_sentence(judgement, sites, holders, measured, len(suppressed), missing_channels),
         reasons=reasons,
         iterations_needed=judgement.iterations_needed,
         channels=list(judgement.leaking_channels),

@@ -20,12 +20,18 @@ def describe_holder(holder: Holder) -> str:
 
 
 def verdict_sentence(
-    judgement: Judgement, sites: Sequence[Site], holders: Sequence[Holder], iterations: int, suppressed: int = 0
+    judgement: Judgement,
+    sites: Sequence[Site],
+    holders: Sequence[Holder],
+    iterations: int,
+    suppressed: int = 0,
+    missing_channels: Sequence[str] = (),
 ) -> str:
     """Return one sentence with the state of the memory, the amount, the first site and the first holder.
 
     The amount of a leak is the growth of its sites plus the growth of the leaking channels outside of the traced heap.
-    ``suppressed`` is the number of leaks that are not judged.
+    ``suppressed`` is the number of leaks that are not judged. A sentence that says that nothing grows names the
+    ``missing_channels``.
     """
     growth = judgement.growth
     untraced = {
@@ -52,11 +58,13 @@ def verdict_sentence(
     if judgement.state == "native-leak" and untraced:
         places = " and ".join(UNTRACED[name] for name in untraced)
         return f"keeps {format_bytes(sum(untraced.values()))} more every iteration outside of Python's traced heap, {places}"
-    return _without_growth(judgement, iterations, suppressed)
+    return _without_growth(judgement, iterations, suppressed, missing_channels)
 
 
-def _without_growth(judgement: Judgement, iterations: int, suppressed: int) -> str:
+def _without_growth(judgement: Judgement, iterations: int, suppressed: int, missing_channels: Sequence[str]) -> str:
     aside = f", apart from {suppressed} suppressed leak{'' if suppressed == 1 else 's'}" if suppressed else ""
+    if missing_channels:
+        aside += f"; not read: {' and '.join(channel.partition(' (')[0] for channel in missing_channels)}"
     reason = judgement.reasons[0] if judgement.reasons else ""
     if judgement.state == "settling":
         return f"grew at first and levelled off within {iterations} iterations{aside}"

@@ -75,3 +75,11 @@ def test_holder_without_a_path_and_with_a_bound() -> None:
     """A container that no module leads to is described as such; a bound is part of the description."""
     unreachable = Holder(path="", type="list", length=2, items_per_iteration=0.5, bound=64)
     assert describe_holder(unreachable) == "a container that no module leads to (list, +0.5 per iteration, at most 64)"
+
+
+@pytest.mark.parametrize("state", ["stable", "settling"])
+def test_sentence_without_growth_names_the_missing_channels(state: State) -> None:
+    """A run that keeps nothing says which memory was not read."""
+    missing = ["C heap (malloc is mimalloc's)", "process memory (needs Linux)"]
+    sentence = verdict_sentence(judged(state, Channels()), [], [], 20, missing_channels=missing)
+    assert sentence.endswith(" 20 iterations; not read: C heap and process memory")

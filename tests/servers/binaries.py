@@ -41,29 +41,30 @@ def program(name: str) -> Path:
     for called in NAMES[name]:
         if found := shutil.which(called, path=everywhere):
             return Path(found)
-    return _unpacked() / "usr" / "bin" / NAMES[name][0]
+    return unpacked("servers", PACKAGES) / "usr" / "bin" / NAMES[name][0]
 
 
-def _unpacked() -> Path:
+def unpacked(name: str, packages: tuple[str, ...]) -> Path:
+    """Return the folder into which Debian's packages are unpacked, once a machine. ``AssertionError`` if that fails."""
     cache = os.environ.get("XDG_CACHE_HOME", "")
     cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")
-    key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
-    folder = Path(cache, "otel-memeval-tests", f"servers-{key}")
+    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+    folder = Path(cache, "otel-memeval-tests", f"{name}-{key}")
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # a second test process waits for the first
             if not folder.is_dir():
                 with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-                    _fetch(Path(temporary))
+                    _fetch(Path(temporary), packages)
                     (Path(temporary) / "unpacked").rename(folder)
     return folder
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, packages: tuple[str, ...]) -> None:
     """Download the packages and unpack them into ``folder/unpacked``."""
     missing = [needed for needed in ("apt-get", "dpkg-deb") if shutil.which(needed) is None]
-    assert not missing, _failure(f"{missing[0]} is not here to fetch them with")
+    assert not missing, _failure(packages, f"{missing[0]} is not here to fetch them with")
     debs, state = folder / "debs", folder / "apt"
     for needed in (debs, state / "lists" / "partial", state / "archives" / "partial"):
         needed.mkdir(parents=True)
@@ -71,15 +72,17 @@ def _fetch(folder: Path) -> None:
     private += ["Acquire::Languages=none"]
     options = [part for option in private for part in ("-o", option)]
     # The machine's own lists of packages may be missing or old, and cannot be brought up to date without root.
-    said = _run(debs, "apt-get", "-q", "download", *PACKAGES)
-    if len(list(debs.glob("*.deb"))) < len(PACKAGES):
-        said = _run(debs, "apt-get", "-q", *options, "update") + _run(debs, "apt-get", "-q", *options, "download", *PACKAGES)
+    said = _run(debs, "apt-get", "-q", "download", *packages)
+    if len(list(debs.glob("*.deb"))) < len(packages):
+        said = _run(debs, "apt-get", "-q", *options, "update") + _run(debs, "apt-get", "-q", *options, "download", *packages)
     found = sorted(debs.glob("*.deb"))
-    assert len(found) == len(PACKAGES), _failure(f"apt-get could not download them:\n{said[-2000:]}")
+    assert len(found) == len(packages), _failure(packages, f"apt-get could not download them:\n{said[-2000:]}")
     for package in found:
         subprocess.run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], check=True)
     for called in ("prometheus-alertmanager", "amtool"):
-        _look_beside_itself(folder / "unpacked" / "usr" / "bin" / called)
+        path = folder / "unpacked" / "usr" / "bin" / called
+        if path.exists():
+            _look_beside_itself(path)
 
 
 def _look_beside_itself(path: Path) -> None:
@@ -103,5 +106,5 @@ def _run(folder: Path, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def _failure(why: str) -> str:
-    return f"these tests need the programs of {', '.join(PACKAGES)} on PATH: {why}"
+def _failure(packages: tuple[str, ...], why: str) -> str:
+    return f"these tests need {', '.join(packages)}: {why}"

@@ -5,12 +5,10 @@ Each channel that the platform does not have reads None; ``missing_channels`` sa
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
 
 try:
     import resource
@@ -19,44 +17,14 @@ except ImportError:
 else:
     HAS_RESOURCE = True
 
-
-class _Mallinfo2(ctypes.Structure):
-    """glibc's ``struct mallinfo2`` (malloc.h, glibc 2.33 and later)."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in [
-            "arena",
-            "ordblks",
-            "smblks",
-            "hblks",
-            "hblkhd",
-            "usmblks",
-            "fsmblks",
-            "uordblks",
-            "fordblks",
-            "keepcost",
-        ]
-    ]
-
-
-def _find_mallinfo2() -> Callable[[], _Mallinfo2] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        function = ctypes.CDLL(None).mallinfo2
-    except (OSError, AttributeError):  # musl, or a glibc before 2.33
-        return None
-    function.restype = _Mallinfo2
-    function.argtypes = []
-    return function
+from .malloc import find_malloc
 
 
 class ProcessReader:
     """Reads this process; made once, before tracing starts, so that a reading imports and opens nothing new."""
 
     def __init__(self) -> None:
-        self._mallinfo2 = _find_mallinfo2()
+        self._malloc = find_malloc()
         self._rollup = "/proc/self/smaps_rollup"
         if not os.access(self._rollup, os.R_OK):
             self._rollup = ""
@@ -66,18 +34,16 @@ class ProcessReader:
     def missing_channels(self) -> list[str]:
         """One line for each channel that cannot be read here."""
         missing = []
-        if self._mallinfo2 is None:
-            missing.append(f"C heap (needs glibc 2.33 or later; this is {sys.platform})")
+        if self._malloc.problem:
+            missing.append(f"C heap ({self._malloc.problem})")
         if not self._rollup:
             missing.append(f"process memory (needs Linux' smaps_rollup; this is {sys.platform})")
         return missing
 
     def c_heap_bytes(self) -> int | None:
         """Bytes handed out by malloc and not freed, less what tracemalloc uses for itself."""
-        if self._mallinfo2 is None:
-            return None
-        info = self._mallinfo2()
-        return int(info.uordblks) + int(info.hblkhd) - tracemalloc.get_tracemalloc_memory()
+        used_bytes = self._malloc.used_bytes()
+        return None if used_bytes is None else used_bytes - tracemalloc.get_tracemalloc_memory()
 
     def mapped_bytes(self) -> int | None:
         """Private writable memory of the process that malloc did not map, exact to a page: what is mapped by other means, as
@@ -85,24 +51,21 @@ class ProcessReader:
 
         proc(5): field ``data`` of ``statm`` is data and stack, in pages.
         """
-        if self._mallinfo2 is None or not self._statm:
+        taken_bytes = self._malloc.system_bytes()
+        if taken_bytes is None or not self._statm:
             return None
         descriptor = os.open(self._statm, os.O_RDONLY | os.O_CLOEXEC)
         try:
             text = os.read(descriptor, 256)
         finally:
             os.close(descriptor)
-        info = self._mallinfo2()
-        return int(text.split()[5]) * self._page_bytes - int(info.arena) - int(info.hblkhd)
+        return int(text.split()[5]) * self._page_bytes - taken_bytes
 
     def idle_bytes(self) -> int | None:
         """What was freed in the C heap and not given back to the system, less the end of the heap, which may not have been
         used yet: resident, and of no use to anybody.
         """
-        if self._mallinfo2 is None:
-            return None
-        info = self._mallinfo2()
-        return int(info.fordblks) - int(info.keepcost)
+        return self._malloc.idle_bytes()
 
     def resident_bytes(self) -> tuple[int | None, int | None, int | None]:
         """Resident memory; the part of it that is this process' alone; and what of that was written to, with what of it is
