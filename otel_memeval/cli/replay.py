@@ -68,17 +68,14 @@ def replay_command(files: tuple[str, ...], spool: str | None, timeout: float, qu
         raise UsageError(f"{missing[0]}: there is no such file", "name OTLP-JSON files, or no file to send the spool")
     stop = threading.Event()
     replay = Replay(settings, timeout, print_error, stop)
-    with _stopped_by_signals(stop):
+    with _stopped_by_signals(stop), contextlib.closing(replay):
         try:
             if files:
                 replay.send_files([Path(file) for file in files])
             else:
-                root = Path(spool) if spool else spool_folder(environment)
-                replay.send_spool(root)
+                replay.send_spool(Path(spool) if spool else spool_folder(environment))
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}") from None
-        finally:
-            replay.close()
     if not quiet:
         click.echo(_summary(replay.counts))
     if stop.is_set():
