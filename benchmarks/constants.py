@@ -1,8 +1,8 @@
 """Find the effect of each constant of the analysis: ``python -m benchmarks.constants FILE [--only PATTERN] [--tests]``.
 
-Each numeric constant is set to half and to double of its value (a small integer to its neighbours). Then the recordings of
-``FILE`` (of ``benchmarks.record``) and series of each simulated family are judged, and all verdicts that differ are counted;
-with ``--tests`` the tests of the analysis are run instead, and those that fail are named. Nothing is measured.
+Each numeric constant is set to half and to double of its value (``--factor``; a small integer to its neighbours). Then the
+recordings of ``FILE`` (of ``benchmarks.record``) and series of each simulated family are judged, and verdicts that differ
+are counted; with ``--tests`` the tests of the analysis are run instead, and those that fail are named. Nothing is measured.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.batched_readings import calls_between_readings
 
 PACKAGE = otel_memeval.analysis.__name__
-SMALL = 8
+SMALL = 5
 """Integers up to this one are changed by 1 instead of by half."""
 
-TESTS = ("tests/analysis", "tests/run", "tests/benchmarks/test_simulated.py")
+TESTS = ("tests/analysis",)
+
+ITERATIONS = (4, 7, 10, 20, 40)
+"""Iterations of the simulated runs, in turn."""
 
 CASE_CALL_SECONDS = (CALL_SECONDS, 0.04)
 """Durations of a call for which the calls between batched readings are compared."""
@@ -67,13 +70,13 @@ def constants() -> list[Constant]:
     return found
 
 
-def changed_values(value: object) -> list[float]:
+def changed_values(value: object, factor: int) -> list[float]:
     """Return the values below and above that are tried; none for a constant that is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return []
     if isinstance(value, int):
-        return [value - 1, value + 1] if value <= SMALL else [value // 2, 2 * value]
-    return [value / 2, 2 * value]
+        return [value - 1, value + 1] if value <= SMALL else [value // factor, factor * value]
+    return [value / factor, factor * value]
 
 
 def change(module: str, name: str, value: object) -> None:
@@ -108,16 +111,16 @@ class Case:
         return ("false alarms" if alarm else "") if self.harmless else ("" if alarm else "misses")
 
 
-def judged(recordings: Sequence[Recording], series: int) -> Iterator[Case]:
-    """Judge all recordings and simulated series, with the constants as they are now."""
+def judged(recordings: Sequence[Recording], series: int, pattern: str) -> Iterator[Case]:
+    """Judge all recordings and simulated series of families with ``pattern`` in their name, with the present constants."""
     kinds = {target_name(scenario): scenario.kind for scenario in scenarios()}
     for recorded in recordings:
         harmless = kinds[recorded.target] in ("clean", "bounded")
         yield _case(recorded.target, harmless, assess(recorded.evidence()))
     for family in (*HARMLESS, *LEAKS):
-        for seed in range(series):
-            iterations = (10, 20, 40)[seed % 3]
-            yield _case(family.name, family in HARMLESS, family.assessed(seed, iterations, 3))
+        for seed in range(series if re.search(pattern, family.name) else 0):
+            assessment = family.assessed(seed, ITERATIONS[seed % len(ITERATIONS)], 3)
+            yield _case(family.name, family in HARMLESS, assessment)
 
 
 def _case(name: str, harmless: bool, assessment: Assessment) -> Case:
@@ -153,11 +156,23 @@ def effect(before: Sequence[Case], after: Sequence[Case]) -> str:
     return "; ".join(sorted(parts)) or "nothing"
 
 
-def _effect(constant: Constant, value: float, file: Path | None, series: int, before: Sequence[Case]) -> str:
-    recordings = read(file) if file is not None else []
+@dataclass(frozen=True)
+class Data:
+    """The runs that are judged."""
+
+    file: Path | None
+    series: int
+    families: str
+
+    def cases(self) -> list[Case]:
+        """Judge all runs with the present constants."""
+        return list(judged(read(self.file) if self.file is not None else [], self.series, self.families))
+
+
+def _effect(constant: Constant, value: float, data: Data, before: Sequence[Case]) -> str:
     change(constant.module, constant.name, value)
     try:
-        return effect(before, list(judged(recordings, series)))
+        return effect(before, data.cases())
     except Exception as error:  # noqa: BLE001 - a value that the analysis cannot work with is an effect
         return f"{type(error).__name__}: {error}"
     finally:
@@ -179,27 +194,26 @@ def main() -> None:
     """Change each constant, compare and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.constants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="recordings of benchmarks.record")
-    parser.add_argument("--series", type=int, default=90, metavar="N", help="of each simulated family (default 90)")
+    parser.add_argument("--series", type=int, default=50, metavar="N", help="of each simulated family (default 50)")
+    parser.add_argument("--families", default="", metavar="PATTERN", help="families in whose name this is found")
+    parser.add_argument("--factor", type=int, default=2, metavar="N", help="divide and multiply by this (default 2)")
     parser.add_argument("--only", default="", metavar="PATTERN", help="constants in whose module.NAME this is found")
     parser.add_argument("--tests", action="store_true", help="run the tests of the analysis instead")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time (default 2)")
     arguments = parser.parse_args()
     chosen = [constant for constant in constants() if re.search(arguments.only, f"{constant.module}.{constant.name}")]
-    settings = [(constant, value) for constant in chosen for value in changed_values(constant.value)]
-    before: list[Case] = []
-    if not arguments.tests:
-        before = list(judged(read(arguments.file) if arguments.file else [], arguments.series))
-        print(f"{len(before)} cases")
+    settings = [(constant, value) for constant in chosen for value in changed_values(constant.value, arguments.factor)]
+    data = Data(arguments.file, arguments.series, arguments.families)
+    before = [] if arguments.tests else data.cases()
+    print(f"{len(before)} cases")
     with ProcessPoolExecutor(arguments.jobs) as pool:
         for constant in chosen:
-            if not changed_values(constant.value):
+            if not changed_values(constant.value, arguments.factor):
                 print(f"{constant.module}.{constant.name} = {constant.value!r}: no number")
         if arguments.tests:
             effects = pool.map(_failing_tests, *zip(*settings))
         else:
-            effects = pool.map(
-                _effect, *zip(*((*setting, arguments.file, arguments.series, before) for setting in settings))
-            )
+            effects = pool.map(_effect, *zip(*((*setting, data, before) for setting in settings)))
         for (constant, value), text in zip(settings, effects):
             print(f"{constant.module}.{constant.name} = {constant.value!r}, set to {value!r}: {text}", flush=True)
 

@@ -13,9 +13,6 @@ from otel_memeval.verdicts import State
 READINGS = 20
 """Batched readings after the first."""
 
-MIN_READINGS = 12
-"""Readings up to which batched readings whose time was up are not judged."""
-
 MAX_CALL_SECONDS = 0.05
 """Median duration of a call, in seconds, above which calls are not repeated: it may ask a model, and that costs."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment
-from otel_memeval.analysis.batched_readings import MAX_SECONDS, MIN_READINGS, READINGS, calls_between_readings
+from otel_memeval.analysis.batched_readings import MAX_SECONDS, READINGS, calls_between_readings
 from otel_memeval.analysis.evidence import BatchedNativeReadings
+from otel_memeval.analysis.noise import MIN_VALUES
 from otel_memeval.records import BatchedReadings
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
@@ -42,7 +43,7 @@ class BatchedReadingStep:
         if message.failure is not None:
             failure = failure_record(message.failure, self._secrets)
             self.problem = f"{failure.type}: {failure.message}"
-        elif len(self._native) <= MIN_READINGS:
+        elif len(self._native) <= MIN_VALUES:
             self.problem = f"the end of their time, after {len(self._native)} readings"
         else:
             self._history.add_batched_readings(BatchedNativeReadings(calls_apart=self._calls, native=tuple(self._native)))
