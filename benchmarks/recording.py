@@ -15,7 +15,7 @@ from otel_memeval.analysis.evidence import (
     Evidence,
     HolderSeries,
     IterationWork,
-    RingBuffer,
+    RingBufferReading,
     SiteKey,
 )
 
@@ -48,7 +48,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of caches without a hit."""
     mapped: tuple[int, ...] = ()
     batched_native: BatchedNativeReadings | None = None
-    ring_buffers: tuple[RingBuffer, ...] = ()
+    ring_buffers: tuple[RingBufferReading, ...] = ()
     input_tokens: tuple[int, ...] = ()
     limits: dict[int, str] = {}
     """Bounds in words, by id of the container."""

@@ -15,11 +15,11 @@ from benchmarks.recording import read
 from benchmarks.registry import scenarios, target_name
 from benchmarks.scoring import Case, row, score, table, wrong
 from benchmarks.tool_runs import ALARMS
-from benchmarks.tools.answer import Answer
+from benchmarks.tools.answer import ToolAnswer
 from otel_memeval.analysis.assessment import Assessment, assess
 
 
-def answer_of(assessment: Assessment) -> Answer:
+def answer_of(assessment: Assessment) -> ToolAnswer:
     """Return the assessment as the answer that the command line would give, without follow-ups."""
     growth = assessment.growth
     channels = {
@@ -28,7 +28,7 @@ def answer_of(assessment: Assessment) -> Answer:
     file, line = assessment.sites[0].key if assessment.sites else ("", 0)
     state = assessment.judgement.state
     holder = assessment.holders[0].path if assessment.holders else ""
-    return Answer(
+    return ToolAnswer(
         flagged=state in ALARMS,
         file=os.path.basename(file),
         line=line,

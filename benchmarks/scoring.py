@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.corpus.ground import Scenario
 from benchmarks.registry import target_name
 from benchmarks.tool_runs import is_ours
-from benchmarks.tools.answer import Answer
+from benchmarks.tools.answer import ToolAnswer
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Case:
 
 
 def score(
-    tool: str, scenario: Scenario, seed: int, answer: Answer, iterations: int, lines: frozenset[int] | None = None
+    tool: str, scenario: Scenario, seed: int, answer: ToolAnswer, iterations: int, lines: frozenset[int] | None = None
 ) -> Case:
     """Return the answer compared with the truth; ``lines``: the leaking lines, if they have moved since."""
     state = str(answer.extra.get("state", "flagged" if answer.flagged else "not flagged"))
@@ -76,7 +76,7 @@ def score(
     )
 
 
-def _named_bytes(scenario: Scenario, answer: Answer) -> float | None:
+def _named_bytes(scenario: Scenario, answer: ToolAnswer) -> float | None:
     """Return the growth that the answer has for the channel of this scenario."""
     channels = answer.extra.get("channels")
     if not isinstance(channels, dict):
@@ -91,7 +91,7 @@ def _named_bytes(scenario: Scenario, answer: Answer) -> float | None:
     return None if value is None else float(value)
 
 
-def _right(tool: str, scenario: Scenario, state: str, answer: Answer) -> bool:
+def _right(tool: str, scenario: Scenario, state: str, answer: ToolAnswer) -> bool:
     if scenario.kind in ("clean", "bounded"):
         return not answer.flagged and (state != "idle" or scenario.idle) and state not in ("failed", "no answer")
     if not is_ours(tool):

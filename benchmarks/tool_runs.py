@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.corpus.ground import SEED_VARIABLE, Scenario
 from benchmarks.registry import target
-from benchmarks.tools.answer import Answer, parse_answer
+from benchmarks.tools.answer import ToolAnswer, parse_answer
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_SECONDS = 180.0
@@ -62,7 +62,7 @@ def missing(tool: str, python: str) -> list[str]:
     return done.stdout.split()
 
 
-def ask(tool: str, scenario: Scenario, seed: int, settings: Settings) -> Answer:
+def ask(tool: str, scenario: Scenario, seed: int, settings: Settings) -> ToolAnswer:
     """Return the answer of the tool. A tool that crashes or takes too long flags nothing: ``detail`` says so."""
     environment = {**os.environ, SEED_VARIABLE: str(seed), "PYTHONUNBUFFERED": "1"}
     if tool == WITHOUT_CODE_BOUNDS:
@@ -82,27 +82,27 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def _ask(tool: str, scenario: Scenario, environment: dict[str, str], settings: Settings) -> Answer:
+def _ask(tool: str, scenario: Scenario, environment: dict[str, str], settings: Settings) -> ToolAnswer:
     if tool == "psleak":
         environment = {**environment, "PYTHONMALLOC": "malloc"}
     numbers = [str(settings.iterations), str(settings.warmup)]
     command = [settings.python, "-m", PROGRAMS[tool][0], scenario.module, scenario.name, *numbers]
     output, errors = _run(command, environment)
-    return parse_answer(output) or Answer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}")
+    return parse_answer(output) or ToolAnswer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}")
 
 
-def _ask_us(scenario: Scenario, environment: dict[str, str], settings: Settings) -> Answer:
+def _ask_us(scenario: Scenario, environment: dict[str, str], settings: Settings) -> ToolAnswer:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         command = [sys.executable, "-m", "otel_memeval", target(scenario), "--iterations", str(settings.iterations)]
         command += ["--warmup", str(settings.warmup), "--json", str(path), "--quiet", "--python", settings.python]
         _, errors = _run(command, environment)
         if not path.exists():
-            return Answer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}", extra={"state": "no answer"})
+            return ToolAnswer(flagged=False, detail=f"no answer: {errors.strip()[-300:]}", extra={"state": "no answer"})
         return read_result(json.loads(path.read_bytes())["runs"][0])
 
 
-def read_result(result: dict[str, dict[str, object]]) -> Answer:
+def read_result(result: dict[str, dict[str, object]]) -> ToolAnswer:
     """Return our answer from the result."""
     state = str(result["verdict"]["state"])
     sites: list[dict[str, object]] = result["sites"]  # type: ignore[assignment]
@@ -111,7 +111,7 @@ def read_result(result: dict[str, dict[str, object]]) -> Answer:
     slopes = {name: channel["bytes_per_iteration"] for name, channel in growth.items() if channel}
     leaking: list[str] = result["verdict"]["channels"]  # type: ignore[assignment]
     leaked = sum(slopes[name] for name in leaking) or slopes.get("retained")
-    return Answer(
+    return ToolAnswer(
         flagged=state in ALARMS,
         detail=str(result["verdict"]["summary"]),
         file=str(sites[0]["file"]) if sites else "",

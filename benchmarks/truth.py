@@ -15,7 +15,7 @@ import tracemalloc
 
 from benchmarks.registry import scenarios, target_name
 from benchmarks.tool_runs import ROOT
-from benchmarks.tools.answer import Answer, caller, job, parse_answer, print_answer
+from benchmarks.tools.answer import ToolAnswer, caller, job, parse_answer, print_answer
 
 FROM, TO = 20, 420
 
@@ -39,7 +39,7 @@ def _measure() -> None:
     for _ in range(TO - FROM):
         call()
     traced, c_heap, process = ((now - then) / (TO - FROM) for now, then in zip(_levels(), before))
-    print_answer(Answer(flagged=True, extra={"traced": traced, "c-heap": c_heap, "process": process}))
+    print_answer(ToolAnswer(flagged=True, extra={"traced": traced, "c-heap": c_heap, "process": process}))
 
 
 def main() -> None:

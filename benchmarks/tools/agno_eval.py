@@ -18,7 +18,7 @@ from typing import Any
 
 from agno.eval import performance  # type: ignore[import-not-found]
 
-from benchmarks.tools.answer import Answer, job, print_answer
+from benchmarks.tools.answer import ToolAnswer, job, print_answer
 
 _REPORT = "Top 5 memory growth sources"
 _GROWN = re.compile(r"^\s*\+(?P<mib>[\d.]+) MiB: \d+ new blocks")
@@ -69,7 +69,7 @@ async def _arun(
     return list((await evaluation.arun()).memory_usages)
 
 
-def _read(printed: list[str], peaks: list[float], file: str) -> Answer:
+def _read(printed: list[str], peaks: list[float], file: str) -> ToolAnswer:
     reports: list[list[tuple[str, int]]] = []
     grown = False
     for message in printed:
@@ -87,7 +87,7 @@ def _read(printed: list[str], peaks: list[float], file: str) -> Answer:
     peaks_rise = third > 0 and min(peaks[-third:]) > max(peaks[:third])
     lines = Counter(report[0] for report in with_own)
     first = lines.most_common(1)[0][0] if lines else ("", 0)
-    return Answer(
+    return ToolAnswer(
         flagged=peaks_rise or (bool(reports) and 2 * len(with_own) >= len(reports)),
         detail=f"own lines in {len(with_own)} of {len(reports)} reports; peaks {'rise' if peaks_rise else 'do not rise'}",
         file=first[0],

@@ -19,7 +19,7 @@ PREFIX = "answer: "
 
 
 @dataclass(frozen=True)
-class Answer:
+class ToolAnswer:
     """The answer of a tool about a scenario; ``file`` and ``line`` are the first that it names."""
 
     flagged: bool
@@ -49,15 +49,15 @@ def job() -> Job:
     return Job(scenario, int(iterations), int(warmup))
 
 
-def print_answer(answer: Answer) -> None:
+def print_answer(answer: ToolAnswer) -> None:
     """Print the answer as the last line."""
     print(f"\n{PREFIX}{json.dumps(asdict(answer))}", flush=True)
 
 
-def parse_answer(output: str) -> Answer | None:
+def parse_answer(output: str) -> ToolAnswer | None:
     """Return the last answer in the output of a program; None if there is none."""
     lines = [line for line in output.splitlines() if line.startswith(PREFIX)]
-    return Answer(**json.loads(lines[-1].removeprefix(PREFIX))) if lines else None
+    return ToolAnswer(**json.loads(lines[-1].removeprefix(PREFIX))) if lines else None
 
 
 def caller(scenario: Scenario) -> Callable[[], None]:

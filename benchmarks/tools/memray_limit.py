@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tools.answer import Answer, job, print_answer
+from benchmarks.tools.answer import ToolAnswer, job, print_answer
 
 _TEST = """
 import pytest
@@ -70,7 +70,7 @@ def main() -> None:
         pytest.main([str(test), "--memray", "--stacks=20", *quiet], plugins=[reports])
     location = re.search(r"(?P<file>[^\s:]*benchmarks/corpus/[^\s:]+\.py):(?P<line>\d+)", reports.text)
     print_answer(
-        Answer(
+        ToolAnswer(
             flagged=reports.failed,
             detail=json.dumps(reports.text[:300]),
             file=location["file"] if location else "",

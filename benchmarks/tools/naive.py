@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
-from benchmarks.tools.answer import Answer, caller, job, print_answer
+from benchmarks.tools.answer import ToolAnswer, caller, job, print_answer
 
 
 def main() -> None:
@@ -28,12 +28,12 @@ def main() -> None:
     differences = after.filter_traces((ours,)).compare_to(before.filter_traces((ours,)), "lineno")
     differences.sort(key=lambda difference: -difference.size_diff)
     if not differences:
-        print_answer(Answer(flagged=False))
+        print_answer(ToolAnswer(flagged=False))
         return
     first = differences[0]
     frame = first.traceback[0]
     print_answer(
-        Answer(
+        ToolAnswer(
             flagged=first.size_diff >= task.iterations,
             detail=str(first),
             file=frame.filename,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import psleak  # type: ignore[import-not-found]
 
-from benchmarks.tools.answer import Answer, caller, job, print_answer
+from benchmarks.tools.answer import ToolAnswer, caller, job, print_answer
 
 
 class _Test(psleak.MemoryLeakTestCase):  # type: ignore[misc]
@@ -27,9 +27,9 @@ def main() -> None:
     try:
         test.execute(call, warmup_times=task.warmup, times=task.iterations)
     except psleak.Error as error:
-        print_answer(Answer(flagged=True, detail=f"{type(error).__name__}: {error}"[:300]))
+        print_answer(ToolAnswer(flagged=True, detail=f"{type(error).__name__}: {error}"[:300]))
     else:
-        print_answer(Answer(flagged=False))
+        print_answer(ToolAnswer(flagged=False))
 
 
 if __name__ == "__main__":

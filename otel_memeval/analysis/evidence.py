@@ -49,7 +49,7 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     """The site that last made room in it; None where that is not known."""
 
 
-class RingBuffer(msgspec.Struct, frozen=True, kw_only=True):
+class RingBufferReading(msgspec.Struct, frozen=True, kw_only=True):
     """A list with an end that takes in items without becoming longer, as it was after the last iteration."""
 
     id: int
@@ -112,7 +112,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     blocks: dict[SiteKey, int]
     """Live blocks of each site after the last iteration."""
     holders: tuple[HolderSeries, ...]
-    ring_buffers: tuple[RingBuffer, ...] = ()
+    ring_buffers: tuple[RingBufferReading, ...] = ()
     work: tuple[IterationWork, ...]
     input_tokens: tuple[int, ...] = ()
     """Input tokens of all model calls; empty where the scenario was not traced."""

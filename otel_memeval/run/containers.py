@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import HolderSeries, RingBuffer
+from otel_memeval.analysis.evidence import HolderSeries, RingBufferReading
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import Holder
 from otel_memeval.redact import one_line
@@ -38,10 +38,10 @@ class ContainerDescriptions:
         """
         return tuple(self._series(key, values) for key, values in lengths.items() if key not in self._without_description)
 
-    def ring_buffers(self) -> tuple[RingBuffer, ...]:
+    def ring_buffers(self) -> tuple[RingBufferReading, ...]:
         """Return the lists of fixed length that fill up."""
         return tuple(
-            RingBuffer(
+            RingBufferReading(
                 id=ring.id,
                 path=ring.path or "",
                 type=ring.type,

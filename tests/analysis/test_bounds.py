@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import RingBuffer, SiteKey
+from otel_memeval.analysis.evidence import RingBufferReading, SiteKey
 from otel_memeval.analysis.growth import MAX_BYTES_TO_FILL, MAX_ITERATIONS_TO_FILL
 from otel_memeval.analysis.judge import judge
 from tests.analysis.test_judge import LINE, OTHER, holder, leak, levels
@@ -50,7 +50,7 @@ def test_bookkeeping_hides_no_native_leak(bookkeeping: bool, state: str) -> None
 )
 def test_ring_buffer_bounds_growth_when_it_holds_all_of_it(lines: set[SiteKey], state: str) -> None:
     """Growth is bounded if a ring buffer holds the memory of each growing site and no container grows without a bound."""
-    ring = RingBuffer(id=7, length=23, bound=64, limit="41 of its 64 slots are still None", lines=frozenset(lines))
+    ring = RingBufferReading(id=7, length=23, bound=64, limit="41 of its 64 slots are still None", lines=frozenset(lines))
     judgement = judge(leak(64, ring_buffers=(ring,)))
     assert judgement.state == state
     assert [growing.items_per_iteration for growing in judgement.holders] == ([1.0] if state == "bounded" else [])

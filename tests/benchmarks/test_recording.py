@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.recording import UNKNOWN, read, recording
 from benchmarks.registry import scenarios
 from benchmarks.simulated import LEAKS
-from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, RingBuffer
+from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, RingBufferReading
 from otel_memeval.analysis.judge import judge
 
 (SCENARIO,) = scenarios("leaks_python:keep_1_kib$")
@@ -38,7 +38,7 @@ def full_evidence() -> Evidence:
         mapped=tuple(range(21)),
         batched_native=BatchedNativeReadings(calls_apart=8, native=tuple(range(21))),
         holders=holders,
-        ring_buffers=(RingBuffer(id=3, length=4, bound=9, limit="", lines=frozenset([("scenario.py", 1)])),),
+        ring_buffers=(RingBufferReading(id=3, length=4, bound=9, limit="", lines=frozenset([("scenario.py", 1)])),),
         input_tokens=tuple(range(20)),
         noop_peak_bytes=279,
         awaits_nothing=True,

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.registry import scenarios
 from benchmarks.scoring import Case, begins_with, row, score, wrong
 from benchmarks.tool_runs import WITHOUT_CODE_BOUNDS
-from benchmarks.tools.answer import Answer, parse_answer
+from benchmarks.tools.answer import ToolAnswer, parse_answer
 
 (LEAK,) = scenarios("leaks_python:keep_1_kib$")
 (CREEP,) = scenarios("creep:peak_by_60_kib$")
@@ -18,9 +18,9 @@ from benchmarks.tools.answer import Answer, parse_answer
 (BOUNDED,) = scenarios("bounded:ring_of_500$")
 
 
-def _ours(state: str, **fields: object) -> Answer:
+def _ours(state: str, **fields: object) -> ToolAnswer:
     flagged = state in ("leaking", "native-leak", "creeping")
-    answer = Answer(flagged=flagged, extra={"state": state, "holder": fields.pop("holder", "")})
+    answer = ToolAnswer(flagged=flagged, extra={"state": state, "holder": fields.pop("holder", "")})
     return dataclasses.replace(answer, **fields)  # type: ignore[arg-type]
 
 
@@ -97,5 +97,5 @@ def test_row_counts_each_kind_separately() -> None:
 
 def test_answer_is_parsed_among_other_output() -> None:
     """The last answer in the output of a program counts; output without an answer gives None."""
-    assert parse_answer('noise\nanswer: {"flagged": true, "detail": "x"}\nnoise\n') == Answer(flagged=True, detail="x")
+    assert parse_answer('noise\nanswer: {"flagged": true, "detail": "x"}\nnoise\n') == ToolAnswer(flagged=True, detail="x")
     assert parse_answer("noise\n") is None
