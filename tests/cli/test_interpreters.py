@@ -126,3 +126,25 @@ def test_too_old_an_interpreter(tool: Tool) -> None:
     assert re.fullmatch(
         r"otel-memeval: .*old is Python 3\.9\.99; --python needs the path of a CPython 3\.10 or later\n", done.stderr
     )
+
+
+LARGE = """
+    class Thing:
+        def __init__(self, number):
+            self.number, self.more = number, {"number": number}
+    THINGS = [Thing(number) for number in range(70_000)]
+    def run():
+        pass
+"""
+
+
+@pytest.mark.parametrize("name", list(PYTHONS))
+def test_reading_does_not_disturb_the_c_heap(together: Together, name: str) -> None:
+    """In a process with 200,000 imported objects, 20 readings of an idle scenario differ by 64 bytes of C heap at most."""
+    options = ("--iterations", "20", "--warmup", "3")
+    cases = {name: measure_in(python, LARGE, "scenario.py", *options) for name, python in PYTHONS.items()}
+    done = together("large processes", name, cases)
+    measured = [iteration for iteration in done.result.iterations if iteration.phase == "measured"]
+    heap = [iteration.native_heap_bytes for iteration in measured if iteration.native_heap_bytes is not None]
+    assert len(heap) == 20
+    assert max(heap) - min(heap) <= 64

@@ -94,7 +94,7 @@ def _sizes_by_traceback(traces: list[_Trace]) -> _Sizes:
     return sizes
 
 
-def _may_be_large(sizes: list[int]) -> bool:
+def may_be_large(sizes: list[int]) -> bool:
     """Whether a block may come from malloc. In a long list one pass in C, five times as quick as ``max``, mostly says no."""
     if len(sizes) < _LONG:
         return max(sizes) > MALLOC_THRESHOLD_BYTES
@@ -108,7 +108,7 @@ def _may_be_large(sizes: list[int]) -> bool:
 def _from_malloc(sizes: _Sizes) -> int:
     """What the larger blocks take of the C heap."""
     taken = _TakenBySize().__getitem__
-    return sum([sum(map(taken, some)) for some in filter(_may_be_large, sizes.values())])
+    return sum([sum(map(taken, some)) for some in filter(may_be_large, sizes.values())])
 
 
 def _live_by_site(sizes: _Sizes) -> dict[Site, tuple[int, int]]:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import tracemalloc
 from collections.abc import Callable
 
-from .container_lengths import changed_lengths, read_lengths
-from .heap import Site, changed_sites, read_heap
+from .container_lengths import changed_lengths, inner_dict, length, read_lengths
+from .heap import Site, changed_sites, may_be_large, read_heap
+from .kept_reading import KeptReading
 from .process_memory import ProcessReader
 
 MOST_COLLECTIONS = 10
 """Collections before one reading: an object whose finalizer makes new garbage each time must not keep us here."""
+
+CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
+"""Python 3.10 makes a cache for each function that is called for the 1024th time (``OPCACHE_MIN_RUNS`` in ceval.c)."""
 
 MOST_HOLDERS_SENT = 2_000
 """Changed containers in one message, those that changed most first."""
 
 PlainMessage = dict[str, object]
 
+_CACHE = functools.lru_cache(maxsize=1)(lambda: None)
+
 _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 """The first from Python 3.13 on, where the second warns."""
 
 
 class MemoryReader:
-    """Takes readings. Keeps the last one, to tell what changed, and nothing else.
+    """Takes readings. Keeps the last one, to find the changes, where the next reading does not see it.
 
     ``is_own`` says which files are the tool's: what they allocate is left out, and nothing else is.
     """
@@ -32,8 +39,7 @@ class MemoryReader:
     def __init__(self, is_own: Callable[[str], bool], process: ProcessReader) -> None:
         self._is_own = is_own
         self._process = process
-        self._sites: dict[Site, tuple[int, int]] = {}
-        self._lengths: dict[int, int] = {}
+        self._kept = KeptReading()
         self._files: dict[str, int] = {}
         self._sentinel: object = None
 
@@ -43,7 +49,13 @@ class MemoryReader:
         self._process.resident_bytes()
         self._process.mapped_bytes()
         self._process.idle_bytes()
-        self._lengths = read_lengths()
+        for _ in range(CALLS_BEFORE_CACHED):  # the functions that a reading calls for each file, line and container
+            self._is_own("")
+            may_be_large([0])
+            length([])
+            inner_dict(_CACHE)
+        self._kept.store({}, read_lengths())
+        self._kept.load()
 
     def start(self) -> None:
         """Begin to trace, one frame a block."""
@@ -81,11 +93,11 @@ class MemoryReader:
             mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
             current = tracemalloc.get_traced_memory()[0]
             heap = read_heap(self._is_own)
-            lengths = read_lengths((self._sites, self._lengths, self._files, self.__dict__, heap.sites))
-            sites = changed_sites(self._sites, heap.sites)
-            holders = changed_lengths(self._lengths, lengths)
-            self._sites = heap.sites
-            self._lengths = lengths
+            lengths = read_lengths((self._files, self.__dict__, heap.sites))
+            sites_before, lengths_before = self._kept.load()
+            sites = changed_sites(sites_before, heap.sites)
+            holders = changed_lengths(lengths_before, lengths)
+            self._kept.store(heap.sites, lengths)
         finally:
             if was_enabled:
                 gc.enable()
@@ -109,7 +121,8 @@ class MemoryReader:
 
     def live_blocks(self, sites: frozenset[Site]) -> dict[Site, int]:
         """Return the live blocks of each of these sites at the last reading, 0 where none was left."""
-        return {site: self._sites.get(site, (0, 0))[1] for site in sites}
+        last, _ = self._kept.load()
+        return {site: last.get(site, (0, 0))[1] for site in sites}
 
     def numbered_sites(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
         """File and line of each site that is given by the number of its file, as it was sent, and its line."""

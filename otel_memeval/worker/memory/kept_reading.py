@@ -1,0 +1,65 @@
+"""Keep the last reading where the next one does not see it: outside of the C heap and of the process' memory."""
+
+from __future__ import annotations
+
+import marshal
+import os
+
+from .heap import Site
+
+Sites = dict[Site, tuple[int, int]]
+"""Live bytes and blocks of each site."""
+
+Lengths = dict[int, int]
+"""Length of each container, by ``id()``."""
+
+
+class KeptReading:
+    """Sites and lengths of one reading, in a file without a name in memory (``memfd_create``, Linux).
+
+    As Python objects they and their records in tracemalloc would be part of the C heap that the next reading measures, which
+    would move by kilobytes from reading to reading. Other platforms do not have that channel: there they are bytes.
+    """
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._size_bytes = 0
+        self._descriptor = -1
+        self._identity: tuple[int, int] | None = None
+
+    def store(self, sites: Sites, lengths: Lengths) -> None:
+        """Replace the reading that is kept."""
+        data = marshal.dumps((sites, lengths))
+        self._size_bytes = len(data)
+        if not hasattr(os, "memfd_create"):
+            self._data = data
+            return
+        if not self._is_open():  # the first reading, or the scenario closed the descriptor
+            self._descriptor = os.memfd_create("memeval-reading")
+            self._identity = _identity(self._descriptor)
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._descriptor, memoryview(data)[written:], written)
+
+    def load(self) -> tuple[Sites, Lengths]:
+        """Return the reading that is kept; an empty one if there is none, or the scenario closed its file."""
+        if not self._size_bytes:
+            return {}, {}
+        if not hasattr(os, "memfd_create"):
+            return marshal.loads(self._data)  # type: ignore[no-any-return] # noqa: S302 - written by store()
+        if not self._is_open():
+            return {}, {}
+        data = os.pread(self._descriptor, self._size_bytes, 0)
+        return marshal.loads(data)  # type: ignore[no-any-return] # noqa: S302 - written by store()
+
+    def _is_open(self) -> bool:
+        """Return whether the descriptor is still this file: a scenario may have closed it and opened its own file."""
+        return self._identity is not None and _identity(self._descriptor) == self._identity
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
