@@ -10,7 +10,6 @@ import functools
 import gc
 import inspect
 import os
-import sys
 import time
 import tracemalloc
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import cast
 
 from .memory.process_memory import cpu_seconds, waits
+from .memory.reading import CALLS_BEFORE_CACHED
 
 READY_TICKS = 10
 """Turns of the event loop after an iteration: enough for callbacks that schedule callbacks; timers do not run."""
@@ -25,13 +25,10 @@ READY_TICKS = 10
 MAX_MESSAGE_CHARACTERS = 2000
 """Length at which the text of an exception is cut off: enough for one that quotes a request, small beside a reading."""
 
-_CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
-"""Calls of a function before tracing: Python 3.10 makes a cache at the 1024th (``OPCACHE_MIN_RUNS`` in ceval.c)."""
-
 _PRIMING_TURNS = 30
 """Repetitions of a step before tracing: CPython 3.11 and later specialise code after far fewer calls (8 in 3.11)."""
 
-PRIMING_CALLS = max(_CALLS_BEFORE_CACHED, _PRIMING_TURNS)
+PRIMING_CALLS = max(CALLS_BEFORE_CACHED, _PRIMING_TURNS)
 
 _PRIMING_CALLBACKS = 500
 """Callbacks in the loop's queue before tracing: a deque keeps several free blocks of 64 (Modules/_collectionsmodule.c)."""
@@ -254,7 +251,7 @@ class BlockingCaller(ScenarioCaller):
         self._loop = loop
 
     async def prime(self) -> None:  # noqa: D102 - as in ScenarioCaller
-        for _ in range(_CALLS_BEFORE_CACHED):
+        for _ in range(CALLS_BEFORE_CACHED):
             self._loop.run_until_complete(asyncio.sleep(0))
             _cached_nothing.cache_info()  # as a reading does for every such cache
         for _ in range(_PRIMING_TURNS):
