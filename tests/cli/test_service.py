@@ -89,7 +89,7 @@ def test_failing_targets_are_failed_runs_and_others_continue(tool: Tool) -> None
     for name, source in sources.items():
         tool.write(f"{name}.py", source)
     targets = [*(f"{name}.py" for name in sources), "none.py"]
-    with service(tool, *targets, "--every", "1s", "--timeout", "1") as running:
+    with service(tool, *targets, "--every", "1s", "--timeout", "3") as running:
         running.wait_for_line("none.py: failed: there is no file")
         failed = {"raises", "exits", "crashes", "hangs", "imports.py", "none.py"}
         states = running.states()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from tests.servers.pushgateway import Pushgateway
 from tests.servers.server import free_port
 
 EXPORTER = stack.services()["exporter"]
-SERVICE_COMMANDS = {
-    "compose": stack.arguments(EXPORTER),
-    "kubernetes": dict(cluster.pods())["memeval-exporter"]["spec"]["containers"][0]["args"],
+SERVICE_COMMANDS: dict[str, Callable[[], list[str]]] = {
+    "compose": lambda: stack.arguments(EXPORTER),
+    "kubernetes": lambda: dict(cluster.pods())["memeval-exporter"]["spec"]["containers"][0]["args"],
 }
+"""Functions, since kubectl builds the objects: no test needs that to be collected."""
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_service_command_measures_serves_and_keeps_its_state(
 ) -> None:
     """The service measures, serves the gauges, is healthy until SIGTERM, and leaves a file with its state."""
     assert not is_healthy(replacements)
-    process = start(SERVICE_COMMANDS[platform], replacements)
+    process = start(SERVICE_COMMANDS[platform](), replacements)
     try:
         deadline, metrics = time.monotonic() + 60, ""
         while 'memeval_verdict{eval="agent",state="leaking"} 1.0' not in metrics:
