@@ -106,3 +106,23 @@ def import_path_once() -> None:
     """Add to the import path what is not there yet."""
     if "/nowhere/once" not in sys.path:
         sys.path.append("/nowhere/once")
+
+
+# The dicts that are kept take the tables of dicts that the standard library freed.
+HISTORY: list[dict[str, object]] = []
+
+
+@leak(965, "HISTORY", tolerance=0.1)
+async def reused_tables() -> None:
+    """Keep five messages, each after a wait that makes and frees a dict."""
+    for number in range(5):
+        await asyncio.sleep(0.001)
+        HISTORY.append({"role": "user", "content": number})  # <- leak
+
+
+@clean()
+async def reused_tables_freed() -> None:
+    """Make five messages and keep the last ones."""
+    for number in range(5):
+        await asyncio.sleep(0.001)
+        HISTORY[:] = [{"role": "user", "content": number}]

@@ -13,6 +13,7 @@ from otel_memeval.analysis.holder_contents import (
     growth_from_items,
     holders_in_order,
     mark_bounded_sites,
+    move_reused_blocks,
     sites_from_items,
 )
 from otel_memeval.analysis.judge import Judgement, judge
@@ -63,8 +64,9 @@ def _assess_all(evidence: Evidence) -> Assessment:
 
 
 def _sites(judgement: Judgement, holders: Sequence[HolderContents], evidence: Evidence) -> tuple[GrowingSite, ...]:
+    moved = move_reused_blocks(judgement.sites, holders)
     if judgement.state != "leaking":
-        return judgement.sites
-    sites = mark_bounded_sites(judgement.sites, holders)
+        return moved
+    sites = mark_bounded_sites(moved, holders)
     leaking = [site for site in sites if not site.bounded] or list(sites_from_items(holders, evidence))
     return (*leaking, *(site for site in sites if site.bounded))

@@ -45,6 +45,8 @@ class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     """Newest items that were measured."""
     items: dict[SiteKey, int] = {}
     """Bytes of those items by the site that allocated them."""
+    reused: dict[tuple[SiteKey, SiteKey], int] = {}
+    """Bytes of those items in re-used blocks, by the site that still has the blocks and the site that uses them."""
     storage: SiteKey | None = None
     """The site that last made room in it; None where that is not known."""
 

@@ -13,6 +13,9 @@ from otel_memeval.records import Channels, Growth
 BOUNDED_PART = 0.5
 """A site fills bounded containers if they explain more than this part of its growth."""
 
+MOSTLY_REUSED_PART = 0.8
+"""A site whose growth is re-used blocks to this part has no growth of its own: the newest items are a sample."""
+
 LARGE_PART = 0.5
 """Containers with at least this part of the bytes of the largest hold the same growth: one memory is often in several."""
 
@@ -27,6 +30,8 @@ class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
     """Newest items that were measured."""
     items: dict[SiteKey, int]
     """Bytes of the measured items, by the site that allocated them."""
+    reused: dict[tuple[SiteKey, SiteKey], int] = {}
+    """Bytes of the measured items in re-used blocks, by the site that still has the blocks and the site that uses them."""
     storage: SiteKey | None
     """The site that last made room in the container; None where this is not known."""
 
@@ -59,6 +64,7 @@ def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tu
                     type=found.type,
                     items_seen=found.items_seen,
                     items=found.items,
+                    reused=found.reused,
                     storage=found.storage,
                 )
             )
@@ -86,6 +92,39 @@ def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tu
 
 def _bytes(contents: HolderContents) -> float:
     return contents.bytes_per_iteration or 0.0
+
+
+def move_reused_blocks(sites: Sequence[GrowingSite], contents: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:
+    """Return the sites with the growth of re-used blocks moved to the sites that use them, largest growth first.
+
+    CPython gives a freed block out again with the traceback of its first user.
+    """
+    moves: dict[tuple[SiteKey, SiteKey], float] = {}
+    for container in contents:
+        for key, size in container.reused.items():
+            growth = container.holder.items_per_iteration * size / max(container.items_seen, 1)
+            moves[key] = max(growth, moves.get(key, 0.0))  # the same items may be in several containers
+    moved = {site.key: site for site in sites}
+    for (source, user), growth in moves.items():
+        if source not in moved:
+            continue
+        site = moved.pop(source)
+        part = min(1.0, growth / site.bytes_per_iteration)
+        part = 1.0 if part >= MOSTLY_REUSED_PART else part
+        new = GrowingSite(key=user, bytes_per_iteration=0.0, retained_bytes=0, blocks=0)
+        moved[user] = _with_part(moved.get(user, new), site, part)
+        if part < 1.0:
+            moved[source] = _with_part(site, site, -part)
+    return tuple(sorted(moved.values(), key=lambda site: (-site.bytes_per_iteration, site.key)))
+
+
+def _with_part(site: GrowingSite, other: GrowingSite, part: float) -> GrowingSite:
+    return msgspec.structs.replace(
+        site,
+        bytes_per_iteration=site.bytes_per_iteration + part * other.bytes_per_iteration,
+        retained_bytes=site.retained_bytes + round(part * other.retained_bytes),
+        blocks=site.blocks + round(part * other.blocks),
+    )
 
 
 def mark_bounded_sites(sites: Sequence[GrowingSite], contents: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:

@@ -50,6 +50,10 @@ def suppress(
                 SuppressedGrowth(site=rule.site, bytes_per_iteration=site.bytes_per_iteration, reason=rule.reason)
             )
     removed = {*evidence.ignored_sites, *filling}
+    named = {site.key for site in sites}
+    removed.update(
+        source for contents in holders for source, user in contents.reused if user in removed and source not in named
+    )
     emptied = {contents.holder.id for contents in others if contents.items and contents.items.keys() <= removed}
     return _without(evidence, removed, {*evidence.ignored_holders, *emptied}), tuple(suppressed)
 

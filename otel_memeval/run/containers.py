@@ -68,6 +68,7 @@ class ContainerDescriptions:
             bookkeeping=info.bookkeeping,
             items_seen=info.items_seen,
             items={(file, line): live_bytes for file, line, live_bytes, _ in info.items},
+            reused={((file, line), (user, user_line)): size for file, line, user, user_line, size in info.reused},
             storage=info.storage,
         )
 

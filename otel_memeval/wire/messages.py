@@ -172,6 +172,8 @@ class HolderInfo(msgspec.Struct, frozen=True, kw_only=True):
     bound: int | None
     items_seen: int = 0
     items: list[tuple[str, int, int, int]] = []
+    reused: list[tuple[str, int, str, int, int]] = []
+    """Re-used tables of dicts: file and line that tracemalloc names, file and line that made the dict, bytes."""
     storage: tuple[str, int] | None = None
     hits: int | None = None
     """How often an ``lru_cache`` found what it was asked for; None for other containers."""

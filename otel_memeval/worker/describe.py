@@ -64,6 +64,7 @@ def _holders(
             "length": length(container),
             "items_seen": contents[key][0],
             "items": [(*site, *live) for site, live in contents[key][1].items()],
+            "reused": [(*booked, *site, size) for (booked, site), size in contents[key][2].items()],
             "storage": storage.get(key),
             "hits": hits(container),
             "bookkeeping": is_bookkeeping(container),

@@ -12,6 +12,7 @@ from otel_memeval.analysis.holder_contents import (
     growth_from_items,
     holders_in_order,
     mark_bounded_sites,
+    move_reused_blocks,
     sites_from_items,
 )
 from otel_memeval.records import Channels, Growth
@@ -119,3 +120,13 @@ def test_of_containers_with_the_same_growth_the_scenarios_comes_first() -> None:
 def test_unbounded_container_comes_before_a_bounded_one() -> None:
     """A leak goes on in a container without a bound, whatever is in the bounded ones."""
     assert order_of(("m.CACHE", 9000, 64), ("lib.KEPT", 100, None)) == ["lib.KEPT", "m.CACHE"]
+
+
+def test_growth_of_reused_blocks_is_moved_to_the_site_that_uses_them() -> None:
+    """A site that only has the re-used blocks is gone; one that grows by itself keeps the rest; others stay."""
+    container = msgspec.structs.replace(contents({LEAK: 2000}), reused={(FILL, LEAK): 1200})
+    (moved,) = move_reused_blocks([site(FILL, 63.0), site(LEAK, 40.0)], [container, container])
+    assert (moved.key, moved.bytes_per_iteration, moved.retained_bytes, moved.blocks) == (LEAK, 103.0, 4000, 40)
+    leading, rest = move_reused_blocks([site(FILL, 100.0)], [container])
+    assert (leading.key, leading.bytes_per_iteration, rest.key, rest.bytes_per_iteration) == (LEAK, 60.0, FILL, 40.0)
+    assert move_reused_blocks([site(LEAK)], [container]) == (site(LEAK),)

@@ -35,11 +35,18 @@ _MISSES_INSTANCES = sys.version_info[:2] == (3, 11)
 """Python 3.11 looks for the trace of an instance with a dict of its own 16 bytes behind its block's beginning
 (``_tracemalloc__get_object_traceback``: it counts the collector's header and not the dict's); 3.12 and 3.10 do not."""
 
-if _MISSES_INSTANCES:
+_KNOWS_ADDRESSES = hasattr(ctypes.pythonapi, "_PyTraceMalloc_GetTraceback")
+if _KNOWS_ADDRESSES:
     _traceback_at = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint, ctypes.c_size_t)(
         ("_PyTraceMalloc_GetTraceback", ctypes.pythonapi)
     )
     """Of a domain (0 is Python's own) and an address."""
+
+_OFFSET_OF_TABLE = object.__basicsize__ + 16
+"""Where a dict has the address of its table (``PyDictObject``: after the number of its items and its version)."""
+
+_SMALLEST_TABLE_BYTES = dict.__sizeof__({0: 0}) - dict.__basicsize__
+"""CPython keeps freed tables of the smallest size for the next dict (``free_keys_object`` in Objects/dictobject.c)."""
 
 _NOT_PARTS = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType),
@@ -49,6 +56,9 @@ _NOT_PARTS = (
 
 Sites = dict[Site, tuple[int, int]]
 """Bytes and blocks by line."""
+
+Reused = dict[tuple[Site, Site], int]
+"""Bytes of re-used tables by the line that tracemalloc still names for them, and the line that made their dict."""
 
 
 def newest_items(container: object, most: int = MOST_ITEMS) -> list[object]:
@@ -105,7 +115,7 @@ def allocated_at(obj: object) -> Site | None:
     traceback = tracemalloc.get_object_traceback(obj)
     if traceback is not None:
         return traceback[-1].filename, traceback[-1].lineno  # the last is the innermost
-    if not _MISSES_INSTANCES or not type(obj).__flags__ & _MANAGED_DICT:
+    if not (_MISSES_INSTANCES and _KNOWS_ADDRESSES) or not type(obj).__flags__ & _MANAGED_DICT:
         return None
     frames = _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES)
     return frames[0] if frames else None
@@ -163,8 +173,8 @@ class _Parts:
             )
 
 
-def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sites]:
-    """How many of the newest items were looked at, and what they take by the line that allocated it.
+def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sites, Reused]:
+    """How many of the newest items were looked at, what they take by the line that allocated it, and the re-used tables.
 
     Only what was allocated since tracing began counts, and what one item alone leads to.
     """
@@ -172,12 +182,35 @@ def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sit
     count = len(items) // 2 if issubclass(type(container), dict) or type(container) is LruCache else len(items)
     barriers = {id(container), *map(id, newest_items(container, MOST_ITEMS + 1))}
     sites: Sites = {}
+    dicts: list[tuple[Site, dict[object, object]]] = []
     for obj in _Parts(items, barriers).own():
         site = allocated_at(obj)
         if site is not None and not is_own(site[0]):
             live_bytes, blocks = sites.get(site, (0, 0))
             sites[site] = (live_bytes + size_of(obj), blocks + 1)
-    return count, sites
+            if type(obj) is dict:
+                dicts.append((site, obj))
+    return count, sites, _reused_tables(dicts)
+
+
+def _reused_tables(dicts: Collection[tuple[Site, dict[object, object]]]) -> Reused:
+    """Return the tables of these dicts that tracemalloc books on another line than the one that made the dict.
+
+    A table that CPython takes from its free list keeps the traceback of the dict for which it was allocated.
+    """
+    reused: Reused = {}
+    seen: set[int] = set()
+    for site, obj in dicts:
+        size = obj.__sizeof__() - dict.__basicsize__
+        if not _KNOWS_ADDRESSES or not 0 < size <= _SMALLEST_TABLE_BYTES:
+            continue
+        address = ctypes.c_size_t.from_address(id(obj) + _OFFSET_OF_TABLE).value
+        frames = _traceback_at(0, address) if address not in seen else None  # instances of a class share a table
+        seen.add(address)
+        if frames and frames[0] != site:
+            key = (frames[0][0], frames[0][1]), site
+            reused[key] = reused.get(key, 0) + size
+    return reused
 
 
 def storage_bytes(container: object) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 import tracemalloc
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ def test_the_newest_items_are_weighed(make: Callable[[], Any], put: Callable[[An
     held = make()
     for number in range(1000, 1100):
         put(held, number)
-    seen, sites = sites_of(held, nobodys)
+    seen, sites, _ = sites_of(held, nobodys)
     assert seen == MOST_ITEMS
     assert {file for file, _ in sites} == {__file__}
     total, blocks = (sum(parts) for parts in zip(*sites.values()))
@@ -103,7 +104,7 @@ def test_what_items_have_in_common_is_nobodys() -> None:
     held: list[object] = []
     for number in range(20):
         held.append((common, held, f"{number}" * 10))
-    _, sites = sites_of(held, nobodys)
+    _, sites, _ = sites_of(held, nobodys)
     assert sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 200
 
 
@@ -111,7 +112,7 @@ def test_what_items_have_in_common_is_nobodys() -> None:
 def test_the_tools_own_items_are_left_out() -> None:
     """A container filled by the tool's files says no line."""
     held = [bytes(1000 + number) for number in range(20)]
-    assert sites_of(held, lambda file: file == __file__) == (20, {})
+    assert sites_of(held, lambda file: file == __file__) == (20, {}, {})
     assert len(sites_of(held, nobodys)[1]) == 1
 
 
@@ -119,7 +120,7 @@ def test_a_container_without_items_is_answered() -> None:
     """Empty, and not a container at all: nothing."""
     for empty in ([], {}, set(), deque(), functools.lru_cache(lambda: 0), object()):
         assert newest_items(empty) == []
-        assert sites_of(empty, nobodys) == (0, {})
+        assert sites_of(empty, nobodys) == (0, {}, {})
 
 
 def test_no_code_of_an_item_runs() -> None:
@@ -154,7 +155,7 @@ def test_items_count_what_they_hold_beside_a_large_common_part() -> None:
     loop = asyncio.new_event_loop()
     loop.everything = [[number] for number in range(5000)]  # type: ignore[attr-defined]
     timers = [loop.call_later(3600, print, [[[bytes(10_000)]]]) for _ in range(20)]
-    seen, sites = sites_of(timers, nobodys)
+    seen, sites, _ = sites_of(timers, nobodys)
     loop.close()
     assert seen == 20
     assert 20 * 10_000 < sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 11_000
@@ -166,7 +167,7 @@ def test_items_that_lead_to_each_other_count_each_once() -> None:
     held: list[object] = [None]
     for _ in range(100):
         held.append((held[-1], bytes(1000)))
-    _, sites = sites_of(held, nobodys)
+    _, sites, _ = sites_of(held, nobodys)
     assert 20 * 1033 <= sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 1200
 
 
@@ -176,3 +177,26 @@ def test_part_that_two_items_reach_at_different_depths_is_common() -> None:
     common = [bytes(100_000)]
     sites = sites_of([[common], [[[[common]]]]], nobodys)[1]
     assert sum(live_bytes for live_bytes, _ in sites.values()) < 2000
+
+
+@pytest.mark.usefixtures("traced")
+def test_reused_table_is_said_with_the_line_that_made_its_dict() -> None:
+    """A dict that takes the table of a freed one: tracemalloc names the line of the freed one for the table."""
+    spare = [{"c": number} for number in range(100)]  # takes the tables that were freed before tracing
+    freed = [{"a": number} for number in range(60)]
+    first = sys._getframe().f_lineno - 1
+    freed.clear()
+    held = [{"b": number} for number in range(20)]
+    second = sys._getframe().f_lineno - 1
+    _, _, reused = sites_of(held, nobodys)
+    assert len(spare) == 100
+    assert set(reused) == {((__file__, first), (__file__, second))}
+    assert sum(reused.values()) == 20 * (sys.getsizeof({"b": 0}) - sys.getsizeof({}))
+
+
+@pytest.mark.usefixtures("traced")
+def test_large_table_and_instances_reuse_nothing() -> None:
+    """A table that a later line filled, and the shared table of a class, are where tracemalloc says."""
+    held: list[object] = [{str(number): number for number in range(50)} for _ in range(10)]
+    held.extend(vars(Session()) for _ in range(10))
+    assert sites_of(held, nobodys)[2] == {}
