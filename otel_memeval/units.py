@@ -73,3 +73,8 @@ def format_seconds(seconds: float) -> str:
 def format_items(count: float) -> str:
     """Return a change of a number of items as text, ``1.0`` as ``"+1"`` and ``0.5`` as ``"+0.5"``."""
     return f"{count:+.2f}".rstrip("0").rstrip(".")
+
+
+def format_location(file: str, line: int) -> str:
+    """Return ``agent.py:36``, or the file alone where it has no lines: ``generated code``."""
+    return f"{file}:{line}" if line else file

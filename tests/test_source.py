@@ -153,10 +153,11 @@ def test_lines_are_counted_as_python_counts_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["<string>", "<frozen importlib._bootstrap>", "gone.py", "nul\0.py"])
 def test_a_site_without_a_source_is_still_reported(file: str, tmp_path: Path) -> None:
-    """What has no file keeps its name and line, has no function, and its signature tells lines apart."""
+    """A file that is gone keeps its name and line, generated code has neither; the signature tells lines apart."""
     sites = [GrowingSite(key=(file, line), retained_bytes=1, blocks=1, bytes_per_iteration=1.0) for line in (1, 2)]
     first, second = (site_record(site, str(tmp_path)) for site in sites)
-    assert (first.file, first.line, first.function) == (file, 1, "")
+    expected = ("generated code", 0) if file.startswith("<") else (file, 1)
+    assert (first.file, first.line, first.function) == (*expected, "")
     assert first.signature != second.signature
 
 
@@ -170,5 +171,5 @@ def test_paths_are_shown_from_where_people_work() -> None:
     assert display_path(installed.replace("site-", "dist-"), folder) == os.path.join("openai", "client.py")
     outside = os.path.join(os.sep, "projects", "a.py")
     assert display_path(outside, folder) == outside
-    assert display_path("<string>", folder) == "<string>"
+    assert display_path("<string>", folder) == "generated code"
     assert display_path("relative.py", folder) == "relative.py"

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import sys
 import threading
+from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks.corpus.ground import clean, leak
@@ -126,3 +127,27 @@ async def reused_tables_freed() -> None:
     for number in range(5):
         await asyncio.sleep(0.001)
         HISTORY[:] = [{"role": "user", "content": number}]
+
+
+# Generated code allocates: the __init__ of a dataclass is in no file.
+@dataclass
+class Turn:
+    """A turn with its messages."""
+
+    messages: list[str] = field(default_factory=lambda: list("turn"))
+    tags: dict[str, int] = field(default_factory=dict)
+
+
+TURNS: list[Turn] = []
+
+
+@leak(None, "TURNS")
+def dataclass_with_defaults() -> None:
+    """Keep an instance whose parts were allocated in a generated ``__init__``."""
+    TURNS.append(Turn())  # <- leak
+
+
+@clean()
+def dataclass_of_the_last_turn() -> None:
+    """Keep the last instance only."""
+    TURNS[:] = [Turn() for _ in range(10)]

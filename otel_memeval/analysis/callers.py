@@ -51,7 +51,7 @@ class CodeOwnership(msgspec.Struct, frozen=True, kw_only=True):
     def is_scenario_code(self, file: str) -> bool:
         """Return whether a person who measures this target would change this file; False for code without a file."""
         file = _with_slashes(file)
-        if file.startswith("<"):
+        if is_generated(file):
             return False
         folder = self._library_folder_of(file)
         if not folder:
@@ -62,6 +62,11 @@ class CodeOwnership(msgspec.Struct, frozen=True, kw_only=True):
         package, inside, _ = target[len(folder) :].partition("/")
         return file == target if not inside else file.startswith(f"{folder}{package}/")
 
+    def package_of(self, file: str) -> str:
+        """Return the package of installed code, such as ``json`` for ``.../json/decoder.py``; empty for other code."""
+        folder = self._library_folder_of(_with_slashes(file))
+        return _with_slashes(file)[len(folder) :].partition("/")[0].removesuffix(".py") if folder else ""
+
     def _library_folder_of(self, file: str) -> str:
         """Return the folder of installed code that the file lies in; empty for code of the scenario."""
         ends = [index + len(name) for name in INSTALLED_FOLDERS if (index := file.rfind(name)) >= 0]
@@ -69,6 +74,11 @@ class CodeOwnership(msgspec.Struct, frozen=True, kw_only=True):
             return file[: max(ends)]
         standard = f"{_with_slashes(self.library_folder).rstrip('/')}/"
         return standard if self.library_folder and file.startswith(standard) else ""
+
+
+def is_generated(file: str) -> bool:
+    """Return whether the code has no source file, such as ``<string>`` or ``<frozen importlib._bootstrap>``."""
+    return file.startswith("<")
 
 
 def _with_slashes(path: str) -> str:
@@ -99,17 +109,18 @@ def needs_more_frames(sites: Sequence[GrowingSite], stacks: Sequence[CallStack],
 
 
 def attribute_to_callers(
-    sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership
+    sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership, packages: Sequence[str] = ()
 ) -> tuple[GrowingSite, ...]:
     """Return the sites with each site of a library replaced by the sites of the scenario that called it.
 
     The growth of a library's site is divided among its callers as the bytes of the stacks are, and adds up on a caller of
-    several. A site that no site of the scenario called, as in a thread of a library, stays. Unbounded sites come first, then
-    the largest growth.
+    several. A site that no site of the scenario called, as in a thread of a library, stays; generated code is then replaced
+    by the nearest caller with a source file, first one in ``packages``, which own the growing containers. Unbounded sites
+    come first, then the largest growth.
     """
     shares: dict[SiteKey, list[_SiteShare]] = {}
     for site in sites:
-        for key, share in _callers(site.key, stacks, code).items():
+        for key, share in _callers(site.key, stacks, code, packages).items():
             shares.setdefault(key, []).append(_SiteShare(site, share))
     merged = [_merge(key, of_key) for key, of_key in shares.items()]
     return tuple(sorted(merged, key=lambda site: (site.bounded, -site.bytes_per_iteration, site.key)))
@@ -136,7 +147,7 @@ class _SiteShare(msgspec.Struct, frozen=True):
 
 def _merge(key: SiteKey, shares: Sequence[_SiteShare]) -> GrowingSite:
     largest_first = sorted(shares, key=lambda part: -part.bytes_per_iteration)
-    library_sites = [part.site.key for part in largest_first if part.site.key != key]
+    library_sites = [part.site.key for part in largest_first if part.site.key != key and not is_generated(part.site.key[0])]
     return GrowingSite(
         key=key,
         bounded=all(part.site.bounded for part in shares),
@@ -147,7 +158,9 @@ def _merge(key: SiteKey, shares: Sequence[_SiteShare]) -> GrowingSite:
     )
 
 
-def _callers(key: SiteKey, stacks: Sequence[CallStack], code: CodeOwnership) -> Mapping[SiteKey, float]:
+def _callers(
+    key: SiteKey, stacks: Sequence[CallStack], code: CodeOwnership, packages: Sequence[str] = ()
+) -> Mapping[SiteKey, float]:
     """Return the sites to name for a site, each with its share of the bytes; the site itself where no caller is known."""
     if code.is_scenario_code(key[0]):
         return {key: 1.0}
@@ -159,6 +172,16 @@ def _callers(key: SiteKey, stacks: Sequence[CallStack], code: CodeOwnership) -> 
     shares: dict[SiteKey, float] = {}
     for stack, weight in zip(of_key, weights):
         if weight:
-            caller = next((frame for frame in stack.frames if code.is_scenario_code(frame[0])), key)
+            caller = _caller(stack, code, packages)
             shares[caller] = shares.get(caller, 0.0) + weight / total
     return shares or {key: 1.0}
+
+
+def _caller(stack: CallStack, code: CodeOwnership, packages: Sequence[str]) -> SiteKey:
+    key = stack.frames[0]
+    of_scenario = [frame for frame in stack.frames if code.is_scenario_code(frame[0])]
+    if of_scenario or not is_generated(key[0]):
+        return of_scenario[0] if of_scenario else key
+    with_source = [frame for frame in stack.frames if not is_generated(frame[0])]
+    of_packages = [frame for frame in with_source if code.package_of(frame[0]) in packages]
+    return next(iter([*of_packages, *with_source, key]))

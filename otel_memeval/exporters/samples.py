@@ -9,6 +9,7 @@ import msgspec
 from otel_memeval import telemetry
 from otel_memeval.records import Iteration, Result
 from otel_memeval.telemetry import Metric
+from otel_memeval.units import format_location
 from otel_memeval.verdicts import STATES
 from otel_memeval.version import __version__
 
@@ -82,6 +83,6 @@ def _info_labels(result: Result) -> Mapping[str, str]:
     return {
         "target": result.run.target,
         "revision": "" if git is None else git.commit[:12] + ("-dirty" if git.dirty else ""),
-        "site": "" if site is None else f"{site.file}:{site.line}",
+        "site": "" if site is None else format_location(site.file, site.line),
         "holder": next((holder.path for holder in result.holders if holder.path), ""),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from otel_memeval import wire
@@ -81,10 +82,20 @@ class ContainerDescriptions:
 
 
 def holder_records(holders: Sequence[HolderContents]) -> list[Holder]:
-    """Return the growing containers as the result has them, in the same order."""
+    """Return the growing containers as the result has them, in the same order.
+
+    Containers with the same path and type are told apart by a number: ``agent.BY_KIND[*] (2 of 3)``.
+    """
+    same = Counter((contents.path, contents.type) for contents in holders)
+    seen: Counter[tuple[str, str]] = Counter()
+    numbers = []
+    for contents in holders:
+        key = (contents.path, contents.type)
+        seen[key] += 1
+        numbers.append(f" ({seen[key]} of {same[key]})" if contents.path and same[key] > 1 else "")
     return [
         Holder(
-            path=contents.path,
+            path=contents.path + number,
             type=contents.type,
             length=contents.holder.length,
             items_per_iteration=contents.holder.items_per_iteration,
@@ -92,5 +103,5 @@ def holder_records(holders: Sequence[HolderContents]) -> list[Holder]:
             bound_from=contents.holder.limit,
             bytes_per_iteration=contents.bytes_per_iteration,
         )
-        for contents in holders
+        for contents, number in zip(holders, numbers)
     ]

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from otel_memeval.analysis.callers import is_generated
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.records import CodeLocation, Record, Site
@@ -14,14 +15,19 @@ from otel_memeval.source import function_at, signature
 _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]python3\.\d+t?)[/\\]")
 """Where packages and the standard library are installed, up to the last such folder in a path."""
 
+GENERATED_CODE = "generated code"
+"""Stands for the file of code that was made by ``exec`` and the like; its lines lead nowhere, so they are 0."""
+
 _MOST_NAMES = 4096
 
 
 def display_path(file: str, folder: str) -> str:
     """Return ``file`` relative to ``folder``, ``site-packages`` or the standard library, the first that it lies below.
 
-    A file outside of all three is returned as it is.
+    A file outside of all three is returned as it is; code without a file is ``generated code``.
     """
+    if is_generated(file):
+        return GENERATED_CODE
     if not os.path.isabs(file):
         return file
     try:
@@ -73,7 +79,7 @@ def site_record(site: GrowingSite, folder: str) -> Site:
         retained_bytes=site.retained_bytes,
         blocks=site.blocks,
         bytes_per_iteration=site.bytes_per_iteration,
-        signature=signature(location.file, location.function, text or str(location.line)),
+        signature=signature(location.file, location.function, text or str(site.key[1])),
         bounded=site.bounded,
         allocated_at=[code_location(key, folder) for key in site.allocated_at],
     )
@@ -87,6 +93,8 @@ def code_location(key: SiteKey, folder: str) -> CodeLocation:
 def _location_and_text(key: SiteKey, folder: str) -> tuple[CodeLocation, str]:
     """Return the location for display and the text of the line."""
     file, line = key
+    if is_generated(file):
+        return CodeLocation(file=GENERATED_CODE, line=0, function=""), ""
     try:
         source = Path(folder, file).read_text(encoding="utf-8-sig", errors="replace")
     except (OSError, ValueError):  # <string>, <frozen ...>, a file in an archive

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.records import Holder, Site
-from otel_memeval.units import format_bytes, format_items
+from otel_memeval.units import format_bytes, format_items, format_location
+
+MAX_PATH_CHARACTERS = 100
+"""Characters of a holder's path up to which the sentence has all of it: about one line of a terminal."""
 
 UNTRACED = {"native": "in the C heap", "process": "mapped"}
 """Channels outside of the traced heap, in words."""
@@ -15,8 +18,16 @@ UNTRACED = {"native": "in the C heap", "process": "mapped"}
 def describe_holder(holder: Holder) -> str:
     """Return path, type and growth of a holder: ``scenarios.leaky_team.SESSIONS (dict, +1 per iteration)``."""
     bound = f", at most {holder.bound}" if holder.bound is not None else ""
-    path = holder.path or "a container that no module leads to"
+    path = _ends(holder.path) or "a container that no module leads to"
     return f"{path} ({holder.type}, {format_items(holder.items_per_iteration)} per iteration{bound})"
+
+
+def _ends(path: str) -> str:
+    """Return a long path with its ends only; the table has all of it."""
+    steps = path.split(" -> ")
+    if len(path) <= MAX_PATH_CHARACTERS or len(steps) < 4:
+        return path
+    return f"{steps[0]} -> ... -> {steps[-2]} -> {steps[-1]}"
 
 
 def verdict_sentence(
@@ -42,7 +53,7 @@ def verdict_sentence(
     kept_bytes = sum(site.bytes_per_iteration for site in sites if judgement.state == "bounded" or not site.bounded)
     if not sites and growth.retained is not None:
         kept_bytes = growth.retained.bytes_per_iteration
-    location = f"; allocated at {sites[0].file}:{sites[0].line}" if sites else ""
+    location = f"; allocated {_at(sites[0])}" if sites else ""
     held = f", held by {describe_holder(holders[0])}" if holders else ""
     if judgement.state == "leaking":
         total = format_bytes(kept_bytes + sum(untraced.values()))
@@ -59,6 +70,10 @@ def verdict_sentence(
         places = " and ".join(UNTRACED[name] for name in untraced)
         return f"keeps {format_bytes(sum(untraced.values()))} more every iteration outside of Python's traced heap, {places}"
     return _without_growth(judgement, iterations, suppressed, missing_channels)
+
+
+def _at(site: Site) -> str:
+    return f"{'at' if site.line else 'in'} {format_location(site.file, site.line)}"
 
 
 def _without_growth(judgement: Judgement, iterations: int, suppressed: int, missing_channels: Sequence[str]) -> str:

@@ -250,7 +250,8 @@ class Session:
             reasons=(*assessment.judgement.reasons, *self._follow_ups.reasons()),
         )
         iterations = self._history.iterations
-        sites = [site_record(site, self._settings.folder) for site in self._follow_ups.callers.attributed(assessment.sites)]
+        attributed = self._follow_ups.callers.attributed(assessment.sites, assessment.holders)
+        sites = [site_record(site, self._settings.folder) for site in attributed]
         holders = holder_records(assessment.holders)[: self._plan.top]
         suppressed = suppressed_records(assessment.suppressed, self._display_path)
         result = Result(

@@ -169,3 +169,23 @@ def test_more_frames_are_needed_when_a_tenth_of_the_bytes_is_cut_off() -> None:
 def test_rare_leak_gets_more_iterations(series: list[tuple[int, ...]], expected: int) -> None:
     """Each half of the iterations has room for a rise of the rarest line, within limits."""
     assert attribution_iterations(series) == expected
+
+
+def test_generated_code_is_replaced_by_the_nearest_frame_with_a_source() -> None:
+    """The scenario's line comes first, then one of the package that owns the container, then the nearest one."""
+    generated, frozen = ("<string>", 3), ("<frozen runpy>", 88)
+    grown = site(generated)
+    for frames, expected in (
+        ((generated, JSON, CLIENT, RUN), RUN),
+        ((generated, frozen, JSON, CLIENT), CLIENT),
+        ((generated, frozen, JSON, COPY), JSON),
+        ((generated, frozen), generated),
+    ):
+        (named,) = attribute_to_callers([grown], [stack(*frames)], CODE, ["client"])
+        assert (named.key, named.allocated_at) == (expected, ())
+    assert attribute_to_callers([grown], [], CODE, ["client"]) == (grown,)
+
+
+def test_package_of_a_file_is_below_the_installed_folder() -> None:
+    """The package is the first name below the folder of installed code; a single file is one as well."""
+    assert [CODE.package_of(file) for file, _ in (JSON, COPY, CLIENT, RUN)] == ["json", "copy", "client", ""]

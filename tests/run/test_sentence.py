@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from otel_memeval.analysis.growth import GrowingHolder
+from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.records import Channels, Growth, Holder, Site
+from otel_memeval.run.containers import holder_records
 from otel_memeval.run.sentence import describe_holder, verdict_sentence
 from otel_memeval.verdicts import STATES, State
 
@@ -83,3 +87,28 @@ def test_sentence_without_growth_names_the_missing_channels(state: State) -> Non
     missing = ["C heap (malloc is mimalloc's)", "process memory (needs Linux)"]
     sentence = verdict_sentence(judged(state, Channels()), [], [], 20, missing_channels=missing)
     assert sentence.endswith(" 20 iterations; not read: C heap and process memory")
+
+
+def test_generated_code_has_no_line() -> None:
+    """A site without a source file is named as generated code."""
+    generated = msgspec.structs.replace(site(1024), file="generated code", line=0)
+    assert "; allocated in generated code" in verdict_sentence(judged("leaking", Channels()), [generated], [], 20)
+
+
+def test_long_path_has_its_ends_in_the_sentence() -> None:
+    """A path that fills a line is cut in the middle; one of few steps is not."""
+    steps = [f"Step{number}.with_a_long_name" for number in range(6)]
+    long = msgspec.structs.replace(HOLDER, path=" -> ".join(steps))
+    assert describe_holder(long).startswith(f"{steps[0]} -> ... -> {steps[4]} -> {steps[5]} (dict, ")
+    short = msgspec.structs.replace(HOLDER, path=" -> ".join(steps[:3]) + "x" * 100)
+    assert describe_holder(short).startswith(f"{short.path} (dict, ")
+
+
+def test_containers_with_the_same_path_have_numbers() -> None:
+    """Containers with equal words are told apart; others, and those without a path, are as they are."""
+    growing = GrowingHolder(id=1, length=9, items_per_iteration=1.0, bound=None)
+    contents = [
+        HolderContents(holder=growing, path=path, type="list", items_seen=0, items={}, storage=None)
+        for path in ("m.A[*]", "m.B", "m.A[*]", "", "")
+    ]
+    assert [record.path for record in holder_records(contents)] == ["m.A[*] (1 of 2)", "m.B", "m.A[*] (2 of 2)", "", ""]

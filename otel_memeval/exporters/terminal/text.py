@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_memeval.redact import shortened, visible
+from otel_memeval.units import format_location
 
 _LONGEST_NAME = 300
 """Characters of a name that are shown."""
@@ -55,5 +56,5 @@ def shown(text: str) -> str:
 
 def code_location(file: str, line: int, function: str) -> str:
     """Return a line of code as text: ``scenarios/leaky_team.py:36 in run_team``."""
-    where = f"{shown(file)}:{line}" if file else "(no source)"
+    where = format_location(shown(file), line) if file else "(no source)"
     return f"{where} in {shown(function)}" if function else where

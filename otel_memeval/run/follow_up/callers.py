@@ -15,6 +15,7 @@ from otel_memeval.analysis.callers import (
     needs_more_frames,
 )
 from otel_memeval.analysis.growth import GrowingSite
+from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import CallerAttribution
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
@@ -92,9 +93,10 @@ class CallerSearch:
         elif isinstance(message, wire.FollowUpIteration):
             self._started_iterations += 1
 
-    def attributed(self, sites: Sequence[GrowingSite]) -> tuple[GrowingSite, ...]:
+    def attributed(self, sites: Sequence[GrowingSite], holders: Sequence[HolderContents]) -> tuple[GrowingSite, ...]:
         """Return the sites with lines of a library replaced by their callers; unchanged where no stacks are known."""
-        return attribute_to_callers(sites, self.stacks, self._ownership) if self.stacks else tuple(sites)
+        packages = [contents.path.partition(".")[0] for contents in holders if contents.path]
+        return attribute_to_callers(sites, self.stacks, self._ownership, packages) if self.stacks else tuple(sites)
 
     def reasons(self) -> tuple[str, ...]:
         """Return the sentence of the verdict for a search that failed; nothing if it did not."""
