@@ -40,9 +40,8 @@ def effective_environment(environment: Mapping[str, str]) -> tuple[dict[str, str
         plain = dataclasses.asdict(load_config_file(path))
     except Exception as error:  # noqa: BLE001 - any error in the file
         return others, [f"{name}={path}: {' '.join(str(error).split())[:300]}; nothing is sent"]
-    capture = {key: value for key, value in environment.items() if key.startswith("OTEL_INSTRUMENTATION_")}
     variables, warnings = translate(plain)
-    return {**others, **capture, "OTEL_SDK_DISABLED": "", **variables}, [f"{name}={path}: {line}" for line in warnings]
+    return {**others, "OTEL_SDK_DISABLED": "", **variables}, [f"{name}={path}: {line}" for line in warnings]
 
 
 def translate(file: Node) -> tuple[dict[str, str], list[str]]:
