@@ -21,7 +21,6 @@ from otel_memeval.analysis.batched_readings import (
 )
 from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence
 from otel_memeval.analysis.judge import bytes_of, judge
-from otel_memeval.analysis.untraced import MIN_NOISE_ITERATIONS
 from otel_memeval.verdicts import State
 from tests.analysis.test_judge import evidence, levels
 
@@ -84,8 +83,8 @@ def test_no_batched_readings_after_a_verdict_that_hides_nothing(state: State) ->
 def test_long_calls_are_not_repeated() -> None:
     """A call as long as the limit is repeated, a longer call is not; nor after a failure or without measured iterations."""
     run = noisy(20_000)
-    assert calls(run, [MAX_CALL_SECONDS]) > 1
-    assert calls(run, [MAX_CALL_SECONDS * 1.01]) == 0
+    assert calls(run, [0.05]) > 1
+    assert calls(run, [0.051]) == 0
     assert calls(run, []) == 0
     assert calls(msgspec.structs.replace(run, failed=1)) == 0
     assert calls(msgspec.structs.replace(run, native=())) == 0
@@ -94,9 +93,19 @@ def test_long_calls_are_not_repeated() -> None:
 def test_few_iterations_say_nothing_about_noise() -> None:
     """Batched readings may follow ten iterations, but not nine: a user who asks for few iterations wants few calls."""
     run = noisy(20_000)
-    enough, too_few = (msgspec.structs.replace(run, native=run.native[: count + 1]) for count in (MIN_NOISE_ITERATIONS, 9))
+    enough, too_few = (msgspec.structs.replace(run, native=run.native[: count + 1]) for count in (10, 9))
     assert calls(enough) > 1
     assert calls(too_few) == 0
+
+
+@pytest.mark.parametrize(
+    ("noise_bytes", "seconds", "found"),
+    [(10**6, 0.001, 64), (10**6, 0.01, 23), (10**6, 0.05, 4), (200, 0.001, 32), (65, 0.001, 16), (64, 0.001, 0)],
+)
+def test_calls_between_readings(noise_bytes: int, seconds: float, found: int) -> None:
+    """64 calls at most; 21 readings take 5 seconds at most; eight times as many calls as would just be enough."""
+    native = levels(*[noise_bytes, noise_bytes, -noise_bytes, -noise_bytes] * 5, start=HEAP_BYTES)
+    assert calls(evidence(native=native), [seconds]) == found
 
 
 @given(noise=st.integers(1, 10**7), seconds=st.floats(0, MAX_CALL_SECONDS))

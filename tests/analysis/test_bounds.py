@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from otel_memeval.analysis.evidence import RingBufferReading, SiteKey
-from otel_memeval.analysis.growth import MAX_BYTES_TO_FILL, MAX_ITERATIONS_TO_FILL
 from otel_memeval.analysis.judge import judge
 from tests.analysis.test_judge import LINE, OTHER, holder, leak, levels
 
@@ -16,10 +15,10 @@ STEPS = [1] * 20
 @pytest.mark.parametrize(
     ("size", "bound", "state"),
     [
-        (64, 20 + MAX_ITERATIONS_TO_FILL, "bounded"),
-        (64, 21 + MAX_ITERATIONS_TO_FILL, "leaking"),
-        (1 << 20, 20 + (MAX_BYTES_TO_FILL >> 20), "bounded"),
-        (1 << 20, 21 + (MAX_BYTES_TO_FILL >> 20), "leaking"),
+        (64, 1_000_020, "bounded"),
+        (64, 1_000_021, "leaking"),
+        (1 << 20, 20 + (1 << 16), "bounded"),
+        (1 << 20, 21 + (1 << 16), "leaking"),
     ],
 )
 def test_distant_bound_does_not_count(size: int, bound: int, state: str) -> None:

@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_memeval.analysis.callers import (
-    MAX_ITERATIONS,
-    MIN_ITERATIONS,
     CallStack,
     CodeOwnership,
     attribute_to_callers,
@@ -86,6 +84,15 @@ def test_growth_of_several_library_lines_adds_up_on_their_caller() -> None:
     assert (second.key, second.bytes_per_iteration, second.allocated_at) == (OTHER, 150.0, ())
 
 
+def test_three_library_lines_are_named_beside_their_caller() -> None:
+    """Of four lines of libraries, the three with the largest growth are named."""
+    lines = [(f"{STANDARD}/json/decoder.py", line) for line in range(1, 5)]
+    (named,) = attribute_to_callers(
+        [site(line, 10.0 * line[1]) for line in lines], [stack(line, RUN) for line in lines], CODE
+    )
+    assert named.allocated_at == (lines[3], lines[2], lines[1])
+
+
 def test_caller_that_added_nothing_has_no_share() -> None:
     """A caller with live bytes that added none in the second half of the iterations only replaced memory."""
     (named,) = attribute_to_callers(
@@ -157,13 +164,13 @@ def test_more_frames_are_needed_when_a_tenth_of_the_bytes_is_cut_off() -> None:
 @pytest.mark.parametrize(
     ("series", "expected"),
     [
-        ([], MIN_ITERATIONS),
-        ([(0,)], MIN_ITERATIONS),
-        ([tuple(range(21))], MIN_ITERATIONS),
+        ([], 4),
+        ([(0,)], 4),
+        ([tuple(range(21))], 4),
         ([(0, 0, 0, 3, 3, 3, 6, 6, 6, 9)], 6),
         ([tuple(range(21)), tuple(place // 5 for place in range(21))], 10),
-        ([(*[0] * 20, 5)], MAX_ITERATIONS),
-        ([(5, 5, 5)], MIN_ITERATIONS),
+        ([(*[0] * 20, 5)], 20),
+        ([(5, 5, 5)], 4),
     ],
 )
 def test_rare_leak_gets_more_iterations(series: list[tuple[int, ...]], expected: int) -> None:

@@ -41,6 +41,13 @@ def test_creeping_verdict_has_one_reason_when_tokens_do_not_rise(tokens: tuple[i
     assert (judgement.state, len(judgement.reasons)) == ("creeping", 1)
 
 
+@pytest.mark.parametrize(("rise", "reasons"), [(20, 1), (17, 0)])
+def test_tokens_rise_from_one_per_iteration_on(rise: int, reasons: int) -> None:
+    """Tokens that rise by less than one per iteration do not explain a growing peak."""
+    tokens = tuple(1_000 + round(rise / 20 * index) for index in range(20))
+    assert len(context_reasons(evidence(peak=RISING_PEAK, input_tokens=tokens))) == reasons
+
+
 def test_rising_tokens_alone_are_stable() -> None:
     """A run with a level peak is stable, whatever its tokens are."""
     judgement = judge(evidence(input_tokens=RISING))

@@ -133,12 +133,6 @@ def test_c_heap_that_the_traced_heap_explains_adds_no_native_leak() -> None:
     assert judge(leak(100_000, native=levels(*[1600] * 20))).state == "leaking"
 
 
-@pytest.mark.parametrize(("step", "state"), [(1 << 20, "native-leak"), (20_000, "stable")])
-def test_growing_unique_memory_alone_is_a_native_leak(step: int, state: str) -> None:
-    """Unique memory that neither heap explains is a native leak if it is more than pages used for the first time."""
-    assert judge(evidence(process=levels(*[step] * 20))).state == state
-
-
 @pytest.mark.parametrize(
     ("steps", "state"),
     [
@@ -156,13 +150,6 @@ def test_mapped_pages_are_counted_exactly(steps: tuple[int, ...], state: str) ->
     assert judge(evidence(mapped=levels(*steps, start=100_000_000))).state == state
 
 
-@pytest.mark.parametrize(("step", "state"), [(110_000, "creeping"), (160_000, "native-leak")])
-def test_unique_memory_that_grows_with_the_peak_is_no_native_leak(step: int, state: str) -> None:
-    """Unique memory that grows as the peak does is freed memory that the allocator keeps; faster growth is a native leak."""
-    climbing = levels(*[100_000] * 19, start=100_000)
-    assert judge(evidence(peak=climbing, process=levels(*[step] * 20))).state == state
-
-
 @pytest.mark.parametrize(("last", "state"), [(8_000, "stable"), (40_000, "inconclusive")])
 def test_short_run_is_inconclusive_while_unique_memory_rises(last: int, state: str) -> None:
     """The last of five iterations shows whether pages are still used for the first time."""
@@ -177,41 +164,6 @@ def test_short_run_is_stable_when_nothing_more_was_mapped(mapped: int, state: st
     maps = levels(2_000_000, 5_000_000, 1_000_000, 0, mapped, start=30_000_000)
     run = evidence(5, warmup=0, process=(20_000_000, *process), mapped=maps)
     assert judge(run).state == state
-
-
-def idle_work(**changes: object) -> tuple[IterationWork, ...]:
-    """Return the work of twenty idle iterations with ``changes``."""
-    nothing = IterationWork(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=279)
-    return tuple([msgspec.structs.replace(nothing, **changes)] * 20)
-
-
-def test_run_without_work_is_idle() -> None:
-    """A run that waits for nothing, allocates nothing and changes nothing is idle."""
-    assert judge(evidence(work=idle_work())).state == "idle"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"waits": 1}, {"suspended": True}, {"cpu_seconds": 0.1}, {"peak_bytes": 312}],
-    ids=lambda changes: next(iter(changes)),
-)
-def test_run_with_any_work_is_not_idle(changes: dict[str, object]) -> None:
-    """Waiting, yielding to the event loop, computing and allocating are work."""
-    assert judge(evidence(work=idle_work(**changes))).state == "stable"
-
-
-@pytest.mark.parametrize(
-    ("peak_bytes", "awaits_nothing", "state"), [(65_536, True, "idle"), (65_537, True, "stable"), (30_000, False, "stable")]
-)
-def test_async_function_that_awaits_nothing_is_idle_up_to_64_kib(peak_bytes: int, awaits_nothing: bool, state: str) -> None:
-    """Some kilobytes for a stream that nobody reads are no work; the same bytes in a function that awaits are work."""
-    work = idle_work(peak_bytes=peak_bytes)
-    assert judge(evidence(work=work, awaits_nothing=awaits_nothing)).state == state
-
-
-def test_run_that_changes_memory_is_not_idle() -> None:
-    """A function that changes live memory does work, however little it allocates."""
-    assert judge(evidence(work=idle_work(), sites={LINE: levels(*[64, -64] * 10)})).state == "stable"
 
 
 def test_growth_that_levelled_off_is_settling() -> None:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.analysis.noise import MIN_VALUES, line_t_statistic, mann_kendall_chance, noisy_growth, without_spike
+from otel_memeval.analysis.noise import (
+    MIN_VALUES,
+    autocorrelation,
+    line_t_statistic,
+    mann_kendall_chance,
+    noisy_growth,
+    variance_inflation,
+    walk_chance,
+    without_spike,
+)
 from otel_memeval.analysis.trend import SeriesTraits, trend_of
 
 FLOOR = 32
@@ -86,6 +95,66 @@ def test_growth_that_slows_down_below_half_is_not_growing_under_noise(late_step:
     """The last third has to rise by half of the rise of the middle third."""
     steps = [100] * 15 + [late_step] * 15
     values = [float(sum(steps[:index])) for index in range(31)]
+    assert (noisy_growth(values, FLOOR) is not None) is found
+
+
+def line_under_noise(
+    noise: float, late_noise: float | None = None, late_step: float = 100, pattern: str = "+--+"
+) -> list[float]:
+    """Return a line of twenty values that rises by 100, under noise of a fixed pattern; its later half may be different."""
+    values = []
+    for index in range(20):
+        late = max(0, index - 9)
+        size = noise if late_noise is None or index < 10 else late_noise
+        sign = 1 if pattern[index % len(pattern)] == "+" else -1
+        values.append(100 * (index - late) + late_step * late + sign * size)
+    return values
+
+
+@pytest.mark.parametrize(("noise", "found"), [(250, True), (275, False)])
+def test_peak_needs_a_line_of_nine_and_a_half_standard_errors(noise: float, found: bool) -> None:
+    """Independent values on a line with 9.8 standard errors are growing, with 8.9 they are not."""
+    values = line_under_noise(noise)
+    assert 8.8 < line_t_statistic(values) < 9.9
+    assert (noisy_growth(values, FLOOR, independent=True) is not None) is found
+
+
+@pytest.mark.parametrize(("noise", "found"), [(150, True), (200, False)])
+def test_peak_needs_a_steeper_line_when_neighbours_are_correlated(noise: float, found: bool) -> None:
+    """With an autocorrelation of 0.35 a peak needs 13.7 standard errors: 16.1 are enough, 12.0 are not."""
+    values = line_under_noise(noise, pattern="+++---")
+    assert autocorrelation(values) == pytest.approx(0.35, abs=0.01)
+    assert (noisy_growth(values, FLOOR, independent=True) is not None) is found
+
+
+@pytest.mark.parametrize(("noise", "found"), [(350, True), (400, False)])
+def test_peak_needs_a_line_without_its_first_third(noise: float, found: bool) -> None:
+    """Without the first third a peak needs 5 standard errors: 5.7 are enough, 4.96 are not."""
+    values = line_under_noise(0)
+    values[7:13] = line_under_noise(noise)[7:13]
+    assert (noisy_growth(values, FLOOR, independent=True) is not None) is found
+
+
+@pytest.mark.parametrize(("noise", "found"), [(230, True), (240, False)])
+def test_peak_needs_a_line_in_its_later_half(noise: float, found: bool) -> None:
+    """In the later half a peak needs 2.5 standard errors: 2.6 are enough, 2.47 are not."""
+    values = line_under_noise(20, late_noise=noise, late_step=70)
+    assert (noisy_growth(values, FLOOR, independent=True) is not None) is found
+
+
+@pytest.mark.parametrize(("noise", "found"), [(250, True), (260, False)])
+def test_c_heap_needs_a_trend_in_its_later_half(noise: float, found: bool) -> None:
+    """Chance may explain the rise of the later half with at most 1 in 100."""
+    values = line_under_noise(noise / 4, late_noise=noise)
+    assert (mann_kendall_chance(values[10:], variance_inflation(values)) <= 0.01) is found
+    assert (noisy_growth(values, FLOOR) is not None) is found
+
+
+@pytest.mark.parametrize(("noise", "found"), [(175, True), (180, False)])
+def test_c_heap_must_rise_further_than_one_of_ten_random_walks(noise: float, found: bool) -> None:
+    """A series of uncorrelated values may rise as far as a random walk with a chance of at most 1 in 10."""
+    values = line_under_noise(noise, pattern="+-++--+")
+    assert (walk_chance(values) <= 0.1) is found
     assert (noisy_growth(values, FLOOR) is not None) is found
 
 

@@ -55,10 +55,18 @@ def test_ended_rise_is_settled_from_four_floors_on(rise: int, shape: str) -> Non
     assert trend_of(levels(rise, *[0] * 19), FLOOR).shape == shape
 
 
-@pytest.mark.parametrize(("last", "shape"), [(99, "settled"), (112, "undecided")])
+@pytest.mark.parametrize(("last", "shape"), [(99, "settled"), (100, "undecided")])
 def test_three_steps_are_settled_when_the_last_is_less_than_a_tenth(last: int, shape: str) -> None:
     """Three steps have levelled off if the last one has less than a tenth of the rise."""
     assert trend_of(levels(600, 300, last), FLOOR).shape == shape
+
+
+@pytest.mark.parametrize(("steps", "shape"), [(13, "undecided"), (14, "returning")])
+def test_memory_is_believed_after_one_and_a_half_times_the_longest_retention(steps: int, shape: str) -> None:
+    """After memory was given back after six steps, the last ten steps are not believed; four believed steps decide."""
+    values = levels(1_000, 100, 100, 0, 0, 0, -1_000, *[0] * (steps - 7))
+    assert longest_retention(values) == 6
+    assert trend_of(values, FLOOR).shape == shape
 
 
 def test_single_block_that_grows_ahead_is_growing() -> None:

@@ -1,0 +1,70 @@
+"""Idle scenarios: any work beyond a limit makes a run stable."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from otel_memeval.analysis.evidence import IterationWork
+from otel_memeval.analysis.judge import judge
+from otel_memeval.verdicts import State
+from tests.analysis.test_judge import LINE, evidence, levels
+
+NOOP_PEAK_BYTES = 279
+
+
+def idle_work(**changes: object) -> tuple[IterationWork, ...]:
+    """Return the work of twenty idle iterations with ``changes``."""
+    nothing = IterationWork(cpu_seconds=0.00001, waits=0, suspended=False, peak_bytes=NOOP_PEAK_BYTES)
+    return tuple([msgspec.structs.replace(nothing, **changes)] * 20)
+
+
+def test_run_without_work_is_idle() -> None:
+    """A run that waits for nothing, allocates nothing and changes nothing is idle."""
+    assert judge(evidence(work=idle_work())).state == "idle"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"waits": 1}, "stable"),
+        ({"suspended": True}, "stable"),
+        ({"cpu_seconds": 0.02}, "idle"),
+        ({"cpu_seconds": 0.021}, "stable"),
+        ({"peak_bytes": NOOP_PEAK_BYTES + 32}, "idle"),
+        ({"peak_bytes": NOOP_PEAK_BYTES + 33}, "stable"),
+    ],
+)
+def test_run_with_work_beyond_a_limit_is_not_idle(changes: dict[str, object], state: State) -> None:
+    """Waiting, yielding to the event loop, computing for 20 ms and allocating 32 bytes are limits of an idle run."""
+    assert judge(evidence(work=idle_work(**changes))).state == state
+
+
+@pytest.mark.parametrize(
+    ("peak_bytes", "awaits_nothing", "state"), [(65_536, True, "idle"), (65_537, True, "stable"), (30_000, False, "stable")]
+)
+def test_async_function_that_awaits_nothing_is_idle_up_to_64_kib(
+    peak_bytes: int, awaits_nothing: bool, state: State
+) -> None:
+    """Some kilobytes for a stream that nobody reads are no work; the same bytes in a function that awaits are work."""
+    work = idle_work(peak_bytes=peak_bytes)
+    assert judge(evidence(work=work, awaits_nothing=awaits_nothing)).state == state
+
+
+def test_run_that_changes_memory_is_not_idle() -> None:
+    """A function that changes live memory does work, however little it allocates."""
+    assert judge(evidence(work=idle_work(), sites={LINE: levels(*[64, -64] * 10)})).state == "stable"
+
+
+@pytest.mark.parametrize(("step", "state"), [(4_096, "idle"), (4_097, "stable")])
+def test_run_that_moves_the_c_heap_by_more_than_4_kib_is_not_idle(step: int, state: State) -> None:
+    """The C heap moves by up to 4 KiB beside an idle function."""
+    assert judge(evidence(work=idle_work(), native=levels(0, step, *[0] * 18))).state == state
+
+
+def test_first_iteration_without_a_warm_up_may_work() -> None:
+    """Without a warm-up the first iteration imports and connects, so the others decide."""
+    work = idle_work()
+    busy = msgspec.structs.replace(work[0], waits=5)
+    assert judge(evidence(warmup=0, work=(busy, *work[1:]))).state == "idle"
+    assert judge(evidence(warmup=3, work=(busy, *work[1:]))).state == "stable"
