@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sqlite3
 from collections import OrderedDict
@@ -51,6 +52,20 @@ def sorted_vocabulary() -> None:
     for _ in range(30):
         rank = min(60, int(1 / max(RANDOM.random(), 1e-9)))
         FORECASTS.setdefault(1000 + rank, f"word {rank:05d} " * 20)
+
+
+async def _quick() -> None:
+    await asyncio.sleep(0.001)
+
+
+async def _wait_long() -> None:
+    asyncio.get_running_loop().call_later(300, print)
+
+
+@bounded(setup=_wait_long)
+async def cancelled_timers() -> None:
+    """Leave a cancelled timer behind one that waits: asyncio drops those beyond 100 (leak: ``timers_far_away``)."""
+    await asyncio.wait_for(_quick(), timeout=600)
 
 
 POOL = ThreadPoolExecutor(8)

@@ -36,6 +36,9 @@ _PLAIN_MODULES = (None, "builtins", "collections")
 CURSORS_OF_CONNECTION = 200
 """How many cursors are made before a connection drops its weak references to dead ones (Modules/_sqlite/connection.c)."""
 
+LIVE_TIMERS_PART = 4
+"""A loop's timers are cancelled ones that gather if there are this many times as many of them as of others."""
+
 
 def bounds_of(
     containers: Mapping[int, object], paths: Mapping[int, Found], grown: Collection[Site] = ()
@@ -75,8 +78,9 @@ class BoundFinder:
         if any(container is vars(re).get(name) for name in ("_cache", "_cache2")):
             most = _whole(getattr(re, "_MAXCACHE", None))
             return None if most is None else Limit(most, "re._MAXCACHE", "", 0)
-        if found is None:
-            return _named(container, [container], None)
+        timers = _of_timers(container)
+        if timers is not None or found is None:
+            return timers or _named(container, [container], None)
         if type(container) is list and _is_connection(found.owner):
             return _of_connection(container)
         return self._by_code_or_name([obj for _, obj in found.links]) or self._inherited(container, found)
@@ -116,6 +120,22 @@ def _of_connection(cursors: list[object]) -> Limit | None:
         return None
     most = len(cursors) - dead + CURSORS_OF_CONNECTION
     return Limit(most, f"sqlite3 forgets dead cursors every {CURSORS_OF_CONNECTION}", "", 0)
+
+
+def _of_timers(container: object) -> Limit | None:
+    """Return the bound of a loop's timers, if most are cancelled.
+
+    asyncio drops those once they are more than 100 and more than half (asyncio/base_events.py: ``_run_once``).
+    """
+    events, base = sys.modules.get("asyncio.events"), sys.modules.get("asyncio.base_events")
+    kind = None if events is None else vars(events).get("TimerHandle")
+    least = None if base is None else _whole(vars(base).get("_MIN_SCHEDULED_TIMER_HANDLES"))
+    if type(container) is not list or least is None or not container or any(type(item) is not kind for item in container):
+        return None
+    live = sum(not item.cancelled() for item in container)
+    if LIVE_TIMERS_PART * live > len(container) - live:
+        return None
+    return Limit(live + max(live, least) + 1, f"asyncio drops cancelled timers beyond {least}", "", 0)
 
 
 def _named(container: object, objects: Sequence[object], code: CodeAround | None) -> Limit | None:

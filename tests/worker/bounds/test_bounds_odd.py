@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sqlite3
 import sys
@@ -212,3 +213,20 @@ def test_no_code_is_read_when_switched_off(
     assert told(module, *containers) == [(None, ""), *bounds[1:]]
     monkeypatch.setenv("MEMEVAL_NO_CODE_BOUNDS", "0")
     assert told(module, *containers) == bounds
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "live", "bound"), [(24, 1, 102), (700, 150, 301), (24, 0, 101), (12, 4, None), (0, 9, None)]
+)
+def test_cancelled_timers_are_bounded_and_others_are_not(
+    module: types.ModuleType, cancelled: int, live: int, bound: int | None
+) -> None:
+    """The loop drops cancelled timers beyond 100 and beyond half; timers that still wait have no bound."""
+    loop = asyncio.new_event_loop()
+    timers = [asyncio.TimerHandle(1e9, print, (), loop) for _ in range(cancelled + live)]
+    for timer in timers[:cancelled]:
+        timer.cancel()
+    module.TIMERS = timers  # type: ignore[attr-defined]
+    (description,) = described(module, timers)
+    assert description["bound"] == bound
+    loop.close()
