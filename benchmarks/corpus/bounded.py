@@ -8,9 +8,12 @@ import logging
 import logging.handlers
 import queue
 import re
+import sqlite3
+import tempfile
 import urllib.parse
 import weakref
 from collections import OrderedDict, deque
+from pathlib import Path
 
 from benchmarks.corpus.ground import bounded, seeded
 
@@ -246,3 +249,18 @@ def _rare(number: int) -> bytes:
 def lru_cache_at_random() -> None:
     """Request a new or an old key at random."""
     _rare(_random.randrange(100_000) if _random.random() < 0.6 else 1)
+
+
+MESSAGES: list[sqlite3.Connection] = []
+
+
+def _fill_file() -> None:
+    MESSAGES.append(sqlite3.connect(Path(tempfile.mkdtemp(), "messages.db")))
+    MESSAGES[0].execute("create table messages (session integer primary key, body blob)")
+
+
+@bounded(setup=_fill_file)
+def sqlite_page_cache() -> None:
+    """Add a page to a database: its cache fills up to ``PRAGMA cache_size`` (leak: ``leaks_native.sqlite_connections``)."""
+    MESSAGES[0].execute("insert into messages (body) values (?)", (b"x" * 3600,))
+    MESSAGES[0].commit()

@@ -109,6 +109,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Memory that is mapped and not malloc'ed, with pymalloc's arenas: exact to a page, used or not; empty where this cannot
     be read.
     """
+    page_caches: tuple[int, ...] = ()
+    """Memory of SQLite, part of ``native``; empty where this cannot be read."""
+    page_cache_limit_bytes: int | None = None
+    """Bytes that SQLite's page caches may take; None where they have no limit."""
     sites: dict[SiteKey, tuple[int, ...]]
     """Live bytes of each site that changed."""
     blocks: dict[SiteKey, int]

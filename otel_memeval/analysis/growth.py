@@ -9,7 +9,7 @@ import msgspec
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
 from otel_memeval.analysis.rises import GrowthMode
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, lower_envelope, rises_of, trend_of
-from otel_memeval.analysis.untraced import native_trend, process_trend
+from otel_memeval.analysis.untraced import native_trend, page_cache_trend, process_trend
 from otel_memeval.records import Channels, Growth
 
 SITE_FLOOR_BYTES = 8
@@ -88,6 +88,8 @@ class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     calls_apart: int
     """Calls between two readings of ``native``."""
     process: SeriesTrend
+    page_caches: SeriesTrend
+    """SQLite's page caches that have a limit."""
     sites: tuple[GrowingSite, ...]
     """Growing sites, largest growth first."""
     undecided_sites: tuple[SeriesTrend, ...]
@@ -124,6 +126,7 @@ def run_trends(evidence: Evidence) -> RunTrends:
         native=native_trend(evidence),
         calls_apart=1 if evidence.batched_native is None else evidence.batched_native.calls_apart,
         process=process_trend(evidence, peak),
+        page_caches=page_cache_trend(evidence),
         sites=sites,
         undecided_sites=undecided_sites,
         holders=holders or _ring_buffers(evidence, sites),

@@ -17,8 +17,10 @@ from otel_memeval.analysis.noise import typical_step
 from otel_memeval.analysis.reasons import (
     bounded_reason,
     distant_bound_reasons,
+    end_reasons,
     holder_reason,
     leak_reason,
+    page_cache_reason,
     peak_reason,
     untraced_channels,
     untraced_reasons,
@@ -118,10 +120,20 @@ def _decide_growth(trends: RunTrends, evidence: Evidence) -> _Decision | None:
             return _Decision("leaking", [leak_reason(trends, iterations), *distant_bound_reasons(trends), *untraced])
         if untraced and all(holder.bookkeeping for holder in trends.holders):
             return _Decision("native-leak", untraced)
-        return _Decision("bounded", [bounded_reason(holder) for holder in trends.holders])
+        return _Decision("bounded", [*map(bounded_reason, trends.holders), *_end_reasons(trends, evidence)])
     if unbounded and iterations >= MIN_HOLDER_ITERATIONS and trends.retained.growth.bytes_per_iteration > 0:
         return _Decision("leaking", [holder_reason(unbounded[0], iterations), *untraced])
-    return _Decision("native-leak", untraced) if untraced else None
+    if untraced:
+        return _Decision("native-leak", untraced)
+    if trends.page_caches.shape == "growing":
+        return _Decision("bounded", [page_cache_reason(trends, evidence)])
+    return None
+
+
+def _end_reasons(trends: RunTrends, evidence: Evidence) -> list[str]:
+    """Return the reasons that say how high the growth of a bounded run will end."""
+    caches = [page_cache_reason(trends, evidence)] if trends.page_caches.shape == "growing" else []
+    return [*end_reasons(trends.holders, trends.kept_bytes_per_iteration), *caches]
 
 
 def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.growth import GrowingHolder, RunTrends
 from otel_memeval.records import Growth
 from otel_memeval.units import format_bytes
@@ -58,6 +62,23 @@ def bounded_reason(holder: GrowingHolder) -> str:
     if holder.bound is None:
         return f"{container} with a limit: {holder.limit}"
     return f"{container} that will hold at most {holder.bound}{f': {holder.limit}' if holder.limit else ''}"
+
+
+def end_reasons(holders: Sequence[GrowingHolder], kept_bytes_per_iteration: float) -> list[str]:
+    """Return a reason that says how much memory is still to come; none if a bound is not a number of items."""
+    if any(holder.bound is None or holder.items_per_iteration <= 0 for holder in holders):
+        return []
+    iterations = max(((holder.bound or 0) - holder.length) / holder.items_per_iteration for holder in holders)
+    more = format_bytes(max(0.0, iterations) * kept_bytes_per_iteration)
+    return [f"the growth ends in about {math.ceil(max(0.0, iterations))} iterations, at most about {more} above now"]
+
+
+def page_cache_reason(trends: RunTrends, evidence: Evidence) -> str:
+    """Return the reason of SQLite's page caches that fill up."""
+    size = format_bytes(evidence.page_caches[-1])
+    growth = per_iteration(trends.page_caches.growth)
+    limit = format_bytes(evidence.page_cache_limit_bytes or 0)
+    return f"SQLite's page cache of {size} grows by {growth}, to at most about {limit} (PRAGMA cache_size)"
 
 
 def peak_reason(trends: RunTrends) -> str:

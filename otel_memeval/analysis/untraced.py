@@ -30,6 +30,10 @@ MAPPED_FLOOR_BYTES = 1024
 ARENA_BYTES = 1 << 20
 """Bytes that Python's small-object allocator maps at a time since 3.10 (Objects/obmalloc.c: ``ARENA_BITS``)."""
 
+PAGE_CACHE_MARGIN = 1.25
+"""Memory of SQLite, in limits of its page caches, up to which it is that of page caches: each page has a header, and each
+connection its schema and statements beside."""
+
 PEAK_FACTOR = 1.5
 """Unique memory that grows by less than this many times the growth of the peak is freed memory: pages go back late."""
 
@@ -57,7 +61,23 @@ def _noise_floor(values: Sequence[float], floor_bytes: float) -> float:
 def _native(evidence: Evidence) -> Sequence[float]:
     """Return the series of the C heap, scaled to steps of one call where batched readings were made."""
     batched = evidence.batched_native
-    return evidence.native if batched is None else [value / batched.calls_apart for value in batched.native]
+    if batched is not None:
+        return [value / batched.calls_apart for value in batched.native]
+    if not fills_page_caches(evidence):
+        return evidence.native
+    return [value - cached for value, cached in zip(evidence.native, evidence.page_caches)]
+
+
+def fills_page_caches(evidence: Evidence) -> bool:
+    """Return whether all memory of SQLite is within the limit of its page caches, so that its growth will end."""
+    limit_bytes, caches = evidence.page_cache_limit_bytes, evidence.page_caches
+    return limit_bytes is not None and len(caches) == len(evidence.native) and caches[-1] <= PAGE_CACHE_MARGIN * limit_bytes
+
+
+def page_cache_trend(evidence: Evidence) -> SeriesTrend:
+    """Return the trend of SQLite's page caches that have a limit."""
+    caches = settled_start(evidence, evidence.page_caches) if fills_page_caches(evidence) else ()
+    return trend_of(caches, NATIVE_FLOOR_BYTES, SeriesTraits(calls_before=max(evidence.warmup, 1)))
 
 
 def native_trend(evidence: Evidence) -> SeriesTrend:

@@ -24,9 +24,11 @@ class ContainerDescriptions:
         self._holders: dict[int, wire.HolderInfo] = {}
         self._ring_buffers: dict[int, wire.RingBufferInfo] = {}
         self._without_description: frozenset[int] = frozenset()
+        self.page_cache_limit_bytes: int | None = None
 
     def add(self, asked: Sequence[int], answer: wire.Holders) -> None:
         """Take the worker's answer to a request for the containers ``asked``."""
+        self.page_cache_limit_bytes = answer.page_cache_limit_bytes
         self._holders = {holder.id: holder for holder in answer.holders}
         self._ring_buffers = {ring.id: ring for ring in answer.ring_buffers if ring.id not in self._holders}
         self._without_description = frozenset(asked) - self._holders.keys() - self._ring_buffers.keys()

@@ -41,6 +41,7 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     native_heap_bytes: int | None
     mapped_bytes: int | None
     idle_bytes: int | None
+    sqlite_bytes: int | None
 
 
 class RunHistory:
@@ -176,6 +177,7 @@ class RunHistory:
                 native_heap_bytes=reading.native_heap_bytes,
                 mapped_bytes=reading.mapped_bytes,
                 idle_bytes=reading.idle_bytes,
+                sqlite_bytes=reading.sqlite_bytes,
             )
         )
         self._files.extend(reading.files)
@@ -232,6 +234,8 @@ class RunHistory:
             native=tuple(level.native_heap_bytes for level in levels if level.native_heap_bytes is not None),
             batched_native=self._batched,
             process=tuple(_unexplained_bytes(level, level.dirty_bytes) for level in levels if level.dirty_bytes is not None),
+            page_caches=tuple(level.sqlite_bytes for level in levels if level.sqlite_bytes is not None),
+            page_cache_limit_bytes=self._containers.page_cache_limit_bytes,
             mapped=tuple(level.mapped_bytes for level in levels if level.mapped_bytes is not None),
             sites={key: series_from_changes(changes, readings)[warmups:] for key, changes in self._sites.items()},
             blocks=self._blocks,

@@ -53,6 +53,8 @@ def verdict_sentence(
     kept_bytes = sum(site.bytes_per_iteration for site in sites if judgement.state == "bounded" or not site.bounded)
     if not sites and growth.retained is not None:
         kept_bytes = growth.retained.bytes_per_iteration
+    if judgement.state == "bounded" and judgement.reasons and not holders and not sites:
+        return f"fills a cache that will end: {judgement.reasons[0]}"
     location = f"; allocated {_at(sites[0])}" if sites else ""
     held = f", held by {describe_holder(holders[0])}" if holders else ""
     if judgement.state == "leaking":

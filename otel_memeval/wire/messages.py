@@ -48,6 +48,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     native_heap_bytes: int | None
     mapped_bytes: int | None = None
     idle_bytes: int | None = None
+    sqlite_bytes: int | None = None
     files: list[str]
     sites: list[tuple[int, int, int, int]]
     holders: list[tuple[int, int, int]]
@@ -199,6 +200,8 @@ class Holders(Message, frozen=True, tag="holders"):
 
     holders: list[HolderInfo]
     ring_buffers: list[RingBufferInfo] = []
+    page_cache_limit_bytes: int | None = None
+    """Bytes that SQLite's page caches may take; None where they have no limit."""
 
 
 class FollowUpIteration(Message, frozen=True, tag="follow_up_iteration"):

@@ -8,6 +8,7 @@ from .bounds import Limit, bounds_of
 from .memory.container_lengths import LruCache, find_containers, hits, length
 from .memory.heap import Site
 from .memory.reading import PlainMessage
+from .memory.sqlite import page_cache_limit
 from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
 from .references.paths import reach, type_name
 from .references.ring_buffers import RingBuffer, empty_slots, find_ring_buffers
@@ -38,6 +39,7 @@ def describe_containers(
     bounds = bounds_of({**full, **alive}, paths, grown)
     return {
         "kind": "holders",
+        "page_cache_limit_bytes": page_cache_limit(),
         "holders": _holders(alive, texts, bounds, grown, is_own),
         "ring_buffers": [
             _ring_buffer(rings[key], texts[key], bounds.get(key))

@@ -18,6 +18,7 @@ else:
     HAS_RESOURCE = True
 
 from .malloc import find_malloc
+from .sqlite import SqliteReader
 
 
 class ProcessReader:
@@ -25,6 +26,7 @@ class ProcessReader:
 
     def __init__(self) -> None:
         self._malloc = find_malloc()
+        self.sqlite = SqliteReader()
         self._rollup = "/proc/self/smaps_rollup"
         if not os.access(self._rollup, os.R_OK):
             self._rollup = ""

@@ -113,6 +113,7 @@ class MemoryReader:
             "dirty_bytes": dirty,
             "mapped_bytes": mapped,
             "idle_bytes": idle,
+            "sqlite_bytes": self._process.sqlite.used_bytes(),
             "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,
             "files": new_files,
             "sites": site_rows,
