@@ -20,6 +20,7 @@ _REMOVED = frozenset(
         "PYTHONHOME",
         "__PYVENV_LAUNCHER__",
         "COVERAGE_PROCESS_START",
+        "COVERAGE_PROCESS_CONFIG",
         "MALLOC_PERTURB_",
         "MALLOC_CHECK_",
         "MALLOC_TRACE",
