@@ -105,11 +105,11 @@ def make_iteration() -> Callable[..., Iteration]:
 
 @pytest.fixture(scope="session")
 def make_result() -> Callable[..., Result]:
-    """A leaking run of five iterations; keywords replace whole parts of it."""
+    """Return a leaking run of five iterations; keywords replace whole parts of it."""
 
     def make(**parts: Any) -> Result:
         numbers = Statistics(mean=1.0, min=1.0, max=1.0, stdev=0.0, median=1.0, p95=1.0)
-        whole = Result(
+        complete = Result(
             run=Run(id="1", started_at="2026-01-01T00:00:00+00:00", duration_seconds=3.0, target="m:run", python="3.11.7",
                     platform="Linux"),
             eval=Eval(name="An eval", iterations=5, warmup=0, limits=Limits()),
@@ -122,14 +122,14 @@ def make_result() -> Callable[..., Result]:
             statistics=Summary(runtime_seconds=numbers, peak_bytes=numbers, retained_bytes=numbers),
             initial_reading=InitialReading(retained_bytes=1_000_000),
         )  # fmt: skip
-        return msgspec.structs.replace(whole, **parts)
+        return msgspec.structs.replace(complete, **parts)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def make_reading() -> Callable[..., wire.Reading]:
-    """A reading as the worker sends it; nothing has changed unless said."""
+    """Return a reading as the worker sends it; nothing has changed unless said."""
 
     def make(retained_bytes: int = 0, **parts: Any) -> wire.Reading:
         plain: dict[str, Any] = {
@@ -151,7 +151,7 @@ def make_reading() -> Callable[..., wire.Reading]:
 
 @pytest.fixture(scope="session")
 def run_python() -> RunPython:
-    """Runs a program text in a fresh interpreter that finds this repository; warnings are errors, failure raises."""
+    """Run a program text in a fresh interpreter that finds this repository; warnings are errors, failure raises."""
 
     def run(
         code: str, *arguments: str, cwd: Path = ROOT, options: tuple[str, ...] = ("-W", "error"), check: bool = True

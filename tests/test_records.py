@@ -40,16 +40,16 @@ def test_any_result_is_valid_by_the_published_schema(data: st.DataObject, any_re
 def test_the_schema_refuses_what_is_no_result(make_result: Callable[..., Result]) -> None:
     """A missing part, a state that does not exist and a size as text are errors by the schema."""
     validator = jsonschema.Draft202012Validator(json_schema())
-    whole = json.loads(to_json([make_result()]))
-    assert validator.is_valid(whole)
-    (run,) = whole["runs"]
+    complete = json.loads(to_json([make_result()]))
+    assert validator.is_valid(complete)
+    (run,) = complete["runs"]
     without = {part: content for part, content in run.items() if part != "verdict"}
     for spoilt in (
         without,
         {**run, "verdict": {**run["verdict"], "state": "fine"}},
         {**run, "iterations": [{**run["iterations"][0], "retained_bytes": "1 KiB"}]},
     ):
-        assert not validator.is_valid({**whole, "runs": [spoilt]})
+        assert not validator.is_valid({**complete, "runs": [spoilt]})
 
 
 def test_the_published_schema_is_the_codes() -> None:

@@ -61,7 +61,7 @@ match TOP:
 
 
 def line_of(text: str) -> int:
-    """The number of the first line of SOURCE that holds ``text``."""
+    """Return the number of the first line of SOURCE that holds ``text``."""
     return next(number for number, line in enumerate(SOURCE.split("\n"), 1) if text in line)
 
 

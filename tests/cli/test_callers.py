@@ -100,7 +100,7 @@ def line_of(name: str, text: str) -> int:
 
 
 def first(result: Result) -> tuple[str, int, str]:
-    """The line that is named first."""
+    """Return the line that is named first."""
     return result.sites[0].file, result.sites[0].line, result.sites[0].function
 
 

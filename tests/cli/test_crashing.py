@@ -30,7 +30,7 @@ ENDS: dict[str, tuple[str, list[str]]] = {
 
 
 def ending(kind: str, statement: str) -> Callable[[Tool], Done]:
-    """A run whose third iteration does this."""
+    """Return a run whose third iteration does this."""
     return lambda tool: tool.measure(CRASHES.format(kind=kind, statement=statement, when=3))
 
 
@@ -47,7 +47,7 @@ def test_process_that_ends_in_the_third_iteration(together: Together, kind: str,
     for word in words:
         assert word in error.message
     assert error.message in done.result.verdict.summary
-    assert [one.retained_bytes is not None for one in done.result.iterations] == [True, True, False]
+    assert [iteration.retained_bytes is not None for iteration in done.result.iterations] == [True, True, False]
     assert done.result.failure is not None
     assert done.result.failure.type == type_
 
@@ -126,7 +126,7 @@ CALLS_THAT_TURN_BACK = (
 
 
 def hanging(kind: str) -> Callable[[Tool], Done]:
-    """A run whose third iteration hangs."""
+    """Return a run whose third iteration hangs."""
     source = HEAD + (CALLS_THAT_TURN_BACK if kind == "busy" else "") + HANGS[kind]
     return lambda tool: tool.measure(source, "--timeout", "2")
 

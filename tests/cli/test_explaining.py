@@ -69,7 +69,7 @@ CASES = {
 
 
 def explained(together: Together, name: str, state: str) -> Explanation:
-    """What was found out; the verdict is what it would be without."""
+    """Return the explanation; the verdict is what it would be without."""
     done = together("explained", name, CASES)
     assert done.status == 0, done.text
     assert done.result.verdict.state == state
@@ -81,10 +81,10 @@ def explained(together: Together, name: str, state: str) -> Explanation:
 def test_a_leak_is_explained(together: Together) -> None:
     """What stays, by type; the steps that lead to one of them; the stacks that made them, to the scenario's function."""
     found = explained(together, "leak", "leaking")
-    rates = {one.type: one.objects_per_iteration for one in found.types}
+    rates = {found_type.type: found_type.objects_per_iteration for found_type in found.types}
     assert {"scenario.Session": 1, "dict": 1, "list": 1}.items() <= rates.items()
     assert rates["str"] >= 1
-    assert sum(one.bytes_per_iteration for one in found.types) > 200
+    assert sum(found_type.bytes_per_iteration for found_type in found.types) > 200
     assert found.chain[0].step in ("scenario.SESSIONS", "scenario.CALLS")
     assert found.chain[0].type in ("dict", "list")
     assert found.stacks
@@ -200,6 +200,6 @@ def test_every_interpreter_explains(together: Together, name: str) -> None:
     }
     found = together("explained in pythons", name, cases).result.explanation
     assert found is not None
-    assert "scenario.Session" in {one.type for one in found.types}
+    assert "scenario.Session" in {found_type.type for found_type in found.types}
     assert found.chain[0].step.startswith("scenario.")
     assert all(stack.frames[-1].function == "leak" for stack in found.stacks)

@@ -23,7 +23,7 @@ WAYS += [f"{way} --in-process" for way in WAYS]
 
 
 def raising_in_third(way: str) -> Callable[[Tool], Done]:
-    """A run whose third iteration raises: the kind of function, then options."""
+    """Return a run whose third iteration raises: the kind of function, then options."""
     kind, _, _ = way.partition("def")
     options = [word for word in way.split() if word.startswith("--")]
     return lambda tool: tool.measure(RAISES_IN_3.replace("def run", f"{kind}def run"), *options)
@@ -38,7 +38,7 @@ def test_raises_in_the_third_iteration(together: Together, way: str) -> None:
     failed = done.result.iterations[2]
     assert failed.error is not None
     assert failed.error.message == "the third time"
-    assert all(one.retained_bytes is not None for one in done.result.iterations)
+    assert all(iteration.retained_bytes is not None for iteration in done.result.iterations)
     assert done.result.verdict.state == "failed"
     assert "iteration 3: LookupError: the third time" in done.result.verdict.summary
     assert "iteration 3: LookupError: the third time" in done.text
@@ -48,7 +48,7 @@ def test_raises_while_warming_up(tool: Tool) -> None:
     """A warm-up that raises ends the run as well, and is called by its name."""
     done = tool.measure(RAISES_IN_3, "--warmup", "3")
     assert done.status == 3
-    assert [one.phase for one in done.result.iterations] == ["warmup"] * 3
+    assert [iteration.phase for iteration in done.result.iterations] == ["warmup"] * 3
     assert "warm-up iteration 3: LookupError" in done.result.verdict.summary
 
 
@@ -63,7 +63,7 @@ HOOKS = {"setup": (0, False), "describe": (0, False), "teardown": (3, True)}
 
 
 def raising_in_hook(kind: str, stage: str) -> Callable[[Tool], Done]:
-    """A run whose hook raises."""
+    """Return a run whose hook raises."""
     source = f"""
         def run(): return len(bytearray(100_000))
         {kind} setup(): print("set up")
@@ -129,7 +129,7 @@ RAISES = """
 
 
 def raising_all(*options: str) -> Callable[[Tool], Done]:
-    """A run that does one of these in each iteration."""
+    """Return a run that does one of these in each iteration."""
     source = RAISES.format(statements=list(EXCEPTIONS))
     return lambda tool: tool.measure(source, "--iterations", str(len(EXCEPTIONS)), "--keep-going", *options)
 

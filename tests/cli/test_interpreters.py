@@ -67,7 +67,7 @@ PYTHONS = {FRESH: "", **{path.name: str(path) for path in _interpreters()}}
 
 
 def measure_in(python: str, source: str, target: str, *options: str) -> Callable[[Tool], Done]:
-    """A run in this interpreter; without one, in a virtual environment made for it."""
+    """Return a run in this interpreter; without one, in a virtual environment made for it."""
 
     def run(tool: Tool) -> Done:
         path = python
@@ -81,7 +81,7 @@ def measure_in(python: str, source: str, target: str, *options: str) -> Callable
 
 
 def ask(together: Together, name: str) -> Done:
-    """The figures of one interpreter, all of them asked at once."""
+    """Return the figures of one interpreter, all of them asked at once."""
     cases = {name: measure_in(python, SCENARIO, "scenario.py") for name, python in PYTHONS.items()}
     return together("pythons", name, cases)
 

@@ -63,7 +63,7 @@ WAYS = {
 
 
 def leaving(statement: str) -> Callable[[Tool], Done]:
-    """A run whose second iteration leaves this behind."""
+    """Return a run whose second iteration leaves this behind."""
     statement = statement.replace("%MARK%", "MEMEVAL_TEST_MARK")
     source = (
         f"{PRELUDE}\nKEEP = []\nTIMES = iter(range(9))\ndef run():\n    if next(TIMES) == 1:\n"
@@ -210,7 +210,7 @@ def test_interrupted_with_json_on_stdout(tool: Tool) -> None:
     done = started.finish(20)
     tool.assert_clean(tool.files())
     (result,) = tool.read_json(done.stdout.encode())
-    assert len([one for one in result.iterations if one.status == "ok"]) == 2
+    assert len([iteration for iteration in result.iterations if iteration.status == "ok"]) == 2
 
 
 @pytest.mark.parametrize("start", ["pass", "child(new_session=True)", "daemon(deaf=True)", "child(deaf=True)"])

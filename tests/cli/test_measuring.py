@@ -78,8 +78,8 @@ def measuring(case: str) -> Callable[[Tool], Done]:
 
 
 def measured(together: Together, case: str) -> Result:
-    """The result of a case; all of them are measured when the first is asked for."""
-    done = together("measuring", case, {one: measuring(one) for one in CASES})
+    """Return the result of a case; all of them are measured when the first is asked for."""
+    done = together("measuring", case, {name: measuring(name) for name in CASES})
     assert done.status == 0, done.text
     return done.result
 

@@ -85,7 +85,7 @@ async def numbers():
 
 
 def meddling(kind: str, statement: str, times: int = 1) -> Callable[[Tool], Done]:
-    """A run of eight iterations, of which the first ``times`` meddle."""
+    """Return a run of eight iterations, of which the first ``times`` meddle."""
     source = SCENARIO.format(kind=kind, statement=statement, times=times)
     return lambda tool: tool.measure(source, "--iterations", "8", "--warmup", "2")
 
@@ -123,7 +123,7 @@ UNTRACING = ["tracemalloc.stop()", "tracemalloc.clear_traces()", "tracemalloc.st
 
 
 def untracing(kind: str, statement: str) -> Callable[[Tool], Done]:
-    """A run whose third iteration does this."""
+    """Return a run whose third iteration does this."""
     source = f"""
         import tracemalloc
         CALLS = iter(range(9))
@@ -139,7 +139,7 @@ def untracing(kind: str, statement: str) -> Callable[[Tool], Done]:
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_stops_tracing(together: Together, statement: str, kind: str) -> None:
     """What switches tracing off, or makes it forget, is named in that iteration: nothing is made up in its place."""
-    done = together(f"tracing {kind}", statement, {one: untracing(kind, one) for one in UNTRACING})
+    done = together(f"tracing {kind}", statement, {name: untracing(kind, name) for name in UNTRACING})
     assert done.status == 3
     assert done.errors == ["ok", "ok", "Untraced"]
     assert "tracemalloc" in done.result.verdict.summary

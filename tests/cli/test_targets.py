@@ -123,7 +123,7 @@ CALLED = [
 
 
 def calling(names: list[str]) -> Callable[[Tool], Done]:
-    """A run of these kinds, from a package, one after the other."""
+    """Return a run of these kinds, from a package, one after the other."""
 
     def run(tool: Tool) -> Done:
         tool.write("agents/__init__.py", "")
@@ -139,10 +139,10 @@ def test_kind_of_function(together: Together, name: str) -> None:
     half = len(CALLED) // 2
     parts = {"first": CALLED[:half], "second": CALLED[half:]}
     part = "first" if name in parts["first"] else "second"
-    done = together("kinds", part, {one: calling(names) for one, names in parts.items()})
+    done = together("kinds", part, {name: calling(names) for name, names in parts.items()})
     assert done.status == 1, done.text
     result = done.runs[parts[part].index(name)]
-    assert [one.status for one in result.iterations] == ["ok"] * 8
+    assert [iteration.status for iteration in result.iterations] == ["ok"] * 8
     assert result.verdict.state == "leaking"
     assert result.sites[0].file == "agents/kinds.py"
     assert result.sites[0].function == "work"
@@ -170,7 +170,7 @@ TEXTS = {
 
 
 def named(text: str) -> Callable[[Tool], Done]:
-    """A run of the target with this text."""
+    """Return a run of the target with this text."""
     leak = "L = []\ndef run(): L.append(bytearray(10_000))\nother = run\n"
 
     def run(tool: Tool) -> Done:
@@ -190,7 +190,7 @@ def named(text: str) -> Callable[[Tool], Done]:
 @pytest.mark.parametrize("text", list(TEXTS))
 def test_text_of_a_target(together: Together, text: str) -> None:
     """Modules and files, with and without a name, are found; a file named like the standard library's hides nothing."""
-    done = together("texts", text, {one: named(one) for one in TEXTS})
+    done = together("texts", text, {target: named(target) for target in TEXTS})
     name, target = TEXTS[text]
     assert done.status == 1, done.text
     assert done.result.eval.name == name
@@ -256,7 +256,7 @@ def test_one_eval_fails_and_the_next_is_measured(tool: Tool) -> None:
     )
     done = tool.run("evals.py", "--fail-on", "never", "--max-iterations", "2")
     assert done.status == 3
-    assert [[one.status for one in run.iterations] for run in done.runs] == [["error"], ["ok", "ok"]]
+    assert [[iteration.status for iteration in run.iterations] for run in done.runs] == [["error"], ["ok", "ok"]]
 
 
 HOOKS = """

@@ -55,7 +55,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def with_env(project: Path, *command: str, cwd: Path | None = None, **variables: str) -> Done:
-    """Calls the project's with-env as from a fresh login, where pip has no index to ask."""
+    """Call the project's with-env as from a fresh login, where pip has no index to ask."""
     left_out = ("PIP_", "PYTHON", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PYTHON": sys.executable} | variables
@@ -81,7 +81,7 @@ def make_project(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project, in a path with spaces, whose environment is set up; no test breaks it for good."""
+    """Return a project, in a path with spaces, whose environment is set up; no test breaks it for good."""
     folder = make_project(tmp_path_factory.mktemp("with env") / "my project")
     done = with_env(folder, "python", "-c", "import miniature")
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ def empty_history(secrets: tuple[str, ...] = ()) -> RunHistory:
 
 
 def ready(reading: wire.Reading) -> wire.Ready:
-    """The message that begins a run."""
+    """Return the message that begins a run."""
     return wire.Ready(description="", noop_peak_bytes=279, reading=reading)
 
 

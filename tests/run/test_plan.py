@@ -14,7 +14,7 @@ from otel_memeval.worker import target
 
 
 def planned(options: Options | None = None, **fields: Any) -> Plan:
-    """The plan for an eval with these fields."""
+    """Return the plan for an eval with these fields."""
     loaded = wire.Loaded(
         module="m", names=["e"], name="e", file="", library_folder="", awaits_nothing=False, fields=wire.Fields(**fields)
     )

@@ -71,7 +71,7 @@ def test_both_limits_may_be_passed() -> None:
 
 
 def decided(iterations: list[Iteration], failure: Failure | None = None, state: State = "stable") -> Verdict:
-    """The verdict over these iterations of five, judged as ``state``."""
+    """Return the verdict over these iterations of five, judged as ``state``."""
     judgement = Judgement(state=state, reasons=("why",), growth=Channels(), sites=(), holders=(), iterations_needed=9)
     eval_ = Eval(name="e", iterations=5, warmup=1, limits=Limits())
     return verdict(judgement, eval_, iterations, [], [], failure)

@@ -37,7 +37,7 @@ class Alertmanager(Server):
         return _beside_templates(program("alertmanager")) or self.folder
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The alerts that it holds: ``labels``, ``annotations``, ``status``."""
+        """Return the alerts that it holds: ``labels``, ``annotations``, ``status``."""
         with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=10) as answer:
             found: list[dict[str, Any]] = json.load(answer)
             return found

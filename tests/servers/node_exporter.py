@@ -30,7 +30,7 @@ class NodeExporter(Server):
         ]
 
     def metrics(self) -> str:
-        """What it tells Prometheus, in the text format."""
+        """Return the metrics in the text format."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
             text: str = answer.read().decode()
             return text

@@ -51,12 +51,12 @@ class Prometheus(Server):
             assert answer.status == 200
 
     def query(self, promql: str, at_seconds: float | None = None) -> list[Series]:
-        """The series of an instant query, now or at a time since 1970."""
+        """Return the series of an instant query, now or at a time since 1970."""
         asked = {"query": promql} if at_seconds is None else {"query": promql, "time": str(at_seconds)}
-        return [Series(one["metric"], float(one["value"][1])) for one in self.api("query", **asked)["result"]]
+        return [Series(series["metric"], float(series["value"][1])) for series in self.api("query", **asked)["result"]]
 
     def wait_for(self, promql: str, until: Callable[[list[Series]], object] = bool, timeout: float = 30) -> list[Series]:
-        """The answer as soon as it pleases ``until`` (default: as soon as there is any)."""
+        """Return the answer as soon as it pleases ``until`` (default: as soon as there is any)."""
         deadline = time.monotonic() + timeout
         while not until(found := self.query(promql)):
             assert time.monotonic() < deadline, f"{promql} is {found} after {timeout} s\n{self.log[-2000:]}"
@@ -81,7 +81,7 @@ class Prometheus(Server):
         return found
 
     def api(self, path: str, **asked: str) -> Any:
-        """The data of ``/api/v1/PATH``; ``AssertionError`` with what it says is wrong."""
+        """Return the data of ``/api/v1/PATH``; ``AssertionError`` with what it says is wrong."""
         url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(asked)}"
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:

@@ -23,11 +23,11 @@ class Pushgateway(Server):
             self._flags.append(f"--web.config.file={path}")
 
     def command(self, address: str) -> list[str]:
-        """It forgets everything when it ends, unless a flag says otherwise."""
+        """Keep everything in memory: all is lost at the end, unless a flag says otherwise."""
         return [str(program("pushgateway")), f"--web.listen-address={address}", "--persistence.file=", *self._flags]
 
     def metrics(self) -> str:
-        """What it tells Prometheus, in the text format."""
+        """Return the metrics in the text format."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
             text: str = answer.read().decode()
             return text

@@ -20,7 +20,7 @@ _ATTEMPTS = 5
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         port: int = opened.getsockname()[1]
@@ -45,7 +45,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def command(self, address: str) -> list[str]:
-        """The command line of a server that listens on ``address`` (host:port)."""
+        """Return the command line of a server that listens on ``address`` (host:port)."""
         raise NotImplementedError
 
     def working_folder(self) -> Path:

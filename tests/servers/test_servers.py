@@ -19,7 +19,7 @@ ROUTE = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
 
 def scraping(*servers: Server) -> str:
-    """A configuration that reads these ten times a second."""
+    """Return a configuration that reads these ten times a second."""
     jobs = [
         {"job_name": f"job{index}", "honor_labels": True, "static_configs": [{"targets": [server.url.partition("//")[2]]}]}
         for index, server in enumerate(servers)
@@ -40,7 +40,7 @@ def test_prometheus_scrapes_a_pushgateway_and_a_textfile(tmp_path: Path) -> None
             assert prometheus.wait_for("pushed")[0].value == 1
             assert prometheus.wait_for("from_file")[0].value == 2
             assert prometheus.alerts() == []
-            assert [one["health"] for one in prometheus.targets()] == ["up", "up"]
+            assert [item["health"] for item in prometheus.targets()] == ["up", "up"]
             with pytest.raises(AssertionError, match="parse error"):
                 prometheus.query("not promql")
 
@@ -53,7 +53,7 @@ def test_alertmanager_takes_an_alert(tmp_path: Path) -> None:
         urllib.request.urlopen(
             urllib.request.Request(f"{alertmanager.url}/api/v2/alerts", alert, headers), timeout=10
         ).close()
-        assert [one["labels"] for one in alertmanager.alerts()] == [{"alertname": "A"}]
+        assert [item["labels"] for item in alertmanager.alerts()] == [{"alertname": "A"}]
 
 
 def test_tools_tell_right_from_wrong(tmp_path: Path) -> None:
