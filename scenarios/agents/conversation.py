@@ -20,7 +20,7 @@ MAX_MODEL_REQUESTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FinalAnswer:
     """The answer to a conversation: its text, the tokens of all requests, and the messages that were added."""
 
     text: str
@@ -30,8 +30,8 @@ class Answer:
 
 async def converse(
     speaker: str, model: ChatModel, messages: Sequence[Message], tools: Sequence[Tool], parent: Context
-) -> AsyncGenerator[Event | Answer, None]:
-    """Yield the events of a conversation as they happen, and its ``Answer`` as the last item.
+) -> AsyncGenerator[Event | FinalAnswer, None]:
+    """Yield the events of a conversation as they happen, and its ``FinalAnswer`` as the last item.
 
     A tool that fails does not end the run: the model receives the error as the tool's result. Raises ``AgentError`` after
     ``MAX_MODEL_REQUESTS`` requests that all ended in tool calls, and the errors of ``ChatModel.stream``.
@@ -50,7 +50,7 @@ async def converse(
         usage += completion.usage
         added.append(completion.as_message())
         if not completion.tool_calls:
-            yield Answer(completion.text, usage, tuple(added))
+            yield FinalAnswer(completion.text, usage, tuple(added))
             return
         for call in completion.tool_calls:
             yield ToolCallStarted(speaker, call.call_id, call.name, call.arguments)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from opentelemetry.context import Context
 
 from scenarios.agents import telemetry
-from scenarios.agents.conversation import Answer, converse
+from scenarios.agents.conversation import FinalAnswer, converse
 from scenarios.agents.events import ContentDelta, Event, MemoryUpdated, RunCompleted, RunStarted
 from scenarios.agents.memory import MemoryManager, render_memories
 from scenarios.agents.messages import Message
@@ -80,7 +80,7 @@ class Runnable(ABC):
     async def _events(self, message: str, run: RunContext, parent: Context | None) -> AsyncGenerator[Event, None]:
         run_id = uuid.uuid4().hex
         question = Message("user", message)
-        answer: Answer | None = None
+        answer: FinalAnswer | None = None
         with telemetry.agent_span(
             self.name, model=self.model.name, provider=self.model.provider, session_id=run.session_id, parent=parent
         ) as (_, context):
@@ -89,11 +89,11 @@ class Runnable(ABC):
             tools = self.offered_tools(run)
             async with aclosing(converse(self.name, self.model, prompt, tools, context)) as events:
                 async for event in events:
-                    if isinstance(event, Answer):
+                    if isinstance(event, FinalAnswer):
                         answer = event
                     else:
                         yield event
-            assert answer is not None, "converse ends with an Answer"
+            assert answer is not None, "converse ends with a FinalAnswer"
             if self.database is not None:
                 messages = (question, *answer.messages)
                 await self.database.save_run(

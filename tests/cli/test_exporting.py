@@ -31,7 +31,7 @@ class CollectedSpan(NamedTuple):
     text: str
 
 
-class Collector(Receiver):
+class SpanReceiver(Receiver):
     """Rotel, and the spans that it received."""
 
     def seen(self, number: int) -> list[CollectedSpan]:
@@ -46,15 +46,15 @@ class Collector(Receiver):
 
 
 @pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
+def collector(tmp_path: Path) -> Iterator[SpanReceiver]:
     """Yield a collector of this test alone."""
-    made = Collector(tmp_path / "collector.log")
+    made = SpanReceiver(tmp_path / "collector.log")
     made.start()
     yield made
     made.stop()
 
 
-def variables(collector: Collector, protocol: str, spool: Path) -> dict[str, str]:
+def variables(collector: SpanReceiver, protocol: str, spool: Path) -> dict[str, str]:
     """Return the environment of a run."""
     endpoint = collector.grpc if protocol == "grpc" else collector.http
     return {
@@ -67,7 +67,7 @@ def variables(collector: Collector, protocol: str, spool: Path) -> dict[str, str
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_run_is_exported_as_a_trace(tool: Tool, collector: Collector, tmp_path: Path, protocol: str) -> None:
+def test_run_is_exported_as_a_trace(tool: Tool, collector: SpanReceiver, tmp_path: Path, protocol: str) -> None:
     """Ids, parents, growth, verdict, resource, metrics and the record arrive; the CI system's span is the parent."""
     environment = {**variables(collector, protocol, tmp_path / "spool"), "TRACEPARENT": f"00-{PARENT}-b7ad6b7169203331-01"}
     done = tool.measure(LEAK, "--warmup", "1", environment=environment)
@@ -103,7 +103,7 @@ def test_run_is_exported_as_a_trace(tool: Tool, collector: Collector, tmp_path: 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_killed_collector_gets_every_span_once_after_its_restart(
-    tool: Tool, collector: Collector, tmp_path: Path, protocol: str
+    tool: Tool, collector: SpanReceiver, tmp_path: Path, protocol: str
 ) -> None:
     """The spans that it did not take wait, and a replay delivers them."""
     environment = {**variables(collector, protocol, tmp_path / "spool"), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4"}
@@ -121,7 +121,7 @@ def test_killed_collector_gets_every_span_once_after_its_restart(
     assert collector.spans() == dict.fromkeys(ids, 1)
 
 
-def test_interrupted_run_is_exported_as_an_error(tool: Tool, collector: Collector, tmp_path: Path) -> None:
+def test_interrupted_run_is_exported_as_an_error(tool: Tool, collector: SpanReceiver, tmp_path: Path) -> None:
     """The trace has the iterations that were measured until then."""
     event = tool.event("third")
     tool.write(
@@ -151,7 +151,7 @@ def test_interrupted_run_is_exported_as_an_error(tool: Tool, collector: Collecto
     assert len(seen) == 1 + len(done.result.iterations)
 
 
-def test_failed_scenario_is_an_error_in_the_trace(tool: Tool, collector: Collector, tmp_path: Path) -> None:
+def test_failed_scenario_is_an_error_in_the_trace(tool: Tool, collector: SpanReceiver, tmp_path: Path) -> None:
     """A raised error, a crash and a timeout are named on the iteration's span and on the run's."""
     environment = variables(collector, "grpc", tmp_path / "spool")
     raised = tool.measure("def run():\n    raise ValueError('no, sk-abcdef1234567')\n", environment=environment)
