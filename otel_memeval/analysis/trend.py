@@ -60,10 +60,6 @@ class SeriesTraits(msgspec.Struct, frozen=True, kw_only=True):
     """Warm-up calls."""
 
 
-EXACT = SeriesTraits()
-"""Traits of an exact series of which nothing else is known."""
-
-
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):
     """The part of an undecided series that more steps would decide."""
 
@@ -127,11 +123,12 @@ def longest_retention(values: Sequence[float], min_rise: float = 0.0) -> int:
     return longest
 
 
-def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTraits = EXACT) -> SeriesTrend:
+def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTraits | None = None) -> SeriesTrend:
     """Return the shape and the slope of ``values``; growth of less than ``floor_per_step`` per step counts as none.
 
-    With a start value and n steps, ``values`` has n + 1 entries, in any unit.
+    With a start value and n steps, ``values`` has n + 1 entries, in any unit. Without traits the series is exact.
     """
+    traits = traits or SeriesTraits()
     if len(values) > MAX_POINTS:
         return _thinned(values, floor_per_step, traits)
     if traits.smoothed:
@@ -142,15 +139,13 @@ def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTrait
     envelope = lower_envelope(values)
     retention = longest_retention(values, floor_per_step / 2)
     believed = steps - (math.ceil(PATIENCE * retention) + 1 if retention else 0)
-    if believed < min(MIN_STEPS, steps) or steps < MIN_STEPS:
+    if believed < MIN_STEPS:
         return _too_short(values, envelope, floor_per_step, retention)
     window = envelope[: believed + 1]
     rises = rises_of(window, floor_per_step)
     grown = window[-1] - window[0]
     if not rises or grown < floor_per_step * (believed - rises[0] + 1):
-        notable = bool(rises) and grown >= NOTABLE_FLOORS * floor_per_step and has_levelled_off(window, rises)
-        shape: Shape = "settled" if notable else _level_shape(values, floor_per_step)
-        return _under_noise(values, floor_per_step, traits) or SeriesTrend(shape=shape, growth=theil_sen(values))
+        return _under_noise(values, floor_per_step, traits) or _below_floor(values, window, rises, floor_per_step)
     growth = theil_sen(values) if retention else _even_growth(values[rises[0] - 1 :])
     fell = any(before - after >= floor_per_step / 2 for before, after in pairwise(values))
     if is_ratcheting(values, floor_per_step) if retention else _keeps_growing(window, rises, traits, fell=fell):
@@ -165,6 +160,16 @@ def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTrait
     least = max(2 * steps, 3 * MIN_STEPS)
     undecided = Undecided(window=window, rises=rises, traits=traits, unbelieved=steps - believed, least=least)
     return SeriesTrend(shape="undecided", growth=growth, undecided=undecided)
+
+
+def _below_floor(
+    values: Sequence[float], window: Sequence[float], rises: Sequence[int], floor_per_step: float
+) -> SeriesTrend:
+    """Return the trend of a series with growth below the floor: a rise that ended, memory that came back, or nothing."""
+    shape: Shape = "returning" if max(values) - values[-1] >= floor_per_step else "flat"
+    if rises and window[-1] - window[0] >= NOTABLE_FLOORS * floor_per_step and has_levelled_off(window, rises):
+        shape = "settled"
+    return SeriesTrend(shape=shape, growth=theil_sen(values))
 
 
 def _keeps_growing(window: Sequence[float], rises: Sequence[int], traits: SeriesTraits, *, fell: bool = False) -> bool:
@@ -226,12 +231,8 @@ def _too_short(values: Sequence[float], envelope: Sequence[float], floor_per_ste
     if steps >= MIN_STEPS - 1 and not retention and last < small:
         return SeriesTrend(shape="settled", growth=growth)
     least = max(2 * steps, 3 * retention + MIN_STEPS, 3 * MIN_STEPS)
-    undecided = Undecided(window=(), rises=(), traits=EXACT, unbelieved=0, least=least)
+    undecided = Undecided(window=(), rises=(), traits=SeriesTraits(), unbelieved=0, least=least)
     return SeriesTrend(shape="undecided", growth=growth, undecided=undecided)
-
-
-def _level_shape(values: Sequence[float], floor_per_step: float) -> Shape:
-    return "returning" if max(values) - values[-1] >= floor_per_step else "flat"
 
 
 def _even_growth(values: Sequence[float]) -> Growth:
