@@ -74,6 +74,7 @@ class Session:
         self._history = RunHistory(loaded, self._display_path, self._settings.secrets, self._suppressions())
         self._follow_ups = FollowUps(loaded, self._options, self._history, self._observer, self._settings)
         self._description = ""
+        self._measured = False
         self._packages: dict[str, str] = {}
         self.names = loaded.names
         """Names of all evals of the target, this one first."""
@@ -114,10 +115,12 @@ class Session:
             total = min(self._plan.most_iterations, max(judgement.iterations_needed or 0, total + 1))
             self._observer.on_extension(eval_.warmup + total, judgement.reasons[0])
             complete = self._iterate("measured", total - self._history.measured, total)
-        self._describe_containers()
+        self._measured = True
         try:
+            self._describe_containers()
             self._follow_ups.run(self._client)
-        except WorkerEnded:  # the step has noted the reason, and the measured iterations are judged
+        except WorkerEnded as ended:  # what was measured is judged all the same
+            self._follow_ups.end(ended)
             return
         self._tear_down()
 
@@ -267,7 +270,7 @@ class Session:
                 iterations,
                 sites,
                 holders,
-                self.failure,
+                self._failure_of_measuring(),
                 suppressed,
                 self._client.hello.missing_channels,
             ),
@@ -282,6 +285,11 @@ class Session:
         )
         self._observer.on_result(result)
         return result
+
+    def _failure_of_measuring(self) -> Failure | None:
+        """Return the failure that decides the verdict: an interruption after the last measured iteration does not."""
+        interrupted = self.failure is not None and self.failure.type == "Interrupted"
+        return None if self._measured and interrupted else self.failure
 
     def _run_record(self) -> Run:
         return Run(

@@ -37,6 +37,7 @@ class FollowUps:
         self.batched_readings = BatchedReadingStep(history, settings.secrets)
         self.callers = CallerSearch(loaded, history, settings.secrets)
         self._explainer = Explainer(settings.folder, settings.secrets)
+        self._incomplete = ""
 
     def run(self, client: WorkerClient) -> None:
         """Take the steps that the assessment calls for.
@@ -56,9 +57,14 @@ class FollowUps:
             with _noting_the_end(self._explainer):
                 self._explainer.run(client, state, self._observer)
 
+    def end(self, ended: WorkerEnded) -> None:
+        """Note that the worker ended after the measured iterations, before all steps were taken."""
+        self._incomplete = f"the search after the last iteration is incomplete, it ended with {ended.type}: {ended}"
+
     def reasons(self) -> tuple[str, ...]:
         """Return the sentences of the verdict for steps that failed."""
-        return (*self.batched_readings.reasons(), *self.callers.reasons())
+        reasons = (*self.batched_readings.reasons(), *self.callers.reasons())
+        return reasons or ((self._incomplete,) if self._incomplete else ())
 
     def explanation(self) -> Explanation | None:
         """Return the explanation; None without ``--explain``."""
