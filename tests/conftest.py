@@ -105,7 +105,7 @@ def make_iteration() -> Callable[..., Iteration]:
 
 @pytest.fixture(scope="session")
 def make_result() -> Callable[..., Result]:
-    """Return a leaking run of five iterations; keywords replace whole parts of it."""
+    """Return a function that makes a leaking run of five iterations; keywords replace parts of it."""
 
     def make(**parts: Any) -> Result:
         numbers = Statistics(mean=1.0, min=1.0, max=1.0, stdev=0.0, median=1.0, p95=1.0)
@@ -129,7 +129,7 @@ def make_result() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def make_reading() -> Callable[..., wire.Reading]:
-    """Return a reading as the worker sends it; nothing has changed unless said."""
+    """Return a function that makes a reading as the worker sends it; keywords replace parts of a reading without change."""
 
     def make(retained_bytes: int = 0, **parts: Any) -> wire.Reading:
         plain: dict[str, Any] = {
@@ -151,7 +151,9 @@ def make_reading() -> Callable[..., wire.Reading]:
 
 @pytest.fixture(scope="session")
 def run_python() -> RunPython:
-    """Run a program text in a fresh interpreter that finds this repository; warnings are errors, failure raises."""
+    """Return a function that runs a program text in a fresh interpreter with this repository on its path. Warnings are
+    errors; a failure raises unless ``check`` is false.
+    """
 
     def run(
         code: str, *arguments: str, cwd: Path = ROOT, options: tuple[str, ...] = ("-W", "error"), check: bool = True

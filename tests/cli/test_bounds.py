@@ -1,4 +1,4 @@
-"""A bounded container that is still filling is not a leak, and the result says what bounds it; a leak stays one."""
+"""A bounded container that is still filling is not a leak, and the result names its bound; a leak stays a leak."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ BOUNDED = {
 
 
 @pytest.mark.parametrize("case", BOUNDED)
-def test_what_ends_is_bounded_and_says_by_what(tool: Tool, case: str) -> None:
-    """The state, the container's bound and where it comes from in the JSON, and both on the terminal."""
+def test_bounded_container_has_its_bound(tool: Tool, case: str) -> None:
+    """The state and the container's bound with its origin are in the JSON and on the terminal."""
     source, bound, bound_from = BOUNDED[case]
     done = tool.measure(HEAD + source, "--iterations", "20", "--warmup", "3")
     result = done.result
@@ -80,8 +80,8 @@ LEAKING = {
 
 
 @pytest.mark.parametrize("case", LEAKING)
-def test_what_does_not_end_is_a_leak(tool: Tool, case: str) -> None:
-    """A limit that nothing acts on, one that is out of reach, and a ring beside or inside of what leaks."""
+def test_container_without_an_effective_bound_is_a_leak(tool: Tool, case: str) -> None:
+    """A limit that nothing enforces or that is out of reach, and a ring beside the leaking container are no bounds."""
     done = tool.measure(HEAD + LEAKING[case], "--iterations", "20", "--warmup", "3")
     assert (done.status, done.result.verdict.state) == (1, "leaking")
 

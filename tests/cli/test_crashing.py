@@ -1,4 +1,4 @@
-"""A scenario that ends its process, hangs, or runs out of memory: a named outcome, and the records until then."""
+"""A scenario that ends its process, hangs, or runs out of memory: a named failure, and the records until then."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ENDS: dict[str, tuple[str, list[str]]] = {
 
 
 def ending(kind: str, statement: str) -> Callable[[Tool], Done]:
-    """Return a run whose third iteration does this."""
+    """Return a run whose third iteration runs this statement."""
     return lambda tool: tool.measure(CRASHES.format(kind=kind, statement=statement, when=3))
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 @pytest.mark.parametrize("statement", list(ENDS))
-def test_process_that_ends_in_the_third_iteration(together: Together, kind: str, statement: str) -> None:
-    """However the process ends, the third iteration has that as its error and the two before it are reported."""
+def test_ended_process_is_the_error_of_its_iteration(together: Together, kind: str, statement: str) -> None:
+    """However the process ends, the iterations before are reported."""
     done = together(f"ends {kind}", statement, {name: ending(kind, name) for name in ENDS})
     type_, words = ENDS[statement]
     assert done.status == 3
@@ -52,7 +52,7 @@ def test_process_that_ends_in_the_third_iteration(together: Together, kind: str,
     assert done.result.failure.type == type_
 
 
-def test_segmentation_fault_shows_where(tool: Tool) -> None:
+def test_segmentation_fault_shows_the_stack(tool: Tool) -> None:
     """The stack at the crash, with the scenario's line, is on stderr."""
     done = tool.measure(CRASHES.format(kind="def", statement="ctypes.string_at(0)", when=1))
     assert "Segmentation fault" in done.stderr
@@ -60,8 +60,8 @@ def test_segmentation_fault_shows_where(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("stage", ["setup", "describe", "teardown"])
-def test_process_that_ends_in_a_hook(tool: Tool, stage: str) -> None:
-    """A crash outside of the iterations says in which part of the run, and keeps the iterations."""
+def test_crash_in_a_hook_names_the_stage(tool: Tool, stage: str) -> None:
+    """A crash outside the iterations keeps the iterations."""
     done = tool.measure(f"import os\ndef run(): return len(bytearray(100_000))\ndef {stage}(): os._exit(7)\n")
     assert done.status == 3
     assert done.result.failure is not None
@@ -87,15 +87,15 @@ OUT_OF_MEMORY = """
 """
 
 
-def test_out_of_memory_and_goes_on(tool: Tool) -> None:
-    """A MemoryError is an error like any other where what was allocated is let go."""
+def test_memory_error_is_an_error_of_its_iteration(tool: Tool) -> None:
+    """A MemoryError after which the memory is released is like any other error."""
     done = tool.measure(OUT_OF_MEMORY.format(here="[]", block="1 << 20"), "--keep-going")
     assert done.status == 3
     assert done.errors == ["ok", "ok", "MemoryError", "ok", "ok"]
 
 
-def test_out_of_memory_for_good(tool: Tool) -> None:
-    """Where nothing is left for the reading either, the outcome has a name all the same, and the records are there."""
+def test_lasting_lack_of_memory_is_a_named_failure(tool: Tool) -> None:
+    """If no memory is left for the reading either, the records until then are kept."""
     done = tool.measure(OUT_OF_MEMORY.format(here="KEPT", block="100"), "--keep-going")
     assert done.status == 3
     assert done.errors[:2] == ["ok", "ok"]
@@ -132,8 +132,8 @@ def hanging(kind: str) -> Callable[[Tool], Done]:
 
 
 @pytest.mark.parametrize("kind", list(HANGS))
-def test_hang(together: Together, kind: str) -> None:
-    """An iteration that does not end within ``--timeout`` is ended; the stacks say where it hung."""
+def test_hanging_iteration_is_ended_at_its_timeout(together: Together, kind: str) -> None:
+    """The stacks say where the iteration hung."""
     done = together("hangs", kind, {name: hanging(name) for name in HANGS})
     assert done.status == 3
     assert done.errors == ["ok", "ok", "Timeout"]
@@ -145,8 +145,8 @@ def test_hang(together: Together, kind: str) -> None:
         assert 'scenario.py", line' in done.stderr
 
 
-def test_slow_but_in_time(tool: Tool) -> None:
-    """Iterations that take most of ``--timeout`` each are fine: it is for one, not for all."""
+def test_timeout_is_for_one_iteration(tool: Tool) -> None:
+    """Iterations that take most of ``--timeout`` each pass."""
     done = tool.measure(
         "import time\ndef run():\n    time.sleep(0.7)\n    return len(bytearray(100_000))\n",
         *["--timeout", "2.5", "--fail-on", "never"],
@@ -157,7 +157,7 @@ def test_slow_but_in_time(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("stage", ["setup", "teardown"])
-def test_hook_that_hangs(tool: Tool, stage: str) -> None:
+def test_hanging_hook_is_ended_at_its_timeout(tool: Tool, stage: str) -> None:
     """Set-up and tear-down are held to ``--timeout`` too."""
     source = (
         f"import asyncio\ndef run(): return len(bytearray(100_000))\nasync def {stage}(): await asyncio.Event().wait()\n"

@@ -1,4 +1,4 @@
-"""``--explain``: types, references and stacks of what grew, with and without memray, and no contents."""
+"""``--explain``: types, reference chains and stacks of growth, with and without memray, without contents."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COUNTS = ("--iterations", "10", "--warmup", "3")
 
 
 def explaining(name: str, *options: str, python: str = sys.executable, **environment: str) -> Callable[[Tool], Done]:
-    """One function of the scenario, explained."""
+    """Return a run that explains one function of the scenario."""
 
     def run(tool: Tool) -> Done:
         tool.write("scenario.py", SCENARIO)
@@ -69,7 +69,7 @@ CASES = {
 
 
 def explained(together: Together, name: str, state: str) -> Explanation:
-    """Return the explanation; the verdict is what it would be without."""
+    """Return the explanation; the verdict is the same as without it."""
     done = together("explained", name, CASES)
     assert done.status == 0, done.text
     assert done.result.verdict.state == state
@@ -78,8 +78,10 @@ def explained(together: Together, name: str, state: str) -> Explanation:
     return done.result.explanation
 
 
-def test_a_leak_is_explained(together: Together) -> None:
-    """What stays, by type; the steps that lead to one of them; the stacks that made them, to the scenario's function."""
+def test_leak_has_types_chain_and_stacks(together: Together) -> None:
+    """Objects by type, the reference chain to one of them, and the stacks that allocated them, down to the scenario's
+    function.
+    """
     found = explained(together, "leak", "leaking")
     rates = {found_type.type: found_type.objects_per_iteration for found_type in found.types}
     assert {"scenario.Session": 1, "dict": 1, "list": 1}.items() <= rates.items()
@@ -94,8 +96,8 @@ def test_a_leak_is_explained(together: Together) -> None:
     assert (found.recorded_by, found.iterations, found.notes) == (["tracemalloc"], 4, [])
 
 
-def test_the_terminal_shows_it(together: Together) -> None:
-    """Types, chain and stacks stand above the verdict."""
+def test_terminal_shows_the_explanation_above_the_verdict(together: Together) -> None:
+    """Types, reference chain and stacks are in the report."""
     explained(together, "leak", "leaking")
     text = together("explained", "leak", CASES).stdout
     assert (
@@ -108,8 +110,8 @@ def test_the_terminal_shows_it(together: Together) -> None:
 
 
 @pytest.mark.parametrize("name", ["leak", "fails"])
-def test_no_contents_are_shown(together: Together, name: str) -> None:
-    """Keys and texts of the objects that stay are nowhere: not on the terminal, not in the result."""
+def test_explanation_shows_no_contents(together: Together, name: str) -> None:
+    """Keys and texts of the objects are neither on the terminal nor in the result."""
     explained(together, name, "leaking")
     done = together("explained", name, CASES)
     everything = f"{done.stdout} {done.stderr} {done.result}"
@@ -118,8 +120,8 @@ def test_no_contents_are_shown(together: Together, name: str) -> None:
     assert "somebody" not in everything
 
 
-def test_what_no_module_leads_to_is_said(together: Together) -> None:
-    """Lost in C: stacks, and a note instead of types and a chain; of what the collector knows, types as well."""
+def test_unreachable_objects_have_a_note_instead_of_a_chain(together: Together) -> None:
+    """Memory lost in C has stacks and a note; objects that the garbage collector tracks have types as well."""
     found = explained(together, "lost", "leaking")
     assert (found.types, found.chain) == ([], [])
     assert found.notes == ["no object that Python can find stayed: it is out of reach, as when C code forgets to let it go"]
@@ -130,15 +132,15 @@ def test_what_no_module_leads_to_is_said(together: Together) -> None:
     assert found.notes == ["no module leads to what stayed: a frame, a thread or C code keeps it"]
 
 
-def test_a_bounded_cache_is_explained_when_asked(together: Together) -> None:
-    """It grows, so it is explained; without the option it costs no iteration."""
+def test_bounded_cache_is_explained_only_on_request(together: Together) -> None:
+    """A growing cache is explained with the option; without it no iteration is added."""
     found = explained(together, "bounded", "bounded")
     assert found.types[0].type == "bytearray"
     assert found.stacks[0].frames[0].function == "<module>" or "bounded" in found.stacks[0].frames[0].function
 
 
 def test_native_growth_has_c_frames_with_memray(together: Together) -> None:
-    """The C function, and the scenario's line that called it, innermost first; nothing of the tool's."""
+    """The C function and the scenario's line that called it are listed, innermost first, without frames of the tool."""
     assert importlib.util.find_spec("memray") is not None
     found = explained(together, "native", "native-leak")
     assert "memray" in found.recorded_by
@@ -150,7 +152,7 @@ def test_native_growth_has_c_frames_with_memray(together: Together) -> None:
 
 
 def test_creep_is_explained_at_the_peak_with_memray(together: Together) -> None:
-    """What is alive at the peak of a further iteration, by stack."""
+    """The memory that is in use at the peak of another iteration is listed by stack."""
     found = explained(together, "creep", "creeping")
     assert found.recorded_by == ["memray"]
     assert found.stacks[0].peak_bytes is not None
@@ -159,8 +161,8 @@ def test_creep_is_explained_at_the_peak_with_memray(together: Together) -> None:
 
 
 @pytest.mark.parametrize(("name", "state"), [("native", "native-leak"), ("creep", "creeping")])
-def test_without_memray_it_is_said_what_is_missing(together: Together, name: str, state: str) -> None:
-    """Nothing is made up: one note says that memray would tell, and where it has to be."""
+def test_missing_memray_is_named_in_a_note(together: Together, name: str, state: str) -> None:
+    """One note says that memray gives the stacks, and in which interpreter it has to be installed."""
     found = explained(together, f"{name} without memray", state)
     assert found.stacks == []
     (note,) = found.notes
@@ -168,24 +170,24 @@ def test_without_memray_it_is_said_what_is_missing(together: Together, name: str
     assert note in together("explained", f"{name} without memray", CASES).text
 
 
-def test_what_fails_while_explaining_fails_nothing(together: Together) -> None:
-    """An iteration that raises after the measured ones leaves the verdict as it is, and is told."""
+def test_failure_while_explaining_leaves_the_verdict(together: Together) -> None:
+    """An iteration that raises after the measured iterations is noted and changes no verdict."""
     found = explained(together, "fails", "leaking")
     assert found.stacks == []
     assert found.notes == ["the iterations that were to explain ended with LookupError: enough"]
 
 
 @pytest.mark.parametrize("name", ["calm", "not asked"])
-def test_nothing_is_explained_where_nothing_is_asked_or_grows(together: Together, name: str) -> None:
-    """No further iteration, no explanation."""
+def test_nothing_is_explained_without_the_option_or_without_growth(together: Together, name: str) -> None:
+    """There is no further iteration and no explanation."""
     done = together("explained", name, CASES)
     assert done.result.explanation is None
     assert done.result.caller_attribution is None or name == "not asked"
     assert "to explain" not in done.text
 
 
-def test_in_process_there_is_no_explanation(tool: Tool) -> None:
-    """What cannot be done together is refused before anything is measured."""
+def test_explanation_in_process_is_refused(tool: Tool) -> None:
+    """Options that exclude each other are refused before anything is measured."""
     tool.write("scenario.py", SCENARIO)
     done = tool.run("scenario.py:leak", "--explain", "--in-process")
     assert done.status == 2
@@ -193,8 +195,8 @@ def test_in_process_there_is_no_explanation(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("name", list(PYTHONS))
-def test_every_interpreter_explains(together: Together, name: str) -> None:
-    """Types, a chain and stacks in each supported version."""
+def test_every_supported_interpreter_explains(together: Together, name: str) -> None:
+    """Types, a reference chain and stacks are found in each supported version."""
     cases = {
         name: measure_in(python, SCENARIO, "scenario.py:leak", "--explain", *COUNTS) for name, python in PYTHONS.items()
     }

@@ -1,4 +1,4 @@
-"""A scenario that raises: recorded, named, what was measured reported, status 3, and no secret shown."""
+"""A scenario that raises: its error is recorded, measured iterations are reported, the status is 3, secrets are masked."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ WAYS += [f"{way} --in-process" for way in WAYS]
 
 
 def raising_in_third(way: str) -> Callable[[Tool], Done]:
-    """Return a run whose third iteration raises: the kind of function, then options."""
+    """Return a run whose third iteration raises; ``kind`` is the kind of function, then options."""
     kind, _, _ = way.partition("def")
     options = [word for word in way.split() if word.startswith("--")]
     return lambda tool: tool.measure(RAISES_IN_3.replace("def run", f"{kind}def run"), *options)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_raises_in_the_third_iteration(together: Together, way: str) -> None:
-    """The error stands in its iteration, with readings before and after it; ``--keep-going`` decides what follows."""
+def test_exception_is_the_error_of_its_iteration(together: Together, way: str) -> None:
+    """The iterations before have readings; ``--keep-going`` decides whether others follow."""
     done = together("third", way, {name: raising_in_third(name) for name in WAYS})
     assert done.status == 3
     assert done.errors == ["ok", "ok", "LookupError"] + (["ok", "ok"] if "--keep-going" in way else [])
@@ -44,16 +44,16 @@ def test_raises_in_the_third_iteration(together: Together, way: str) -> None:
     assert "iteration 3: LookupError: the third time" in done.text
 
 
-def test_raises_while_warming_up(tool: Tool) -> None:
-    """A warm-up that raises ends the run as well, and is called by its name."""
+def test_exception_in_a_warm_up_ends_the_run(tool: Tool) -> None:
+    """The failure says that a warm-up raised."""
     done = tool.measure(RAISES_IN_3, "--warmup", "3")
     assert done.status == 3
     assert [iteration.phase for iteration in done.result.iterations] == ["warmup"] * 3
     assert "warm-up iteration 3: LookupError" in done.result.verdict.summary
 
 
-def test_raises_after_the_last_iteration_asked_for(tool: Tool) -> None:
-    """Two iterations of what would raise in the third pass: the other side of the limit."""
+def test_two_iterations_pass_if_the_third_would_raise(tool: Tool) -> None:
+    """The other side of the limit."""
     done = tool.measure(RAISES_IN_3, "--iterations", "2", "--fail-on", "never")
     assert done.status == 0
     assert done.errors == ["ok", "ok"]
@@ -78,8 +78,8 @@ def raising_in_hook(kind: str, stage: str) -> Callable[[Tool], Done]:
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 @pytest.mark.parametrize("stage", list(HOOKS))
-def test_hook_that_raises(together: Together, kind: str, stage: str) -> None:
-    """Set-up, ``describe`` or tear-down that raises is a failure with its stage; what was measured is kept."""
+def test_exception_in_a_hook_is_a_failure_with_its_stage(together: Together, kind: str, stage: str) -> None:
+    """Iterations that were measured before are kept."""
     done = together(f"hooks {kind}", stage, {name: raising_in_hook(kind, name) for name in HOOKS})
     iterations, torn_down = HOOKS[stage]
     assert done.status == 3
@@ -90,8 +90,8 @@ def test_hook_that_raises(together: Together, kind: str, stage: str) -> None:
     assert ("torn down" in done.stderr) == torn_down
 
 
-def test_is_torn_down_after_a_failure(tool: Tool) -> None:
-    """Tear-down is called after an iteration that raised."""
+def test_tear_down_is_called_after_a_failed_iteration(tool: Tool) -> None:
+    """``teardown`` is called after an iteration that raised."""
     done = tool.measure(RAISES_IN_3 + "    def teardown(): print('torn down')\n")
     assert done.status == 3
     assert "torn down" in done.stderr
@@ -129,15 +129,15 @@ RAISES = """
 
 
 def raising_all(*options: str) -> Callable[[Tool], Done]:
-    """Return a run that does one of these in each iteration."""
+    """Return a run that raises each of these in one iteration."""
     source = RAISES.format(statements=list(EXCEPTIONS))
     return lambda tool: tool.measure(source, "--iterations", str(len(EXCEPTIONS)), "--keep-going", *options)
 
 
 @pytest.mark.parametrize("where", ["worker", "in process"])
 @pytest.mark.parametrize("statement", list(EXCEPTIONS))
-def test_every_kind_of_exception(together: Together, statement: str, where: str) -> None:
-    """Whatever the scenario raises is that iteration's error, by its type, on one line; the run is otherwise sound."""
+def test_exception_of_any_type_is_an_error_of_its_iteration(together: Together, statement: str, where: str) -> None:
+    """The error has the type and one line of text, and the other iterations have readings."""
     done = together("kinds", where, {"worker": raising_all(), "in process": raising_all("--in-process")})
     type_, message = EXCEPTIONS[statement]
     assert done.status == 3, done.text
@@ -149,8 +149,8 @@ def test_every_kind_of_exception(together: Together, statement: str, where: str)
 
 
 @pytest.mark.parametrize("statement", ["asyncio.CancelledError", "GeneratorExit", "StopAsyncIteration", "KeyboardInterrupt"])
-def test_exceptions_that_a_loop_treats_on_its_own(tool: Tool, statement: str) -> None:
-    """An async scenario that raises what event loops and generators use for themselves is an error, no less."""
+def test_exceptions_of_event_loops_and_generators_are_errors(tool: Tool, statement: str) -> None:
+    """Exceptions that asyncio and generators use themselves are recorded like any other."""
     done = tool.measure(
         f"import asyncio\nasync def run():\n    raise {statement}('x')\n", "--keep-going", "--iterations", "2"
     )
@@ -159,8 +159,8 @@ def test_exceptions_that_a_loop_treats_on_its_own(tool: Tool, statement: str) ->
     assert {name.rpartition(".")[2] for name in done.errors} == {statement.rpartition(".")[2]}
 
 
-def test_secrets_are_masked(tool: Tool) -> None:
-    """No secret of the environment, and nothing that looks like one, comes out: not in JSON, not on the terminal."""
+def test_secrets_are_masked_in_result_and_report(tool: Tool) -> None:
+    """Neither the JSON nor the terminal has a secret of the environment or a text that looks like one."""
     secret = "correct-horse-battery"
     done = tool.measure(
         """
@@ -188,8 +188,8 @@ def test_secrets_are_masked(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("when", ["import", "setup"])
-def test_secrets_are_masked_before_anything_is_measured(tool: Tool, when: str) -> None:
-    """A secret in an error of the import or of the set-up is masked as well."""
+def test_secrets_are_masked_in_errors_of_import_and_set_up(tool: Tool, when: str) -> None:
+    """An error before the first iteration is masked as well."""
     raising = "raise ValueError(os.environ['MY_TOKEN'])"
     source = f"import os\n{raising}\n" if when == "import" else f"import os\ndef run(): pass\ndef setup(): {raising}\n"
     done = tool.measure(source, environment={"MY_TOKEN": "correct-horse-battery"})
@@ -199,8 +199,8 @@ def test_secrets_are_masked_before_anything_is_measured(tool: Tool, when: str) -
     assert "***" in done.text
 
 
-def test_secrets_shown_as_they_come(tool: Tool) -> None:
-    """``-v`` passes on what the scenario prints with the environment's secrets masked too."""
+def test_secrets_are_masked_in_output_that_is_passed_on(tool: Tool) -> None:
+    """``-v`` masks the secrets of the environment in the scenario's own output."""
     done = tool.measure(
         "import os\ndef run():\n    print('key', os.environ['MY_TOKEN'], flush=True)\n    bytearray(100_000)\n",
         "-v",

@@ -1,4 +1,4 @@
-"""``--python``: the scenario runs in another interpreter, with nothing of ours in it, and the figures are the same."""
+"""``--python``: the scenario runs in another interpreter, without the tool in it, and the figures are the same."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCENARIO = """
 
 
 def _interpreters() -> Iterator[Path]:
-    """Every CPython of a supported version on the path, and those that pyenv keeps; one of each version."""
+    """Return every CPython of a supported version on PATH and in pyenv's folder, one of each version."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
     seen = set()
@@ -67,7 +67,7 @@ PYTHONS = {FRESH: "", **{path.name: str(path) for path in _interpreters()}}
 
 
 def measure_in(python: str, source: str, target: str, *options: str) -> Callable[[Tool], Done]:
-    """Return a run in this interpreter; without one, in a virtual environment made for it."""
+    """Run in this interpreter; without one, in a virtual environment made for it."""
 
     def run(tool: Tool) -> Done:
         path = python
@@ -81,14 +81,14 @@ def measure_in(python: str, source: str, target: str, *options: str) -> Callable
 
 
 def ask(together: Together, name: str) -> Done:
-    """Return the figures of one interpreter, all of them asked at once."""
+    """Return the figures of one interpreter; the first call starts all of them."""
     cases = {name: measure_in(python, SCENARIO, "scenario.py") for name, python in PYTHONS.items()}
     return together("pythons", name, cases)
 
 
 @pytest.mark.parametrize("name", list(PYTHONS))
-def test_same_figures(together: Together, name: str) -> None:
-    """The same leak, the same creep and the same rest, in every interpreter that is found."""
+def test_every_interpreter_gives_the_same_figures(together: Together, name: str) -> None:
+    """The leak, the creep and the idle scenario have the same figures in every interpreter that is found."""
     done = ask(together, name)
     assert done.status == 0, done.text
     leak, creep, steady = done.runs
@@ -111,8 +111,8 @@ def test_same_figures(together: Together, name: str) -> None:
     assert (steady.sites, steady.holders) == ([], [])
 
 
-def test_too_old_an_interpreter(tool: Tool) -> None:
-    """An interpreter that says it is older than 3.10 is refused in one line."""
+def test_interpreter_before_3_10_is_refused(tool: Tool) -> None:
+    """The error is one line."""
     old = tool.write("old", "#!/bin/sh\nexec " + sys.executable + ' "$(dirname "$0")/pretend.py" "$@"\n')
     old.chmod(0o755)
     tool.write(

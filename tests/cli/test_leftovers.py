@@ -1,4 +1,4 @@
-"""Nothing outlives a run: not what a scenario forked, however it hid, and not after the tool itself was interrupted."""
+"""Nothing outlives a run: no process of the scenario, however hidden, and nothing after the tool itself was interrupted."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ WAYS = {
 
 
 def leaving(statement: str) -> Callable[[Tool], Done]:
-    """Return a run whose second iteration leaves this behind."""
+    """Return a run whose second iteration starts this process."""
     statement = statement.replace("%MARK%", "MEMEVAL_TEST_MARK")
     source = (
         f"{PRELUDE}\nKEEP = []\nTIMES = iter(range(9))\ndef run():\n    if next(TIMES) == 1:\n"
@@ -73,16 +73,16 @@ def leaving(statement: str) -> Callable[[Tool], Done]:
 
 
 @pytest.mark.parametrize("way", list(WAYS))
-def test_process_that_lives_on(together: Together, way: str) -> None:
-    """All iterations are measured once each, the run ends soon, and the process that was left behind is gone."""
+def test_process_that_a_scenario_leaves_is_ended(together: Together, way: str) -> None:
+    """Every iteration is measured once, the run ends soon, and the process is gone."""
     done = together("ways", way, {name: leaving(statement) for name, statement in WAYS.items()})
     assert done.status == 0, done.text
     assert done.errors == ["ok"] * 3
     assert done.seconds < 15
 
 
-def test_helper_may_clean_up(tool: Tool) -> None:
-    """A helper that cleans up on SIGTERM gets the time for it, as an embedded database needs."""
+def test_helper_process_may_clean_up_on_sigterm(tool: Tool) -> None:
+    """It gets the time that an embedded database needs."""
     data = tool.folder.parent / "data"
     done = tool.measure(
         f"""
@@ -140,8 +140,8 @@ def start_and_wait(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("target", ["scenario.py", "scenario.py:arun"])
-def test_interrupted(tool: Tool, number: signal.Signals, target: str) -> None:
-    """Ctrl-C or SIGTERM in the middle of an iteration: status 130, and what was measured is reported and written."""
+def test_interrupted_run_reports_its_iterations(tool: Tool, number: signal.Signals, target: str) -> None:
+    """Ctrl-C or SIGTERM in the middle of an iteration: status 130, and the measured iterations are reported and written."""
     started = start_and_wait(tool, start="daemon()" if target == "scenario.py" else "pass", target=target)
     before = tool.files()
     started.process.send_signal(number)
@@ -156,8 +156,8 @@ def test_interrupted(tool: Tool, number: signal.Signals, target: str) -> None:
     assert "Traceback" not in done.text
 
 
-def test_interrupted_more_than_once(tool: Tool) -> None:
-    """Somebody who keeps on pressing Ctrl-C gets the same report, and leaves nothing behind either."""
+def test_run_interrupted_several_times_leaves_nothing(tool: Tool) -> None:
+    """Repeated Ctrl-C gives the same report."""
     started = start_and_wait(tool, start="daemon(deaf=True)")
     before = tool.files()
     while started.process.poll() is None:
@@ -174,8 +174,8 @@ def test_interrupted_more_than_once(tool: Tool) -> None:
         assert done.errors == ["ok", "ok"]
 
 
-def test_interrupted_on_import(tool: Tool) -> None:
-    """Ctrl-C while the scenario is imported: nothing is measured yet; one line and status 130."""
+def test_run_interrupted_during_import_prints_one_line(tool: Tool) -> None:
+    """Nothing is measured yet; the status is 130."""
     event = tool.event("importing")
     tool.write("slow.py", f"import threading\nopen({str(event)!r}, 'w').write('x')\nthreading.Event().wait()\n")
     started = tool.start("slow.py")
@@ -186,8 +186,8 @@ def test_interrupted_on_import(tool: Tool) -> None:
     assert (done.status, done.runs, done.stdout, done.stderr.strip()) == (130, [], "", "interrupted")
 
 
-def test_interrupted_in_the_second_target(tool: Tool) -> None:
-    """What came before the interrupted target is reported too; what would follow is not begun."""
+def test_targets_before_an_interruption_are_reported(tool: Tool) -> None:
+    """The targets after it are not started."""
     tool.write("first.py", "def run(): return len(bytearray(100_000))\n")
     event = tool.event("third")
     tool.write(
@@ -203,8 +203,8 @@ def test_interrupted_in_the_second_target(tool: Tool) -> None:
     assert [run.eval.name for run in done.runs] == ["first", "second"]
 
 
-def test_interrupted_with_json_on_stdout(tool: Tool) -> None:
-    """An interrupted run's ``--json -`` is whole."""
+def test_interrupted_run_prints_complete_json(tool: Tool) -> None:
+    """``--json -`` has the measured iterations."""
     started = start_and_wait(tool, "--json", "-", json_file=False)
     started.process.send_signal(signal.SIGINT)
     done = started.finish(20)
@@ -214,8 +214,8 @@ def test_interrupted_with_json_on_stdout(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize("start", ["pass", "child(new_session=True)", "daemon(deaf=True)", "child(deaf=True)"])
-def test_tool_is_killed(tool: Tool, start: str) -> None:
-    """SIGKILL of the tool itself: the worker and everything that it had started are gone within a few seconds."""
+def test_worker_and_its_processes_end_when_the_tool_is_killed(tool: Tool, start: str) -> None:
+    """After SIGKILL of the tool nothing of the run is left."""
     started = start_and_wait(tool, start=start)
     before = tool.files()
     processes = tool.processes()
@@ -227,8 +227,8 @@ def test_tool_is_killed(tool: Tool, start: str) -> None:
     tool.assert_clean(before)
 
 
-def test_parent_of_the_tool_ends(tool: Tool) -> None:
-    """A closed terminal (SIGHUP) ends the tool as any program; nothing of the run is left."""
+def test_run_ends_when_the_terminal_is_closed(tool: Tool) -> None:
+    """SIGHUP ends the tool like any program, and nothing of the run is left."""
     started = start_and_wait(tool, start="daemon()")
     processes = tool.processes()
     started.process.send_signal(signal.SIGHUP)

@@ -57,7 +57,7 @@ assert result.eval.name == {name!r}
 
 
 def measuring(case: str) -> Callable[[Tool], Done]:
-    """One eval, measured one way."""
+    """Return a run of one eval, measured one way."""
     name, _, way = case.partition(" ")
     iterations, warmup = COUNTS[name if name in COUNTS else name[1:]]
 
@@ -78,15 +78,15 @@ def measuring(case: str) -> Callable[[Tool], Done]:
 
 
 def measured(together: Together, case: str) -> Result:
-    """Return the result of a case; all of them are measured when the first is asked for."""
+    """Return the result of a case; the first call starts all of them."""
     done = together("measuring", case, {name: measuring(name) for name in CASES})
     assert done.status == 0, done.text
     return done.result
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "nothing" in case])
-def test_nothing(together: Together, case: str) -> None:
-    """A function that does nothing, 100 times: growth exactly 0 bytes, no site, no holder, no verdict of growth."""
+def test_function_that_does_nothing_grows_by_zero_bytes(together: Together, case: str) -> None:
+    """After 100 iterations growth is exactly 0 bytes, without a site, a holder or a verdict of growth."""
     result = measured(together, case)
     assert len(result.iterations) == 100
     assert result.growth.retained is not None
@@ -97,8 +97,8 @@ def test_nothing(together: Together, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "leak" in case])
-def test_leak(together: Together, case: str) -> None:
-    """A mebibyte kept every time is a mebibyte and the list's own share, on that line, held by that list."""
+def test_leak_has_its_bytes_line_and_list(together: Together, case: str) -> None:
+    """A mebibyte kept per iteration is a mebibyte and the list's own share, on that line, held by that list."""
     result = measured(together, case)
     assert result.verdict.state == "leaking"
     assert result.growth.retained is not None
@@ -114,8 +114,8 @@ def test_leak(together: Together, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "creep" in case])
-def test_creep(together: Together, case: str) -> None:
-    """A peak that grows by 100,000 bytes every time with nothing kept is ``creeping``, to one percent."""
+def test_growing_peak_is_creeping_to_one_percent(together: Together, case: str) -> None:
+    """A peak that grows by 100,000 bytes per iteration with nothing kept is ``creeping``."""
     result = measured(together, case)
     assert result.verdict.state == "creeping"
     assert result.growth.peak is not None
@@ -124,8 +124,8 @@ def test_creep(together: Together, case: str) -> None:
     assert abs(result.growth.retained.bytes_per_iteration) < 10
 
 
-def test_run_inside_a_loop(tool: Tool) -> None:
-    """``run()`` inside a running loop is refused with the remedy; ``arun()`` of a sync function works there."""
+def test_run_inside_a_loop_is_refused_and_arun_works(tool: Tool) -> None:
+    """The error of ``run()`` names ``arun()``, which measures a sync function there."""
     tool.write("scenario.py", SCENARIO)
     code = (
         "import asyncio, sys\nsys.path.insert(0, '.')\nfrom scenario import *\nfrom otel_memeval.errors import UsageError\n"
@@ -137,8 +137,8 @@ def test_run_inside_a_loop(tool: Tool) -> None:
     assert done.stdout.splitlines() == ["run() was called inside a running event loop; use: await arun()", "leaking"]
 
 
-def test_in_process_prints_what_is_asked_for(tool: Tool) -> None:
-    """``run()`` prints nothing unless the eval's fields say so; its file is the command line's."""
+def test_run_prints_only_what_the_evals_fields_say(tool: Tool) -> None:
+    """The file that it saves is that of the command line."""
     tool.write("scenario.py", SCENARIO)
     code = (
         "import sys\nsys.path.insert(0, '.')\nfrom scenario import *\n"
@@ -156,8 +156,8 @@ def test_in_process_prints_what_is_asked_for(tool: Tool) -> None:
     assert json.loads((tool.folder / "results" / "leak.json").read_text())["runs"][0]["eval"]["name"] == "leak"
 
 
-def test_extra_environment_does_not_disturb(tool: Tool) -> None:
-    """Variables that would change how Python allocates do not reach the scenario; all others do."""
+def test_variables_of_the_allocator_do_not_reach_the_scenario(tool: Tool) -> None:
+    """All other variables do."""
     done = tool.measure(
         "import os, sys, tracemalloc\nassert not tracemalloc.is_tracing()\nL = []\ndef run():\n"
         "    assert tracemalloc.get_traceback_limit() == 1\n    assert os.environ['MY_OWN'] == 'kept'\n"
@@ -173,8 +173,8 @@ def test_extra_environment_does_not_disturb(tool: Tool) -> None:
     assert 1_048_576 <= done.result.growth.retained.bytes_per_iteration <= 1_048_900
 
 
-def test_otel_memeval_is_not_lent_where_it_is_installed(tool: Tool) -> None:
-    """With the package on the scenario's own import path, that one is used, whole."""
+def test_installed_otel_memeval_is_the_scenarios_own(tool: Tool) -> None:
+    """The package on the scenario's import path is used, not the definition that the worker lends."""
     done = tool.measure(
         f"import otel_memeval\nassert otel_memeval.__file__.startswith({str(ROOT)!r})\n"
         "def run(): return len(bytearray(100_000))\n"

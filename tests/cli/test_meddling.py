@@ -1,4 +1,4 @@
-"""A scenario that meddles with what a measurement stands on: a named outcome, or figures as if it had not."""
+"""A scenario that meddles with the measurement: a named failure, or the figures of a scenario that does not meddle."""
 
 from __future__ import annotations
 
@@ -91,21 +91,21 @@ def meddling(kind: str, statement: str, times: int = 1) -> Callable[[Tool], Done
 
 
 @pytest.mark.parametrize("what", list(HARMLESS))
-def test_sync_scenario_that_meddles(together: Together, what: str) -> None:
-    """The leak is found, of the right size, on the right line by the right path, and the run ends as it should."""
+def test_leak_of_a_meddling_function_is_found(together: Together, what: str) -> None:
+    """The leak has its size, its line and its path, and the run ends normally."""
     done = together("sync", what, {name: meddling("def", statement) for name, statement in HARMLESS.items()})
     assert_leak_found(done)
 
 
 @pytest.mark.parametrize("what", list(ASYNC))
-def test_async_scenario_that_meddles(together: Together, what: str) -> None:
-    """The same for an async function, whose loop is the one that it shares with the tool."""
+def test_leak_of_a_meddling_coroutine_is_found(together: Together, what: str) -> None:
+    """The same holds for an async function, which shares its event loop with the worker."""
     done = together("async", what, {name: meddling("async def", statement) for name, statement in ASYNC.items()})
     assert_leak_found(done)
 
 
 def assert_leak_found(done: Done) -> None:
-    """``leaking``, 10,000 bytes and the list's share an iteration, on the scenario's own line."""
+    """Assert the state ``leaking``, 10,000 bytes and the list's share per iteration, and the scenario's own line."""
     assert done.status == 1, done.text
     result = done.result
     assert done.errors == ["ok"] * 8
@@ -123,7 +123,7 @@ UNTRACING = ["tracemalloc.stop()", "tracemalloc.clear_traces()", "tracemalloc.st
 
 
 def untracing(kind: str, statement: str) -> Callable[[Tool], Done]:
-    """Return a run whose third iteration does this."""
+    """Return a run whose third iteration runs this statement."""
     source = f"""
         import tracemalloc
         CALLS = iter(range(9))
@@ -137,8 +137,8 @@ def untracing(kind: str, statement: str) -> Callable[[Tool], Done]:
 
 @pytest.mark.parametrize("statement", UNTRACING)
 @pytest.mark.parametrize("kind", ["def", "async def"])
-def test_stops_tracing(together: Together, statement: str, kind: str) -> None:
-    """What switches tracing off, or makes it forget, is named in that iteration: nothing is made up in its place."""
+def test_stopped_or_cleared_tracing_is_an_error_of_its_iteration(together: Together, statement: str, kind: str) -> None:
+    """No figure is made up for an iteration that switches tracing off or clears the traces."""
     done = together(f"tracing {kind}", statement, {name: untracing(kind, name) for name in UNTRACING})
     assert done.status == 3
     assert done.errors == ["ok", "ok", "Untraced"]
@@ -148,8 +148,8 @@ def test_stops_tracing(together: Together, statement: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 @pytest.mark.parametrize("then", ["pass", "KEPT.extend(open('kept.txt', 'w') for _ in range(8))"])
-def test_closes_every_descriptor(tool: Tool, kind: str, then: str) -> None:
-    """A scenario that closes what it did not open loses the worker's pipe: named, and no file of its own is written to."""
+def test_closed_pipe_of_the_worker_is_a_named_failure(tool: Tool, kind: str, then: str) -> None:
+    """A scenario that closes descriptors which it did not open loses the worker's pipe, and its own files stay untouched."""
     tool.write("kept.txt", "")
     done = tool.measure(
         f"import os\nKEPT = []\nCALLS = iter(range(9))\n{kind} run():\n    if next(CALLS) == 2:\n"
@@ -160,8 +160,8 @@ def test_closes_every_descriptor(tool: Tool, kind: str, then: str) -> None:
     assert (tool.folder / "kept.txt").read_text() == ""
 
 
-def test_gigabyte_on_stdout(tool: Tool) -> None:
-    """A gigabyte printed costs the tool no memory: its end is kept, the rest is read and let go."""
+def test_gigabyte_on_stdout_costs_the_tool_no_memory(tool: Tool) -> None:
+    """The end of the output is kept, and the rest is read and dropped."""
     note = tool.folder.parent / "maxrss"
     wrapper = (
         "import resource, subprocess, sys\nstatus = subprocess.call(sys.argv[1:])\n"
@@ -183,15 +183,15 @@ def test_gigabyte_on_stdout(tool: Tool) -> None:
     assert len(done.stderr) < 200_000
 
 
-def test_prints_without_end_and_hangs(tool: Tool) -> None:
-    """Printing does not keep an iteration alive: the time is up all the same."""
+def test_printing_iteration_still_times_out(tool: Tool) -> None:
+    """Output does not extend the time of an iteration."""
     done = tool.measure("def run():\n    while True: print('x' * 1000)\n", "--timeout", "1")
     assert done.status == 3
     assert done.errors == ["Timeout"]
 
 
-def test_exit_functions_run(tool: Tool) -> None:
-    """The scenario's own exit functions run at the end, as in any program; one that raises says so, and that is all."""
+def test_exit_functions_of_the_scenario_run_at_the_end(tool: Tool) -> None:
+    """An exit function that raises is reported and changes nothing else."""
     functions = "atexit.register(print, 'good' + 'bye')\natexit.register(divmod, 1, 0)\n"
     done = tool.measure(f"import atexit\n{functions}def run(): return len(bytearray(100_000))\n", traceback=True)
     assert "goodbye" in done.stderr
@@ -200,8 +200,8 @@ def test_exit_functions_run(tool: Tool) -> None:
     assert done.status != 3
 
 
-def test_freezes_the_collector(tool: Tool) -> None:
-    """``gc.freeze()`` hides what lives then from every look at containers: the line is found all the same."""
+def test_line_is_found_after_gc_freeze(tool: Tool) -> None:
+    """``gc.freeze()`` hides the containers that exist then, and the line of the leak is found all the same."""
     done = meddling("def", "gc.freeze()")(tool)
     assert done.status == 1
     assert done.result.verdict.state == "leaking"

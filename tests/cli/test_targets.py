@@ -1,4 +1,4 @@
-"""What can be named as a target, and what of it is called, and how."""
+"""Targets: the ways to name them, the functions that are called, and their hooks."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ CALLED = [
 
 
 def calling(names: list[str]) -> Callable[[Tool], Done]:
-    """Return a run of these kinds, from a package, one after the other."""
+    """Return a run of these kinds from a package, one after the other."""
 
     def run(tool: Tool) -> Done:
         tool.write("agents/__init__.py", "")
@@ -134,8 +134,8 @@ def calling(names: list[str]) -> Callable[[Tool], Done]:
 
 
 @pytest.mark.parametrize("name", CALLED)
-def test_kind_of_function(together: Together, name: str) -> None:
-    """Whatever can be called is called once an iteration and what it gives is used up: its last line is reached."""
+def test_function_of_any_kind_is_called_once_per_iteration(together: Together, name: str) -> None:
+    """A generator, a coroutine or another iterable that the function returns is used up: its last line is reached."""
     half = len(CALLED) // 2
     parts = {"first": CALLED[:half], "second": CALLED[half:]}
     part = "first" if name in parts["first"] else "second"
@@ -188,8 +188,10 @@ def named(text: str) -> Callable[[Tool], Done]:
 
 
 @pytest.mark.parametrize("text", list(TEXTS))
-def test_text_of_a_target(together: Together, text: str) -> None:
-    """Modules and files, with and without a name, are found; a file named like the standard library's hides nothing."""
+def test_target_is_found_by_its_text(together: Together, text: str) -> None:
+    """Modules and files are found with and without a name; a file named like a module of the standard library hides
+    nothing.
+    """
     done = together("texts", text, {target: named(target) for target in TEXTS})
     name, target = TEXTS[text]
     assert done.status == 1, done.text
@@ -200,8 +202,8 @@ def test_text_of_a_target(together: Together, text: str) -> None:
     assert done.result.holders[0].path == f"{module}.L"
 
 
-def test_absolute_path(tool: Tool) -> None:
-    """A file elsewhere is named by its full path; its own folder comes on its import path."""
+def test_absolute_path_puts_its_folder_on_the_import_path(tool: Tool) -> None:
+    """A file in another folder is named by its full path."""
     path = tool.write("elsewhere/scenario.py", "from beside import L\ndef run(): L.append(bytearray(10_000))\n")
     tool.write("elsewhere/beside.py", "L = []\n")
     done = tool.run(str(path), "--iterations", "5", "--warmup", "1")
@@ -224,8 +226,8 @@ EVALS = """
 
 
 @pytest.mark.parametrize("target", ["evals", "evals.py"])
-def test_several_evals(tool: Tool, target: str) -> None:
-    """Each eval that a module defines is measured in a process of its own, in order; none that it imports, no ``run``."""
+def test_every_eval_of_a_module_is_measured(tool: Tool, target: str) -> None:
+    """Each eval that a module defines has a process of its own, in order; imported evals and ``run`` are left out."""
     tool.write(
         "shared.py",
         "from otel_memeval import PerformanceEval\ndef work(): raise OSError\nIMPORTED = PerformanceEval(work)\n",
@@ -247,8 +249,8 @@ def test_several_evals(tool: Tool, target: str) -> None:
     assert len({run.run.id for run in done.runs}) == 3
 
 
-def test_one_eval_fails_and_the_next_is_measured(tool: Tool) -> None:
-    """A crash in one eval ends that one only; the status is the failure's."""
+def test_eval_after_a_failed_eval_is_measured(tool: Tool) -> None:
+    """A crash ends only its own eval; the status is that of the failure."""
     tool.write(
         "evals.py",
         "import os\nfrom otel_memeval import PerformanceEval as E\ndef work(): return len(bytearray(100_000))\n"
@@ -274,8 +276,8 @@ HOOKS = """
 
 @pytest.mark.parametrize(("kind", "loop"), [("def", "None"), ("async def", "asyncio.get_running_loop()")])
 @pytest.mark.parametrize("where", [[], ["--in-process"]])
-def test_hooks_of_a_module(tool: Tool, kind: str, loop: str, where: list[str]) -> None:
-    """``setup``, ``describe``, ``run`` and ``teardown`` are called in this order, in one event loop."""
+def test_hooks_of_a_module_are_called_in_order(tool: Tool, kind: str, loop: str, where: list[str]) -> None:
+    """``setup``, ``describe``, ``run`` and ``teardown`` are called in one event loop."""
     done = tool.measure(HOOKS.format(kind=kind, loop=loop), "--fail-on", "never", *where)
     assert done.status == 0, done.text
     assert done.errors == ["ok"] * 5
@@ -287,8 +289,8 @@ def test_hooks_of_a_module(tool: Tool, kind: str, loop: str, where: list[str]) -
     assert places == sorted(places)
 
 
-def test_hooks_of_an_eval(tool: Tool) -> None:
-    """An eval's own hooks are called, and a module's functions of these names are not."""
+def test_hooks_of_an_eval_replace_those_of_its_module(tool: Tool) -> None:
+    """The eval's own hooks are called, and the module's functions of these names are not."""
     done = tool.measure(
         """
         from otel_memeval import PerformanceEval
@@ -306,8 +308,8 @@ def test_hooks_of_an_eval(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize(("limit", "iterations"), [("3", 3), ("25", 20), ("1", 2)])
-def test_undecided_eval_is_extended(tool: Tool, limit: str, iterations: int) -> None:
-    """Without ``--iterations`` an undecided eval goes on until it is decided or at ``--max-iterations``, not further."""
+def test_undecided_eval_is_extended_to_max_iterations(tool: Tool, limit: str, iterations: int) -> None:
+    """Without ``--iterations`` an undecided eval continues until it is decided, at most to ``--max-iterations``."""
     tool.write(
         "scenario.py",
         "from otel_memeval import PerformanceEval\nL = []\ndef work(): L.append(bytearray(1000))\n"

@@ -1,4 +1,4 @@
-"""The house: what holds for the files of this repository as a whole."""
+"""Rules for all files of this repository."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.repository.files import ROOT, files
 LONGEST_FILE = 350
 
 
-def test_no_python_file_is_long() -> None:
-    """One idea a file: none has more than 350 lines."""
+def test_no_python_file_has_more_than_350_lines() -> None:
+    """A file has one idea."""
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files() if path.suffix == ".py"}
     assert len(lengths) > 40
     assert {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > LONGEST_FILE} == {}
@@ -39,8 +39,8 @@ def imported(file: Path, package: Path | None = None) -> set[str]:
     return names
 
 
-def test_the_worker_imports_the_standard_library_only() -> None:
-    """The worker runs in other interpreters: every import, also inside a function, is the standard library's or its own."""
+def test_worker_imports_only_the_standard_library() -> None:
+    """The worker runs in other interpreters: every import, also inside a function, is of the standard library or its own."""
     worker = ROOT / "otel_memeval" / "worker"
     modules = [path for path in files() if worker in path.parents and path.suffix == ".py"]
     assert len(modules) >= 30
@@ -48,7 +48,7 @@ def test_the_worker_imports_the_standard_library_only() -> None:
     assert {name: packages for name, packages in foreign.items() if packages} == {}
 
 
-def test_an_import_out_of_the_worker_is_noticed(tmp_path: Path) -> None:
+def test_import_out_of_the_worker_is_found(tmp_path: Path) -> None:
     """A relative import is allowed up to the worker's own folder, and not above it."""
     module = tmp_path / "worker" / "memory" / "module.py"
     module.parent.mkdir(parents=True)
@@ -58,14 +58,14 @@ def test_an_import_out_of_the_worker_is_noticed(tmp_path: Path) -> None:
     assert imported(module, tmp_path / "worker") == {"..."}
 
 
-def test_the_tool_does_not_import_the_scenarios() -> None:
+def test_tool_does_not_import_the_scenarios() -> None:
     """Workloads use the tool, not the other way round."""
     tool = [path for path in files() if (ROOT / "otel_memeval") in path.parents and path.suffix == ".py"]
     assert [path.name for path in tool if "scenarios" in imported(path)] == []
 
 
-def test_ci_runs_the_readmes_test_command() -> None:
-    """What the README tells people to run is what CI runs, to the letter."""
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    """Both are the same, to the letter."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines() if line.startswith("sh .ci/with-env --dev ")]
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
@@ -82,8 +82,8 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("what", ELSEWHERE)
-def test_no_file_names_another_place(what: str) -> None:
-    """No registry's host and no absolute path of somebody's machine stands in any file."""
+def test_no_file_names_a_registry_or_a_path_of_a_machine(what: str) -> None:
+    """No file has the host of a registry or an absolute path in somebody's folder."""
     pattern = re.compile(ELSEWHERE[what].replace("{}", ""))
     found = {}
     for path in files():
@@ -94,8 +94,8 @@ def test_no_file_names_another_place(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ELSEWHERE)
-def test_another_place_would_be_found(what: str) -> None:
-    """The patterns find what they are for, and leave ordinary text alone."""
+def test_registries_and_paths_of_a_machine_are_found(what: str) -> None:
+    """The patterns find such names and leave ordinary text alone."""
     pattern = re.compile(ELSEWHERE[what].replace("{}", ""))
     samples = {
         "a registry's host": ["https://pypi{}.org/simple", "registry{}.npmjs{}.org", "deb.debian{}.org"],

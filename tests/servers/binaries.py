@@ -36,7 +36,9 @@ _TEMPLATES = b"/usr/share/prometheus/alertmanager"
 
 @functools.cache
 def program(name: str) -> Path:
-    """Where the program ``name`` (of ``NAMES``) is. ``AssertionError`` if it is not installed and cannot be fetched."""
+    """Return the path of the program ``name`` (of ``NAMES``). Raise ``AssertionError`` if it can neither be found nor
+    fetched.
+    """
     everywhere = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin"])
     for called in NAMES[name]:
         if found := shutil.which(called, path=everywhere):
@@ -82,11 +84,11 @@ def _fetch(folder: Path, packages: tuple[str, ...]) -> None:
     for called in ("prometheus-alertmanager", "amtool"):
         path = folder / "unpacked" / "usr" / "bin" / called
         if path.exists():
-            _look_beside_itself(path)
+            _read_templates_of_current_folder(path)
 
 
-def _look_beside_itself(path: Path) -> None:
-    """Have the program read its templates from the current folder's ``alertmanager``: a path of the same length."""
+def _read_templates_of_current_folder(path: Path) -> None:
+    """Make the program read its templates from the current folder's ``alertmanager``: a path of the same length."""
     name = b"alertmanager"
     here = b"." + b"/" * (len(_TEMPLATES) - 1 - len(name)) + name
     path.write_bytes(path.read_bytes().replace(_TEMPLATES, here))

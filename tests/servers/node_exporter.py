@@ -1,4 +1,4 @@
-"""A node_exporter of the test's own that reads textfiles and nothing else."""
+"""A node_exporter of a test that reads textfiles only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.servers.server import Server
 
 
 class NodeExporter(Server):
-    """Reads ``*.prom`` in ``textfiles`` at every scrape."""
+    """A node_exporter that reads ``*.prom`` in ``textfiles`` at every scrape."""
 
     ready_path = "/"
 
@@ -19,7 +19,7 @@ class NodeExporter(Server):
         self._textfiles = textfiles
 
     def command(self, address: str) -> list[str]:
-        """Its other collectors are off."""
+        """Return its command line, without other collectors."""
         return [
             str(program("node_exporter")),
             f"--web.listen-address={address}",
@@ -30,7 +30,7 @@ class NodeExporter(Server):
         ]
 
     def metrics(self) -> str:
-        """Return the metrics in the text format."""
+        """Return its metrics in the text format."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
             text: str = answer.read().decode()
             return text

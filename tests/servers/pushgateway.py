@@ -1,4 +1,4 @@
-"""A Pushgateway of the test's own."""
+"""A Pushgateway of a test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tests.servers.server import Server
 
 
 class Pushgateway(Server):
-    """``web_config`` is the text of its web configuration: users with bcrypt hashes, certificates (then ``tls=True``)."""
+    """A Pushgateway; ``web_config`` is the text of its web configuration: users with bcrypt hashes, certificates (then
+    ``tls=True``).
+    """
 
     def __init__(self, folder: Path, *flags: str, web_config: str = "", tls: bool = False) -> None:
         super().__init__(folder, scheme="https" if tls else "http")
@@ -23,17 +25,17 @@ class Pushgateway(Server):
             self._flags.append(f"--web.config.file={path}")
 
     def command(self, address: str) -> list[str]:
-        """Keep everything in memory: all is lost at the end, unless a flag says otherwise."""
+        """Return its command line: it keeps nothing after its end unless a flag says otherwise."""
         return [str(program("pushgateway")), f"--web.listen-address={address}", "--persistence.file=", *self._flags]
 
     def metrics(self) -> str:
-        """Return the metrics in the text format."""
+        """Return its metrics in the text format."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
             text: str = answer.read().decode()
             return text
 
     def groups(self) -> list[dict[str, Any]]:
-        """Its groups: ``labels``, and each metric by name."""
+        """Return its groups: ``labels``, and each metric by name."""
         with urllib.request.urlopen(f"{self.url}/api/v1/metrics", timeout=10) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]
             return found

@@ -1,4 +1,4 @@
-"""A server of somebody else's: started on a free port of the loopback interface, waited for, ended."""
+"""A program of other people that serves a test: started on a free port of the loopback interface, waited for, ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATTEMPTS = 5
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface on which nothing listens."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         port: int = opened.getsockname()[1]
@@ -49,21 +49,21 @@ class Server:
         raise NotImplementedError
 
     def working_folder(self) -> Path:
-        """Where it is started."""
+        """Return the folder in which it is started."""
         return self.folder
 
     @property
     def url(self) -> str:
-        """Without a slash at its end."""
+        """Return its URL without a slash at the end."""
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
-        """Everything it wrote."""
+        """Return everything that it wrote."""
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
     def start(self) -> Self:
-        """Start it and wait until it is ready; ``AssertionError`` with its log if it does not come up."""
+        """Start it and wait until it is ready. Raise ``AssertionError`` with its log if it does not start."""
         given = self.port
         for _ in range(1 if given else _ATTEMPTS):
             self.port = given or free_port()
@@ -112,7 +112,7 @@ class Server:
             raise
 
     def stop(self) -> None:
-        """Let it end in its own time, ten seconds at most."""
+        """End it, and wait at most ten seconds until it has cleaned up."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The servers that tests use: each starts from what this machine has, does its work, and is gone afterwards."""
+"""The servers of the tests start from the programs of this machine, work, and leave no process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUTE = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
 
 def scraping(*servers: Server) -> str:
-    """Return a configuration that reads these ten times a second."""
+    """Return a configuration that scrapes these servers ten times a second."""
     jobs = [
         {"job_name": f"job{index}", "honor_labels": True, "static_configs": [{"targets": [server.url.partition("//")[2]]}]}
         for index, server in enumerate(servers)
@@ -28,7 +28,7 @@ def scraping(*servers: Server) -> str:
 
 
 def test_prometheus_scrapes_a_pushgateway_and_a_textfile(tmp_path: Path) -> None:
-    """What is pushed and what stands in a textfile is answered by a query."""
+    """A query returns values that were pushed and values of a textfile."""
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "one.prom").write_text("from_file 2\n")
     with Pushgateway(tmp_path / "push") as push, NodeExporter(tmp_path / "node", tmp_path / "texts") as node:
@@ -46,7 +46,7 @@ def test_prometheus_scrapes_a_pushgateway_and_a_textfile(tmp_path: Path) -> None
 
 
 def test_alertmanager_takes_an_alert(tmp_path: Path) -> None:
-    """It starts without being installed, and tells what it was given."""
+    """It starts without being installed, and lists the alert."""
     with Alertmanager(tmp_path, ROUTE) as alertmanager:
         alert = json.dumps([{"labels": {"alertname": "A"}}]).encode()
         headers = {"content-type": "application/json"}
@@ -56,8 +56,8 @@ def test_alertmanager_takes_an_alert(tmp_path: Path) -> None:
         assert [item["labels"] for item in alertmanager.alerts()] == [{"alertname": "A"}]
 
 
-def test_tools_tell_right_from_wrong(tmp_path: Path) -> None:
-    """Promtool and amtool run, and find what is wrong."""
+def test_tools_accept_correct_input_and_refuse_wrong_input(tmp_path: Path) -> None:
+    """Promtool and amtool run and find errors."""
     (tmp_path / "right.yml").write_text(ROUTE)
     (tmp_path / "wrong.yml").write_text("route: {}\n")
     assert amtool("check-config", str(tmp_path / "right.yml")).returncode == 0
@@ -66,16 +66,16 @@ def test_tools_tell_right_from_wrong(tmp_path: Path) -> None:
     assert "no help text" in promtool("check", "metrics", stdin="# TYPE a_bytes gauge\na_bytes 1\n").stderr
 
 
-def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
-    """A wrong configuration is told in the server's words, and no process is left."""
+def test_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
+    """The error has the server's own words, and no process is left."""
     server = Prometheus(tmp_path, "no_such_setting: 1\n")
     with pytest.raises(AssertionError, match="no_such_setting not found"):
         server.start()
     assert server._process is None
 
 
-def test_a_taken_port_is_left_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another process took the port first, the next free one is tried."""
+def test_server_tries_another_port_if_its_port_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port stays with the process that was first."""
     with socket.create_server(("127.0.0.1", 0)) as owner:
         free = iter([owner.getsockname()[1]])
         from tests.servers import server
@@ -86,8 +86,8 @@ def test_a_taken_port_is_left_to_its_owner(tmp_path: Path, monkeypatch: pytest.M
             assert push.port != owner.getsockname()[1]
 
 
-def test_a_server_is_stopped_and_started_again_at_its_address(tmp_path: Path) -> None:
-    """A restart keeps the port; after the end nobody listens."""
+def test_restarted_server_keeps_its_address(tmp_path: Path) -> None:
+    """After the end nothing listens."""
     push = Pushgateway(tmp_path)
     with push:
         port = push.port
