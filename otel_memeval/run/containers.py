@@ -77,10 +77,10 @@ class ContainerDescriptions:
 
     def _limit(self, info: wire.HolderInfo) -> str:
         """Return the code that bounds the container: ``len(SESSIONS) >= MAX_SESSIONS at app.py:31``; empty without one."""
-        limit = one_line(info.limit, self._secrets)
-        if not info.limit_file:
+        limit = one_line(info.bound_text, self._secrets)
+        if not info.bound_file:
             return limit
-        return f"{limit} at {self._display_path(info.limit_file)}:{info.limit_line}"
+        return f"{limit} at {self._display_path(info.bound_file)}:{info.bound_line}"
 
 
 def holder_records(holders: Sequence[HolderContents]) -> list[Holder]:

@@ -1,4 +1,4 @@
-"""The messages of the worker, one JSON line each, as the parent reads and checks them."""
+"""Messages of the worker, one JSON line each, as the parent decodes and checks them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from otel_memeval.errors import WorkerError
 from otel_memeval.tracing.otlp_span import InstrumentationScope, Span
 
 WIRE_VERSION = 2
+"""Version of the messages, as in ``worker.harness``; a message of another version is rejected."""
 
 ContentCapture = Literal["none", "spans", "events", "both"]
-"""Where what was said to and by a model may stand."""
+"""The parts of a scenario's telemetry that may hold contents of messages to and from a model."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """Base of all messages; ``kind`` says which."""
+    """Base of all messages; the field ``kind`` names the type."""
 
 
 _MessageType = TypeVar("_MessageType", bound=Message)
 
 
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception of the scenario's: ``frames`` are ``(file, line, function)``, the innermost last."""
+    """An exception of the scenario. ``frames``: file, line and function, the innermost last."""
 
     type: str
     message: str
@@ -32,10 +33,10 @@ class FailureInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed since the last reading, and all totals.
+    """Totals, and the changes since the last reading. A channel that the platform does not have is None.
 
-    ``sites``: ``(number of the file, line, live bytes, live blocks)``; ``files``: those not numbered before, in order.
-    ``holders``: ``(id, length before, length now)``.
+    ``sites``: number of the file, line, live bytes and live blocks. ``files``: names that were not sent before; a file's
+    number is its place in the order of all names. ``holders``: id, length before and length now.
     """
 
     retained_bytes: int
@@ -55,7 +56,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hello(Message, frozen=True, tag="hello"):
-    """The worker runs."""
+    """The worker runs. ``missing_channels``: a sentence for each channel that cannot be read on this platform."""
 
     wire: int
     python: str
@@ -64,14 +65,14 @@ class Hello(Message, frozen=True, tag="hello"):
 
 
 class TargetRejected(Message, frozen=True, tag="target_rejected"):
-    """The target cannot be loaded: ``problem`` says why; ``failure`` if the module raised."""
+    """The target cannot be loaded. ``problem``: the reason; ``failure``: the exception, if the module raised one."""
 
     problem: str
     failure: FailureInfo | None
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
-    """The eval's fields that concern the parent; what the object did not have is as in agno, or None."""
+    """Fields of the eval that the parent uses; a field that the object does not have is as in agno, or None."""
 
     eval_id: str | None = None
     num_iterations: int | None = None
@@ -90,9 +91,10 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(Message, frozen=True, tag="loaded"):
-    """The eval is at hand. ``names`` are all that the target stands for; this worker has the first.
+    """The eval is loaded. ``names``: all evals of the target; this worker has the first.
 
-    ``file`` is the module's, empty where it has none; ``library_folder`` the standard library's.
+    ``file``: the module's, empty if it has none. ``library_folder``: that of the standard library. ``awaits_nothing``: the
+    function is async and drops every coroutine that it makes.
     """
 
     module: str
@@ -105,14 +107,14 @@ class Loaded(Message, frozen=True, tag="loaded"):
 
 
 class SetUpFailed(Message, frozen=True, tag="set_up_failed"):
-    """Set-up or ``describe`` raised."""
+    """The set-up or the description raised an exception; ``stage`` is ``setup`` or ``describe``."""
 
     stage: str
     failure: FailureInfo
 
 
 class Ready(Message, frozen=True, tag="ready"):
-    """Set up; this is the reading that growth is counted from. ``noop_peak_bytes``: what calling a function takes."""
+    """The set-up is done. ``reading``: the initial reading; ``noop_peak_bytes``: the peak of a call that does nothing."""
 
     description: str
     noop_peak_bytes: int
@@ -120,20 +122,23 @@ class Ready(Message, frozen=True, tag="ready"):
 
 
 class ScenarioSpan(Message, frozen=True, tag="span"):
-    """A span of the scenario's that has ended; it comes before the message about what it ended in."""
+    """A span of the scenario that has ended; comes before the message about the iteration or step that it ended in."""
 
     span: Span
     scope: InstrumentationScope
 
 
 class SpansDropped(Message, frozen=True, tag="spans_dropped"):
-    """So many spans were too many to be kept."""
+    """Number of spans that did not fit into the buffer."""
 
     count: int
 
 
 class IterationCall(Message, frozen=True):
-    """What is told of one call of the scenario's function."""
+    """One call of the scenario's function. ``waits``: how often the process waited; None if unknown.
+
+    ``suspended``: other callbacks of the event loop ran during the call.
+    """
 
     index: int
     phase: str
@@ -146,24 +151,27 @@ class IterationCall(Message, frozen=True):
 
 
 class IterationDone(IterationCall, frozen=True, tag="iteration"):
-    """One iteration, and the reading after it."""
+    """An iteration and the reading after it."""
 
     reading: Reading
 
 
 class TracingStopped(IterationCall, frozen=True, tag="tracing_stopped"):
-    """During this iteration the scenario switched tracemalloc off, or cleared it: there is nothing to read."""
+    """An iteration in which the scenario stopped or cleared tracemalloc: no reading is possible."""
 
 
 class Paused(Message, frozen=True, tag="paused"):
-    """The iterations that were asked for are done, or were cut short by a failure."""
+    """The iterations of a command are done, or ended early by a failure."""
 
 
 class HolderInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A container that was asked about, by its ``id``; ``path`` is None when no module leads to it.
+    """Description of a container. ``path``: the references to it from a module; None if there are none.
 
-    ``items``: file, line, bytes and blocks of what its ``items_seen`` newest items take. ``storage``: the line that last
-    made room in it, where that is known and no item says a line.
+    ``items``: memory of its ``items_seen`` newest items, as file, line, bytes and blocks. ``storage``: the line that last
+    enlarged it, if that is known and ``items`` is empty. ``bound``: the number of items that it may reach; None if it has no
+    bound, or one that is not counted in items. ``bound_text``: the code or attribute that sets the bound, empty without one.
+    ``hits``: how often an ``lru_cache`` had the result; None for other containers. ``bookkeeping``: it holds weak references
+    only, and so no other memory.
     """
 
     id: int
@@ -177,26 +185,23 @@ class HolderInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Re-used tables of dicts: file and line that tracemalloc names, file and line that made the dict, bytes."""
     storage: tuple[str, int] | None = None
     hits: int | None = None
-    """How often an ``lru_cache`` found what it was asked for; None for other containers."""
-    limit: str = ""
-    """What bounds it, where something does; ``bound`` is None if that is not counted in items."""
-    limit_file: str = ""
-    limit_line: int = 0
+    bound_text: str = ""
+    bound_file: str = ""
+    bound_line: int = 0
     bookkeeping: bool = False
-    """Weak references only: no other memory hangs on it."""
 
 
 class RingBufferInfo(HolderInfo, frozen=True, kw_only=True):
-    """A list that ends and that takes in without becoming longer; ``length`` counts what is not None.
+    """Description of a bounded list that holds growing memory at a constant length. ``length``: items that are not None.
 
-    ``lines``: files and lines of what is in there, of those that were said to have grown.
+    ``lines``: file and line of the growing sites that allocated its contents.
     """
 
     lines: list[tuple[str, int]]
 
 
 class Holders(Message, frozen=True, tag="holders"):
-    """The containers that were asked about and still live."""
+    """Descriptions of the containers that still live, and of ring buffers."""
 
     holders: list[HolderInfo]
     ring_buffers: list[RingBufferInfo] = []
@@ -205,13 +210,13 @@ class Holders(Message, frozen=True, tag="holders"):
 
 
 class FollowUpIteration(Message, frozen=True, tag="follow_up_iteration"):
-    """One of the iterations that are not measured is done."""
+    """An iteration of a follow-up is done."""
 
     index: int
 
 
 class BatchedReading(Message, frozen=True, tag="batched_reading"):
-    """A reading of the wider look; None at its end, with the ``failure`` of the iteration that ended it early."""
+    """A reading of a command ``ReadBatches``. The last one has none; ``failure``: of the iteration that ended it early."""
 
     reading: Reading | None
     failure: FailureInfo | None
@@ -232,15 +237,16 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stacks(Message, frozen=True, tag="stacks"):
-    """Who called the lines that were asked about; none, and ``failure``, if an iteration raised."""
+    """Stacks that lead to the sites of a caller attribution; none, and the ``failure``, if an iteration raised."""
 
     stacks: list[StackInfo]
     failure: FailureInfo | None
 
 
 class GrownTypes(Message, frozen=True, tag="grown_types"):
-    """Which objects the second half of a look left alive: type, objects, bytes. ``chain``: the steps from a module to one of
-    them, each with the type of what it leads to.
+    """Types of the objects that a caller attribution added since half time: name, number of objects, bytes.
+
+    ``chain``: the references from a module to one of these objects, as the text of each step and the type that it leads to.
     """
 
     types: list[tuple[str, int, int]]
@@ -248,7 +254,7 @@ class GrownTypes(Message, frozen=True, tag="grown_types"):
 
 
 class MemrayStackInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One stack as memray has it: function, file and line of each frame, the innermost first."""
+    """Memory of one stack that memray recorded. ``frames``: function, file and line, the innermost first."""
 
     frames: list[tuple[str, str, int]]
     bytes: int
@@ -256,14 +262,14 @@ class MemrayStackInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MemrayStacks(Message, frozen=True, tag="memray_stacks"):
-    """What memray recorded; nothing, and ``failure``, where it is not installed or an iteration raised."""
+    """Stacks that memray recorded; none, and the ``failure``, if memray is not installed or an iteration raised."""
 
     stacks: list[MemrayStackInfo]
     failure: FailureInfo | None
 
 
 class Finished(Message, frozen=True, tag="finished"):
-    """Torn down; ``failure`` if the tear-down raised."""
+    """The run is over. ``failure``: the exception of the tear-down; ``packages``: versions by name."""
 
     failure: FailureInfo | None
     packages: dict[str, str]
@@ -293,7 +299,7 @@ _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
 def decode(line: bytes) -> AnyMessage:
-    """One line of the worker's. Raises ``WorkerError`` for what is not a message of this version."""
+    """Decode one line of the worker. Raises ``WorkerError`` if it is no message of this version."""
     try:
         message = _DECODER.decode(_without_surrogates(line) if b"\\ud" in line else line)
     except msgspec.MsgspecError as error:
@@ -306,7 +312,7 @@ def decode(line: bytes) -> AnyMessage:
 
 
 def _without_surrogates(line: bytes) -> bytes:
-    """Halves of a character, such as bytes of a file name that is not UTF-8, become question marks."""
+    """Replace surrogates, such as bytes of a file name that is not UTF-8, by question marks."""
     try:
         return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):

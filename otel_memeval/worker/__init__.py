@@ -1,6 +1,6 @@
 """The worker: runs the scenario and reads its memory, in a process of its own.
 
-Standard library only, Python 3.10 and later: it runs in whatever interpreter the scenario needs, where nothing of this
-tool is installed. The folder is started by its path and never comes onto the scenario's import path, so it imports
-nothing from outside itself. What it measures it sends as one JSON line a message, and keeps nothing that grows.
+It uses the standard library only, of Python 3.10 and later: it runs in the interpreter of the scenario, where nothing of
+this tool is installed. Its folder is started by its path and never stands on the import path, so it imports nothing from
+outside. It sends one JSON line per message, and keeps nothing that grows.
 """

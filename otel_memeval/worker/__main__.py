@@ -1,7 +1,6 @@
-"""Started by path: ``PYTHON .../otel_memeval/worker COMMANDS MESSAGES`` with the numbers of two pipes.
+"""Start the worker by its path: ``PYTHON .../otel_memeval/worker COMMANDS MESSAGES`` with the numbers of two pipes.
 
-Commands come in as JSON lines, messages go out as JSON lines; the scenario's stdin, stdout and stderr stay its own.
-The process ends when it is told to, or when the other side is gone.
+Commands come as lines of words, messages go as lines of JSON; stdin, stdout and stderr stay those of the scenario.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import sys
 
 
 def _import_own_package(folder: str) -> None:
-    """Make this folder the package ``_memeval_worker``, without a trace of it on the import path."""
+    """Import this folder as the package ``_memeval_worker``; it does not stand on the import path."""
     spec = importlib.util.spec_from_file_location(
         "_memeval_worker", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )

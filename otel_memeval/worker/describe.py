@@ -1,21 +1,21 @@
-"""Describe growing containers: where they are, what they hold, and what bounds them."""
+"""Describe growing containers: their reference paths, their items, and their bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .bounds import Limit, bounds_of
+from .bounds import Bound, bounds_of
 from .memory.container_lengths import LruCache, find_containers, hits, length
 from .memory.heap import Site
 from .memory.reading import PlainMessage
 from .memory.sqlite import page_cache_limit
 from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
-from .references.paths import reach, type_name
-from .references.ring_buffers import RingBuffer, empty_slots, find_ring_buffers
-from .references.roots import Roots, containers_of_the_interpreter
+from .references.paths import find_paths, type_name
+from .references.ring_buffers import LiveRingBuffer, empty_slots, find_ring_buffers
+from .references.roots import PathRoots, containers_of_the_interpreter
 
-MAX_LIMIT_CHARACTERS = 200
-"""Characters of the code that bounds a container: a longer expression is cut off, so that it fits a line of the report."""
+MAX_BOUND_CHARACTERS = 200
+"""Length at which the code that sets a bound is cut off, so that it fits a line or two of the report."""
 
 
 def describe_containers(
@@ -23,18 +23,18 @@ def describe_containers(
 ) -> PlainMessage:
     """Return the message that describes containers and ring buffers; the heap is walked once for both.
 
-    ``wanted``: the ``id()`` of each container to describe. Containers that no longer live, and those that hold other
-    objects weakly, are left out. ``grown``: live blocks of each line whose live memory rose, 0 where none is left. Ring
-    buffers are lists of constant length that take in what these lines allocate; only those with a bound are described.
+    ``wanted``: the ``id()`` of each container to describe. Containers that no longer live, and containers that hold other
+    objects weakly, are left out. ``grown``: live blocks of each line whose live memory rose, 0 if none is left. Ring buffers
+    are lists of constant length that hold memory of these lines; only those with a bound are described.
     """
     containers = find_containers()
     alive = {id(container): container for container in containers if id(container) in wanted}
     rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
-    paths = reach(alive.keys() | rings.keys(), scenario_module)
+    paths = find_paths(alive.keys() | rings.keys(), scenario_module)
     alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
     words = containers_of_the_interpreter([obj for key, obj in alive.items() if key not in paths])
-    roots = Roots(scenario_module, words)
-    texts = {**words, **{key: roots.path(found) for key, found in paths.items()}}
+    roots = PathRoots(scenario_module, words)
+    texts = {**words, **{key: roots.text(path) for key, path in paths.items()}}
     full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}
     bounds = bounds_of({**full, **alive}, paths, grown)
     return {
@@ -52,21 +52,21 @@ def describe_containers(
 def _holders(
     alive: Mapping[int, object],
     texts: Mapping[int, str],
-    bounds: Mapping[int, Limit],
+    bounds: Mapping[int, Bound],
     grown: Mapping[Site, int],
     is_own: Callable[[str], bool],
 ) -> list[PlainMessage]:
-    contents = {key: sites_of(container, is_own) for key, container in alive.items()}
-    storage = lines_of_storage([container for key, container in alive.items() if not contents[key][1]], grown)
+    items = {key: sites_of(container, is_own) for key, container in alive.items()}
+    storage = lines_of_storage([container for key, container in alive.items() if not items[key][1]], grown)
     return [
         {
             "id": key,
             "path": texts.get(key),
             "type": "lru_cache" if type(container) is LruCache else type_name(container),
             "length": length(container),
-            "items_seen": contents[key][0],
-            "items": [(*site, *live) for site, live in contents[key][1].items()],
-            "reused": [(*booked, *site, size) for (booked, site), size in contents[key][2].items()],
+            "items_seen": items[key][0],
+            "items": [(*site, *live) for site, live in items[key][1].items()],
+            "reused": [(*booked, *site, size) for (booked, site), size in items[key][2].items()],
             "storage": storage.get(key),
             "hits": hits(container),
             "bookkeeping": is_bookkeeping(container),
@@ -76,25 +76,26 @@ def _holders(
     ]
 
 
-def _ring_buffer(ring: RingBuffer, path: str, limit: Limit | None) -> PlainMessage:
+def _ring_buffer(ring: LiveRingBuffer, path: str, bound: Bound | None) -> PlainMessage:
     slots, empty = len(ring.container), empty_slots(ring.container)
-    bound = {"bound": slots, "limit": f"{empty} of its {slots} slots are still None"} if empty else _bound_fields(limit)
+    if empty:
+        bound = Bound(slots, f"{empty} of its {slots} slots are still None")
     return {
         "id": id(ring.container),
         "path": path,
         "type": "list",
         "length": slots - empty,
         "lines": list(ring.lines),
-        **bound,
+        **_bound_fields(bound),
     }
 
 
-def _bound_fields(limit: Limit | None) -> PlainMessage:
-    if limit is None:
+def _bound_fields(bound: Bound | None) -> PlainMessage:
+    if bound is None:
         return {"bound": None}
     return {
-        "bound": limit.most,
-        "limit": limit.text[:MAX_LIMIT_CHARACTERS],
-        "limit_file": limit.file,
-        "limit_line": limit.line,
+        "bound": bound.max_items,
+        "bound_text": bound.text[:MAX_BOUND_CHARACTERS],
+        "bound_file": bound.file,
+        "bound_line": bound.line,
     }

@@ -15,7 +15,7 @@ def packages_in_use() -> dict[str, str]:
 
     ``importlib.metadata.packages_distributions()`` knows the owners too, in ten times as long: it makes a path of each file.
     """
-    from importlib import metadata  # not earlier, as with worker.describe
+    from importlib import metadata  # not earlier: holes that imports leave in the heap make readings noisy
 
     versions: dict[str, str] = {}
     imported = set(sys.modules)

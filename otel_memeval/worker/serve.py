@@ -1,6 +1,6 @@
-"""The worker process: takes commands from one pipe, sends messages down another, and keeps its own house.
+"""Serve commands in the worker process: they come from one pipe, messages go into another.
 
-Ends with the parent: on Linux by the kernel's word, elsewhere when the commands end.
+The process ends with its parent: on Linux by a signal of the kernel, elsewhere when the pipe of the commands is closed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from .iterate import BlockingCaller, ForkedChild, drive
 from .memory.reading import PlainMessage
 
 _PR_SET_PDEATHSIG = 1
+"""Option of prctl(2): the signal that the kernel sends when the parent ends."""
+
+_END_SECONDS = 1.0
+"""Time in which cancelled tasks may clean up: a tidy task needs a moment, and a report waits for the others."""
 
 
 def serve(commands: int, messages: int) -> None:
@@ -115,20 +119,20 @@ def parse_command(line: str) -> tuple[_Method, list[object]]:
 
 
 def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """What ``asyncio.run`` does at its end: tasks that still run are cancelled and get a moment to clean up."""
+    """Cancel the tasks that still run, as ``asyncio.run`` does at its end, and give them a moment to clean up."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
     with contextlib.suppress(Exception):
         if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=1))
+            loop.run_until_complete(asyncio.wait(tasks, timeout=_END_SECONDS))
         loop.run_until_complete(loop.shutdown_asyncgens())
 
 
 def _writer(messages: int) -> Callable[[memoryview[int]], None]:
-    """Writes whole lines. Raises ``BrokenPipeError`` when the pipe is gone.
+    """Return a function that writes complete lines into the pipe. It raises ``BrokenPipeError`` if the pipe is closed.
 
-    A scenario that closes descriptors may have opened a file of its own under the pipe's number: it stays untouched.
+    A scenario that closes descriptors may have opened a file of its own with the pipe's number: that file stays untouched.
     """
     pipe = _identity(messages)
 
@@ -142,7 +146,7 @@ def _writer(messages: int) -> Callable[[memoryview[int]], None]:
 
 
 def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[PlainMessage], None]:
-    """Writes one message a line, and forgets it. Raises as ``write``."""
+    """Return a function that writes a message as one line. Raises as ``write``."""
     encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
     def send(message: PlainMessage) -> None:
@@ -152,7 +156,7 @@ def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[PlainMessage]
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
-    """Which file this is; None when the descriptor is closed."""
+    """Return device and inode of a descriptor's file; None if the descriptor is closed."""
     try:
         status = os.fstat(descriptor)
     except OSError:
@@ -161,7 +165,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def _lines(commands: int) -> Iterator[str]:
-    """One command a line, until the other side closes."""
+    """Yield one command per line, until the other side closes the pipe."""
     pending = b""
     while True:
         line, newline, rest = pending.partition(b"\n")
@@ -176,7 +180,7 @@ def _lines(commands: int) -> Iterator[str]:
 
 
 def _own_handles(*handles: int) -> tuple[int, int]:
-    """The pipes' descriptors, out of the way of programs that the scenario starts."""
+    """Return the descriptors of the pipes; programs that the scenario starts do not inherit them."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -191,7 +195,7 @@ def _own_handles(*handles: int) -> tuple[int, int]:
 
 
 def _end_with_parent() -> None:
-    """The kernel ends this process when its parent is gone, even in the middle of an iteration."""
+    """Have the kernel end this process when its parent ends, even in the middle of an iteration."""
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
@@ -199,7 +203,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (OSError, AttributeError):
         return
-    if os.getppid() != parent:  # it was gone before the kernel knew
+    if os.getppid() != parent:  # the parent ended before the call
         os._exit(1)
 
 
@@ -212,7 +216,7 @@ def _leave_no_core_file() -> None:
 
 
 def _lend_public_api(package_folder: str) -> None:
-    """``from otel_memeval import PerformanceEval`` works where otel-memeval is not installed, and only there.
+    """Make ``from otel_memeval import PerformanceEval`` work in an interpreter without otel-memeval.
 
     The eval's definition stands beside this folder and needs the standard library only.
     """

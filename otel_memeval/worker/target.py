@@ -1,7 +1,8 @@
-"""From the text that names a scenario to what one iteration calls.
+"""Load the eval that a target names.
 
-A target is ``package.module``, ``package.module:name``, ``path/file.py`` or ``path/file.py:name``. The name is an eval
-(anything with agno's fields) or a function. Without one: the evals that the module defines, else its function ``run``.
+A target is ``package.module``, ``package.module:name``, ``path/file.py`` or ``path/file.py:name``. The name is that of an
+eval (any object with agno's fields) or a function. Without a name: the evals that the module defines, else its function
+``run``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from types import ModuleType
 
 
 class TargetProblem(Exception):
-    """What is wrong with the target, where, and what to do: one line."""
+    """A target that cannot be measured. The text says the problem, its place and the remedy, in one line."""
 
 
 class LoadedEval:
-    """What the worker needs of an eval, read off any object with agno's fields, or off a function."""
+    """An eval as the worker needs it, from any object with agno's fields, or from a function."""
 
     __slots__ = ("describe", "fields", "func", "name", "setup", "teardown")
 
@@ -58,13 +59,13 @@ _FIELDS = {
     "model_provider": (str, type(None)),
     "ignore": (list, tuple),
 }
-"""The fields that travel to the parent, with the types they may have."""
+"""Fields that are sent to the parent, with the types that they may have."""
 
 
 def load_module(source: str) -> ModuleType:
-    """Import a module by name, or a file by path (its folder comes first on the import path, as for a script).
+    """Import a module by name, or a file by path, whose folder comes first on the import path as for a script.
 
-    Raises ``TargetProblem`` when there is no such module or file; whatever the module raises goes through.
+    Raises ``TargetProblem`` if there is no such module or file, and any exception that the module raises.
     """
     if source.endswith(".py") or os.sep in source:
         path = os.path.abspath(source)
@@ -98,40 +99,40 @@ def load_module(source: str) -> ModuleType:
 def _looks_like_eval(value: object) -> bool:
     try:
         return hasattr(value, "func") and hasattr(value, "num_iterations")
-    except Exception:  # a proxy of something that is not there yet
+    except Exception:  # a proxy of an object that does not exist yet
         return False
 
 
 def _own_evals(module: ModuleType) -> tuple[list[str], list[str]]:
-    """Names of the evals that the module defines, and of those that it only imported from another module."""
+    """Return the names of the evals that the module defines, and of those that it imported from another module."""
     own: list[str] = []
     imported: list[str] = []
     for name, value in vars(module).items():
         if name.startswith("_") or not _looks_like_eval(value):
             continue
         elsewhere = any(
-            held is value
+            other_value is value
             for other in list(sys.modules.values())
             if other is not module and hasattr(other, "__dict__")
-            for held in list(vars(other).values())
-            if type(held) is type(value)
+            for other_value in list(vars(other).values())
+            if type(other_value) is type(value)
         )
         (imported if elsewhere else own).append(name)
     return own, imported
 
 
 def names_of(module: ModuleType) -> list[str]:
-    """What the module asks to have measured: its evals' names, else ``["run"]``. Raises ``TargetProblem`` if neither."""
+    """Return the names of a module's evals, else ``["run"]``. Raises ``TargetProblem`` if the module has neither."""
     own, imported = _own_evals(module)
     if own:
         return own
     if callable(vars(module).get("run")):
         return ["run"]
-    raise TargetProblem(f"module {module.__name__!r} defines no eval and no function run{_found(module, imported)}")
+    raise TargetProblem(f"module {module.__name__!r} defines no eval and no function run{_remedy(module, imported)}")
 
 
-def _found(module: ModuleType, imported: list[str]) -> str:
-    """What stands in the module instead, for the error's remedy."""
+def _remedy(module: ModuleType, imported: list[str]) -> str:
+    """Return the end of an error message: the names in the module that a target could name."""
     if imported:
         return f"; it imports {', '.join(imported)}: name one as {module.__name__}:{imported[0]}"
     here = [
@@ -145,16 +146,18 @@ def _found(module: ModuleType, imported: list[str]) -> str:
 
 
 def eval_named(module: ModuleType, name: str) -> LoadedEval:
-    """The eval or function called ``name`` (dots allowed). Raises ``TargetProblem`` when it cannot be measured."""
+    """Return the eval or function with this name, which may have dots. Raises ``TargetProblem`` if it cannot be measured."""
     value: object = module
     for part in name.split("."):
         if not hasattr(value, part):
-            raise TargetProblem(f"module {module.__name__!r} has no {name!r}{_found(module, _own_evals(module)[0])}")
+            raise TargetProblem(f"module {module.__name__!r} has no {name!r}{_remedy(module, _own_evals(module)[0])}")
         value = getattr(value, part)
     if _looks_like_eval(value):
         return eval_of(value, f"{module.__name__}:{name}", name)
     if not callable(value):
-        raise TargetProblem(f"{module.__name__}:{name} is {_a(value)}, neither an eval nor a function{_found(module, [])}")
+        raise TargetProblem(
+            f"{module.__name__}:{name} is {_with_article(value)}, neither an eval nor a function{_remedy(module, [])}"
+        )
     if name == "run":
         hook = vars(module).get
         return LoadedEval(module.__name__, value, hook("setup"), hook("teardown"), hook("describe"))
@@ -165,19 +168,19 @@ def _texts(entry: object, where: str) -> dict[str, str]:
     """Return a mapping of texts as it travels to the parent. Raises ``TargetProblem`` for anything else."""
     if isinstance(entry, dict) and all(isinstance(text, str) for pair in entry.items() for text in pair):
         return dict(entry)
-    raise TargetProblem(f"{where} holds {_a(entry)}, expected dicts with site or holder, and reason")
+    raise TargetProblem(f"{where} holds {_with_article(entry)}, expected dicts with site or holder, and reason")
 
 
-def _a(value: object) -> str:
+def _with_article(value: object) -> str:
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def eval_of(value: object, where: str, name: str) -> LoadedEval:
-    """Read an eval off an object with agno's fields. Raises ``TargetProblem`` for a field of a wrong type."""
+    """Return the eval that an object with agno's fields describes. Raises ``TargetProblem`` for a field of a wrong type."""
     func = getattr(value, "func", None)
     if not callable(func):
-        raise TargetProblem(f"eval {where} has no function: its func is {_a(func)}; give it func=YOUR_FUNCTION")
+        raise TargetProblem(f"eval {where} has no function: its func is {_with_article(func)}; give it func=YOUR_FUNCTION")
     fields: dict[str, object] = {}
     for field, kinds in _FIELDS.items():
         content = getattr(value, field, None)
@@ -186,14 +189,14 @@ def eval_of(value: object, where: str, name: str) -> LoadedEval:
         if not hasattr(value, field):
             continue
         if not isinstance(content, kinds) or (isinstance(content, bool) and bool not in kinds):
-            raise TargetProblem(f"eval {where}: {field} is {_a(content)}, expected {kinds[0].__name__}")
+            raise TargetProblem(f"eval {where}: {field} is {_with_article(content)}, expected {kinds[0].__name__}")
         fields[field] = content
     fields["ignore"] = [_texts(entry, f"eval {where}: ignore") for entry in getattr(value, "ignore", None) or ()]
     hooks: dict[str, Callable[[], object] | None] = {}
     for hook in ("setup", "teardown", "describe"):
         function = getattr(value, hook, None)
         if function is not None and not callable(function):
-            raise TargetProblem(f"eval {where}: {hook} is {_a(function)}, expected a function")
+            raise TargetProblem(f"eval {where}: {hook} is {_with_article(function)}, expected a function")
         hooks[hook] = function
     own_name = getattr(value, "name", None) or getattr(func, "__name__", None) or name
     return LoadedEval(str(own_name), func, fields=fields, **hooks)

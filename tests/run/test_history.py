@@ -122,7 +122,7 @@ def test_description_of_a_container_joins_its_lengths(make_reading: MakeReading)
     history.add_initial_reading(ready(make_reading()))
     history.add_iteration(done(1, make_reading(holders=[(77, 4, 5)])))
     info = described(
-        77, path="m.SEEN", bound=64, limit="len(SEEN) > top-secret", limit_file="a.py", limit_line=3, items_seen=2,
+        77, path="m.SEEN", bound=64, bound_text="len(SEEN) > top-secret", bound_file="a.py", bound_line=3, items_seen=2,
         items=[("a.py", 1, 96, 2)], storage=("a.py", 2), hits=0, bookkeeping=True,
     )  # fmt: skip
     history.add_containers([77], wire.Holders(holders=[info]))

@@ -88,7 +88,7 @@ def counted(function):
         return function(*arguments)
     return call
 describe.find_containers = counted(describe.find_containers)
-describe.reach = counted(describe.reach)
+describe.find_paths = counted(describe.find_paths)
 GROWING, RING = [1], [object(), None]
 message = describe.describe_containers({id(GROWING)}, {("m.py", 1): 1}, "__main__", lambda _: False)
 assert [row["path"] for row in message["holders"]] == ["__main__.GROWING"]
@@ -98,4 +98,4 @@ print(dict(calls))
 
 def test_heap_is_walked_once_for_containers_and_ring_buffers(run_python: Callable[..., Any]) -> None:
     """One list of all containers and one walk over all references serve both parts of the message."""
-    assert run_python(ONE_WALK).stdout.strip() == "{'find_containers': 1, 'reach': 1}"
+    assert run_python(ONE_WALK).stdout.strip() == "{'find_containers': 1, 'find_paths': 1}"

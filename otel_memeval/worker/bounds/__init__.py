@@ -4,6 +4,6 @@ The rest of the worker calls ``bounds_of`` and nothing else; every module in thi
 """
 
 from .bounds import bounds_of
-from .conditions import Limit
+from .conditions import Bound
 
-__all__ = ["Limit", "bounds_of"]
+__all__ = ["Bound", "bounds_of"]

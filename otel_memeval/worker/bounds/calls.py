@@ -1,4 +1,4 @@
-"""Which function a call in the scenario's code goes to, as far as that can be told without running it."""
+"""Find the function that a call in the scenario's code runs, as far as that is known without running code."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ import types
 from collections.abc import Sequence
 
 from ..references.paths import dict_of_type, mro_of_type
-from .names import UNKNOWN, Scope, attribute, function_in, property_of
-from .syntax import Sources, statements_of
+from .names import UNKNOWN, FunctionNames, attribute, function_in, property_of
+from .syntax import SourceFiles, statements_of
 
-MOST_CALLS = 300
-"""Calls that are followed for one container."""
+MAX_CALLS = 300
+"""Calls that are followed for one container: a budget of time; a class with its helpers has far fewer."""
 
-Called = tuple[types.FunctionType, list[object]]
-"""A function, and what it is given first: the object of a method."""
+Callee = tuple[types.FunctionType, list[object]]
+"""A function and the arguments that come before those of the call: the object of a method."""
 
 
-class Calls:
-    """Calls on the objects that lead to one container (``chain``), and of plain functions."""
+class CallResolver:
+    """Resolves calls of methods of the objects in ``object_chain``, which lead to one container, and of plain functions."""
 
-    def __init__(self, sources: Sources, chain: Sequence[object]) -> None:
+    def __init__(self, sources: SourceFiles, object_chain: Sequence[object]) -> None:
         self.sources = sources
-        self.chain = chain
-        self._left = MOST_CALLS
+        self.object_chain = object_chain
+        self._left = MAX_CALLS
 
-    def spend(self) -> bool:
-        """Whether one more call may be followed."""
+    def may_follow(self) -> bool:
+        """Count one more call that is followed; return whether it may be."""
         self._left -= 1
         return self._left >= 0
 
-    def target(self, scope: Scope, called: ast.expr) -> Called | None:
-        """The Python function that a call goes to, and what it is given first (the object of a method)."""
+    def callee(self, names: FunctionNames, called: ast.expr) -> Callee | None:
+        """Return the Python function that the expression ``called`` stands for; None if it is not known."""
         if not isinstance(called, ast.Attribute):
-            found = scope.value(called)
-            function = function_in(found) if type(found) is types.FunctionType else None
+            value = names.value(called)
+            function = function_in(value) if type(value) is types.FunctionType else None
             return None if function is None else (function, [])
-        above = is_super(called.value)
-        base = scope.first() if above else scope.value(called.value)
+        of_base_class = is_super(called.value)
+        base = names.first_argument() if of_base_class else names.value(called.value)
         if base is UNKNOWN:
             return None
         if issubclass(type(base), types.ModuleType):
             function = function_in(attribute(base, called.attr))
             return None if function is None else (function, [])
-        if not any(base is one for one in self.chain):
+        if not any(base is obj for obj in self.object_chain):
             return None
-        member = _method(base, called.attr, scope.function.__code__ if above else None)
+        member = _method(base, called.attr, names.function.__code__ if of_base_class else None)
         function = function_in(member)
         if function is None or type(member) is property:
             return None
@@ -56,17 +56,17 @@ class Calls:
             return function, [base if is_class else type(base)]
         return function, [] if is_class else [base]
 
-    def returned(self, scope: Scope, expression: ast.expr) -> tuple[Scope, ast.expr] | None:
-        """The expression that a call or a property gives back, if that is all that the function does."""
+    def returned_expression(self, names: FunctionNames, expression: ast.expr) -> tuple[FunctionNames, ast.expr] | None:
+        """Return the expression that a call or a property returns, with its names, if the function does nothing else."""
         arguments: dict[str, object] = {}
         if isinstance(expression, ast.Call):
-            found = self.target(scope, expression.func)
-            if found is None:
+            callee = self.callee(names, expression.func)
+            if callee is None:
                 return None
-            function = found[0]
-            arguments = bound_arguments(function.__code__, found[1], expression, scope)
+            function = callee[0]
+            arguments = bound_arguments(function.__code__, callee[1], expression, names)
         elif isinstance(expression, ast.Attribute):
-            base = scope.value(expression.value)
+            base = names.value(expression.value)
             getter = None if base is UNKNOWN else property_of(base, expression.attr)
             if getter is None:
                 return None
@@ -74,28 +74,30 @@ class Calls:
             arguments = dict(zip(function.__code__.co_varnames[:1], [base]))
         else:
             return None
-        if function is scope.function or not self.spend():
+        if function is names.function or not self.may_follow():
             return None
         node = self.sources.node_of(function)
         if node is None:
             return None
-        body = [
-            one for one in statements_of(node) if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
-        ]
+        body = [statement for statement in statements_of(node) if not _is_docstring(statement)]
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             return None
-        return Scope(function, node, arguments, self.chain), body[0].value
+        return FunctionNames(function, node, arguments, self.object_chain), body[0].value
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def is_super(expression: ast.expr) -> bool:
-    """Whether the expression is a call of ``super``."""
+    """Return whether the expression is a call of ``super``."""
     return isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name) and expression.func.id == "super"
 
 
-def _method(obj: object, name: str, besides: types.CodeType | None) -> object:
-    """What the object's class has under a name; with ``besides``, what comes after the function of that code."""
-    passed = besides is None
-    found = UNKNOWN
+def _method(obj: object, name: str, after: types.CodeType | None) -> object:
+    """Return the member of the object's class with this name; with ``after``, the one that comes after that code."""
+    passed = after is None
+    candidate = UNKNOWN
     for kind in mro_of_type(obj if issubclass(type(obj), type) else type(obj)):
         member = dict_of_type(kind).get(name, UNKNOWN)
         if member is UNKNOWN:
@@ -103,23 +105,23 @@ def _method(obj: object, name: str, besides: types.CodeType | None) -> object:
         function = function_in(member)
         if passed:
             return member
-        if function is not None and function.__code__ is besides:
-            passed, found = True, UNKNOWN
-        elif found is UNKNOWN:
-            found = member
-    return found
+        if function is not None and function.__code__ is after:
+            passed, candidate = True, UNKNOWN
+        elif candidate is UNKNOWN:
+            candidate = member
+    return candidate
 
 
-def bound_arguments(code: types.CodeType, first: list[object], call: ast.expr, scope: Scope) -> dict[str, object]:
-    """What a call gives to each parameter, as far as it can be told."""
+def bound_arguments(code: types.CodeType, first: list[object], call: ast.expr, names: FunctionNames) -> dict[str, object]:
+    """Return the values of the parameters in a call, as far as they are known; ``first``: arguments before the call's."""
     if not isinstance(call, ast.Call):
         return dict(zip(code.co_varnames, first))
     given = list(first)
-    starred = any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords)
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    arguments: dict[str, object] = dict.fromkeys(names, UNKNOWN) if starred else {}
-    if not starred:
-        given.extend(map(scope.value, call.args))
+    has_star = any(isinstance(value, ast.Starred) for value in call.args) or any(item.arg is None for item in call.keywords)
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    arguments: dict[str, object] = dict.fromkeys(parameters, UNKNOWN) if has_star else {}
+    if not has_star:
+        given.extend(map(names.value, call.args))
     arguments.update(zip(code.co_varnames[: code.co_argcount], given))
-    arguments.update({one.arg: scope.value(one.value) for one in call.keywords if one.arg is not None})
+    arguments.update({item.arg: names.value(item.value) for item in call.keywords if item.arg is not None})
     return arguments

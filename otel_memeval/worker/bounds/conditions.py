@@ -1,4 +1,4 @@
-"""What a condition of the scenario's code says about how much a container may hold."""
+"""Read the bound of a container off the conditions of the scenario's code."""
 
 from __future__ import annotations
 
@@ -9,129 +9,144 @@ from math import floor
 
 from ..memory.container_lengths import length
 from ..references.paths import dict_of_type, mro_of_type
-from .names import UNKNOWN, Scope, is_number
+from .names import UNKNOWN, FunctionNames, is_number
 
-MOST_TIMES = 50_000
-"""A number that stands below its limit by this factor after some twenty iterations would take a million to reach it."""
+MAX_RATIO = 50_000
+"""Ratio of a limit to the present number above which the limit is out of reach: from 20 iterations, a million away."""
+
+_MAX_NESTING = 4
+"""Sums, local names and inlined calls inside each other that are read as a length."""
 
 _BUILTINS = (dict, list, set, frozenset, tuple, deque)
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _TRUE_ABOVE = (ast.Gt, ast.GtE, ast.Eq)
 _TRUE_BELOW = (ast.Lt, ast.LtE, ast.NotEq)
-_ONE_MORE = (ast.Gt, ast.LtE)
-"""What is added while these do not hold, or hold, goes one past their number."""
+_ALLOWS_ITS_NUMBER = (ast.Gt, ast.LtE)
+"""Comparisons that still allow an addition at their number, so that the length exceeds the number by one."""
 
 _MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Lt: ast.Gt, ast.LtE: ast.GtE}
 
 
-class Limit:
-    """What keeps a container from growing: at most ``most`` items (None where it is not counted in items), and the code
-    that says so, with its file and line.
+class Bound:
+    """The largest number of items that a container reaches, None if it is not counted in items, and the source of it.
+
+    ``text``: the code or attribute that sets the bound; ``file`` and ``line``: its place, empty and 0 if it is no code.
     """
 
-    __slots__ = ("file", "line", "most", "text")
+    __slots__ = ("file", "line", "max_items", "text")
 
-    def __init__(self, most: int | None, text: str, file: str, line: int) -> None:
-        self.most = most
+    def __init__(self, max_items: int | None, text: str, file: str = "", line: int = 0) -> None:
+        self.max_items = max_items
         self.text = text
         self.file = file
         self.line = line
 
 
-class Measure:
-    """``times * len(container) + rest``; ``varies`` if the rest is a number that the code changes, ``of`` its container."""
+class _LinearLength:
+    """The value ``factor * len(container) + constant``.
 
-    __slots__ = ("of", "rest", "times", "varies")
+    ``varies``: the constant is a number that the code changes; ``counted`` is the other container if it is a length.
+    """
 
-    def __init__(self, times: float, rest: float, *, varies: bool = False, of: object = None) -> None:
-        self.times = times
-        self.rest = rest
+    __slots__ = ("constant", "counted", "factor", "varies")
+
+    def __init__(self, factor: float, constant: float, *, varies: bool = False, counted: object = None) -> None:
+        self.factor = factor
+        self.constant = constant
         self.varies = varies
-        self.of = of
+        self.counted = counted
 
 
-Inline = Callable[[Scope, ast.expr], "tuple[Scope, ast.expr] | None"]
-"""The one expression that a call or a property returns, with the scope to read it in."""
+Inliner = Callable[[FunctionNames, ast.expr], "tuple[FunctionNames, ast.expr] | None"]
+"""Returns the only expression that a call or a property returns, with its names."""
 
 
-class Conditions:
-    """Reads the conditions of one function, for one container. ``changing`` are names of numbers that code adds to."""
+class ConditionReader:
+    """Reads conditions of one function, for one container.
 
-    def __init__(self, scope: Scope, container: object, changing: frozenset[str], inline: Inline) -> None:
-        self.scope = scope
+    ``changing``: names of numbers that code adds to. ``taken`` in the methods: whether the branch for a true or the branch
+    for a false condition is meant.
+    """
+
+    def __init__(self, names: FunctionNames, container: object, changing: frozenset[str], inline: Inliner) -> None:
+        self.names = names
         self.container = container
         self._changing = changing
         self._inline = inline
-        self._file = scope.function.__code__.co_filename
+        self._file = names.function.__code__.co_filename
 
     def is_container(self, expression: ast.expr) -> bool:
-        """Whether the expression stands for the container itself."""
-        return self.scope.value(expression) is self.container
+        """Return whether the expression stands for the container."""
+        return self.names.value(expression) is self.container
 
-    def over(self, test: ast.expr, taken: bool) -> Limit | None:
-        """The limit, if this way is certainly taken whenever the container is past it."""
+    def bound_above(self, test: ast.expr, taken: bool) -> Bound | None:
+        """Return the bound above which the branch is certainly taken; None if there is no such bound."""
         parts, all_hold = self._parts(test, taken)
         if len(parts) > 1:
-            limits = [(one, self.over(one, way)) for one, way in parts]
-            found = [limit for _, limit in limits if limit is not None]
-            if all_hold and not all(limit is not None or self.passes(one, taken) for one, limit in limits):
+            bounds = [(part, self.bound_above(part, way)) for part, way in parts]
+            found = [bound for _, bound in bounds if bound is not None]
+            if all_hold and not all(bound is not None or self.is_always_taken(part, taken) for part, bound in bounds):
                 return None
             return found[0] if found else None
-        return self._limit(test, taken, above=True)
+        return self._bound(test, taken, above=True)
 
-    def under(self, test: ast.expr, taken: bool) -> Limit | None:
-        """The limit, if this way is taken only while the container is below it."""
+    def bound_below(self, test: ast.expr, taken: bool) -> Bound | None:
+        """Return the bound below which alone the branch is taken; None if there is no such bound."""
         parts, all_hold = self._parts(test, taken)
         if len(parts) > 1:
-            limits = [self.under(one, way) for one, way in parts]
-            found = [limit for limit in limits if limit is not None]
-            return found[0] if found and (all_hold or len(found) == len(limits)) else None
-        return self._limit(test, taken, above=False)
+            bounds = [self.bound_below(part, way) for part, way in parts]
+            found = [bound for bound in bounds if bound is not None]
+            return found[0] if found and (all_hold or len(found) == len(bounds)) else None
+        return self._bound(test, taken, above=False)
 
-    def passes(self, test: ast.expr, taken: bool) -> bool:
-        """Whether this way is certainly taken when it matters: it is now, or it asks for what does not bear on the limit."""
+    def is_always_taken(self, test: ast.expr, taken: bool) -> bool:
+        """Return whether the branch is taken regardless of the container's size.
+
+        It is if it would be taken now, asks whether a key is in the container, or is taken every n-th time.
+        """
         parts, all_hold = self._parts(test, taken)
         if len(parts) > 1:
-            return (all if all_hold else any)(self.passes(one, way) for one, way in parts)
-        test, taken = self._plain(test, taken)
-        inner = self._inline(self.scope, test)
+            return (all if all_hold else any)(self.is_always_taken(part, way) for part, way in parts)
+        test, taken = self._simplify(test, taken)
+        inner = self._inline(self.names, test)
         if inner is not None:
-            return self._of(inner[0]).passes(inner[1], taken)
+            return self._with_names(inner[0]).is_always_taken(inner[1], taken)
         if isinstance(test, ast.Compare):
             left, operator, right = test.left, test.ops[0], test.comparators[0]
             if isinstance(operator, (ast.In, ast.NotIn)):
                 return self.is_container(right)
             if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mod):
                 return True  # every n-th time
-            said = self._compared(test)
-            if said is None:
-                said = self._same(left, operator, right)
-            return said is taken if isinstance(said, bool) else False
-        value = self.scope.value(test)
+            outcome = self._compare(test)
+            if outcome is None:
+                outcome = self._is_same(left, operator, right)
+            return outcome is taken if isinstance(outcome, bool) else False
+        value = self.names.value(test)
         if value is self.container:
             return bool(length(value)) is taken
         if value is UNKNOWN:
             return False
         if type(value) in _PLAIN or type(value) in _BUILTINS:
             return bool(value) is taken
-        asked = any("__bool__" in dict_of_type(kind) or "__len__" in dict_of_type(kind) for kind in mro_of_type(type(value)))
-        return taken and not asked  # an object that does not say is true
+        defines = (dict_of_type(kind) for kind in mro_of_type(type(value)))
+        has_size = any("__bool__" in members or "__len__" in members for members in defines)
+        return taken and not has_size  # any other object counts as true
 
-    def _of(self, scope: Scope) -> Conditions:
-        return Conditions(scope, self.container, self._changing, self._inline)
+    def _with_names(self, names: FunctionNames) -> ConditionReader:
+        return ConditionReader(names, self.container, self._changing, self._inline)
 
-    def _plain(self, test: ast.expr, taken: bool) -> tuple[ast.expr, bool]:
-        """Without ``not``, and for a local name what it was assigned."""
-        test = self.scope.meaning(test)
+    def _simplify(self, test: ast.expr, taken: bool) -> tuple[ast.expr, bool]:
+        """Remove every ``not``, and replace a local name by the expression that was assigned to it."""
+        test = self.names.resolve_local(test)
         while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            test, taken = self.scope.meaning(test.operand), not taken
+            test, taken = self.names.resolve_local(test.operand), not taken
         return test, taken
 
     def _parts(self, test: ast.expr, taken: bool) -> tuple[list[tuple[ast.expr, bool]], bool]:
-        """The parts of ``and``, ``or`` and ``a < b < c``, and whether all of them hold on this way, or any may."""
-        test, taken = self._plain(test, taken)
+        """Return the parts of ``and``, ``or`` and ``a < b < c``, and whether all of them hold in this branch, or any may."""
+        test, taken = self._simplify(test, taken)
         if isinstance(test, ast.BoolOp):
-            return [(one, taken) for one in test.values], isinstance(test.op, ast.And) is taken
+            return [(part, taken) for part in test.values], isinstance(test.op, ast.And) is taken
         if isinstance(test, ast.Compare) and len(test.ops) > 1:
             pairs: list[tuple[ast.expr, bool]] = []
             lefts = [test.left, *test.comparators]
@@ -141,113 +156,119 @@ class Conditions:
             return pairs, taken
         return [(test, taken)], True
 
-    def _limit(self, test: ast.expr, taken: bool, *, above: bool) -> Limit | None:
-        test, taken = self._plain(test, taken)
+    def _bound(self, test: ast.expr, taken: bool, *, above: bool) -> Bound | None:
+        test, taken = self._simplify(test, taken)
         if isinstance(test, ast.Compare):
-            said = self._compared(test)
-            if not isinstance(said, tuple) or said[0] is not (taken is above):
+            outcome = self._compare(test)
+            if not isinstance(outcome, tuple) or outcome[0] is not (taken is above):
                 return None
-            if not above and said[1].most is not None and isinstance(test.ops[0], _ONE_MORE):
-                said[1].most += 1
-            return said[1]
-        inner = self._inline(self.scope, test)
+            if not above and outcome[1].max_items is not None and isinstance(test.ops[0], _ALLOWS_ITS_NUMBER):
+                outcome[1].max_items += 1
+            return outcome[1]
+        inner = self._inline(self.names, test)
         if inner is None:
             return None
-        read = self._of(inner[0])
-        return read.over(inner[1], taken) if above else read.under(inner[1], taken)
+        reader = self._with_names(inner[0])
+        return reader.bound_above(inner[1], taken) if above else reader.bound_below(inner[1], taken)
 
-    def _compared(self, test: ast.Compare) -> bool | tuple[bool, Limit] | None:
-        """What a comparison of numbers says: for a limit, whether it is true above it; else whether it is true now."""
-        left, right = self._measure(test.left), self._measure(test.comparators[0])
+    def _compare(self, test: ast.Compare) -> bool | tuple[bool, Bound] | None:
+        """Evaluate a comparison of numbers.
+
+        Returns a bound, if the comparison sets one, with whether the comparison is true above it; else whether the
+        comparison is true now; None if it is no comparison of known numbers.
+        """
+        left, right = self._linear_length(test.left), self._linear_length(test.comparators[0])
         operator = type(test.ops[0])
         if left is None or right is None or not issubclass(operator, (*_TRUE_ABOVE, *_TRUE_BELOW)):
             return None
-        times, rest = left.times - right.times, right.rest - left.rest
+        factor, constant = left.factor - right.factor, right.constant - left.constant
         varying = left if left.varies else right if right.varies else None
-        if times == 0:
+        if factor == 0:
             if varying is None or (left.varies and right.varies):
-                return _holds(operator, 0, rest)
-            return self._by_number(test, left, right)
+                return _holds(operator, 0, constant)
+            return self._compare_other_number(test, left, right)
         if varying is not None:
             return None
-        if times < 0:
+        if factor < 0:
             operator = _MIRRORED.get(operator, operator)
-        most = floor(rest / times)
+        max_items = floor(constant / factor)
         now = length(self.container)
-        if most < 1 or now > most + 1:
-            return _holds(operator, now, rest / times)
-        return issubclass(operator, _TRUE_ABOVE), self._made(most, test)
+        if max_items < 1 or now > max_items + 1:
+            return _holds(operator, now, constant / factor)
+        return issubclass(operator, _TRUE_ABOVE), self._bound_of(max_items, test)
 
-    def _by_number(self, test: ast.Compare, left: Measure, right: Measure) -> bool | tuple[bool, Limit] | None:
-        """A comparison of another number that the code adds to, such as the bytes in use, with one that stays."""
+    def _compare_other_number(
+        self, test: ast.Compare, left: _LinearLength, right: _LinearLength
+    ) -> bool | tuple[bool, Bound] | None:
+        """Evaluate a comparison of another number that the code adds to, such as bytes in use, with a constant number."""
         operator = type(test.ops[0])
-        moving, fixed, text = (left, right, test) if left.varies else (right, left, test)
+        moving, fixed = (left, right) if left.varies else (right, left)
         true_above = issubclass(_MIRRORED.get(operator, operator) if right.varies else operator, _TRUE_ABOVE)
-        if not (0 < moving.rest <= fixed.rest):
-            return _holds(operator, left.rest, right.rest)
-        if fixed.rest > MOST_TIMES * moving.rest:
+        if not (0 < moving.constant <= fixed.constant):
+            return _holds(operator, left.constant, right.constant)
+        if fixed.constant > MAX_RATIO * moving.constant:
             return None
-        limit = self._made(None, text)
-        if moving.of is not None and length(self.container) <= moving.rest + 1:
-            limit.most = floor(fixed.rest)
+        bound = self._bound_of(None, test)
+        if moving.counted is not None and length(self.container) <= moving.constant + 1:
+            bound.max_items = floor(fixed.constant)
         else:
-            limit.text += f" ({moving.rest:,} of {fixed.rest:,})"
-        return true_above, limit
+            bound.text += f" ({moving.constant:,} of {fixed.constant:,})"
+        return true_above, bound
 
-    def _made(self, most: int | None, test: ast.expr) -> Limit:
-        return Limit(most, ast.unparse(test), self._file, test.lineno)
+    def _bound_of(self, max_items: int | None, test: ast.expr) -> Bound:
+        return Bound(max_items, ast.unparse(test), self._file, test.lineno)
 
-    def _measure(self, expression: ast.expr, steps: int = 0) -> Measure | None:
-        if steps > 4:
+    def _linear_length(self, expression: ast.expr, depth: int = 0) -> _LinearLength | None:
+        if depth > _MAX_NESTING:
             return None
-        varies = self._changes(expression)
-        expression = self.scope.meaning(expression)
-        varies = varies or self._changes(expression)
-        measured = self._measured(expression)
+        varies = self._varies(expression)
+        expression = self.names.resolve_local(expression)
+        varies = varies or self._varies(expression)
+        measured = self._argument_of_len(expression)
         if measured is not None:
             if measured is self.container:
-                return Measure(1, 0)
-            return (
-                Measure(0, length(measured), varies=True, of=measured)
-                if type(measured) in (dict, list, set, deque)
-                else None
-            )
+                return _LinearLength(1, 0)
+            if type(measured) not in (dict, list, set, deque):
+                return None
+            return _LinearLength(0, length(measured), varies=True, counted=measured)
         if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub)):
-            left, right = self._measure(expression.left, steps + 1), self._measure(expression.right, steps + 1)
+            left = self._linear_length(expression.left, depth + 1)
+            right = self._linear_length(expression.right, depth + 1)
             if left is None or right is None:
                 return None
             sign = 1 if isinstance(expression.op, ast.Add) else -1
-            varies = left.varies or right.varies
-            return Measure(left.times + sign * right.times, left.rest + sign * right.rest, varies=varies)
-        value = self.scope.value(expression)
+            constant = left.constant + sign * right.constant
+            return _LinearLength(left.factor + sign * right.factor, constant, varies=left.varies or right.varies)
+        value = self.names.value(expression)
         if is_number(value):
-            return Measure(0, value, varies=varies)  # type: ignore[arg-type]
-        inner = self._inline(self.scope, expression)
-        return None if inner is None else self._of(inner[0])._measure(inner[1], steps + 1)
+            return _LinearLength(0, value, varies=varies)  # type: ignore[arg-type]
+        inner = self._inline(self.names, expression)
+        return None if inner is None else self._with_names(inner[0])._linear_length(inner[1], depth + 1)
 
-    def _changes(self, expression: ast.expr) -> bool:
+    def _varies(self, expression: ast.expr) -> bool:
         name = getattr(expression, "attr", None) or getattr(expression, "id", None)
         return name in self._changing
 
-    def _measured(self, expression: ast.expr) -> object:
-        """What ``len()`` is taken of; None where it is not."""
+    def _argument_of_len(self, expression: ast.expr) -> object:
+        """Return the object whose ``len()`` the expression is; None if it is no such expression."""
         if not isinstance(expression, ast.Call) or expression.keywords:
             return None
         called = expression.func
-        if len(expression.args) == 1 and isinstance(called, ast.Name) and self.scope.value(called) is len:
-            return self.scope.value(expression.args[0])
+        if len(expression.args) == 1 and isinstance(called, ast.Name) and self.names.value(called) is len:
+            return self.names.value(expression.args[0])
         if not expression.args and isinstance(called, ast.Attribute) and called.attr == "__len__":
-            return self.scope.value(called.value)
+            return self.names.value(called.value)
         return None
 
-    def _same(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool | None:
-        one, other = self.scope.value(left), self.scope.value(right)
-        if one is UNKNOWN or other is UNKNOWN:
+    def _is_same(self, left_side: ast.expr, operator: ast.cmpop, right_side: ast.expr) -> bool | None:
+        """Evaluate ``is`` and ``==``, as far as that runs no code of the scenario; None if it is not known."""
+        left, right = self.names.value(left_side), self.names.value(right_side)
+        if left is UNKNOWN or right is UNKNOWN:
             return None
         if isinstance(operator, (ast.Is, ast.IsNot)):
-            return (one is other) is isinstance(operator, ast.Is)
-        if isinstance(operator, (ast.Eq, ast.NotEq)) and type(one) in _PLAIN and type(other) in _PLAIN:
-            return (one == other) is isinstance(operator, ast.Eq)
+            return (left is right) is isinstance(operator, ast.Is)
+        if isinstance(operator, (ast.Eq, ast.NotEq)) and type(left) in _PLAIN and type(right) in _PLAIN:
+            return (left == right) is isinstance(operator, ast.Eq)
         return None
 
 

@@ -1,104 +1,110 @@
-"""What code does to one container: where it adds, where it removes, and under which conditions."""
+"""Collect the mutations of one container in the code: additions and removals, and the branches they stand in."""
 
 from __future__ import annotations
 
 import ast
 
 from ..memory.container_lengths import length
-from .conditions import Conditions, Limit
+from .conditions import Bound, ConditionReader
 
 
-class Condition:
-    """One way at a fork of the code; ``test`` is None where nothing is known about it, as in an ``except``."""
+class Branch:
+    """One branch of a condition; ``test`` is None if nothing is known about the condition, as in an ``except``."""
 
-    __slots__ = ("conditions", "key", "taken", "test")
+    __slots__ = ("key", "reader", "taken", "test")
 
-    def __init__(self, conditions: Conditions, node: ast.AST, test: ast.expr | None, taken: bool) -> None:
-        self.conditions = conditions
+    def __init__(self, reader: ConditionReader, node: ast.AST, test: ast.expr | None, taken: bool) -> None:
+        self.reader = reader
         self.test = test
         self.taken = taken
         self.key = (id(node), taken)
 
-    def over(self) -> Limit | None:
-        """The limit, if this way is certainly taken past it."""
-        return None if self.test is None else self.conditions.over(self.test, self.taken)
+    def bound_above(self) -> Bound | None:
+        """Return the bound above which the branch is certainly taken."""
+        return None if self.test is None else self.reader.bound_above(self.test, self.taken)
 
-    def under(self) -> Limit | None:
-        """The limit, if this way is only taken below it."""
-        return None if self.test is None else self.conditions.under(self.test, self.taken)
+    def bound_below(self) -> Bound | None:
+        """Return the bound below which alone the branch is taken."""
+        return None if self.test is None else self.reader.bound_below(self.test, self.taken)
 
-    def passes(self) -> bool:
-        """Whether this way is taken when it matters."""
-        return self.test is not None and self.conditions.passes(self.test, self.taken)
-
-
-Chain = tuple[Condition, ...]
+    def is_always_taken(self) -> bool:
+        """Return whether the branch is taken regardless of the container's size."""
+        return self.test is not None and self.reader.is_always_taken(self.test, self.taken)
 
 
-class Add:
-    """A place that adds to the container; ``guard`` if only below a limit."""
+Branches = tuple[Branch, ...]
+"""The branches that a statement stands in, the outermost first."""
 
-    __slots__ = ("chain", "file", "guard", "last_line", "line")
 
-    def __init__(self, chain: Chain, file: str, node: ast.AST, guard: Limit | None) -> None:
-        self.chain = chain
+class Addition:
+    """A statement that adds to the container; ``bound``: the bound below which alone it adds, if there is one."""
+
+    __slots__ = ("bound", "branches", "file", "last_line", "line")
+
+    def __init__(self, branches: Branches, file: str, node: ast.AST, bound: Bound | None) -> None:
+        self.branches = branches
         self.file = file
         self.line: int = getattr(node, "lineno", 0)
         self.last_line: int = getattr(node, "end_lineno", None) or self.line
-        self.guard = guard
+        self.bound = bound
 
 
-class Changes:
-    """All that one function, and what it calls on the same objects, does to the container."""
+class Mutations:
+    """Mutations of the container by one function and the functions that it calls."""
 
     def __init__(self, container: object) -> None:
-        self.adds: list[Add] = []
-        self._prunes: list[tuple[Chain, Limit]] = []
+        self.additions: list[Addition] = []
+        self._removals: list[tuple[Branches, Bound]] = []
         self._container = container
 
-    def limit_of(self, add: Add) -> Limit | None:
-        """What keeps this place from adding without end."""
-        if add.guard is not None:
-            return add.guard
-        keys = {condition.key for condition in add.chain}
-        for chain, limit in self._prunes:
-            if all(one.key in keys or one.passes() or _implied(one, limit) for one in chain):
-                return limit
+    def bound_of(self, addition: Addition) -> Bound | None:
+        """Return the bound that an addition respects; None if it adds without end."""
+        if addition.bound is not None:
+            return addition.bound
+        keys = {branch.key for branch in addition.branches}
+        for branches, bound in self._removals:
+            if all(branch.key in keys or branch.is_always_taken() or _is_implied(branch, bound) for branch in branches):
+                return bound
         return None
 
-    def added(self, node: ast.AST, chain: Chain, file: str) -> None:
-        """The container grows here."""
-        guard = next((limit for limit in (one.under() for one in reversed(chain)) if limit is not None), None)
-        self.adds.append(Add(chain, file, node, guard))
+    def note_addition(self, node: ast.AST, branches: Branches, file: str) -> None:
+        """Note that the container grows at this node."""
+        bounds = (branch.bound_below() for branch in reversed(branches))
+        self.additions.append(Addition(branches, file, node, next((bound for bound in bounds if bound is not None), None)))
 
-    def removed(self, chain: Chain) -> None:
-        """The container shrinks here: under a limit, if the nearest condition that matters is one."""
-        for place in range(len(chain) - 1, -1, -1):
-            limit = chain[place].over()
-            if limit is not None:
-                self._prunes.append((chain[:place], limit))
+    def note_removal(self, branches: Branches) -> None:
+        """Note that the container shrinks here: above a bound, if the innermost branch that is not always taken sets one."""
+        for place in range(len(branches) - 1, -1, -1):
+            bound = branches[place].bound_above()
+            if bound is not None:
+                self._removals.append((branches[:place], bound))
                 return
-            if not chain[place].passes():
+            if not branches[place].is_always_taken():
                 return
 
-    def cut(self, conditions: Conditions, slice_: ast.Slice, chain: Chain, node: ast.expr, *, removes: bool) -> bool:
-        """Whether a slice keeps at most so many items at one end (or, where it is deleted, leaves them)."""
-        first, last = (slice_.upper, slice_.lower) if removes else (slice_.lower, slice_.upper)
-        if slice_.step is not None or (first is None) is (last is None):
+    def note_slice(
+        self, reader: ConditionReader, kept: ast.Slice, branches: Branches, node: ast.expr, *, removes: bool
+    ) -> bool:
+        """Note a slice that keeps a fixed number of items at one end; with ``removes`` it leaves them in the container.
+
+        Returns whether it is such a slice.
+        """
+        first, last = (kept.upper, kept.lower) if removes else (kept.lower, kept.upper)
+        if kept.step is not None or (first is None) is (last is None):
             return False
-        value = conditions.scope.value(first if first is not None else last)  # type: ignore[arg-type]
+        value = reader.names.value(first if first is not None else last)  # type: ignore[arg-type]
         if type(value) is not int or (value < 0) is (first is None):
             return False
-        most = abs(value)
-        if most < 1 or length(self._container) > most + 1:
+        max_items = abs(value)
+        if max_items < 1 or length(self._container) > max_items + 1:
             return False
-        file = conditions.scope.function.__code__.co_filename
-        self.removed(chain)  # a limit that is asked about before goes before what is left of it
-        self._prunes.append((chain, Limit(most, ast.unparse(node), file, node.lineno)))
+        file = reader.names.function.__code__.co_filename
+        self.note_removal(branches)  # a bound that is compared first goes before the length of the slice
+        self._removals.append((branches, Bound(max_items, ast.unparse(node), file, node.lineno)))
         return True
 
 
-def _implied(condition: Condition, limit: Limit) -> bool:
-    """Whether past ``limit`` this condition's own, lower limit is passed as well."""
-    lower = condition.over()
-    return lower is not None and lower.most is not None and limit.most is not None and lower.most <= limit.most
+def _is_implied(branch: Branch, bound: Bound) -> bool:
+    """Return whether the branch is taken above a bound of its own that is no larger than ``bound``."""
+    own = branch.bound_above()
+    return own is not None and own.max_items is not None and bound.max_items is not None and own.max_items <= bound.max_items

@@ -1,4 +1,4 @@
-"""What an expression of the scenario's stands for, looked up without running any of its code."""
+"""Look up the object that an expression of the scenario's code stands for, without running any of its code."""
 
 from __future__ import annotations
 
@@ -9,25 +9,31 @@ from collections import deque
 from collections.abc import Sequence
 
 from ..references.paths import dict_of_type, mro_of_type, own_dict
-from .syntax import Function, parts_of
+from .syntax import FunctionNode, parts_of
 
 UNKNOWN = object()
-"""The value of what cannot be told without running code."""
+"""The value of an expression that only running code could tell."""
 
-MOST_STEPS = 12
-"""How deep an expression is followed."""
+MAX_STEPS = 12
+"""Steps from an expression to its value: attributes, items, local names, decorators. Deeper code is rare and costs time."""
+
+_MAX_KEYS = 1000
+"""Keys of a dict that are read to look one up: settings have fewer, and more would cost time."""
+
+_MAX_POWER_BASE, _MAX_EXPONENT = 1 << 20, 64
+"""Operands of powers and shifts that are calculated, such as ``64 * 2**20``: larger results would cost memory and time."""
 
 _CONTAINERS = (dict, list, set, deque)
 _LOOKUPS = ("get", "setdefault")
 
 
 def is_number(value: object) -> bool:
-    """A plain int or float; not True, and nothing with code of its own."""
+    """Return whether a value is a plain int or float: no bool, and no subclass, which may have code of its own."""
     return type(value) is int or type(value) is float
 
 
 def attribute(obj: object, name: str) -> object:
-    """An attribute as it lies there: of the instance, in a slot, else of its class; no property, no ``__getattr__``."""
+    """Return an attribute of the instance, a slot or the class, or ``UNKNOWN``; no property, no ``__getattr__`` is run."""
     kind = type(obj)
     if issubclass(kind, types.ModuleType):
         return own_dict(obj).get(name, UNKNOWN)
@@ -37,8 +43,8 @@ def attribute(obj: object, name: str) -> object:
     else:
         kinds = mro_of_type(kind)
         own = own_dict(obj).get(name, UNKNOWN)
-    for one in kinds:
-        member = dict_of_type(one).get(name, UNKNOWN)
+    for base in kinds:
+        member = dict_of_type(base).get(name, UNKNOWN)
         if member is UNKNOWN:
             continue
         if type(member) is types.MemberDescriptorType and not issubclass(kind, type):
@@ -53,8 +59,8 @@ def attribute(obj: object, name: str) -> object:
 
 
 def function_in(obj: object) -> types.FunctionType | None:
-    """The Python function behind what a class or module holds under a name: as it is, or static, decorated, a property's."""
-    for _ in range(MOST_STEPS):
+    """Return the Python function in a member of a class or module: plain, static, decorated, or of a property."""
+    for _ in range(MAX_STEPS):
         kind = type(obj)
         if kind is types.FunctionType:
             inner = obj.__dict__.get("__wrapped__")
@@ -74,7 +80,7 @@ def function_in(obj: object) -> types.FunctionType | None:
 
 
 def property_of(obj: object, name: str) -> types.FunctionType | None:
-    """The function that a property of the object's class would call."""
+    """Return the function that a property of the object's class calls; None if the class has no such property."""
     for kind in mro_of_type(type(obj)):
         member = dict_of_type(kind).get(name)
         if member is not None:
@@ -82,17 +88,21 @@ def property_of(obj: object, name: str) -> types.FunctionType | None:
     return None
 
 
-class Scope:
-    """The names of one function: globals, cells, defaults, its first argument, and locals that are assigned once.
+class FunctionNames:
+    """Names of one function: globals, closure cells, defaults, known arguments, and locals that are assigned once.
 
-    ``chain`` leads from a module to the container: an unknown key of one of these stands for the next of them.
+    ``object_chain`` leads from a module to the container: an unknown key of one of these objects stands for the next one.
     """
 
     def __init__(
-        self, function: types.FunctionType, node: Function, arguments: dict[str, object], chain: Sequence[object]
+        self,
+        function: types.FunctionType,
+        node: FunctionNode,
+        arguments: dict[str, object],
+        object_chain: Sequence[object],
     ) -> None:
         self.function = function
-        self.chain = chain
+        self.object_chain = object_chain
         self._known = {**_defaults(function), **arguments}
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             try:
@@ -102,13 +112,12 @@ class Scope:
         self._assigned: dict[str, list[ast.expr | None]] = {}
         self._outer: set[str] = set()
         for part in parts_of(node) if not isinstance(node, ast.Lambda) else parts_of(node.body):
-            self._note(part)
-        parameters = function.__code__.co_varnames[
-            : function.__code__.co_argcount + function.__code__.co_kwonlyargcount + bool(function.__code__.co_flags & 12)
-        ]
-        self._parameters = frozenset(parameters)
+            self._note_assignment(part)
+        code = function.__code__
+        count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 12)  # CO_VARARGS, CO_VARKEYWORDS
+        self._parameters = frozenset(code.co_varnames[:count])
 
-    def _note(self, part: ast.AST) -> None:
+    def _note_assignment(self, part: ast.AST) -> None:
         if isinstance(part, (ast.Global, ast.Nonlocal)):
             self._outer.update(part.names)
         elif isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
@@ -130,18 +139,18 @@ class Scope:
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
                 self._assigned.setdefault(part.id, []).append(None)
 
-    def first(self) -> object:
-        """What the function is given first: the object of a method."""
+    def first_argument(self) -> object:
+        """Return the value of the first parameter: the object of a method."""
         names = self.function.__code__.co_varnames[: self.function.__code__.co_argcount]
         return self._known.get(names[0], UNKNOWN) if names else UNKNOWN
 
     def is_local(self, name: str) -> bool:
-        """Whether assigning the name changes nothing outside of the function."""
+        """Return whether assigning the name changes nothing outside of the function."""
         return name not in self._outer
 
-    def meaning(self, expression: ast.expr) -> ast.expr:
-        """What a local name that is assigned once was assigned; anything else is itself."""
-        for _ in range(MOST_STEPS):
+    def resolve_local(self, expression: ast.expr) -> ast.expr:
+        """Return the expression that was assigned to a local name assigned once; any other expression unchanged."""
+        for _ in range(MAX_STEPS):
             if isinstance(expression, ast.NamedExpr):
                 expression = expression.value
                 continue
@@ -154,10 +163,10 @@ class Scope:
         return expression
 
     def value(self, expression: ast.expr, steps: int = 0) -> object:
-        """The object that the expression stands for, or ``UNKNOWN``."""
-        if steps > MOST_STEPS:
+        """Return the object that the expression stands for, or ``UNKNOWN``."""
+        if steps > MAX_STEPS:
             return UNKNOWN
-        expression = self.meaning(expression)
+        expression = self.resolve_local(expression)
         if isinstance(expression, ast.Constant):
             return expression.value
         if isinstance(expression, ast.Name):
@@ -180,27 +189,27 @@ class Scope:
             return self._known[name]
         if name in self._parameters or (name in self._assigned and name not in self._outer):
             return UNKNOWN
-        found = self.function.__globals__.get(name, UNKNOWN)
-        return vars(builtins).get(name, UNKNOWN) if found is UNKNOWN else found
+        value = self.function.__globals__.get(name, UNKNOWN)
+        return vars(builtins).get(name, UNKNOWN) if value is UNKNOWN else value
 
     def _attribute(self, expression: ast.Attribute, steps: int) -> object:
         base = self.value(expression.value, steps + 1)
         if base is UNKNOWN:
             return UNKNOWN
         name = expression.attr
-        if name.startswith("__") and not name.endswith("__"):  # a private name carries the class that it stands in
+        if name.startswith("__") and not name.endswith("__"):  # a private name is mangled with the name of its class
             kind = self.function.__qualname__.rpartition(".")[0].rpartition(".")[2].lstrip("_")
             name = f"_{kind}{name}" if kind else name
         return attribute(base, name)
 
     def _item(self, base: object, key: object) -> object:
-        if type(base) is dict and type(key) is str and len(base) <= 1000 and all(type(one) is str for one in base):
-            found = base.get(key, UNKNOWN)
-            if found is not UNKNOWN:
-                return found
+        if type(base) is dict and type(key) is str and len(base) <= _MAX_KEYS and all(type(other) is str for other in base):
+            value = base.get(key, UNKNOWN)
+            if value is not UNKNOWN:
+                return value
         if issubclass(type(base), _CONTAINERS):
-            for one, following in zip(self.chain, self.chain[1:]):
-                if one is base:
+            for obj, following in zip(self.object_chain, self.object_chain[1:]):
+                if obj is base:
                     return following
         return UNKNOWN
 
@@ -212,12 +221,12 @@ class Scope:
         if not (is_number(left) and is_number(right)):
             return UNKNOWN
         try:
-            return _calculated(expression.op, left, right)  # type: ignore[arg-type]
+            return _calculate(expression.op, left, right)  # type: ignore[arg-type]
         except (ArithmeticError, ValueError):
             return UNKNOWN
 
 
-def _calculated(operator: ast.operator, left: float, right: float) -> object:
+def _calculate(operator: ast.operator, left: float, right: float) -> object:
     if isinstance(operator, ast.Add):
         return left + right
     if isinstance(operator, ast.Sub):
@@ -228,9 +237,9 @@ def _calculated(operator: ast.operator, left: float, right: float) -> object:
         return left // right
     if isinstance(operator, ast.Div):
         return left / right
-    if isinstance(operator, ast.Pow) and abs(left) <= 1 << 20 and 0 <= right <= 64:
+    if isinstance(operator, ast.Pow) and abs(left) <= _MAX_POWER_BASE and 0 <= right <= _MAX_EXPONENT:
         return left**right
-    if isinstance(operator, ast.LShift) and type(left) is int and type(right) is int and 0 <= right <= 64:
+    if isinstance(operator, ast.LShift) and type(left) is int and type(right) is int and 0 <= right <= _MAX_EXPONENT:
         return left << right
     return UNKNOWN
 

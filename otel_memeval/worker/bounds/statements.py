@@ -1,4 +1,4 @@
-"""Goes through a function's statements and notes what they do to one container."""
+"""Read the statements of functions, and collect their mutations of one container."""
 
 from __future__ import annotations
 
@@ -8,248 +8,264 @@ from collections import deque
 from collections.abc import Sequence
 
 from ..references.paths import dict_of_type, mro_of_type
-from .calls import Called, Calls, bound_arguments, is_super
-from .conditions import Conditions
-from .mutations import Chain, Changes, Condition
-from .names import UNKNOWN, Scope
+from .calls import Callee, CallResolver, bound_arguments, is_super
+from .conditions import ConditionReader
+from .mutations import Branch, Branches, Mutations
+from .names import UNKNOWN, FunctionNames
 from .syntax import statements_of
 
-_ADDS = """
-    add append appendleft extend extendleft insert setdefault update __setitem__ __ior__ __iadd__
-    heappush insort insort_left insort_right
-"""
-_REMOVES = "clear discard pop popitem popleft remove __delitem__ heappop"
-"""What adds and removes is called, with the functions of ``heapq`` and ``bisect``."""
+_ADDING = frozenset(
+    (
+        *("add", "append", "appendleft", "extend", "extendleft", "insert", "setdefault", "update"),
+        *("__setitem__", "__ior__", "__iadd__", "heappush", "insort", "insort_left", "insort_right"),
+    )
+)
+_REMOVING = frozenset(("clear", "discard", "pop", "popitem", "popleft", "remove", "__delitem__", "heappop"))
+"""Names of methods that add and remove, and of functions of ``heapq`` and ``bisect``."""
 
 _CONTAINERS = (dict, list, set, deque)
 
-MOST_DEPTH = 3
-"""Calls that are followed one inside the other: a method, its helper, and the container's own method."""
+MAX_DEPTH = 3
+"""Calls inside each other that are followed: a method, its helper, and the container's own method."""
 
 
-class Walk:
-    """What functions do to ``container``; ``changing`` are names of numbers that code adds to."""
+class StatementReader:
+    """Collects the mutations of ``container``; ``changing``: names of numbers that code adds to."""
 
-    def __init__(self, container: object, calls: Calls, changing: frozenset[str]) -> None:
-        self.changes = Changes(container)
+    def __init__(self, container: object, calls: CallResolver, changing: frozenset[str]) -> None:
+        self.mutations = Mutations(container)
         self.called: set[types.CodeType] = set()
+        """Code of the functions that were followed."""
         self.container = container
         self.calls = calls
         self._changing = changing
-        self.makes_missing = any("__missing__" in dict_of_type(kind) for kind in mro_of_type(type(container)))
+        self.adds_missing_keys = any("__missing__" in dict_of_type(kind) for kind in mro_of_type(type(container)))
         """Whether looking a key up adds it."""
 
-    def function(
+    def read_function(
         self,
         function: types.FunctionType,
         arguments: dict[str, object],
-        chain: Chain = (),
+        branches: Branches = (),
         callers: tuple[types.CodeType, ...] = (),
     ) -> None:
-        """Take in what the function does, called with these arguments under these conditions."""
+        """Collect the mutations by a function that is called with these arguments in these branches."""
         node = self.calls.sources.node_of(function)
         if node is None:
             return
-        scope = Scope(function, node, arguments, self.calls.chain)
-        conditions = Conditions(scope, self.container, self._changing, self.calls.returned)
-        _Body(self, conditions, (*callers, function.__code__)).statements(statements_of(node), chain)
+        names = FunctionNames(function, node, arguments, self.calls.object_chain)
+        reader = ConditionReader(names, self.container, self._changing, self.calls.returned_expression)
+        _FunctionBody(self, reader, (*callers, function.__code__)).read(statements_of(node), branches)
 
-    def follow(self, scope: Scope, call: ast.expr, found: Called, chain: Chain, callers: tuple[types.CodeType, ...]) -> None:
-        """Take in what a called function does, if it has to do with the objects that lead to the container."""
-        function, first = found
+    def follow_call(
+        self,
+        names: FunctionNames,
+        call: ast.expr,
+        callee: Callee,
+        branches: Branches,
+        callers: tuple[types.CodeType, ...],
+    ) -> None:
+        """Collect the mutations by a called function, if it can reach an object that leads to the container."""
+        function, first = callee
         code = function.__code__
-        if len(callers) > MOST_DEPTH or code in callers:
+        if len(callers) > MAX_DEPTH or code in callers:
             return
-        arguments = bound_arguments(code, first, call, scope)
-        known = [*arguments.values(), *(function.__globals__.get(name, UNKNOWN) for name in code.co_names)]
-        if any(one is obj for one in known for obj in self.calls.chain) and self.calls.spend():
+        arguments = bound_arguments(code, first, call, names)
+        values = [*arguments.values(), *(function.__globals__.get(name, UNKNOWN) for name in code.co_names)]
+        if any(value is obj for value in values for obj in self.calls.object_chain) and self.calls.may_follow():
             self.called.add(code)
-            self.function(function, arguments, chain, callers)
+            self.read_function(function, arguments, branches, callers)
 
 
-class _Body:
-    """One function's body."""
+class _FunctionBody:
+    """The body of one function."""
 
-    def __init__(self, walk: Walk, conditions: Conditions, callers: tuple[types.CodeType, ...]) -> None:
-        self._walk = walk
-        self._changes = walk.changes
-        self._conditions = conditions
-        self._scope = conditions.scope
-        self._file = conditions.scope.function.__code__.co_filename
+    def __init__(self, statements: StatementReader, reader: ConditionReader, callers: tuple[types.CodeType, ...]) -> None:
+        self._statements = statements
+        self._mutations = statements.mutations
+        self._reader = reader
+        self._names = reader.names
+        self._file = reader.names.function.__code__.co_filename
         self._callers = callers
 
-    def statements(self, body: Sequence[ast.stmt], chain: Chain) -> None:
-        """Statements in order; what follows an early return stands under the other way of its condition."""
-        for place, one in enumerate(body):
-            if isinstance(one, ast.If):
-                self._expression(one.test, chain)
-                self.statements(one.body, (*chain, self._condition(one.test, True)))
-                self.statements(one.orelse, (*chain, self._condition(one.test, False)))
-                ends = [way for way, part in ((True, one.body), (False, one.orelse)) if _leaves(part)]
-                if ends:
-                    self.statements(body[place + 1 :], (*chain, self._condition(one.test, not ends[0])))
+    def read(self, body: Sequence[ast.stmt], branches: Branches) -> None:
+        """Read statements in order; those after an early return stand in the other branch of its condition."""
+        for place, statement in enumerate(body):
+            if isinstance(statement, ast.If):
+                test = statement.test
+                self._expression(test, branches)
+                self.read(statement.body, (*branches, self._branch(test, True)))
+                self.read(statement.orelse, (*branches, self._branch(test, False)))
+                leaving = [way for way, part in ((True, statement.body), (False, statement.orelse)) if _leaves(part)]
+                if leaving:
+                    self.read(body[place + 1 :], (*branches, self._branch(test, not leaving[0])))
                     return
             else:
-                self._statement(one, chain)
+                self._statement(statement, branches)
 
-    def _statement(self, one: ast.stmt, chain: Chain) -> None:
-        if isinstance(one, ast.While):
-            self._expression(one.test, chain)
-            self.statements(one.body, (*chain, self._condition(one.test, True)))
-            self.statements(one.orelse, chain)
-        elif isinstance(one, (ast.For, ast.AsyncFor)):
-            self._expression(one.iter, chain)
-            inner = (*chain, self._unknown(one)) if self._filtered(one.iter) else chain
-            self.statements(one.body, inner)
-            self.statements(one.orelse, chain)
-        elif isinstance(one, (ast.With, ast.AsyncWith)):
-            for item in one.items:
-                self._expression(item.context_expr, chain)
-            self.statements(one.body, chain)
-        elif isinstance(one, ast.Match):
-            self._expression(one.subject, chain)
-            for case in one.cases:
-                self.statements(case.body, (*chain, self._unknown(case)))
-        elif isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+    def _statement(self, statement: ast.stmt, branches: Branches) -> None:
+        if isinstance(statement, ast.While):
+            self._expression(statement.test, branches)
+            self.read(statement.body, (*branches, self._branch(statement.test, True)))
+            self.read(statement.orelse, branches)
+        elif isinstance(statement, (ast.For, ast.AsyncFor)):
+            self._expression(statement.iter, branches)
+            inner = (*branches, self._unknown_branch(statement)) if self._is_filtered(statement.iter) else branches
+            self.read(statement.body, inner)
+            self.read(statement.orelse, branches)
+        elif isinstance(statement, (ast.With, ast.AsyncWith)):
+            for item in statement.items:
+                self._expression(item.context_expr, branches)
+            self.read(statement.body, branches)
+        elif isinstance(statement, ast.Match):
+            self._expression(statement.subject, branches)
+            for case in statement.cases:
+                self.read(case.body, (*branches, self._unknown_branch(case)))
+        elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             return
-        elif hasattr(one, "handlers"):  # try, and try with except*
+        elif hasattr(statement, "handlers"):  # try, and try with except*
             for part in ("body", "orelse", "finalbody"):
-                self.statements(getattr(one, part), chain)
-            for handler in one.handlers:
-                self.statements(handler.body, (*chain, self._unknown(handler)))
+                self.read(getattr(statement, part), branches)
+            for handler in statement.handlers:
+                self.read(handler.body, (*branches, self._unknown_branch(handler)))
         else:
-            self._simple(one, chain)
+            self._simple_statement(statement, branches)
 
-    def _condition(self, test: ast.expr, taken: bool) -> Condition:
-        return Condition(self._conditions, test, test, taken)
+    def _branch(self, test: ast.expr, taken: bool) -> Branch:
+        return Branch(self._reader, test, test, taken)
 
-    def _unknown(self, node: ast.AST) -> Condition:
-        return Condition(self._conditions, node, None, True)
+    def _unknown_branch(self, node: ast.AST) -> Branch:
+        return Branch(self._reader, node, None, True)
 
-    def _filtered(self, iterated: ast.expr) -> bool:
-        """Whether a loop may go through nothing, because what it goes through was chosen by a condition."""
-        meaning = self._scope.meaning(iterated)
-        return any(isinstance(part, ast.comprehension) and part.ifs for part in ast.walk(meaning))
+    def _is_filtered(self, iterated: ast.expr) -> bool:
+        """Return whether a loop may have no turn, because a condition chose the items that it iterates over."""
+        resolved = self._names.resolve_local(iterated)
+        return any(isinstance(part, ast.comprehension) and part.ifs for part in ast.walk(resolved))
 
-    def _simple(self, one: ast.stmt, chain: Chain) -> None:
-        if isinstance(one, ast.Delete):
-            for target in one.targets:
+    def _simple_statement(self, statement: ast.stmt, branches: Branches) -> None:
+        if isinstance(statement, ast.Delete):
+            for target in statement.targets:
                 if isinstance(target, ast.Subscript) and self._is_container(target.value):
-                    self._deleted(target, chain)
-        elif isinstance(one, ast.Assign):
-            for target in one.targets:
-                self._assigned(target, one.value, chain, one)
-        elif isinstance(one, ast.AnnAssign) and one.value is not None:
-            self._assigned(one.target, one.value, chain, one)
-        elif isinstance(one, ast.AugAssign) and isinstance(one.op, (ast.Add, ast.BitOr, ast.Sub, ast.Mult)):
-            target = one.target.value if isinstance(one.target, ast.Subscript) else one.target
-            if self._is_container(target) and not (isinstance(one.op, ast.Sub) and target is one.target):
-                self._changes.added(one, chain, self._file)
-        for child in ast.iter_child_nodes(one):
+                    self._delete(target, branches)
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                self._assign(target, statement.value, branches, statement)
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            self._assign(statement.target, statement.value, branches, statement)
+        elif isinstance(statement, ast.AugAssign) and isinstance(statement.op, (ast.Add, ast.BitOr, ast.Sub, ast.Mult)):
+            target = statement.target.value if isinstance(statement.target, ast.Subscript) else statement.target
+            if self._is_container(target) and not (isinstance(statement.op, ast.Sub) and target is statement.target):
+                self._mutations.note_addition(statement, branches, self._file)
+        for child in ast.iter_child_nodes(statement):
             if isinstance(child, ast.expr):
-                self._expression(child, chain)
+                self._expression(child, branches)
 
     def _is_container(self, expression: ast.expr) -> bool:
-        return self._conditions.is_container(expression)
+        return self._reader.is_container(expression)
 
-    def _deleted(self, target: ast.Subscript, chain: Chain) -> None:
+    def _delete(self, target: ast.Subscript, branches: Branches) -> None:
         if isinstance(target.slice, ast.Slice):
-            if not self._changes.cut(self._conditions, target.slice, chain, target, removes=True):
-                self._changes.removed(chain)
-        elif not self._own_method("__delitem__", [target.slice], target, chain):
-            self._changes.removed(chain)
+            if not self._mutations.note_slice(self._reader, target.slice, branches, target, removes=True):
+                self._mutations.note_removal(branches)
+        elif not self._calls_own_method("__delitem__", [target.slice], target, branches):
+            self._mutations.note_removal(branches)
 
-    def _assigned(self, target: ast.expr, value: ast.expr, chain: Chain, statement: ast.stmt) -> None:
+    def _assign(self, target: ast.expr, value: ast.expr, branches: Branches, statement: ast.stmt) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
             if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
-                for one, its in zip(target.elts, value.elts):
-                    self._assigned(one, its, chain, statement)
+                for part, its_value in zip(target.elts, value.elts):
+                    self._assign(part, its_value, branches, statement)
             return
         if isinstance(target, ast.Subscript) and self._is_container(target.value):
             if isinstance(target.slice, ast.Slice):
-                self._replaced(value, chain)
-            elif not self._own_method("__setitem__", [target.slice, value], target, chain):
-                self._changes.added(statement, chain, self._file)
-        elif not (isinstance(target, ast.Name) and self._scope.is_local(target.id)) and self._is_container(target):
-            self._replaced(value, chain)
+                self._replace(value, branches)
+            elif not self._calls_own_method("__setitem__", [target.slice, value], target, branches):
+                self._mutations.note_addition(statement, branches, self._file)
+        elif not (isinstance(target, ast.Name) and self._names.is_local(target.id)) and self._is_container(target):
+            self._replace(value, branches)
 
-    def _replaced(self, value: ast.expr, chain: Chain) -> None:
-        """The container's content, or the container, becomes something else: more, part of what it was, or nothing of it."""
-        joined = any(isinstance(part, ast.Starred) or _is_sum(part) for part in ast.walk(value))
-        if joined and self._mentions(value):
-            self._changes.added(value, chain, self._file)
+    def _replace(self, value: ast.expr, branches: Branches) -> None:
+        """Note that the container, or its contents, are replaced: by more, by a part of them, or by something else."""
+        joins = any(isinstance(part, ast.Starred) or _is_sum(part) for part in ast.walk(value))
+        if joins and self._mentions_container(value):
+            self._mutations.note_addition(value, branches, self._file)
         for part in ast.walk(value):
-            if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Slice) and self._mentions(part.value):
-                if not self._changes.cut(self._conditions, part.slice, chain, part, removes=False):
-                    self._changes.removed(chain)
+            if (
+                isinstance(part, ast.Subscript)
+                and isinstance(part.slice, ast.Slice)
+                and self._mentions_container(part.value)
+            ):
+                if not self._mutations.note_slice(self._reader, part.slice, branches, part, removes=False):
+                    self._mutations.note_removal(branches)
                 return
-        new = isinstance(value, (ast.List, ast.Dict, ast.Set, ast.Tuple))
+        is_new = isinstance(value, (ast.List, ast.Dict, ast.Set, ast.Tuple))
         if isinstance(value, ast.Call):
-            kind = self._scope.value(value.func)
-            new = issubclass(type(kind), type) and issubclass(kind, _CONTAINERS)  # type: ignore[arg-type]
-        if new and not self._mentions(value):
-            self._changes.removed(chain)
+            kind = self._names.value(value.func)
+            is_new = issubclass(type(kind), type) and issubclass(kind, _CONTAINERS)  # type: ignore[arg-type]
+        if is_new and not self._mentions_container(value):
+            self._mutations.note_removal(branches)
 
-    def _mentions(self, expression: ast.expr) -> bool:
+    def _mentions_container(self, expression: ast.expr) -> bool:
         return any(isinstance(part, ast.expr) and self._is_container(part) for part in ast.walk(expression))
 
-    def _expression(self, one: ast.AST, chain: Chain) -> None:
-        if isinstance(one, ast.IfExp):
-            self._expression(one.test, chain)
-            self._expression(one.body, (*chain, self._condition(one.test, True)))
-            self._expression(one.orelse, (*chain, self._condition(one.test, False)))
+    def _expression(self, expression: ast.AST, branches: Branches) -> None:
+        if isinstance(expression, ast.IfExp):
+            self._expression(expression.test, branches)
+            self._expression(expression.body, (*branches, self._branch(expression.test, True)))
+            self._expression(expression.orelse, (*branches, self._branch(expression.test, False)))
             return
-        if isinstance(one, ast.BoolOp):
-            way = isinstance(one.op, ast.And)
-            for value in one.values:
-                self._expression(value, chain)
-                chain = (*chain, self._condition(value, way))
+        if isinstance(expression, ast.BoolOp):
+            way = isinstance(expression.op, ast.And)
+            for value in expression.values:
+                self._expression(value, branches)
+                branches = (*branches, self._branch(value, way))
             return
-        if isinstance(one, ast.Lambda):
+        if isinstance(expression, ast.Lambda):
             return
-        if isinstance(one, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)) and self._filtered(one):
-            chain = (*chain, self._unknown(one))
-        if isinstance(one, ast.Call):
-            self._call(one, chain)
-        elif isinstance(one, ast.Subscript) and self._walk.makes_missing and self._looked_up(one):
-            self._changes.added(one, chain, self._file)
-        for child in ast.iter_child_nodes(one):
-            self._expression(child, chain)
+        is_comprehension = isinstance(expression, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+        if is_comprehension and self._is_filtered(expression):  # type: ignore[arg-type]
+            branches = (*branches, self._unknown_branch(expression))
+        if isinstance(expression, ast.Call):
+            self._call(expression, branches)
+        elif isinstance(expression, ast.Subscript) and self._statements.adds_missing_keys and self._is_lookup(expression):
+            self._mutations.note_addition(expression, branches, self._file)
+        for child in ast.iter_child_nodes(expression):
+            self._expression(child, branches)
 
-    def _looked_up(self, one: ast.Subscript) -> bool:
-        return isinstance(one.ctx, ast.Load) and not isinstance(one.slice, ast.Slice) and self._is_container(one.value)
+    def _is_lookup(self, part: ast.Subscript) -> bool:
+        return isinstance(part.ctx, ast.Load) and not isinstance(part.slice, ast.Slice) and self._is_container(part.value)
 
-    def _call(self, call: ast.Call, chain: Chain) -> None:
+    def _call(self, call: ast.Call, branches: Branches) -> None:
         called = call.func
-        found = self._walk.calls.target(self._scope, called)
-        if found is not None:
-            self._walk.follow(self._scope, call, found, chain, self._callers)
+        callee = self._statements.calls.callee(self._names, called)
+        if callee is not None:
+            self._statements.follow_call(self._names, call, callee, branches, self._callers)
             return
-        function = self._scope.value(called)
+        function = self._names.value(called)
         first_is_container = bool(call.args) and self._is_container(call.args[0])
         if isinstance(called, ast.Attribute):
-            base = self._scope.first() if is_super(called.value) else self._scope.value(called.value)
-            if base is self._walk.container or (first_is_container and issubclass(type(base), type)):
-                self._by_name(called.attr, call, chain)
+            base = self._names.first_argument() if is_super(called.value) else self._names.value(called.value)
+            if base is self._statements.container or (first_is_container and issubclass(type(base), type)):
+                self._note_method(called.attr, call, branches)
                 return
         if first_is_container and type(function) is types.BuiltinFunctionType:
-            self._by_name(function.__name__, call, chain)
+            self._note_method(function.__name__, call, branches)
 
-    def _by_name(self, name: str, node: ast.AST, chain: Chain) -> None:
-        """What a container's own method does, and the functions of ``heapq`` and ``bisect``."""
-        if name in _ADDS.split():
-            self._changes.added(node, chain, self._file)
-        elif name in _REMOVES.split():
-            self._changes.removed(chain)
+    def _note_method(self, name: str, node: ast.AST, branches: Branches) -> None:
+        """Note the mutation by a container's own method, or by a function of ``heapq`` or ``bisect``."""
+        if name in _ADDING:
+            self._mutations.note_addition(node, branches, self._file)
+        elif name in _REMOVING:
+            self._mutations.note_removal(branches)
 
-    def _own_method(self, name: str, arguments: list[ast.expr], node: ast.expr, chain: Chain) -> bool:
-        """Whether the container's class has its own ``__setitem__`` or so: then that is what is called."""
-        called = ast.copy_location(ast.Attribute(value=node.value, attr=name, ctx=ast.Load()), node)  # type: ignore[attr-defined]
-        found = self._walk.calls.target(self._scope, called)
-        if found is None:
+    def _calls_own_method(self, name: str, arguments: list[ast.expr], node: ast.Subscript, branches: Branches) -> bool:
+        """Follow a method that the container's class defines for this statement; return False if it defines none."""
+        called = ast.copy_location(ast.Attribute(value=node.value, attr=name, ctx=ast.Load()), node)
+        callee = self._statements.calls.callee(self._names, called)
+        if callee is None:
             return False
         call = ast.copy_location(ast.Call(func=called, args=arguments, keywords=[]), node)
-        self._walk.follow(self._scope, call, found, chain, self._callers)
+        self._statements.follow_call(self._names, call, callee, branches, self._callers)
         return True
 
 
@@ -258,5 +274,5 @@ def _is_sum(part: ast.AST) -> bool:
 
 
 def _leaves(body: Sequence[ast.stmt]) -> bool:
-    """Whether what follows a branch is not reached from it."""
+    """Return whether the statements after a branch are not reached from it."""
     return bool(body) and isinstance(body[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break))

@@ -1,4 +1,4 @@
-"""From a live function to its syntax tree, where its source is there and is what was compiled. Runs nothing of it."""
+"""Find the syntax tree of a live function, if its source exists and is the source that was compiled. Runs no code of it."""
 
 from __future__ import annotations
 
@@ -8,52 +8,53 @@ import types
 import warnings
 from collections.abc import Iterator
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
-MOST_SOURCE_BYTES = 1_000_000
-"""A longer file is not read: generated code."""
+MAX_SOURCE_BYTES = 1_000_000
+"""Size of a file above which it is not read: no person writes so much; it is generated code."""
 
-MOST_READ_BYTES = 8_000_000
-"""Of all files together: parsing takes about a second for these."""
+MAX_READ_BYTES = 8_000_000
+"""Size of all files together: to parse them takes about a second."""
 
 
-class Sources:
-    """The files that were parsed so far."""
+class SourceFiles:
+    """Source files, each parsed once."""
 
     def __init__(self) -> None:
-        self._files: dict[str, dict[tuple[str, int], list[Function]]] = {}
+        self._files: dict[str, dict[tuple[str, int], list[FunctionNode]]] = {}
         self._read_bytes = 0
 
-    def node_of(self, function: types.FunctionType) -> Function | None:
-        """The function's syntax; None without a source, or where the source has another function there by now."""
+    def node_of(self, function: types.FunctionType) -> FunctionNode | None:
+        """Return the function's node; None without a source, or if the source has another function there by now."""
         code = function.__code__
         name = code.co_filename
         if name not in self._files:
             self._files[name] = self._parse(name)
         nodes = self._files[name].get((code.co_name, code.co_firstlineno), [])
-        return nodes[0] if len(nodes) == 1 and _agrees(nodes[0], code) else None
+        return nodes[0] if len(nodes) == 1 and _is_source_of(nodes[0], code) else None
 
-    def _parse(self, name: str) -> dict[tuple[str, int], list[Function]]:
-        found: dict[tuple[str, int], list[Function]] = {}
+    def _parse(self, name: str) -> dict[tuple[str, int], list[FunctionNode]]:
+        """Return the functions of a file by name and first line, which is that of the first decorator."""
+        functions: dict[tuple[str, int], list[FunctionNode]] = {}
         try:
             size = os.stat(name).st_size
-            if size > MOST_SOURCE_BYTES or self._read_bytes + size > MOST_READ_BYTES:
-                return found
+            if size > MAX_SOURCE_BYTES or self._read_bytes + size > MAX_READ_BYTES:
+                return functions
             self._read_bytes += size
             with open(name, "rb") as file, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # how a scenario shows warnings is its own code
+                warnings.simplefilter("ignore")  # to show a warning would run code of the scenario
                 tree = ast.parse(file.read())
         except Exception:  # no such file, not Python, nested too deeply
-            return found
+            return functions
         for node in ast.walk(tree):
-            if isinstance(node, Function):
-                first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
-                found.setdefault((getattr(node, "name", "<lambda>"), first), []).append(node)
-        return found
+            if isinstance(node, FunctionNode):
+                first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+                functions.setdefault((getattr(node, "name", "<lambda>"), first), []).append(node)
+        return functions
 
 
-def _agrees(node: Function, code: types.CodeType) -> bool:
-    """Whether every name that the compiled code uses stands in the source: a file that was edited since has others."""
+def _is_source_of(node: FunctionNode, code: types.CodeType) -> bool:
+    """Return whether every name that the code uses stands in the source: an edited file has other names."""
     words: set[str] = set()
     for part in ast.walk(node):
         if isinstance(part, ast.Name):
@@ -70,14 +71,15 @@ def _agrees(node: Function, code: types.CodeType) -> bool:
             words.add((part.rest if isinstance(part, ast.MatchMapping) else part.name) or "")
     private = tuple(word for word in words if word.startswith("__"))
     for name in (*code.co_names, *code.co_varnames, *code.co_freevars):
-        made = name.startswith(("@", ".")) or (name.startswith("__") and name.endswith("__"))
-        if not (made or name in words or (name.startswith("_") and private and name.endswith(private))):
+        made_by_compiler = name.startswith(("@", ".")) or (name.startswith("__") and name.endswith("__"))
+        mangled = name.startswith("_") and private and name.endswith(private)
+        if not (made_by_compiler or name in words or mangled):
             return False
     return True
 
 
-def statements_of(node: Function) -> list[ast.stmt]:
-    """A function's body; a lambda's as the return that it is."""
+def statements_of(node: FunctionNode) -> list[ast.stmt]:
+    """Return the statements of a function's body; a lambda's body is one return statement."""
     if not isinstance(node, ast.Lambda):
         return node.body
     returned = ast.Return(value=node.body)
@@ -85,7 +87,7 @@ def statements_of(node: Function) -> list[ast.stmt]:
 
 
 def parts_of(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all inside of it, not what stands in a function or class defined there."""
+    """Yield the node and its descendants, without the bodies of functions and classes that are defined inside."""
     queue: list[ast.AST] = [node]
     while queue:
         part = queue.pop()

@@ -1,7 +1,8 @@
-"""The lengths of all containers: what a leak almost always makes grow.
+"""Read the lengths of all containers: almost every leak makes a container longer.
 
-Containers are dicts, lists, sets, deques and what derives from them, and ``functools.lru_cache``. A dict that holds
-nothing but numbers and strings is not known to the garbage collector: those are found as referents of what is.
+Containers are dicts, lists, sets, deques, instances of classes derived from them, and ``functools.lru_cache``. The garbage
+collector does not know a dict that holds nothing but numbers and strings: such dicts are found as referents of other
+objects.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from .heap import count_equal
 LruCache = type(functools.lru_cache(maxsize=1)(lambda: None))
 """The type of a function that ``functools.lru_cache`` wraps."""
 
-MOST_CONTAINERS = 50_000
-"""Above this many, the shortest containers are not followed, so that a large heap stays cheap to read."""
+MAX_CONTAINERS = 50_000
+"""Containers that are followed, the longest ones, so that a large heap stays cheap to read (``benchmarks/reading.py``)."""
 
 _cache_info: Callable[[Any], Any] = LruCache.cache_info
 
 _BASES = (dict, list, set, deque)
 _CHUNK = 4096
+"""Objects whose referents are listed at once: few calls, and no list of all referents."""
+
 _attributes_of_cache = LruCache.__dict__["__dict__"]
 
 _HOLD_NO_DICT = frozenset(
@@ -49,29 +52,34 @@ _HOLD_NO_DICT = frozenset(
         weakref.ReferenceType,
     }
 )
-"""Not asked for dicts that the garbage collector does not know: theirs (of attributes, defaults, closures) are known, or
-are reached through tuples and dicts that are. A frozenset holds only what has a hash. Modules must not be asked: in Python
-3.12 the one of _asyncio shows objects that it has already freed, and touching those makes the next collection run for
-ever."""
+"""Types whose referents include no dict that the garbage collector does not know.
 
-_WALKED, _PLAIN, _PLAIN_SET, _DERIVED, _CACHE, _PASSED_BY = range(6)
-"""What an object of a type is to us: only walked through; exactly a container; a set, which holds no dict; an instance of
-a class derived from one; an ``lru_cache``; not even walked through."""
+Their dicts (of attributes, defaults, closures) are known, or are referents of tuples and dicts that are known. A frozenset
+holds only hashable objects. The referents of a module must not be listed: in Python 3.12 the module _asyncio shows objects
+that it has already freed, and touching them makes the next collection run for ever.
+"""
+
+_FOLLOWED, _PLAIN, _PLAIN_SET, _DERIVED, _CACHE, _NOT_FOLLOWED = range(6)
+"""Roles of a type: no container, but its referents are listed; exactly a container; a set, which holds no dict; derived from
+a container; an ``lru_cache``; no container, and its referents are not listed."""
 
 
-def _table(*parts: int) -> bytes:
-    """For ``bytes.translate``: 1 for each of ``parts``, else 0."""
-    return bytes(part in parts for part in range(256))
+def _table(*roles: int) -> bytes:
+    """Return a table for ``bytes.translate``: 1 for each of ``roles``, else 0."""
+    return bytes(role in roles for role in range(256))
 
 
 _ARE_PLAIN = _table(_PLAIN, _PLAIN_SET)
 _ARE_OTHERS = _table(_DERIVED, _CACHE)
 _ARE_CACHES = _table(_CACHE)
-_ARE_WALKED = _table(_WALKED, _PLAIN, _DERIVED, _CACHE)
+_ARE_FOLLOWED = _table(_FOLLOWED, _PLAIN, _DERIVED, _CACHE)
 
 
 def length(container: object) -> int:
-    """How many items a container holds; for an ``lru_cache``, how many results. Runs no code of a subclass."""
+    """Return the number of items of a container, of results of an ``lru_cache``. Runs no code of a subclass.
+
+    Raises ``TypeError`` for an object that is no container.
+    """
     kind = type(container)
     if kind is LruCache:
         return int(_cache_info(container).currsize)
@@ -81,8 +89,8 @@ def length(container: object) -> int:
     raise TypeError(f"{kind.__name__} is not a container that is followed")
 
 
-def bound(container: object) -> int | None:
-    """The length that a container itself says it will not exceed."""
+def own_bound(container: object) -> int | None:
+    """Return the largest length that a deque or an ``lru_cache`` allows; None without one."""
     if type(container) is LruCache:
         maxsize = _cache_info(container).maxsize
         return None if maxsize is None else int(maxsize)
@@ -92,7 +100,7 @@ def bound(container: object) -> int | None:
 
 
 def hits(container: object) -> int | None:
-    """How often an ``lru_cache`` found what it was asked for; None for other containers."""
+    """Return how often an ``lru_cache`` had the result; None for other containers."""
     return int(_cache_info(container).hits) if type(container) is LruCache else None
 
 
@@ -112,7 +120,7 @@ def _exactly_dicts(objects: list[object]) -> Iterator[object]:
 
 
 def _untracked_dicts(objects: list[object]) -> dict[int, object]:
-    """Dicts that the garbage collector does not know, referred to by ``objects``, by their ids."""
+    """Return the referents of ``objects`` that are dicts and that the garbage collector does not know, by their ids."""
     found: dict[int, object] = {}
     for start in range(0, len(objects), _CHUNK):
         referents = gc.get_referents(*objects[start : start + _CHUNK])
@@ -122,55 +130,58 @@ def _untracked_dicts(objects: list[object]) -> dict[int, object]:
 
 
 def inner_dict(cache: object) -> object:
-    """The dict in which an ``lru_cache`` finds its results.
+    """Return the dict in which an ``lru_cache`` finds its results.
 
-    What it refers to comes in the order of ``lru_cache_tp_traverse`` (Modules/_functoolsmodule.c): its results, of which
-    any may be a dict as well, then this one, last of all its attributes.
+    Its referents come in the order of ``lru_cache_tp_traverse`` (Modules/_functoolsmodule.c): its results, which may be
+    dicts as well, then this dict, last its attributes.
     """
     attributes = _attributes_of_cache.__get__(cache)
     dicts = [referent for referent in gc.get_referents(cache) if type(referent) is dict and referent is not attributes]
     return dicts[-1] if dicts else None
 
 
-def _parts_played(objects: list[object]) -> bytes:
-    """What each object is to us, a byte each: one look at its type for all that is asked of it."""
-    parts: defaultdict[type, int] = defaultdict(int)
-    parts.update(zip(_subclasses_of_containers(), repeat(_DERIVED)))
-    parts.update(zip(_HOLD_NO_DICT, repeat(_PASSED_BY)))
-    parts.update({dict: _PLAIN, list: _PLAIN, deque: _PLAIN, set: _PLAIN_SET, LruCache: _CACHE})
+def _roles(objects: list[object]) -> bytes:
+    """Return the role of each object's type, one byte each."""
+    roles: defaultdict[type, int] = defaultdict(int)
+    roles.update(zip(_subclasses_of_containers(), repeat(_DERIVED)))
+    roles.update(zip(_HOLD_NO_DICT, repeat(_NOT_FOLLOWED)))
+    roles.update({dict: _PLAIN, list: _PLAIN, deque: _PLAIN, set: _PLAIN_SET, LruCache: _CACHE})
     kinds = list(map(type, objects))
-    return bytes(map(parts.__getitem__, kinds))
+    return bytes(map(roles.__getitem__, kinds))
 
 
 def _containers() -> tuple[list[object], list[object], dict[int, object], set[int]]:
-    """Every container that lives now: what is exactly a list, a dict and so on; what derives from these, and caches; dicts
-    that the garbage collector does not know, by their ids. Last, the ids of those that are the insides of caches.
+    """Return every container that lives now, and the ids of dicts that are the insides of caches.
+
+    The containers are: plain ones; instances of derived classes, and caches; dicts that the garbage collector does not know,
+    by their ids, unless the heap is so large that the search would make a reading slow.
     """
     objects = gc.get_objects()
-    parts = _parts_played(objects)
-    plain = list(compress(objects, parts.translate(_ARE_PLAIN)))
-    others = list(compress(objects, parts.translate(_ARE_OTHERS)))
-    caches = list(compress(objects, parts.translate(_ARE_CACHES)))
-    walked = compress(objects, parts.translate(_ARE_WALKED)) if len(objects) <= 4 * MOST_CONTAINERS else ()
-    return plain, others, _untracked_dicts(list(walked)), {id(inner) for inner in map(inner_dict, caches)}
+    roles = _roles(objects)
+    plain = list(compress(objects, roles.translate(_ARE_PLAIN)))
+    others = list(compress(objects, roles.translate(_ARE_OTHERS)))
+    caches = list(compress(objects, roles.translate(_ARE_CACHES)))
+    followed = compress(objects, roles.translate(_ARE_FOLLOWED)) if len(objects) <= 4 * MAX_CONTAINERS else ()
+    return plain, others, _untracked_dicts(list(followed)), {id(inner) for inner in map(inner_dict, caches)}
 
 
 def find_containers() -> list[object]:
-    """Every container that lives now; the dict inside an ``lru_cache`` is not one."""
+    """Return every container that lives now; the dict inside an ``lru_cache`` is not one of them."""
     plain, others, untracked, inside = _containers()
     return [container for container in (*plain, *others, *untracked.values()) if id(container) not in inside]
 
 
-def _longer_than(lengths: list[int], most: int) -> int:
-    """The length that at most ``most`` of them exceed, the least such: as ``sorted(lengths)[-most - 1]``, of few distinct
-    lengths and without sorting.
+def _longer_than(lengths: list[int], count: int) -> int:
+    """Return the least length that at most ``count`` of the lengths exceed; -1 if there are no more than ``count``.
+
+    That is ``sorted(lengths)[-count - 1]``; most lengths are equal, so only the distinct ones are sorted.
     """
     counts = count_equal(lengths)
     longer = 0
-    for one in sorted(counts, reverse=True):
-        longer += counts[one]
-        if longer > most:
-            return one
+    for distinct in sorted(counts, reverse=True):
+        longer += counts[distinct]
+        if longer > count:
+            return distinct
     return -1
 
 
@@ -179,17 +190,17 @@ def _by_id(ids: Iterable[int], lengths: Iterable[int]) -> dict[int, int]:
 
 
 def read_lengths(own: Iterable[object] = ()) -> dict[int, int]:
-    """The length of every container by its ``id()``; ``own`` are the tool's, left out.
+    """Return the length of every container by its ``id()``, without the tool's ``own`` containers.
 
-    With more than ``MOST_CONTAINERS`` the shortest are left out, as few as it takes.
+    Above ``MAX_CONTAINERS``, the shortest are left out, as few as possible.
     """
     plain, others, untracked, inside = _containers()
-    # What is exactly a list or a dict is measured in C; an object of Python's for each would itself be traced.
+    # Plain containers are measured in C: a Python object for each of them would be traced.
     lengths = list(map(len, plain))  # type: ignore[arg-type]
     lengths += map(length, others)
     lengths += map(len, untracked.values())  # type: ignore[arg-type]
-    if len(lengths) > MOST_CONTAINERS:
-        shortest = _longer_than(lengths, MOST_CONTAINERS)
+    if len(lengths) > MAX_CONTAINERS:
+        shortest = _longer_than(lengths, MAX_CONTAINERS)
         keep = list(map(shortest.__lt__, lengths))
         kept = compress(chain(plain, others, untracked.values()), keep)
         by_id = _by_id(map(id, kept), compress(lengths, keep))
@@ -203,7 +214,7 @@ def read_lengths(own: Iterable[object] = ()) -> dict[int, int]:
 
 
 def changed_lengths(before: dict[int, int], now: dict[int, int]) -> list[tuple[int, int, int]]:
-    """``(id, before, now)`` of the containers that were there before with another length."""
+    """Return ``(id, before, now)`` of the containers whose length changed."""
     was = list(map(before.get, now))
     changed = compress(zip(now, was, now.values()), map(ne, was, now.values()))
     return [(key, items, items_now) for key, items, items_now in changed if items is not None]

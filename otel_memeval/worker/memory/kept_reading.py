@@ -1,14 +1,11 @@
-"""Keep the last reading where the next one does not see it: outside of the C heap and of the process' memory."""
+"""Keep the last reading outside of the C heap and of the process' memory, so that the next reading does not include it."""
 
 from __future__ import annotations
 
 import marshal
 import os
 
-from .heap import Site
-
-Sites = dict[Site, tuple[int, int]]
-"""Live bytes and blocks of each site."""
+from .heap import LiveBySite
 
 Lengths = dict[int, int]
 """Length of each container, by ``id()``."""
@@ -27,7 +24,7 @@ class KeptReading:
         self._descriptor = -1
         self._identity: tuple[int, int] | None = None
 
-    def store(self, sites: Sites, lengths: Lengths) -> None:
+    def store(self, sites: LiveBySite, lengths: Lengths) -> None:
         """Replace the reading that is kept."""
         data = marshal.dumps((sites, lengths))
         self._size_bytes = len(data)
@@ -41,7 +38,7 @@ class KeptReading:
         while written < len(data):
             written += os.pwrite(self._descriptor, memoryview(data)[written:], written)
 
-    def load(self) -> tuple[Sites, Lengths]:
+    def load(self) -> tuple[LiveBySite, Lengths]:
         """Return the reading that is kept; an empty one if there is none, or the scenario closed its file."""
         if not self._size_bytes:
             return {}, {}

@@ -1,6 +1,6 @@
-"""The process around the traced heap: the C heap, unique and resident memory, and whether any work was done.
+"""Read the memory of the process around the traced heap, its processor time and its waits.
 
-Each channel that the platform does not have reads None; ``missing_channels`` says which, and why.
+A channel that the platform does not have reads None; ``missing_channels`` lists these channels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sqlite import SqliteReader
 
 
 class ProcessReader:
-    """Reads this process; made once, before tracing starts, so that a reading imports and opens nothing new."""
+    """Reads this process. Created once, before tracing starts, so that a reading imports and opens nothing new."""
 
     def __init__(self) -> None:
         self._malloc = find_malloc()
@@ -34,7 +34,7 @@ class ProcessReader:
         self._page_bytes = os.sysconf("SC_PAGE_SIZE") if self._statm else 0
 
     def missing_channels(self) -> list[str]:
-        """One line for each channel that cannot be read here."""
+        """Return a sentence for each channel that cannot be read here, with the reason."""
         missing = []
         if self._malloc.problem:
             missing.append(f"C heap ({self._malloc.problem})")
@@ -43,15 +43,15 @@ class ProcessReader:
         return missing
 
     def c_heap_bytes(self) -> int | None:
-        """Bytes handed out by malloc and not freed, less what tracemalloc uses for itself."""
+        """Return the bytes that malloc handed out and that were not freed, without those of tracemalloc itself."""
         used_bytes = self._malloc.used_bytes()
         return None if used_bytes is None else used_bytes - tracemalloc.get_tracemalloc_memory()
 
     def mapped_bytes(self) -> int | None:
-        """Private writable memory of the process that malloc did not map, exact to a page: what is mapped by other means, as
-        pymalloc's arenas, stacks of threads, and maps of the scenario's. Counted whether or not it was ever used.
+        """Return the private writable memory that malloc did not map, in bytes, exact to a page.
 
-        proc(5): field ``data`` of ``statm`` is data and stack, in pages.
+        That is memory mapped by other means: pymalloc's arenas, stacks of threads, and maps of the scenario. It counts
+        whether or not it was ever used. proc(5): field ``data`` of ``statm`` is data and stack, in pages.
         """
         taken_bytes = self._malloc.system_bytes()
         if taken_bytes is None or not self._statm:
@@ -64,14 +64,17 @@ class ProcessReader:
         return int(text.split()[5]) * self._page_bytes - taken_bytes
 
     def idle_bytes(self) -> int | None:
-        """What was freed in the C heap and not given back to the system, less the end of the heap, which may not have been
-        used yet: resident, and of no use to anybody.
+        """Return the bytes of the C heap that were freed and not returned to the system.
+
+        The end of the heap is left out: it may not have been used yet, and so may not be resident.
         """
         return self._malloc.idle_bytes()
 
     def resident_bytes(self) -> tuple[int | None, int | None, int | None]:
-        """Resident memory; the part of it that is this process' alone; and what of that was written to, with what of it is
-        swapped out: pages of a library's code come in as they are used, and the system drops them when it likes.
+        """Return the resident bytes, the part of them that is private to this process, and the private bytes written to.
+
+        The last number includes swapped pages. It leaves out pages of a library's code, which the system loads when they are
+        used and drops when it likes.
         """
         if not self._rollup:
             return None, None, None
@@ -95,10 +98,10 @@ class ProcessReader:
 
 
 def waits() -> int | None:
-    """How often this process gave up the processor to wait for something (``ru_nvcsw``); None where unknown."""
+    """Return how often this process gave up the processor to wait (``ru_nvcsw`` of getrusage(2)); None if unknown."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw if HAS_RESOURCE else None
 
 
 def cpu_seconds() -> float:
-    """Processor time of this process so far."""
+    """Return the processor time of this process so far."""
     return time.process_time()

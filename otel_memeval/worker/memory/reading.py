@@ -1,4 +1,4 @@
-"""One reading between two iterations: settle, collect, look at all channels, and tell only what changed."""
+"""Take a reading between two iterations: collect garbage, read every channel, and return the changes."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from .heap import Site, changed_sites, may_be_large, read_heap
 from .kept_reading import KeptReading
 from .process_memory import ProcessReader
 
-MOST_COLLECTIONS = 10
-"""Collections before one reading: an object whose finalizer makes new garbage each time must not keep us here."""
+MAX_COLLECTIONS = 10
+"""Collections before one reading: finalizers that make new garbage each time must not delay it for ever."""
 
 CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
-"""Python 3.10 makes a cache for each function that is called for the 1024th time (``OPCACHE_MIN_RUNS`` in ceval.c)."""
+"""Calls of a function before tracing: Python 3.10 makes a cache at the 1024th (``OPCACHE_MIN_RUNS`` in ceval.c)."""
 
-MOST_HOLDERS_SENT = 2_000
-"""Changed containers in one message, those that changed most first."""
+MAX_HOLDERS_SENT = 2_000
+"""Changed containers in one message, those that changed most first: some 50 KB, and far more than can grow unnoticed."""
 
 PlainMessage = dict[str, object]
+"""A message as the worker makes it, or a part of one; ``wire.messages`` has its fields and types."""
 
-_CACHE = functools.lru_cache(maxsize=1)(lambda: None)
+_cached_nothing = functools.lru_cache(maxsize=1)(lambda: None)
 
 _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
-"""The first from Python 3.13 on, where the second warns."""
+"""The first name is that of Python 3.13 and later, where the second one warns."""
 
 
 class MemoryReader:
-    """Takes readings. Keeps the last one, to find the changes, where the next reading does not see it.
+    """Takes readings. The last reading is kept, to find the changes, outside of the memory that is read.
 
-    ``is_own`` says which files are the tool's: what they allocate is left out, and nothing else is.
+    ``is_own`` returns whether a file is the tool's: the memory that such files allocate is left out, and no other.
     """
 
     def __init__(self, is_own: Callable[[str], bool], process: ProcessReader) -> None:
@@ -44,7 +45,7 @@ class MemoryReader:
         self._sentinel: object = None
 
     def prime(self) -> None:
-        """What a reading allocates once and keeps, before tracing starts."""
+        """Allocate before tracing starts what a reading allocates once and keeps."""
         self._process.c_heap_bytes()
         self._process.resident_bytes()
         self._process.mapped_bytes()
@@ -53,39 +54,39 @@ class MemoryReader:
             self._is_own("")
             may_be_large([0])
             length([])
-            inner_dict(_CACHE)
+            inner_dict(_cached_nothing)
         self._kept.store({}, read_lengths())
         self._kept.load()
 
     def start(self) -> None:
-        """Begin to trace, one frame a block."""
+        """Start tracing with one frame per block."""
         tracemalloc.start(1)
-        self._sentinel = object()  # traced itself: its trace is gone if the scenario stops or clears tracemalloc
+        self._sentinel = object()  # its trace is gone if the scenario stops or clears tracemalloc
 
     def still_tracing(self) -> bool:
-        """False when something switched tracemalloc off, or cleared it, since ``start()``."""
+        """Return False if the scenario stopped or cleared tracemalloc since ``start()``."""
         return tracemalloc.is_tracing() and tracemalloc.get_object_traceback(self._sentinel) is not None
 
     def read_first(self) -> PlainMessage:
-        """The reading that growth is counted from: every site, not only what changed."""
+        """Return the initial reading, which growth is counted from: it has every site."""
         self.still_tracing()
         return self.read(0)
 
     def read(self, peak_bytes: int) -> PlainMessage:
-        """Collect what can be collected, and read every channel. The loop has already run what was ready.
+        """Collect garbage, and return the changes since the last reading, with ``peak_bytes`` of the last iteration.
 
-        ``peak_bytes`` is the last iteration's, passed through. The C heap and the process come first: the reading of
-        the traces allocates, if only for a moment.
+        The caller has already let the loop run what was ready. The C heap and the process are read first, because the
+        reading of the traces allocates memory for a moment.
         """
         was_enabled = gc.isenabled()
-        gc.disable()  # the lists made here would set off collections of the whole heap
+        gc.disable()  # the lists made here would start collections of the whole heap
         try:
-            # The interpreter's method cache holds names that were looked up last: not what the scenario keeps.
+            # The interpreter's method cache holds names that were looked up last: the scenario does not keep them.
             _clear_type_cache()
-            # The last collection of all that lives must find nothing. What an iteration leaves is mostly young: once that
-            # is gone, the first is the last.
+            # The last full collection must find no garbage. Most garbage of an iteration is young: without it, the first
+            # full collection is the last one as well.
             gc.collect(1)
-            for _ in range(MOST_COLLECTIONS):
+            for _ in range(MAX_COLLECTIONS):
                 if not gc.collect():
                     break
             c_heap = self._process.c_heap_bytes()
@@ -117,21 +118,24 @@ class MemoryReader:
             "native_heap_bytes": None if c_heap is None else c_heap - heap.malloc_bytes,
             "files": new_files,
             "sites": site_rows,
-            "holders": holders[:MOST_HOLDERS_SENT],
+            "holders": holders[:MAX_HOLDERS_SENT],
         }
 
     def live_blocks(self, sites: frozenset[Site]) -> dict[Site, int]:
-        """Return the live blocks of each of these sites at the last reading, 0 where none was left."""
+        """Return the live blocks of each of these sites at the last reading, 0 if none was left."""
         last, _ = self._kept.load()
         return {site: last.get(site, (0, 0))[1] for site in sites}
 
     def numbered_sites(self, sites: list[tuple[int, int]]) -> frozenset[Site]:
-        """File and line of each site that is given by the number of its file, as it was sent, and its line."""
+        """Return the sites that are given by the number of their file, as it was sent, and their line."""
         files = list(self._files)
         return frozenset((files[number], line) for number, line in sites)
 
     def _number_files(self, sites: list[tuple[str, int, int, int]]) -> tuple[list[str], list[tuple[int, int, int, int]]]:
-        """File names travel once; afterwards a number, in the order in which they were sent, stands for each."""
+        """Return the files that were not sent before, and the rows of the sites with the number of their file.
+
+        The name of a file is sent once; the numbers are given in the order of the names.
+        """
         new: list[str] = []
         rows = []
         for file, line, size, blocks in sites:

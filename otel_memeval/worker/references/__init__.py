@@ -1,1 +1,1 @@
-"""Reference paths, contents of containers and stacks of live objects."""
+"""References between live objects, items of containers, and the stacks that allocated them."""

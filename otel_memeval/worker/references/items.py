@@ -1,4 +1,4 @@
-"""What growing containers are filled with: how large their newest items are, and on which lines they were allocated."""
+"""Read the newest items of growing containers: their sizes, and the lines that allocated them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from itertools import compress, islice
 from typing import cast
 
 from ..memory.container_lengths import LruCache, inner_dict
-from ..memory.heap import Site
+from ..memory.heap import LiveBySite, Site
 from .paths import dict_of_type, mro_of_type
 
-MOST_ITEMS = 20
-"""Of each container, the newest: what it was filled with last is what it leaks."""
+MAX_ITEMS = 20
+"""Items of each container that are read, the newest: the items that a leak adds are among them."""
 
-MOST_PARTS = 200
-"""Objects that are followed from one item; what lies beyond is not counted."""
+MAX_PARTS = 200
+"""Objects that are followed from one item; objects beyond are not counted."""
 
 _SHARED = -1
 """Owner of an object that several items lead to."""
@@ -31,19 +31,23 @@ _HAVE_GC = 1 << 14
 _GC_HEADER_BYTES = 16
 _MANAGED_DICT = 1 << 4
 _MANAGED_HEADER_BYTES = 32
+"""Flags of types (``Py_TPFLAGS_HAVE_GC``, ``Py_TPFLAGS_MANAGED_DICT``), and the bytes before an object that they mean."""
+
 _MISSES_INSTANCES = sys.version_info[:2] == (3, 11)
-"""Python 3.11 looks for the trace of an instance with a dict of its own 16 bytes behind its block's beginning
-(``_tracemalloc__get_object_traceback``: it counts the collector's header and not the dict's); 3.12 and 3.10 do not."""
+"""Python 3.11 searches the trace of an instance with a dict of its own 16 bytes behind the begin of its block.
+
+``_tracemalloc__get_object_traceback`` counts the collector's header and not the dict's; 3.10 and 3.12 do not.
+"""
 
 _KNOWS_ADDRESSES = hasattr(ctypes.pythonapi, "_PyTraceMalloc_GetTraceback")
 if _KNOWS_ADDRESSES:
     _traceback_at = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint, ctypes.c_size_t)(
         ("_PyTraceMalloc_GetTraceback", ctypes.pythonapi)
     )
-    """Of a domain (0 is Python's own) and an address."""
+    """Takes a domain, 0 for Python's own, and an address."""
 
 _OFFSET_OF_TABLE = object.__basicsize__ + 16
-"""Where a dict has the address of its table (``PyDictObject``: after the number of its items and its version)."""
+"""Place of the address of its table in a dict (``PyDictObject``: after the number of items and the version)."""
 
 _SMALLEST_TABLE_BYTES = dict.__sizeof__({0: 0}) - dict.__basicsize__
 """CPython keeps freed tables of the smallest size for the next dict (``free_keys_object`` in Objects/dictobject.c)."""
@@ -52,41 +56,36 @@ _NOT_PARTS = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType),
     *(types.MappingProxyType, types.GetSetDescriptorType, types.MemberDescriptorType, type(None)),
 )
-"""Belong to the program, not to an item that refers to them."""
+"""Types whose objects belong to the program, not to an item that refers to them."""
 
-Sites = dict[Site, tuple[int, int]]
-"""Bytes and blocks by line."""
-
-Reused = dict[tuple[Site, Site], int]
+ReusedTables = dict[tuple[Site, Site], int]
 """Bytes of re-used tables by the line that tracemalloc still names for them, and the line that made their dict."""
 
 
-def newest_items(container: object, most: int = MOST_ITEMS) -> list[object]:
-    """Up to ``most`` items that were put in last, of a dict keys and values; of a set, any. Runs no code of a
-    subclass.
-    """
+def newest_items(container: object, count: int = MAX_ITEMS) -> list[object]:
+    """Return the ``count`` newest items: keys and values of a dict, any items of a set. Runs no code of a subclass."""
     kind = type(container)
     if kind is LruCache:
         inner = inner_dict(container)
-        # Keys and results from the oldest to the newest, then the dict that finds them; without a maximum, only that.
+        # Keys and results from the oldest to the newest, then the dict that finds them; without a maximum, only the dict.
         referents = get_referents(container)
         place = next((place for place, referent in enumerate(referents) if referent is inner), 0)
         results = [referent for referent in referents[:place] if not issubclass(type(referent), type)]
-        return results[-2 * most :] if results else newest_items(inner, most)
+        return results[-2 * count :] if results else newest_items(inner, count)
     if issubclass(kind, dict):
-        pairs = islice(reversed(dict.items(cast("dict[object, object]", container))), most)
+        pairs = islice(reversed(dict.items(cast("dict[object, object]", container))), count)
         return [part for pair in pairs for part in pair]
     if issubclass(kind, list):
-        return list.__getitem__(cast("list[object]", container), slice(-most, None))
+        return list.__getitem__(cast("list[object]", container), slice(-count, None))
     if issubclass(kind, deque):
-        return list(islice(deque.__reversed__(cast("deque[object]", container)), most))
+        return list(islice(deque.__reversed__(cast("deque[object]", container)), count))
     if issubclass(kind, set):
-        return list(islice(set.__iter__(cast("set[object]", container)), most))
+        return list(islice(set.__iter__(cast("set[object]", container)), count))
     return []
 
 
 def size_of(obj: object) -> int:
-    """As ``sys.getsizeof``, without running code of the scenario's."""
+    """Return the bytes of an object as ``sys.getsizeof`` does, without running code of the scenario."""
     kind = type(obj)
     for base in mro_of_type(kind):
         member = dict_of_type(base).get("__sizeof__")
@@ -101,7 +100,7 @@ def size_of(obj: object) -> int:
 
 
 def may_be_traced(objects: list[object]) -> list[object]:
-    """Those that ``allocated_at`` may say a line of, without an object of Python's for each of the others."""
+    """Return the objects whose line ``allocated_at`` may know; no Python object is made for the others."""
     traced = list(compress(objects, map(_get_object_traceback, objects)))
     if _MISSES_INSTANCES:
         kinds = list(map(type, objects))
@@ -111,10 +110,10 @@ def may_be_traced(objects: list[object]) -> list[object]:
 
 
 def allocated_at(obj: object) -> Site | None:
-    """The line that allocated an object; None if that was before tracing began."""
+    """Return the line that allocated an object; None if that was before tracing began."""
     traceback = tracemalloc.get_object_traceback(obj)
     if traceback is not None:
-        return traceback[-1].filename, traceback[-1].lineno  # the last is the innermost
+        return traceback[-1].filename, traceback[-1].lineno  # the last frame is the innermost
     if not (_MISSES_INSTANCES and _KNOWS_ADDRESSES) or not type(obj).__flags__ & _MANAGED_DICT:
         return None
     frames = _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES)
@@ -122,10 +121,10 @@ def allocated_at(obj: object) -> Site | None:
 
 
 class _Parts:
-    """The items and what each alone leads to, found level by level, at most ``MOST_PARTS`` objects for an item.
+    """The items, and the parts that one item alone leads to, found level by level, at most ``MAX_PARTS`` for an item.
 
-    What several items lead to is theirs in common and would stay if they went: it is left out, and nothing behind it is
-    looked at. Neither is an item reached from another one, nor an object of ``barriers``.
+    Parts that several items lead to would stay if one item went: they are left out, and no object is reached through them.
+    Neither is one reached through another item or an object of ``barriers``.
     """
 
     def __init__(self, items: Collection[object], barriers: set[int]) -> None:
@@ -144,7 +143,7 @@ class _Parts:
     def _next_level(self, level: list[tuple[int, object]]) -> list[tuple[int, object]]:
         found: dict[int, tuple[int, object]] = {}
         for owner, obj in level:
-            if self._counts[owner] >= MOST_PARTS or self._owner_of[id(obj)] == _SHARED:
+            if self._counts[owner] >= MAX_PARTS or self._owner_of[id(obj)] == _SHARED:
                 continue
             for part in get_referents(obj):
                 key = id(part)
@@ -173,15 +172,15 @@ class _Parts:
             )
 
 
-def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sites, Reused]:
-    """How many of the newest items were looked at, what they take by the line that allocated it, and the re-used tables.
+def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, LiveBySite, ReusedTables]:
+    """Return the number of newest items that were read, their memory by the line that allocated it, and re-used tables.
 
-    Only what was allocated since tracing began counts, and what one item alone leads to.
+    Memory counts if it was allocated since tracing began and one item alone leads to it.
     """
     items = newest_items(container)
     count = len(items) // 2 if issubclass(type(container), dict) or type(container) is LruCache else len(items)
-    barriers = {id(container), *map(id, newest_items(container, MOST_ITEMS + 1))}
-    sites: Sites = {}
+    barriers = {id(container), *map(id, newest_items(container, MAX_ITEMS + 1))}
+    sites: LiveBySite = {}
     dicts: list[tuple[Site, dict[object, object]]] = []
     for obj in _Parts(items, barriers).own():
         site = allocated_at(obj)
@@ -193,12 +192,12 @@ def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Sit
     return count, sites, _reused_tables(dicts)
 
 
-def _reused_tables(dicts: Collection[tuple[Site, dict[object, object]]]) -> Reused:
+def _reused_tables(dicts: Collection[tuple[Site, dict[object, object]]]) -> ReusedTables:
     """Return the tables of these dicts that tracemalloc books on another line than the one that made the dict.
 
     A table that CPython takes from its free list keeps the traceback of the dict for which it was allocated.
     """
-    reused: Reused = {}
+    reused: ReusedTables = {}
     seen: set[int] = set()
     for site, obj in dicts:
         size = obj.__sizeof__() - dict.__basicsize__
@@ -214,15 +213,16 @@ def _reused_tables(dicts: Collection[tuple[Site, dict[object, object]]]) -> Reus
 
 
 def storage_bytes(container: object) -> int:
-    """The size of the one block in which a container keeps its references, 0 where it has none of its own."""
+    """Return the size of the block in which a container keeps its references, 0 if it has no such block."""
     kind = type(container)
     base = next((base for base in (list, dict, set) if issubclass(kind, base)), None)
     return base.__sizeof__(container) - base.__basicsize__ if base is not None else 0
 
 
 def lines_of_storage(containers: Iterable[object], grown: Collection[Site]) -> dict[int, Site]:
-    """For each container, by its ``id()``, the line that last made room in it: where exactly one of the ``grown`` lines has
-    a block of that size.
+    """Return the line that last enlarged each container, by its ``id()``.
+
+    It is known if exactly one of the ``grown`` lines has a live block of the size of the container's storage.
     """
     sizes = {id(container): storage_bytes(container) for container in containers}
     wanted = set(sizes.values()) - {0}
@@ -254,7 +254,7 @@ def is_bookkeeping(container: object) -> bool:
 
 
 def dead_references(items: list[object]) -> int | None:
-    """Return how many of a list's weak references lead to no object any more; None if the list holds anything else."""
+    """Return the number of a list's weak references to dead objects; None if the list holds anything else."""
     if any(type(item) not in _WEAK_REFERENCES for item in items):
         return None
     return sum(item() is None for item in items if isinstance(item, weakref.ReferenceType))

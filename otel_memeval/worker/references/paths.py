@@ -1,7 +1,7 @@
-"""Who holds it: the shortest path from a module to a container, written as a person would look it up.
+"""Find the shortest reference path from a module to an object, written as a person would look it up.
 
-One breadth-first walk from all modules finds every container at once (``gc.get_referrers`` would scan the whole heap for
-each step). Dict keys are not written: they may be prompts or session ids.
+One breadth-first walk from all modules finds every object (``gc.get_referrers`` would scan the whole heap for each step).
+Keys of dicts are not written: they may be prompts or session ids.
 """
 
 from __future__ import annotations
@@ -10,33 +10,33 @@ import gc
 import sys
 import types
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import cast
 
 from ..memory.container_lengths import LruCache
 
-_UNWALKED = (
+_NOT_FOLLOWED = (
     *(str, bytes, bytearray, int, float, complex, type(None), range, slice, memoryview),
     *(types.FrameType, types.CodeType, types.TracebackType, types.ModuleType, types.MappingProxyType),
 )
-"""Nothing is reached through these: the first hold nothing, the second are the interpreter's or roots already."""
+"""Types that no path goes through: those in the first line refer to nothing, the others are the interpreter's, or roots."""
 
 _CONTAINERS = (dict, list, tuple, set, deque)
 
-MOST_VISITED = 3_000_000
-"""The walk gives up here; a holder it did not reach has no path."""
+MAX_VISITED = 3_000_000
+"""Objects after which the walk ends: a budget of time; an object that was not reached has no path."""
 
-MOST_OF_SCENARIO = 10_000
+MAX_OF_SCENARIO = 10_000
 """Objects that are reached from the scenario's module before the walk goes on from all modules."""
 
-Step = tuple[str, object]
-"""How one object is reached from another: the text to append, and the object."""
+Link = tuple[str, object]
+"""One step of a path: its text, and the object that it leads to."""
 
 
 _NO_ATTRIBUTES: dict[str, object] = {}
 
-# Read past whatever a class, its metaclass or a module says about itself: that would be the scenario's code.
+# Members of ``type`` itself: those of a class, its metaclass or a module may be code of the scenario.
 name_of_type = type.__dict__["__name__"].__get__
 mro_of_type = type.__dict__["__mro__"].__get__
 dict_of_type = type.__dict__["__dict__"].__get__
@@ -44,12 +44,12 @@ dict_of_module = types.ModuleType.__dict__["__dict__"].__get__  # type: ignore[i
 
 
 def type_name(obj: object) -> str:
-    """The name of an object's type."""
+    """Return the name of an object's type."""
     return str(name_of_type(type(obj)))
 
 
 def own_dict(obj: object) -> dict[str, object]:
-    """The instance's own attributes, empty where it has no dict; a property called ``__dict__`` is not asked."""
+    """Return the instance's attributes, empty if it has no dict; a property called ``__dict__`` is not run."""
     for kind in mro_of_type(type(obj)):
         member = dict_of_type(kind).get("__dict__")
         if type(member) in (types.GetSetDescriptorType, types.MemberDescriptorType):
@@ -61,8 +61,8 @@ def own_dict(obj: object) -> dict[str, object]:
     return _NO_ATTRIBUTES
 
 
-def _items(obj: object) -> Iterator[Step]:
-    """What a container holds."""
+def _items(obj: object) -> Iterator[Link]:
+    """Yield the items of a container."""
     kind = type(obj)
     if issubclass(kind, dict):
         for key, value in tuple(dict.items(cast("dict[object, object]", obj))):
@@ -77,7 +77,7 @@ def _items(obj: object) -> Iterator[Step]:
             yield f"[{index}]", value
 
 
-def _function_parts(function: types.FunctionType) -> Iterator[Step]:
+def _function_parts(function: types.FunctionType) -> Iterator[Link]:
     name = function.__qualname__
     for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
         try:
@@ -92,8 +92,8 @@ def _function_parts(function: types.FunctionType) -> Iterator[Step]:
         yield f" -> {name}.{attribute}", value
 
 
-def _attributes(obj: object) -> Iterator[Step]:
-    """The instance's own attributes, by name: from its ``__dict__`` and its slots; then whatever else it refers to."""
+def _attributes(obj: object) -> Iterator[Link]:
+    """Yield the instance's attributes by name, from its ``__dict__`` and its slots; then all else that it refers to."""
     name = type_name(obj)
     seen: set[int] = set()
     attributes = own_dict(obj)
@@ -112,14 +112,14 @@ def _attributes(obj: object) -> Iterator[Step]:
                     continue
                 seen.add(id(value))
                 yield f" -> {name}.{attribute}", value
-    label = "(...)" if type(obj) is LruCache else f" -> {name}"  # what a cached function returned
+    label = "(...)" if type(obj) is LruCache else f" -> {name}"  # a result of a cached function
     for value in gc.get_referents(obj):
         if id(value) not in seen and value is not type(obj):
             yield label, value
 
 
-def _steps(obj: object) -> Iterator[Step]:
-    """Everything that ``obj`` refers to, named."""
+def _references(obj: object) -> Iterator[Link]:
+    """Yield everything that an object refers to."""
     kind = type(obj)
     if issubclass(kind, type):
         for attribute, value in tuple(dict_of_type(obj).items()):
@@ -159,41 +159,42 @@ def _roots(first: str) -> list[tuple[str, dict[str, object]]]:
     return sorted(modules(), key=rank)
 
 
-class Found:
-    """How an object is reached: its steps from a module on, and the object that it is an attribute or an item of (None where
-    that is a module).
+class ReferencePath:
+    """The references from a module to an object: ``links``, the object itself in the last one.
+
+    ``owner``: the object that it is an attribute or an item of; None if that is a module.
     """
 
-    __slots__ = ("_steps", "owner")
+    __slots__ = ("links", "owner")
 
-    def __init__(self, steps: list[Step], owner: object) -> None:
-        self._steps = steps
+    def __init__(self, links: list[Link], owner: object) -> None:
+        self.links = links
         self.owner = owner
 
     @property
-    def links(self) -> list[Step]:
-        """The text and the object of each step, the object itself the last."""
-        return self._steps
+    def objects(self) -> list[object]:
+        """The objects on the path, the nearest to the module first."""
+        return [obj for _, obj in self.links]
 
     @property
-    def path(self) -> str:
-        """All steps as one text."""
-        return "".join(label for label, _ in self._steps)
+    def text(self) -> str:
+        """The path as one text."""
+        return "".join(label for label, _ in self.links)
 
-    def steps(self) -> list[tuple[str, str]]:
-        """Each step with the name of the type of what it leads to."""
-        return [(label, type_name(obj)) for label, obj in self._steps]
+    def types(self) -> list[tuple[str, str]]:
+        """Return the text of each link with the name of the type that it leads to."""
+        return [(label, type_name(obj)) for label, obj in self.links]
 
 
-def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
-    """The shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
+def find_paths(targets: Collection[int], scenario_module: str) -> dict[int, ReferencePath]:
+    """Return the shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
 
-    A path from the scenario's module goes before a shorter one of another module, unless that has the object as an
-    attribute. Never through frames, the tool's own modules, or the interpreter's bookkeeping (``sys.modules`` and the like).
+    A path from the scenario's module goes before a shorter one from another module, unless that module has the object as an
+    attribute. No path leads through frames, modules of the tool, or the interpreter's bookkeeping such as ``sys.modules``.
     """
     remaining = set(targets)
-    found: dict[int, Found] = {}
-    # Each entry knows its parent's place, so that a path is only written for what was looked for.
+    found: dict[int, ReferencePath] = {}
+    # Each entry has the place of its parent, so that only the paths of targets are built.
     parents: list[int] = []
     labels: list[str] = []
     objects: list[object] = []
@@ -205,26 +206,26 @@ def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
             return
         if key in remaining:
             remaining.discard(key)
-            found[key] = Found([*steps_to(parent), (label, obj)], objects[parent] if parent >= 0 else None)
-        if issubclass(type(obj), _UNWALKED):
+            found[key] = ReferencePath([*links_to(parent), (label, obj)], objects[parent] if parent >= 0 else None)
+        if issubclass(type(obj), _NOT_FOLLOWED):
             return
         visited.add(key)
         parents.append(parent)
         labels.append(label)
         objects.append(obj)
 
-    def steps_to(place: int) -> list[Step]:
-        steps = []
+    def links_to(place: int) -> list[Link]:
+        links = []
         while place >= 0:
-            steps.append((labels[place], objects[place]))
+            links.append((labels[place], objects[place]))
             place = parents[place]
-        return steps[::-1]
+        return links[::-1]
 
-    def walk(places: deque[int], most: int) -> None:
-        while remaining and places and len(objects) < most:
+    def walk(places: deque[int], max_objects: int) -> None:
+        while remaining and places and len(objects) < max_objects:
             place = places.popleft()
             first = len(objects)
-            for label, value in _steps(objects[place]):
+            for label, value in _references(objects[place]):
                 visit(place, label, value)
                 if not remaining:
                     break
@@ -235,7 +236,7 @@ def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
     for name, contents in roots:
         if id(contents) in remaining:
             remaining.discard(id(contents))
-            found[id(contents)] = Found([(name, contents)], None)
+            found[id(contents)] = ReferencePath([(name, contents)], None)
         visited.add(id(contents))
     for name, contents in roots:
         if name == "sys":
@@ -246,6 +247,6 @@ def reach(targets: set[int], scenario_module: str) -> dict[int, Found]:
         if name == scenario_module:
             of_scenario.extend(range(len(objects)))
     others = deque(range(len(of_scenario), len(objects)))
-    walk(of_scenario, min(len(objects) + MOST_OF_SCENARIO, MOST_VISITED))
-    walk(others + of_scenario, MOST_VISITED)
+    walk(of_scenario, min(len(objects) + MAX_OF_SCENARIO, MAX_VISITED))
+    walk(others + of_scenario, MAX_VISITED)
     return found

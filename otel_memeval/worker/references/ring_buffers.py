@@ -1,4 +1,4 @@
-"""Lists that take in what grows and do not become longer: a ring whose slots were None, a window that is made anew."""
+"""Find lists that hold growing memory at a constant length: ring buffers with free slots, and windows that are made anew."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from operator import is_
 
 from ..memory.heap import Site
 
-MOST_ITEMS = 100_000
-"""A longer list is not looked at."""
+MAX_ITEMS = 100_000
+"""Length of a list above which it is not read: a budget of time."""
 
-MOST_INSIDE = 200_000
-"""Objects inside of a list that are looked at."""
+MAX_INSIDE = 200_000
+"""Objects inside of a list that are visited: a budget of time."""
 
-BLOCKS_OF_ITEM = 8
-"""An item may come with so many more blocks of its line: a dict's table, an object's attributes, what they hold."""
+BLOCKS_PER_ITEM = 8
+"""Blocks of its line that one item may come with: the table of a dict, attributes of an object, and the objects in them."""
 
 _ENDS = 8
-_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.FrameType)
+"""Items at either end of a list that are read before all of it is: new items are at an end, or beside the last free slot."""
+
+_NOT_FOLLOWED = (type, types.ModuleType, types.FunctionType, types.FrameType)
 
 
-class RingBuffer:
+class LiveRingBuffer:
     """A list of constant length, and the growing lines that allocated its contents."""
 
     __slots__ = ("container", "lines")
@@ -34,12 +36,12 @@ class RingBuffer:
         self.lines = lines
 
 
-def find_ring_buffers(containers: Iterable[object], grown: Mapping[Site, int]) -> list[RingBuffer]:
-    """Return the lists that hold most of what the growing lines keep; ``grown``: live blocks of each growing line."""
+def find_ring_buffers(containers: Iterable[object], grown: Mapping[Site, int]) -> list[LiveRingBuffer]:
+    """Return the lists that hold most of the live memory of a growing line; ``grown``: live blocks of each growing line."""
     live = {site: blocks for site, blocks in grown.items() if blocks}
     found = []
     for obj in containers:
-        if type(obj) is not list or not 2 <= len(obj) <= MOST_ITEMS:
+        if type(obj) is not list or not 2 <= len(obj) <= MAX_ITEMS:
             continue
         if not any(_line(item) in live for item in obj[:_ENDS] + obj[-_ENDS:]):
             continue
@@ -48,13 +50,13 @@ def find_ring_buffers(containers: Iterable[object], grown: Mapping[Site, int]) -
             line = _line(item)
             if line in live:
                 counts[line] = counts.get(line, 0) + 1
-        if any(count >= 2 and count * BLOCKS_OF_ITEM >= live[line] for line, count in counts.items()):
-            found.append(RingBuffer(obj, _lines_inside(obj, live)))
+        if any(count >= 2 and count * BLOCKS_PER_ITEM >= live[line] for line, count in counts.items()):
+            found.append(LiveRingBuffer(obj, _lines_inside(obj, live)))
     return found
 
 
 def empty_slots(slots: list[object]) -> int:
-    """How many hold None; asks no object whether it equals that."""
+    """Return the number of items that are None; no object is compared by its own code."""
     return sum(map(is_, slots, repeat(None)))
 
 
@@ -63,18 +65,18 @@ def _line(obj: object) -> Site:
     return frames[0] if frames else ("", 0)
 
 
-def _lines_inside(container: list[object], grown: Mapping[Site, int]) -> frozenset[Site]:
-    """The growing lines of all that hangs on the list's items, as far as no module or class leads on."""
+def _lines_inside(container: list[object], live: Mapping[Site, int]) -> frozenset[Site]:
+    """Return the growing lines of all objects that the list leads to, other than through modules and classes."""
     seen = {id(container)}
-    queue: list[object] = [one for one in container if one is not None]
-    lines = {_line(container)} & set(grown)
-    while queue and len(seen) < MOST_INSIDE:
+    queue: list[object] = [item for item in container if item is not None]
+    lines = {_line(container)} & set(live)
+    while queue and len(seen) < MAX_INSIDE:
         obj = queue.pop()
-        if id(obj) in seen or issubclass(type(obj), _ELSEWHERE):
+        if id(obj) in seen or issubclass(type(obj), _NOT_FOLLOWED):
             continue
         seen.add(id(obj))
         line = _line(obj)
-        if line in grown:
+        if line in live:
             lines.add(line)
         queue.extend(gc.get_referents(obj))
     return frozenset(lines)

@@ -1,4 +1,4 @@
-"""Where a path of references begins: words for the interpreter's own containers, and the module that owns an object."""
+"""Find the begin of a reference path: words for the interpreter's containers, and the module that owns an object."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import cast
 
-from .paths import Found, dict_of_module, dict_of_type, modules, name_of_type, own_dict
+from .paths import ReferencePath, dict_of_module, dict_of_type, modules, name_of_type, own_dict
 
 _NOT_ROOTS = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, property, classmethod, staticmethod),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType, types.WrapperDescriptorType),
 )
-"""A path that begins at one of these is named by it already, or leads to nothing."""
+"""Types that no path begins at: their objects name the path already, or lead to no container."""
 
 _OF_SYS = ("modules", "path", "meta_path", "path_hooks", "path_importer_cache")
 
@@ -88,7 +88,7 @@ def _fork_callbacks(containers: Iterable[object]) -> Iterator[tuple[int, str]]:
                 yield id(candidate), _OF_FORK[name]
 
 
-class Roots:
+class PathRoots:
     """Names of the objects that a module, or a class of it, has as an attribute."""
 
     def __init__(self, scenario_module: str, words: dict[int, str]) -> None:
@@ -96,18 +96,18 @@ class Roots:
         self._scenario_module = scenario_module
         self._names: dict[str, dict[int, str]] = {}
 
-    def path(self, found: Found) -> str:
+    def text(self, path: ReferencePath) -> str:
         """Return the path from the last object on it that a person would look up by itself.
 
         That is a container of the interpreter, then an attribute of a module of the package that the object's class
         belongs to, then one of the standard library. An attribute of the scenario's module stays the beginning.
         """
-        links = found.links
+        links = path.links
         for place in range(len(links) - 1, -1, -1):
             root = self._root_of(links[place][1], in_scenario=not place and self._is_scenarios(links[0][0]))
             if root is not None:
                 return root + "".join(label for label, _ in links[place + 1 :])
-        return found.path
+        return path.text
 
     def _is_scenarios(self, label: str) -> bool:
         return label == self._scenario_module or label.startswith(f"{self._scenario_module}.")

@@ -1,7 +1,6 @@
-"""Who called the lines that grow: what a few further iterations left alive, by the whole stack that allocated it.
+"""Find the callers of growing lines: the memory that a few further iterations leave, by the stack that allocated it.
 
-Tracing more than one frame a block makes a run several times slower, so it is done for this look only, after everything
-that is measured.
+To trace more than one frame per block makes a run several times slower. So it is done after all measured iterations.
 """
 
 from __future__ import annotations
@@ -13,26 +12,28 @@ from collections.abc import Callable
 from typing import cast
 
 from ..memory.heap import Site, count_equal
-from ..memory.reading import MOST_COLLECTIONS
+from ..memory.reading import MAX_COLLECTIONS
 
-MOST_STACKS = 300
-"""Stacks in one message, those that kept most first."""
+MAX_STACKS = 300
+"""Stacks in one message, those with the most memory first: some 100 KB of JSON, and far more than a report shows."""
 
 Frames = tuple[Site, ...]
+"""File and line of each frame, the innermost first."""
+
+_StackKey = tuple[Frames, bool]
 
 
 def collect_garbage() -> None:
-    """Collect what can be collected."""
-    for _ in range(MOST_COLLECTIONS):
+    """Collect all garbage, also that of finalizers."""
+    for _ in range(MAX_COLLECTIONS):
         if not gc.collect():
             break
 
 
 class LiveStack:
-    """One stack, the innermost frame first, without the tool's own: the bytes and blocks that it left alive, and how many
-    bytes of these were added since the mark.
+    """Live memory that one stack allocated. ``added_bytes``: the part that was added since the mark.
 
-    ``complete`` says that no frame of the scenario's is missing at its outer end.
+    ``frames`` are without those of the tool; ``complete``: no frame of the scenario is missing at the outer end.
     """
 
     __slots__ = ("added_bytes", "alive_bytes", "blocks", "complete", "frames")
@@ -46,37 +47,38 @@ class LiveStack:
 
 
 class StackTracer:
-    """Traces with ``frames`` frames a block from its making on, and tells what stayed of what the ``sites`` allocated.
+    """Traces with ``frames`` frames per block from its creation on. ``sites``: the lines to report; empty for all.
 
-    ``sites``: empty for all lines. ``is_own`` says which files are the tool's.
+    ``is_own`` returns whether a file is the tool's.
     """
 
     def __init__(self, frames: int, sites: frozenset[Site], is_own: Callable[[str], bool]) -> None:
         self._sites = sites
         self._is_own = is_own
-        self._before: dict[tuple[Frames, bool], tuple[int, int]] = {}
+        self._before: dict[_StackKey, tuple[int, int]] = {}
         tracemalloc.stop()
         tracemalloc.start(frames)
         self._sentinel = object()
 
     def still_tracing(self) -> bool:
-        """False when something switched tracemalloc off, or cleared it."""
+        """Return False if the scenario stopped or cleared tracemalloc."""
         return tracemalloc.is_tracing() and tracemalloc.get_object_traceback(self._sentinel) is not None
 
     def mark(self) -> None:
-        """Bytes are added from here on: what each iteration merely replaces is there by now."""
+        """Count memory as added from here on: memory that each iteration replaces exists by now."""
         self._before = self._alive()
 
     def stacks(self) -> list[LiveStack]:
-        """What is alive now, those that added and then those that keep the most bytes first."""
+        """Return the stacks with live memory: those that added the most bytes first, then those that keep the most."""
         stacks = []
         for key, (alive_bytes, blocks) in self._alive().items():
             added_bytes = alive_bytes - self._before.get(key, (0, 0))[0]
             stacks.append(LiveStack(*key, alive_bytes, max(0, added_bytes), blocks))
         stacks.sort(key=lambda stack: (-stack.added_bytes, -stack.alive_bytes))
-        return stacks[:MOST_STACKS]
+        return stacks[:MAX_STACKS]
 
-    def _alive(self) -> dict[tuple[Frames, bool], tuple[int, int]]:
+    def _alive(self) -> dict[_StackKey, tuple[int, int]]:
+        """Return live bytes and blocks by stack."""
         was_enabled = gc.isenabled()
         gc.disable()
         try:
@@ -85,8 +87,8 @@ class StackTracer:
         finally:
             if was_enabled:
                 gc.enable()
-        alive: dict[tuple[Frames, bool], tuple[int, int]] = {}
-        # A trace is (domain, size, ((file, line), ...), frames in all), the innermost frame first.
+        alive: dict[_StackKey, tuple[int, int]] = {}
+        # A trace is (domain, size, ((file, line), ...), number of all frames), the innermost frame first.
         for (_, size, frames, depth), count in counts.items():
             if (self._sites and frames[0] not in self._sites) or self._is_own(frames[0][0]):
                 continue

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from otel_memeval.worker.bounds.bounds import BoundFinder
-from otel_memeval.worker.bounds.conditions import Limit
-from otel_memeval.worker.references.paths import reach
+from otel_memeval.worker.bounds.conditions import Bound
+from otel_memeval.worker.references.paths import find_paths
 
 HEAD = """
 import heapq, itertools, logging, threading
@@ -23,18 +23,18 @@ N = itertools.count()
 """
 DATA = Path(__file__).parents[2] / "data"
 
-Bound = Callable[..., "Limit | None"]
+BoundOf = Callable[..., "Bound | None"]
 
 
 @pytest.fixture
-def bound_of(tmp_path: Path) -> Iterator[Bound]:
+def bound_of(tmp_path: Path) -> Iterator[BoundOf]:
     """Imports a source, calls its ``run`` some times, and asks what bounds its ``HELD()``."""
     names = []
     numbers = itertools.count()
 
     def load(
         source: str, times: int = 12, grown: tuple[int, ...] = (), before: Callable[[Path], Any] | None = None
-    ) -> Limit | None:
+    ) -> Bound | None:
         path = tmp_path / f"scenario_of_bounds_{next(numbers)}.py"
         path.write_text(HEAD + source, encoding="utf-8")
         spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -49,7 +49,7 @@ def bound_of(tmp_path: Path) -> Iterator[Bound]:
         if before is not None:
             before(path)
         held = module.HELD()
-        found = reach({id(held)}, path.stem).get(id(held))
+        found = find_paths({id(held)}, path.stem).get(id(held))
         lines = {(str(path), line + HEAD.count("\n")) for line in grown}
         return BoundFinder([] if found is None else [found], lines).bound_of(held, found)
 
@@ -70,17 +70,17 @@ UNBOUNDED = cases("unbounded_code.txt")
 
 
 @pytest.mark.parametrize("case", BOUNDED)
-def test_a_limit_that_the_code_keeps_to_is_a_bound(bound_of: Bound, case: str) -> None:
+def test_a_limit_that_the_code_keeps_to_is_a_bound(bound_of: BoundOf, case: str) -> None:
     """The number of items, or None where something else is counted, and the code that says so with its place."""
     (most, text), source = BOUNDED[case]
     limit = bound_of(source)
     assert limit is not None
-    assert (str(limit.most), limit.text) == (most, text)
+    assert (str(limit.max_items), limit.text) == (most, text)
     line = Path(limit.file).read_text(encoding="utf-8").split("\n")[limit.line - 1]
     assert text.partition(" (")[0] in line
 
 
 @pytest.mark.parametrize("case", UNBOUNDED)
-def test_what_only_looks_like_a_limit_is_no_bound(bound_of: Bound, case: str) -> None:
+def test_what_only_looks_like_a_limit_is_no_bound(bound_of: BoundOf, case: str) -> None:
     """A limit of something else, one that nothing acts on, or one that was already passed."""
     assert bound_of(UNBOUNDED[case][1]) is None

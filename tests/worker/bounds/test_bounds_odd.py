@@ -46,7 +46,7 @@ def described(module: types.ModuleType, *containers: object, grown: set[tuple[st
 def told(module: types.ModuleType, *containers: object, grown: set[tuple[str, int]] = frozenset()) -> list[Any]:  # type: ignore[assignment]
     """Return bound and limit of each container."""
     rows = {row["id"]: row for row in described(module, *containers, grown=grown)}
-    return [(rows[id(container)]["bound"], rows[id(container)].get("limit", "")) for container in containers]
+    return [(rows[id(container)]["bound"], rows[id(container)].get("bound_text", "")) for container in containers]
 
 
 def run_in(module: types.ModuleType, source: str, file: str) -> None:
@@ -78,7 +78,7 @@ def test_only_a_source_that_was_compiled_says_anything(
     elif kind != "missing":
         path.write_text(source, encoding="utf-8")
     if kind == "too long":
-        monkeypatch.setattr(syntax, "MOST_SOURCE_BYTES", len(source) - 1)
+        monkeypatch.setattr(syntax, "MAX_SOURCE_BYTES", len(source) - 1)
     expected = {"there": (64, "len(D) > 64"), "lambda": (65, "len(D) <= 64")}.get(kind, (None, ""))
     assert told(module, module.D) == [expected]
 
@@ -195,7 +195,7 @@ def test_dead_weak_references_that_nobody_drops_have_no_bound(module: types.Modu
     """A list of somebody's own: dead references pile up in it."""
     module.REFS = [weakref.ref(Link()) for _ in range(9)]  # type: ignore[attr-defined]
     (one,) = described(module, module.REFS)
-    assert (one["bound"], one.get("limit"), one["bookkeeping"]) == (None, None, True)
+    assert (one["bound"], one.get("bound_text"), one["bookkeeping"]) == (None, None, True)
 
 
 def test_no_code_is_read_when_switched_off(

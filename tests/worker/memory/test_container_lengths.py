@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.worker.memory import container_lengths as containers
-from otel_memeval.worker.memory.container_lengths import bound, changed_lengths, find_containers, length, read_lengths
+from otel_memeval.worker.memory.container_lengths import changed_lengths, find_containers, length, own_bound, read_lengths
 
 
 class Refusing(dict[str, int]):
@@ -68,7 +68,7 @@ def filled() -> list[tuple[str, object, int]]:
 @pytest.fixture(autouse=True)
 def all_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that runs the tests may hold more containers than are followed."""
-    monkeypatch.setattr(containers, "MOST_CONTAINERS", 10_000_000)
+    monkeypatch.setattr(containers, "MAX_CONTAINERS", 10_000_000)
 
 
 @pytest.mark.parametrize("place", range(len(filled())), ids=[name for name, _, _ in filled()])
@@ -139,7 +139,7 @@ def test_a_cached_function_with_a_liar_for_an_attribute() -> None:
 
     function()
     vars(function)["cache_info"] = lambda: 1 / 0
-    assert (length(function), bound(function)) == (1, 3)
+    assert (length(function), own_bound(function)) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_cached_function_with_a_liar_for_an_attribute() -> None:
 )
 def test_a_bound_is_what_the_container_itself_says(container: object, limit: int | None) -> None:
     """Maxlen of a deque, maxsize of a cache; nothing else has one."""
-    assert bound(container) == limit
+    assert own_bound(container) == limit
 
 
 def test_above_the_most_the_shortest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,14 +166,14 @@ def test_above_the_most_the_shortest_are_left_out(monkeypatch: pytest.MonkeyPatc
     small, large, larger = [0], list(range(900_000)), list(range(900_001))
     monkeypatch.setattr(containers, "_containers", lambda: ([small, large], [larger], {}, set()))
     for most, expected in [(3, [1, 900_000, 900_001]), (2, [900_000, 900_001]), (1, [900_001])]:
-        monkeypatch.setattr(containers, "MOST_CONTAINERS", most)
+        monkeypatch.setattr(containers, "MAX_CONTAINERS", most)
         assert sorted(read_lengths().values()) == expected
 
 
 def test_of_everything_that_lives_the_longest_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same over this process' own containers: no more than the most, and the longest list is among them."""
     longest = list(range(1_000_000))
-    monkeypatch.setattr(containers, "MOST_CONTAINERS", 10)
+    monkeypatch.setattr(containers, "MAX_CONTAINERS", 10)
     lengths = read_lengths()
     assert len(lengths) <= 10
     assert lengths[id(longest)] == 1_000_000

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from otel_memeval.worker.references.items import MOST_ITEMS, allocated_at, lines_of_storage, newest_items, sites_of, size_of
+from otel_memeval.worker.references.items import MAX_ITEMS, allocated_at, lines_of_storage, newest_items, sites_of, size_of
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_newest_items_are_weighed(make: Callable[[], Any], put: Callable[[An
     for number in range(1000, 1100):
         put(held, number)
     seen, sites, _ = sites_of(held, nobodys)
-    assert seen == MOST_ITEMS
+    assert seen == MAX_ITEMS
     assert {file for file, _ in sites} == {__file__}
     total, blocks = (sum(parts) for parts in zip(*sites.values()))
     newest = 20 * (33 + 1000 + 1000 + 90) if not isinstance(held, set) else 20 * (33 + 2050)

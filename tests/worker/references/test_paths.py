@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from otel_memeval.worker.references import paths
-from otel_memeval.worker.references.paths import reach
+from otel_memeval.worker.references.paths import find_paths
 from tests.worker.odd_objects import HasProxy, Shouting, Unbound
 
 SECRET = "a session's secret id"
@@ -56,15 +56,10 @@ def module() -> Iterator[types.ModuleType]:
     del sys.modules[made.__name__]
 
 
-def find_paths(targets: set[int], module: str) -> dict[int, str]:
-    """Only the paths of what is reached."""
-    return {key: found.path for key, found in reach(targets, module).items()}
-
-
 def path_of(target: object, module: types.ModuleType) -> str | None:
     """The path to one container, the module's name written as m."""
     path = find_paths({id(target)}, module.__name__).get(id(target))
-    return None if path is None else path.replace(module.__name__, "m")
+    return None if path is None else path.text.replace(module.__name__, "m")
 
 
 def closure_over(items: list[int]) -> Callable[[], list[int]]:
@@ -238,7 +233,7 @@ def test_what_no_module_leads_to_has_no_path(module: types.ModuleType) -> None:
     cycle.append(cycle)
     module.X = [1]  # type: ignore[attr-defined]
     found = find_paths({id(cycle), 1, id(module.X)}, module.__name__)
-    assert found == {id(module.X): f"{module.__name__}.X"}
+    assert {key: path.text for key, path in found.items()} == {id(module.X): f"{module.__name__}.X"}
 
 
 def test_the_walk_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch, module: types.ModuleType) -> None:
@@ -246,7 +241,7 @@ def test_the_walk_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch, module: typ
     items: list[int] = []
     module.X = [[[items]]]  # type: ignore[attr-defined]
     assert path_of(items, module) == "m.X[0][0][0]"
-    monkeypatch.setattr(paths, "MOST_VISITED", 10)
+    monkeypatch.setattr(paths, "MAX_VISITED", 10)
     assert path_of(items, module) is None
 
 
@@ -273,6 +268,7 @@ def test_a_module_named_like_the_tool_is_not_the_tool() -> None:
         made.X = [1]  # type: ignore[attr-defined]
         sys.modules[name] = made
         try:
-            assert find_paths({id(made.X)}, "m").get(id(made.X)) == expected
+            path = find_paths({id(made.X)}, "m").get(id(made.X))
+            assert (path.text if path else None) == expected
         finally:
             del sys.modules[name]

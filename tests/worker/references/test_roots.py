@@ -15,8 +15,8 @@ from functools import partial
 
 import pytest
 
-from otel_memeval.worker.references.paths import reach
-from otel_memeval.worker.references.roots import Roots, containers_of_the_interpreter
+from otel_memeval.worker.references.paths import find_paths
+from otel_memeval.worker.references.roots import PathRoots, containers_of_the_interpreter
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def modules() -> Iterator[dict[str, types.ModuleType]]:
 
 def path_of(target: object) -> str | None:
     """Return the path to a container as the report shows it."""
-    found = reach({id(target)}, "scenario_of_this_test").get(id(target))
+    found = find_paths({id(target)}, "scenario_of_this_test").get(id(target))
     words = containers_of_the_interpreter([] if found else [target])
-    return words.get(id(target)) if found is None else Roots("scenario_of_this_test", words).path(found)
+    return words.get(id(target)) if found is None else PathRoots("scenario_of_this_test", words).text(found)
 
 
 def test_containers_of_an_event_loop_have_words() -> None:
