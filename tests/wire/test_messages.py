@@ -1,4 +1,4 @@
-"""The messages between worker and parent."""
+"""Messages of the worker."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from otel_memeval.worker.otel import span_json
 KINDS = {kind.__struct_config__.tag: kind for kind in get_args(wire.AnyMessage)}
 
 
-def test_worker_and_parent_speak_one_version() -> None:
+def test_worker_and_parent_have_one_version() -> None:
     """The two numbers, which cannot be imported from one place, are equal."""
     assert wire.WIRE_VERSION == harness.WIRE_VERSION
 
 
-def test_every_kind_that_the_worker_sends_is_known_and_the_other_way_round() -> None:
-    """The kinds that stand in the worker's code are exactly those that the parent can read."""
+def test_kinds_in_the_workers_code_are_those_of_the_messages() -> None:
+    """Every kind that the worker sends can be decoded, and there is no other kind."""
     sent = set(re.findall(r'"kind":"([a-z_]+)"', inspect.getsource(span_json)))
     for module in (harness, follow_up, describe):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
@@ -119,16 +119,16 @@ def test_every_message_of_real_harness_decodes(run_python: Callable[..., Any]) -
     [b"", b"\n", b"{", b"[]", b"null", b"{}", b'{"kind":"gossip"}', b'{"kind":"paused"} more', b"\xff\xfe", b'{"kind":1}',
      b'{"kind":"finished"}', b'{"kind":"finished","failure":3,"packages":{}}', b'{"\\ud800', b"[" * 100_000 + b"\\ud"],
 )  # fmt: skip
-def test_garbage_is_one_clear_error(line: bytes) -> None:
-    """Lines that are no JSON, no message, of an unknown kind or with wrong fields raise the tool's own error."""
+def test_invalid_line_is_an_error_of_ours(line: bytes) -> None:
+    """Lines that are no JSON, no message, of an unknown kind or with wrong fields raise ``WorkerError``."""
     with pytest.raises(WorkerError, match="the worker said something unknown"):
         wire.decode(line)
 
 
 @given(st.binary(max_size=80))
 @settings(deadline=None, max_examples=150)
-def test_no_line_raises_anything_else(line: bytes) -> None:
-    """Whatever bytes arrive, they are a message or the tool's own error."""
+def test_no_line_raises_another_error(line: bytes) -> None:
+    """Any bytes are a message or a ``WorkerError``."""
     try:
         wire.decode(line)
     except WorkerError:
@@ -137,22 +137,22 @@ def test_no_line_raises_anything_else(line: bytes) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 3])
-def test_another_version_is_refused_by_number(version: int) -> None:
-    """A worker older or newer than this parent is named, not guessed at; the right one is heard."""
+def test_another_version_is_rejected(version: int) -> None:
+    """The error names both versions; a message of the right version is decoded."""
     hello = {"kind": "hello", "wire": version, "python": "3", "platform": "L"}
     with pytest.raises(WorkerError, match=f"speaks version {version}, this is version 2"):
         wire.decode(json.dumps({**hello, "missing_channels": []}).encode())
     assert isinstance(wire.decode(json.dumps({**hello, "wire": 2, "missing_channels": []}).encode()), wire.Hello)
 
 
-def test_fields_from_the_future_are_passed_over() -> None:
-    """A field that this version does not know does no harm."""
+def test_unknown_field_is_ignored() -> None:
+    """A field that a later version may add does no harm."""
     assert wire.decode(b'{"kind":"paused","mood":"good"}') == wire.Paused()
 
 
 @pytest.mark.parametrize("text", ["caf\udce9", "\ud83d", "a \\ud83d in words", "👩‍👩‍👧", "\x00\n\u2028"])
-def test_half_characters_travel(text: str) -> None:
-    """An error message with half a character arrives, the half as a question mark; whole ones, and escapes, as they were."""
+def test_surrogates_become_question_marks(text: str) -> None:
+    """A text with half a character arrives with a question mark; complete characters, and escapes, arrive unchanged."""
     message: dict[str, object] = {"kind": "target_rejected", "problem": text, "failure": None}
     expected = wire.TargetRejected(problem=text.encode("utf-8", "replace").decode("utf-8"), failure=None)
     assert wire.decode(json.dumps(message).encode("ascii")) == wire.decode_dict(message) == expected

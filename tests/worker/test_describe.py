@@ -18,7 +18,7 @@ from tests.worker.odd_objects import HasProxy, Shouting
 
 @pytest.fixture
 def module() -> Iterator[types.ModuleType]:
-    """An imported scenario module with nothing in it."""
+    """Yield an imported scenario module with nothing in it."""
     made = types.ModuleType("scenario_of_this_test")
     sys.modules[made.__name__] = made
     yield made

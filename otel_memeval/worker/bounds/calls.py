@@ -7,7 +7,7 @@ import types
 from collections.abc import Sequence
 
 from ..references.paths import dict_of_type, mro_of_type
-from .names import UNKNOWN, FunctionNames, attribute, function_in, property_of
+from .names import UNKNOWN, NameLookup, attribute, function_in, property_of
 from .syntax import SourceFiles, statements_of
 
 MAX_CALLS = 300
@@ -30,7 +30,7 @@ class CallResolver:
         self._left -= 1
         return self._left >= 0
 
-    def callee(self, names: FunctionNames, called: ast.expr) -> Callee | None:
+    def callee(self, names: NameLookup, called: ast.expr) -> Callee | None:
         """Return the Python function that the expression ``called`` stands for; None if it is not known."""
         if not isinstance(called, ast.Attribute):
             value = names.value(called)
@@ -56,7 +56,7 @@ class CallResolver:
             return function, [base if is_class else type(base)]
         return function, [] if is_class else [base]
 
-    def returned_expression(self, names: FunctionNames, expression: ast.expr) -> tuple[FunctionNames, ast.expr] | None:
+    def returned_expression(self, names: NameLookup, expression: ast.expr) -> tuple[NameLookup, ast.expr] | None:
         """Return the expression that a call or a property returns, with its names, if the function does nothing else."""
         arguments: dict[str, object] = {}
         if isinstance(expression, ast.Call):
@@ -82,7 +82,7 @@ class CallResolver:
         body = [statement for statement in statements_of(node) if not _is_docstring(statement)]
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             return None
-        return FunctionNames(function, node, arguments, self.object_chain), body[0].value
+        return NameLookup(function, node, arguments, self.object_chain), body[0].value
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -112,7 +112,7 @@ def _method(obj: object, name: str, after: types.CodeType | None) -> object:
     return candidate
 
 
-def bound_arguments(code: types.CodeType, first: list[object], call: ast.expr, names: FunctionNames) -> dict[str, object]:
+def bound_arguments(code: types.CodeType, first: list[object], call: ast.expr, names: NameLookup) -> dict[str, object]:
     """Return the values of the parameters in a call, as far as they are known; ``first``: arguments before the call's."""
     if not isinstance(call, ast.Call):
         return dict(zip(code.co_varnames, first))

@@ -18,7 +18,7 @@ from ..references.paths import dict_of_type, mro_of_type
 from .calls import CallResolver
 from .conditions import Bound
 from .mutations import Addition
-from .names import FunctionNames, function_in
+from .names import NameLookup, function_in
 from .statements import StatementReader
 from .syntax import SourceFiles, parts_of
 
@@ -116,7 +116,7 @@ class SurroundingCode:
             if node is None:
                 continue
             has_source = True
-            names = FunctionNames(function, node, self._arguments[function], self._object_chain)
+            names = NameLookup(function, node, self._arguments[function], self._object_chain)
             for part in parts_of(node):
                 if isinstance(part, ast.Compare) and name in map(_name_of, ast.walk(part)):
                     measured = [names.value(call.args[0]) for call in ast.walk(part) if _is_len(call)]

@@ -9,7 +9,7 @@ from math import floor
 
 from ..memory.container_lengths import length
 from ..references.paths import dict_of_type, mro_of_type
-from .names import UNKNOWN, FunctionNames, is_number
+from .names import UNKNOWN, NameLookup, is_number
 
 MAX_RATIO = 50_000
 """Ratio of a limit to the present number above which the limit is out of reach: from 20 iterations, a million away."""
@@ -57,7 +57,7 @@ class _LinearLength:
         self.counted = counted
 
 
-Inliner = Callable[[FunctionNames, ast.expr], "tuple[FunctionNames, ast.expr] | None"]
+Inliner = Callable[[NameLookup, ast.expr], "tuple[NameLookup, ast.expr] | None"]
 """Returns the only expression that a call or a property returns, with its names."""
 
 
@@ -68,7 +68,7 @@ class ConditionReader:
     for a false condition is meant.
     """
 
-    def __init__(self, names: FunctionNames, container: object, changing: frozenset[str], inline: Inliner) -> None:
+    def __init__(self, names: NameLookup, container: object, changing: frozenset[str], inline: Inliner) -> None:
         self.names = names
         self.container = container
         self._changing = changing
@@ -132,7 +132,7 @@ class ConditionReader:
         has_size = any("__bool__" in members or "__len__" in members for members in defines)
         return taken and not has_size  # any other object counts as true
 
-    def _with_names(self, names: FunctionNames) -> ConditionReader:
+    def _with_names(self, names: NameLookup) -> ConditionReader:
         return ConditionReader(names, self.container, self._changing, self._inline)
 
     def _simplify(self, test: ast.expr, taken: bool) -> tuple[ast.expr, bool]:

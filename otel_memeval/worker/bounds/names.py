@@ -88,7 +88,7 @@ def property_of(obj: object, name: str) -> types.FunctionType | None:
     return None
 
 
-class FunctionNames:
+class NameLookup:
     """Names of one function: globals, closure cells, defaults, known arguments, and locals that are assigned once.
 
     ``object_chain`` leads from a module to the container: an unknown key of one of these objects stands for the next one.

@@ -11,7 +11,7 @@ from ..references.paths import dict_of_type, mro_of_type
 from .calls import Callee, CallResolver, bound_arguments, is_super
 from .conditions import ConditionReader
 from .mutations import Branch, Branches, Mutations
-from .names import UNKNOWN, FunctionNames
+from .names import UNKNOWN, NameLookup
 from .syntax import statements_of
 
 _ADDING = frozenset(
@@ -53,13 +53,13 @@ class StatementReader:
         node = self.calls.sources.node_of(function)
         if node is None:
             return
-        names = FunctionNames(function, node, arguments, self.calls.object_chain)
+        names = NameLookup(function, node, arguments, self.calls.object_chain)
         reader = ConditionReader(names, self.container, self._changing, self.calls.returned_expression)
         _FunctionBody(self, reader, (*callers, function.__code__)).read(statements_of(node), branches)
 
     def follow_call(
         self,
-        names: FunctionNames,
+        names: NameLookup,
         call: ast.expr,
         callee: Callee,
         branches: Branches,

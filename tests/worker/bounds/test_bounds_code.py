@@ -1,4 +1,4 @@
-"""Bounds that stand in the code alone: what compares and takes out, or refuses, counts; what only looks like it does not."""
+"""Bounds that only the code sets: a comparison counts if items are removed or rejected above it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BoundOf = Callable[..., "Bound | None"]
 
 @pytest.fixture
 def bound_of(tmp_path: Path) -> Iterator[BoundOf]:
-    """Imports a source, calls its ``run`` some times, and asks what bounds its ``HELD()``."""
+    """Return a function that imports a source, calls its ``run`` some times, and returns the bound of its ``HELD()``."""
     names = []
     numbers = itertools.count()
 
@@ -59,7 +59,7 @@ def bound_of(tmp_path: Path) -> Iterator[BoundOf]:
 
 
 def cases(file: str) -> dict[str, tuple[list[str], str]]:
-    """The sources of a file: what stands behind each title, and the source."""
+    """Return the sources in a file by title, each with the expected values beside its title."""
     parts = (DATA / file).read_text(encoding="utf-8").split("## ")[1:]
     titles = [part.partition("\n")[0].split(" | ") for part in parts]
     return {title[0]: (title[1:], part.partition("\n")[2]) for title, part in zip(titles, parts)}
@@ -70,8 +70,8 @@ UNBOUNDED = cases("unbounded_code.txt")
 
 
 @pytest.mark.parametrize("case", BOUNDED)
-def test_a_limit_that_the_code_keeps_to_is_a_bound(bound_of: BoundOf, case: str) -> None:
-    """The number of items, or None where something else is counted, and the code that says so with its place."""
+def test_limit_that_the_code_respects_is_a_bound(bound_of: BoundOf, case: str) -> None:
+    """The bound has the number of items, None if another measure is limited, and the code with its place."""
     (most, text), source = BOUNDED[case]
     limit = bound_of(source)
     assert limit is not None
@@ -81,6 +81,6 @@ def test_a_limit_that_the_code_keeps_to_is_a_bound(bound_of: BoundOf, case: str)
 
 
 @pytest.mark.parametrize("case", UNBOUNDED)
-def test_what_only_looks_like_a_limit_is_no_bound(bound_of: BoundOf, case: str) -> None:
-    """A limit of something else, one that nothing acts on, or one that was already passed."""
+def test_limit_without_effect_on_the_container_is_no_bound(bound_of: BoundOf, case: str) -> None:
+    """A limit of something else, a limit without consequences, and a limit that was already exceeded are no bounds."""
     assert bound_of(UNBOUNDED[case][1]) is None

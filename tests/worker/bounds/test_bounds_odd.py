@@ -1,4 +1,4 @@
-"""Bounds where the code is odd: no source, another by now, code that must not run; owners that count; parts of caches."""
+"""Bounds in unusual cases: code without its source, code that must not run, owners that count, parts of caches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run():
 
 @pytest.fixture
 def module() -> Iterator[types.ModuleType]:
-    """An imported module with nothing in it."""
+    """Yield an imported module with nothing in it."""
     made = types.ModuleType(f"scenario_of_odd_bounds_{next(NAMES)}")
     sys.modules[made.__name__] = made
     yield made
@@ -43,7 +43,7 @@ def described(module: types.ModuleType, *containers: object, grown: set[tuple[st
     return list(holders)
 
 
-def told(module: types.ModuleType, *containers: object, grown: set[tuple[str, int]] = frozenset()) -> list[Any]:  # type: ignore[assignment]
+def bounds_in(module: types.ModuleType, *containers: object, grown: set[tuple[str, int]] = frozenset()) -> list[Any]:  # type: ignore[assignment]
     """Return bound and limit of each container."""
     rows = {row["id"]: row for row in described(module, *containers, grown=grown)}
     return [(rows[id(container)]["bound"], rows[id(container)].get("bound_text", "")) for container in containers]
@@ -58,10 +58,10 @@ def run_in(module: types.ModuleType, source: str, file: str) -> None:
 @pytest.mark.parametrize(
     "kind", ["there", "missing", "edited", "too long", "not Python", "a folder", "lambda", "two lambdas"]
 )
-def test_only_a_source_that_was_compiled_says_anything(
+def test_bound_is_read_only_from_the_compiled_source(
     module: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A file that is gone, has other code in that place, is too long, or is none: no bound, and no error."""
+    """A file that is gone, too long, not Python or has other code by now sets no bound and raises no error."""
     path = tmp_path / "code.py"
     source = CODE
     if "lambda" in kind:
@@ -80,23 +80,23 @@ def test_only_a_source_that_was_compiled_says_anything(
     if kind == "too long":
         monkeypatch.setattr(syntax, "MAX_SOURCE_BYTES", len(source) - 1)
     expected = {"there": (64, "len(D) > 64"), "lambda": (65, "len(D) <= 64")}.get(kind, (None, ""))
-    assert told(module, module.D) == [expected]
+    assert bounds_in(module, module.D) == [expected]
 
 
-def test_where_the_lines_that_grew_tell_only_what_ran_counts(module: types.ModuleType, tmp_path: Path) -> None:
-    """A function without a limit that adds as well does not count if its line did not grow, and does if it did."""
+def test_only_additions_that_ran_count_if_the_grown_lines_show_them(module: types.ModuleType, tmp_path: Path) -> None:
+    """A function that adds without a limit is ignored if its line did not grow, and counts if the line grew."""
     path = tmp_path / "code.py"
     source = CODE + "def load():\n    D.append(2)\n"
     path.write_text(source, encoding="utf-8")
     run_in(module, source, str(path))
     (only_run, both, neither) = (
-        told(module, module.D, grown={(str(path), line) for line in lines})[0][0] for lines in ((4,), (4, 7), ())
+        bounds_in(module, module.D, grown={(str(path), line) for line in lines})[0][0] for lines in ((4,), (4, 7), ())
     )
     assert (only_run, both, neither) == (64, None, None)
 
 
 class Trap:
-    """Whatever is asked of it is the scenario's code."""
+    """Runs code of the scenario whenever it is used."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise SystemExit(name)
@@ -109,8 +109,8 @@ class Trap:
     __hash__ = object.__hash__
 
 
-def test_none_of_the_code_is_run(module: types.ModuleType, tmp_path: Path) -> None:
-    """Limits behind properties, ``__getattr__`` and numbers of an own kind are not looked up, and not compared."""
+def test_search_for_a_bound_runs_no_code(module: types.ModuleType, tmp_path: Path) -> None:
+    """Limits behind properties, ``__getattr__`` and numbers of other types are neither looked up nor compared."""
     path = tmp_path / "code.py"
     source = (
         CODE.replace("64", "T.most")
@@ -120,11 +120,11 @@ def test_none_of_the_code_is_run(module: types.ModuleType, tmp_path: Path) -> No
     exec(compile(source, str(path), "exec"), vars(module))
     module.T = Trap()  # type: ignore[attr-defined]
     module.D.extend(range(9))
-    assert told(module, module.D) == [(None, "")]
+    assert bounds_in(module, module.D) == [(None, "")]
 
 
 class Counting:
-    """As cachetools: counts what is in use against ``maxsize``."""
+    """Counts the size in use against ``maxsize``, as cachetools does."""
 
     def __init__(self, maxsize: int, currsize: int) -> None:
         self.maxsize, self.currsize = maxsize, currsize
@@ -146,10 +146,12 @@ class Counting:
         (50_001, 1, (None, "")),
     ],
 )
-def test_what_is_in_use_has_to_grow(module: types.ModuleType, maxsize: int, currsize: int, expected: object) -> None:
-    """A maxsize bounds what is counted against it, if that is anything, and if it is not a million iterations away."""
+def test_maxsize_bounds_a_size_in_use_that_grows(
+    module: types.ModuleType, maxsize: int, currsize: int, expected: object
+) -> None:
+    """The size in use must not be 0, must not exceed the maximum, and must not be a million iterations away from it."""
     module.CACHE = Counting(maxsize, currsize)  # type: ignore[attr-defined]
-    assert told(module, module.CACHE.data) == [expected]
+    assert bounds_in(module, module.CACHE.data) == [expected]
 
 
 class Link:
@@ -166,36 +168,36 @@ class ByUse(Counting):
 
 @pytest.mark.parametrize(("keys", "per_key", "bound"), [(10, False, 64), (11, False, None), (10, True, None)])
 def test_parts_of_a_bounded_cache_are_bounded(module: types.ModuleType, keys: int, per_key: bool, bound: int | None) -> None:
-    """What attributes lead to, if it is no longer than what is bounded; not what lies under a key."""
+    """Attributes lead to a part, which is no longer than the bounded container; a container under a key is no part."""
     module.CACHE = ByUse(per_key)  # type: ignore[attr-defined]
     inner = (module.CACHE.links[0] if per_key else module.CACHE.first).keys
     inner.update(dict.fromkeys(range(keys)))
-    assert told(module, inner)[0][0] == bound
+    assert bounds_in(module, inner)[0][0] == bound
 
 
-def test_sqlite_forgets_dead_cursors(module: types.ModuleType) -> None:
-    """Its list of weak references ends at 200 dead ones; while all live it is no holder."""
+def test_cursors_of_sqlite_are_bounded_once_some_are_dead(module: types.ModuleType) -> None:
+    """The list of weak references ends at 200 dead ones; while all are alive it is no holder."""
     module.DB = sqlite3.connect(":memory:")  # type: ignore[attr-defined]
     cursors = [module.DB.cursor() for _ in range(5)]
-    (held,) = (one for one in _lists_of(module.DB) if len(one) == 5)
-    assert described(module, held) == []
+    (references,) = (items for items in _lists_of(module.DB) if len(items) == 5)
+    assert described(module, references) == []
     cursors.clear()
-    (one,) = described(module, held)
-    assert (one["bound"], one["bookkeeping"]) == (200, True)
+    (description,) = described(module, references)
+    assert (description["bound"], description["bookkeeping"]) == (200, True)
     module.DB.close()
 
 
 def _lists_of(obj: object) -> list[list[object]]:
     import gc
 
-    return [one for one in gc.get_referents(obj) if type(one) is list]
+    return [referent for referent in gc.get_referents(obj) if type(referent) is list]
 
 
-def test_dead_weak_references_that_nobody_drops_have_no_bound(module: types.ModuleType) -> None:
-    """A list of somebody's own: dead references pile up in it."""
+def test_dead_weak_references_in_another_list_have_no_bound(module: types.ModuleType) -> None:
+    """Dead references gather in a list that is not sqlite3's."""
     module.REFS = [weakref.ref(Link()) for _ in range(9)]  # type: ignore[attr-defined]
-    (one,) = described(module, module.REFS)
-    assert (one["bound"], one.get("bound_text"), one["bookkeeping"]) == (None, None, True)
+    (description,) = described(module, module.REFS)
+    assert (description["bound"], description.get("bound_text"), description["bookkeeping"]) == (None, None, True)
 
 
 def test_no_code_is_read_when_switched_off(
@@ -208,11 +210,11 @@ def test_no_code_is_read_when_switched_off(
     module.Q, module.C = deque([1], 9), Counting(64, 10)  # type: ignore[attr-defined]
     containers = (module.D, module.Q, module.C.data)
     bounds = [(64, "len(D) > 64"), (9, "maxlen"), (64, "maxsize of Counting")]
-    assert told(module, *containers) == bounds
+    assert bounds_in(module, *containers) == bounds
     monkeypatch.setenv("MEMEVAL_NO_CODE_BOUNDS", "1")
-    assert told(module, *containers) == [(None, ""), *bounds[1:]]
+    assert bounds_in(module, *containers) == [(None, ""), *bounds[1:]]
     monkeypatch.setenv("MEMEVAL_NO_CODE_BOUNDS", "0")
-    assert told(module, *containers) == bounds
+    assert bounds_in(module, *containers) == bounds
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The lengths of all containers."""
+"""Lengths of all containers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Refusing(dict[str, int]):
 
 
 class RefusingDeque(deque[int]):
-    """A deque whose bound must not be asked of its own code."""
+    """A deque whose own code for its bound must not run."""
 
     @property
     def maxlen(self) -> NoReturn:
@@ -35,18 +35,18 @@ class RefusingDeque(deque[int]):
 
 
 class Shouting(type):
-    """A metaclass that lets nothing of its classes be seen."""
+    """A metaclass that raises for every attribute of its classes."""
 
     def __getattribute__(cls, name: str) -> NoReturn:
         raise AssertionError("the metaclass was asked")
 
 
 class Odd(list[int], metaclass=Shouting):
-    """A list of a class that cannot be looked at."""
+    """A list whose class has that metaclass."""
 
 
 def filled() -> list[tuple[str, object, int]]:
-    """One of each kind of container, with its length."""
+    """Return a container of each kind, with its name and its length."""
     refusing = Refusing()
     dict.update(refusing, a=1, b=2)
     counted = defaultdict(list, {1: [1]})
@@ -61,34 +61,34 @@ def filled() -> list[tuple[str, object, int]]:
         ("Counter", Counter("aab"), 2),
         ("a subclass with code of its own", refusing, 2),
         ("a deque with code of its own", RefusingDeque([1, 2]), 2),
-        ("a class that cannot be looked at", Odd([1, 2, 3]), 3),
+        ("a class with a metaclass that raises", Odd([1, 2, 3]), 3),
     ]
 
 
 @pytest.fixture(autouse=True)
 def all_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process that runs the tests may hold more containers than are followed."""
+    """Follow all containers: the process that runs the tests may hold more than are followed."""
     monkeypatch.setattr(containers, "MAX_CONTAINERS", 10_000_000)
 
 
 @pytest.mark.parametrize("place", range(len(filled())), ids=[name for name, _, _ in filled()])
 def test_every_kind_of_container_is_read(place: int) -> None:
-    """Each kind is found among all that lives, with its length, and no code of the scenario's runs."""
+    """Each kind is found among all objects, with its length, and no code of the scenario runs."""
     _, container, items = filled()[place]
-    held_by = [container]
     assert length(container) == items
-    assert read_lengths()[id(held_by[0])] == items
+    referring = [container]  # the collector does not know some dicts: they are found as referents
+    assert read_lengths()[id(referring[0])] == items
 
 
-def test_what_is_no_container_has_no_length() -> None:
-    """A tuple, a string and a class that wraps a list are not followed."""
+def test_length_of_another_object_is_an_error() -> None:
+    """A tuple, a string and an object that wraps a list are no containers."""
     for value in ((1, 2), "text", UserList([1])):
         with pytest.raises(TypeError, match="is not a container that is followed"):
             length(value)
 
 
-def test_a_wrapped_list_is_found_by_what_it_wraps() -> None:
-    """Of an object that holds a container, the container is read."""
+def test_container_in_an_object_is_read() -> None:
+    """The list in a ``UserList`` is read, and the ``UserList`` is not."""
     wrapper = UserList([1, 2, 3])
     assert read_lengths()[id(wrapper.data)] == 3
     assert id(wrapper) not in read_lengths()
@@ -96,33 +96,33 @@ def test_a_wrapped_list_is_found_by_what_it_wraps() -> None:
 
 @functools.lru_cache(maxsize=8)
 def cached(number: int) -> dict[int, int]:
-    """A cached result that is itself a container."""
+    """Return a result that is itself a container."""
     return {number: number}
 
 
 @functools.cache
 def cached_without_bound(number: int) -> list[int]:
-    """As above, in a cache without a bound."""
+    """Return a result that is itself a container, from a cache without a bound."""
     return [number]
 
 
 @pytest.mark.parametrize("cache", [cached, cached_without_bound])
-def test_a_cache_is_one_container_and_its_results_are_their_own(cache: Any) -> None:
-    """A cached function's length is its number of results; the dict inside is not counted again, a result that is one is."""
+def test_cache_is_one_container_and_its_results_are_others(cache: Any) -> None:
+    """The length of a cache is its number of results; its inner dict is not counted, results that are containers are."""
     cache.cache_clear()
-    before = {id(one) for one in find_containers()}
+    before = set(map(id, find_containers()))
     results = [cache(number) for number in range(5)]
     lengths = read_lengths()
     assert lengths[id(cache)] == 5
-    new = [one for one in find_containers() if id(one) not in before and type(one) is dict and len(one) == 5]
-    assert new == []
+    new = [container for container in find_containers() if id(container) not in before]
+    assert [container for container in new if type(container) is dict and len(container) == 5] == []
     assert [lengths[id(result)] for result in results] == [1] * 5
     results[0].clear()
     assert read_lengths()[id(results[0])] == 0
 
 
-def test_a_full_cache_stays_one_container() -> None:
-    """At its bound, and with results thrown out, nothing else appears."""
+def test_full_cache_stays_one_container() -> None:
+    """No other container appears at the bound, when results are dropped."""
     cached.cache_clear()
     for number in range(20):
         cached(number)
@@ -130,8 +130,8 @@ def test_a_full_cache_stays_one_container() -> None:
     assert read_lengths()[id(cached)] == 8
 
 
-def test_a_cached_function_with_a_liar_for_an_attribute() -> None:
-    """An attribute called cache_info on the function itself is not asked."""
+def test_attribute_of_a_cached_function_does_not_replace_its_method() -> None:
+    """An attribute called ``cache_info`` on the function is not called."""
 
     @functools.lru_cache(maxsize=3)
     def function() -> int:
@@ -156,22 +156,22 @@ def test_a_cached_function_with_a_liar_for_an_attribute() -> None:
         ({}, None),
     ],
 )
-def test_a_bound_is_what_the_container_itself_says(container: object, limit: int | None) -> None:
-    """Maxlen of a deque, maxsize of a cache; nothing else has one."""
+def test_own_bound_is_that_of_a_deque_or_a_cache(container: object, limit: int | None) -> None:
+    """Deques have a maxlen, caches a maxsize; other containers have no bound of their own."""
     assert own_bound(container) == limit
 
 
-def test_above_the_most_the_shortest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With more containers than are followed the longest stay; with as many, all do."""
+def test_shortest_containers_are_left_out_above_the_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more containers than are followed, the longest stay; with as many, all stay."""
     small, large, larger = [0], list(range(900_000)), list(range(900_001))
     monkeypatch.setattr(containers, "_containers", lambda: ([small, large], [larger], {}, set()))
-    for most, expected in [(3, [1, 900_000, 900_001]), (2, [900_000, 900_001]), (1, [900_001])]:
-        monkeypatch.setattr(containers, "MAX_CONTAINERS", most)
+    for maximum, expected in [(3, [1, 900_000, 900_001]), (2, [900_000, 900_001]), (1, [900_001])]:
+        monkeypatch.setattr(containers, "MAX_CONTAINERS", maximum)
         assert sorted(read_lengths().values()) == expected
 
 
-def test_of_everything_that_lives_the_longest_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same over this process' own containers: no more than the most, and the longest list is among them."""
+def test_longest_containers_of_the_process_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more containers than the maximum are read, and the longest list of this process is among them."""
     longest = list(range(1_000_000))
     monkeypatch.setattr(containers, "MAX_CONTAINERS", 10)
     lengths = read_lengths()
@@ -181,10 +181,10 @@ def test_of_everything_that_lives_the_longest_are_followed(monkeypatch: pytest.M
 
 @given(st.lists(st.integers(0, 9), min_size=1), st.integers(0, 20))
 @settings(deadline=None, max_examples=150)
-def test_the_cut_is_where_sorting_puts_it(lengths: list[int], most: int) -> None:
-    """The longest length that is left out is the one after the ``most`` longest; with no more than these, none is."""
-    expected = sorted(lengths, reverse=True)[most] if len(lengths) > most else -1
-    assert containers._longer_than(lengths, most) == expected
+def test_cut_is_the_length_that_sorting_finds(lengths: list[int], count: int) -> None:
+    """The longest length that is left out follows the ``count`` longest; there is none if there are no more lengths."""
+    expected = sorted(lengths, reverse=True)[count] if len(lengths) > count else -1
+    assert containers._longer_than(lengths, count) == expected
 
 
 PLAIN_WALK = """
@@ -204,8 +204,8 @@ for obj in gc.get_objects():
 for obj in list(found.values()):
     if type(obj) is containers.LruCache:
         found.pop(id(containers.inner_dict(obj)), None)
-for mine in (found, vars()):
-    found.pop(id(mine), None)
+for own in (found, vars()):
+    found.pop(id(own), None)
 expected = {key: containers.length(obj) for key, obj in found.items()}
 lengths = containers.read_lengths()
 differ = [type(found[key]).__name__ for key in expected if lengths.get(key) != expected[key]]
@@ -214,28 +214,26 @@ print(json.dumps([len(expected), differ, len(new)]))
 """
 
 
-def test_nothing_is_passed_over(run_python: Callable[..., Any]) -> None:
-    """The lengths are those of a plain walk over every object and all that it refers to, modules apart; what else there is
-    came after that walk, or is what the walk itself uses.
-    """
+def test_lengths_are_those_of_a_plain_walk(run_python: Callable[..., Any]) -> None:
+    """A walk over every object and its referents, modules apart, finds the same lengths, newer containers excepted."""
     walked, differ, new = json.loads(run_python(PLAIN_WALK).stdout)
     assert walked > 3_000
     assert differ == []
     assert new < 20
 
 
-def test_the_tools_own_are_left_out() -> None:
-    """What the caller names is not read, and everything else is."""
-    mine, other = [1], [1, 2]
-    lengths = read_lengths((mine,))
-    assert id(mine) not in lengths
+def test_own_containers_are_left_out() -> None:
+    """Containers that the caller names are not read, and others are."""
+    own, other = [1], [1, 2]
+    lengths = read_lengths((own,))
+    assert id(own) not in lengths
     assert lengths[id(other)] == 2
 
 
 @given(st.dictionaries(st.integers(0, 9), st.integers(0, 3)), st.dictionaries(st.integers(0, 9), st.integers(0, 3)))
 @settings(deadline=None, max_examples=150)
-def test_only_changed_lengths_of_what_was_there_are_told(before: dict[int, int], now: dict[int, int]) -> None:
-    """New containers, and those that are gone, have not changed: they have no length to compare with."""
+def test_only_changed_lengths_are_returned(before: dict[int, int], now: dict[int, int]) -> None:
+    """New containers, and containers that are gone, have no other length to compare with."""
     expected = {(key, before[key], now[key]) for key in before.keys() & now.keys() if before[key] != now[key]}
     changed = changed_lengths(before, now)
     assert set(changed) == expected

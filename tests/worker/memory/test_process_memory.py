@@ -1,4 +1,4 @@
-"""The process around the traced heap."""
+"""Memory of the process around the traced heap, its processor time and its waits."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ print(*first, *(now - then for now, then in zip(second, first)), *(now - then fo
 
 @pytest.mark.process
 def test_resident_unique_and_written_memory_are_read_on_linux(tmp_path: Path) -> None:
-    """Memory that is written shows in all three, a file that is only read in the first two; elsewhere all are absent."""
+    """Written memory shows in all three numbers, a file that is only read in the first two; other platforms have none."""
     if not LINUX:
         assert ProcessReader().resident_bytes() == (None, None, None)
         return
     # In a process of its own: this one may have as much that was freed and is still resident.
     command = [sys.executable, "-c", _TOUCHED, str(Path(process.__file__).parents[3]), str(tmp_path / "file")]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    rss, uss, dirty, *more = map(int, done.stdout.split())
+    rss, uss, dirty, *changes = map(int, done.stdout.split())
     assert 0 < dirty <= uss <= rss
-    whole = 32 << 20
-    assert [0.9 * whole < one < 1.2 * whole for one in more] == [True, True, True, True, True, False]
-    assert abs(more[-1]) < whole / 10
+    size = 32 << 20
+    assert [0.9 * size < change < 1.2 * size for change in changes] == [True, True, True, True, True, False]
+    assert abs(changes[-1]) < size / 10
 
 
 @pytest.mark.parametrize(("size", "count"), [(1000, 5000), (100_000, 100), (1 << 20, 10)])
-def test_the_c_heap_grows_by_what_is_malloced(size: int, count: int) -> None:
-    """Blocks that C code takes show within 1%, small ones and mapped ones, and are gone when freed."""
+def test_c_heap_grows_by_the_size_of_its_blocks(size: int, count: int) -> None:
+    """Small and mapped blocks of C code show within 1%, and no longer after they are freed."""
     reader = ProcessReader()
     before = reader.c_heap_bytes()
     if before is None:
@@ -91,7 +91,7 @@ reader.mapped_bytes()
 before = reader.mapped_bytes()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
-held = [libc.malloc(size) for size in (100, 5_000, 1 << 20)]
+blocks = [libc.malloc(size) for size in (100, 5_000, 1 << 20)]
 after_malloc = reader.mapped_bytes()
 maps = [mmap.mmap(-1, mmap.PAGESIZE * 3, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(4)]
 print(after_malloc - before, (reader.mapped_bytes() - after_malloc) / mmap.PAGESIZE)
@@ -100,8 +100,8 @@ print(after_malloc - before, (reader.mapped_bytes() - after_malloc) / mmap.PAGES
 
 @pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
 @pytest.mark.process
-def test_maps_are_counted_to_the_page_and_what_is_malloced_is_not() -> None:
-    """Four maps of three pages, none of them used, are twelve pages; blocks of the C heap, mapped ones too, are nothing."""
+def test_maps_are_counted_to_the_page_and_blocks_of_malloc_are_not() -> None:
+    """Four unused maps of three pages are twelve pages; blocks of the C heap, mapped ones too, are none."""
     root = str(Path(process.__file__).parents[3])
     done = subprocess.run([sys.executable, "-c", _MAPS, root], check=True, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["0", "12.0"]
@@ -115,19 +115,19 @@ reader = ProcessReader()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.free.argtypes = [ctypes.c_void_p]
-held = [libc.malloc(100_000) for _ in range(20)]
+blocks = [libc.malloc(100_000) for _ in range(20)]
 last = libc.malloc(100_000)
 before = reader.idle_bytes()
-for one in held:
-    libc.free(one)
+for block in blocks:
+    libc.free(block)
 print(round((reader.idle_bytes() - before) / 100_000))
 """
 
 
 @pytest.mark.skipif(not LINUX, reason="there is no such channel elsewhere: test_missing_channels_are_named")
 @pytest.mark.process
-def test_what_is_freed_and_not_given_back_is_idle() -> None:
-    """Twenty blocks that are freed below one that is not stay with the C heap, and are idle."""
+def test_freed_blocks_that_malloc_keeps_are_idle() -> None:
+    """Twenty freed blocks below one that is in use stay in the C heap, and are idle."""
     root = str(Path(process.__file__).parents[3])
     done = subprocess.run(
         [sys.executable, "-c", _FREED, root],
@@ -155,8 +155,8 @@ def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reader.resident_bytes() == (None, None, None)
 
 
-def test_waiting_and_working_are_told_apart() -> None:
-    """Sleeping is counted as waiting and takes no processor time; computing takes some."""
+def test_waits_and_processor_time_are_distinguished() -> None:
+    """Sleeping counts as waiting and takes no processor time; computing takes some."""
     waited, worked = waits(), cpu_seconds()
     for _ in range(20):
         time.sleep(0.001)
@@ -193,8 +193,8 @@ print(json.dumps([before, unexplained()]))
 
 
 @pytest.mark.process
-def test_traced_blocks_leave_nothing_unexplained_in_the_c_heap() -> None:
-    """A hundred thousand small traced blocks raise what the traced heap does not explain by less than 2 bytes each."""
+def test_traced_blocks_explain_their_part_of_the_c_heap() -> None:
+    """A hundred thousand small traced blocks raise the unexplained part of the C heap by less than 2 bytes each."""
     environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=131072"}
     said = subprocess.run(
         [sys.executable, "-c", _TRACED_BLOCKS], capture_output=True, check=True, env=environment, timeout=60

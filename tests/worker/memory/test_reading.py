@@ -1,4 +1,4 @@
-"""One reading: what is collected before it."""
+"""Garbage collection before a reading."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ full = []
 gc.callbacks.append(lambda phase, info: full.append(info["collected"]) if phase == "stop" and info["generation"] == 2 else 0)
 {leave}
 reader.read(0)
-print(json.dumps([len(full), full[-1], sum(type(one) is Node for one in gc.get_objects())]))
+print(json.dumps([len(full), full[-1], sum(type(obj) is Node for obj in gc.get_objects())]))
 """
 
 
@@ -41,7 +41,7 @@ print(json.dumps([len(full), full[-1], sum(type(one) is Node for one in gc.get_o
     ],
     ids=["nothing", "young cycles", "cycles that are gone already", "an old cycle", "finalizers that leave new cycles"],
 )
-def test_collected_until_nothing_is_found(run_python: Callable[..., Any], leave: str, full_collections: int) -> None:
-    """No garbage is left at a reading: the last full collection found none. For young garbage it is the only one."""
+def test_garbage_is_collected_until_there_is_none(run_python: Callable[..., Any], leave: str, full_collections: int) -> None:
+    """The last full collection finds no garbage; if all garbage is young, it is the only full collection."""
     collections, found_last, left = json.loads(run_python(PROGRAM.replace("{leave}", leave)).stdout)
     assert (collections, found_last, left) == (full_collections, 0, 0)

@@ -1,4 +1,4 @@
-"""What the newest items of a container take, and on which lines."""
+"""Memory of the newest items of a container, by line."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def traced() -> Iterator[None]:
         tracemalloc.stop()
 
 
-def nobodys(file: str) -> bool:
-    """No file is the tool's."""
+def is_never_own(file: str) -> bool:
+    """Return that a file is not the tool's."""
     return False
 
 
@@ -55,12 +55,12 @@ FILLED: list[tuple[Callable[[], Any], Callable[[Any, int], object]]] = [
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(("make", "put"), FILLED)
-def test_the_newest_items_are_weighed(make: Callable[[], Any], put: Callable[[Any, int], object]) -> None:
-    """Of a hundred items in a container of any kind, the last twenty are weighed, on the line where they were made."""
+def test_memory_is_that_of_the_newest_items(make: Callable[[], Any], put: Callable[[Any, int], object]) -> None:
+    """Of a hundred items in a container of any kind, the last twenty are read, with the line that made them."""
     held = make()
     for number in range(1000, 1100):
         put(held, number)
-    seen, sites, _ = sites_of(held, nobodys)
+    seen, sites, _ = sites_of(held, is_never_own)
     assert seen == MAX_ITEMS
     assert {file for file, _ in sites} == {__file__}
     total, blocks = (sum(parts) for parts in zip(*sites.values()))
@@ -83,8 +83,8 @@ class Slotted:
 
 
 @pytest.mark.parametrize("kind", [Session, Slotted, dict, object])
-def test_the_line_of_any_object_is_known(kind: type) -> None:
-    """Instances with and without a dict, plain and builtin ones: from when tracing began, and not before."""
+def test_line_of_any_object_is_known(kind: type) -> None:
+    """Instances with and without a dict, and builtin objects, have a line if they were made after tracing began."""
     before = kind()
     tracemalloc.start(3)
     try:
@@ -98,40 +98,40 @@ def test_the_line_of_any_object_is_known(kind: type) -> None:
 
 
 @pytest.mark.usefixtures("traced")
-def test_what_items_have_in_common_is_nobodys() -> None:
-    """What several items lead to, or was there before, or is the container itself, is not counted."""
+def test_common_part_of_several_items_is_not_counted() -> None:
+    """Neither is an object that existed before, nor the container itself."""
     common = bytes(100_000)
     held: list[object] = []
     for number in range(20):
         held.append((common, held, f"{number}" * 10))
-    _, sites, _ = sites_of(held, nobodys)
+    _, sites, _ = sites_of(held, is_never_own)
     assert sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 200
 
 
 @pytest.mark.usefixtures("traced")
-def test_the_tools_own_items_are_left_out() -> None:
-    """A container filled by the tool's files says no line."""
+def test_items_of_own_files_are_left_out() -> None:
+    """A container that the tool's files filled has no sites."""
     held = [bytes(1000 + number) for number in range(20)]
     assert sites_of(held, lambda file: file == __file__) == (20, {}, {})
-    assert len(sites_of(held, nobodys)[1]) == 1
+    assert len(sites_of(held, is_never_own)[1]) == 1
 
 
-def test_a_container_without_items_is_answered() -> None:
-    """Empty, and not a container at all: nothing."""
+def test_container_without_items_has_no_sites() -> None:
+    """Empty containers, and objects that are no containers, have no items."""
     for empty in ([], {}, set(), deque(), functools.lru_cache(lambda: 0), object()):
         assert newest_items(empty) == []
-        assert sites_of(empty, nobodys) == (0, {}, {})
+        assert sites_of(empty, is_never_own) == (0, {}, {})
 
 
-def test_no_code_of_an_item_runs() -> None:
-    """An object that cannot be measured is measured by what its base says."""
+def test_size_of_an_object_runs_no_code_of_it() -> None:
+    """An object with a ``__sizeof__`` of its own has the size that its base reports."""
     assert size_of(Loud()) == object.__sizeof__(Loud()) + 16
     assert size_of(b"x" * 100) == b"".__sizeof__() + 100
 
 
 @pytest.mark.usefixtures("traced")
-def test_the_line_that_makes_room_is_found_by_its_size() -> None:
-    """A list of one object again and again, a dict and a set of small numbers: whose block is of just that size."""
+def test_line_that_enlarged_a_container_is_found_by_the_size_of_its_storage() -> None:
+    """A list of equal items, a dict and a set of small numbers have no items with a line, and one block of that size."""
     held: list[None] = []
     table: dict[int, None] = {}
     numbers: set[int] = set()
@@ -141,7 +141,7 @@ def test_the_line_that_makes_room_is_found_by_its_size() -> None:
         numbers.add(number % 1502)
     grown = {(__file__, line) for line in range(1, 500)}
     lines = lines_of_storage([held, table, numbers, deque([1])], grown)
-    assert [lines[id(one)][0] for one in (held, table)] == [__file__] * 2
+    assert [lines[id(container)][0] for container in (held, table)] == [__file__] * 2
     assert lines[id(table)][1] == lines[id(held)][1] + 1
     assert lines_of_storage([held], grown - {lines[id(held)]}) == {}
     again = [None] * (held.__sizeof__() // 8 - 5)
@@ -155,7 +155,7 @@ def test_items_count_what_they_hold_beside_a_large_common_part() -> None:
     loop = asyncio.new_event_loop()
     loop.everything = [[number] for number in range(5000)]  # type: ignore[attr-defined]
     timers = [loop.call_later(3600, print, [[[bytes(10_000)]]]) for _ in range(20)]
-    seen, sites, _ = sites_of(timers, nobodys)
+    seen, sites, _ = sites_of(timers, is_never_own)
     loop.close()
     assert seen == 20
     assert 20 * 10_000 < sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 11_000
@@ -167,7 +167,7 @@ def test_items_that_lead_to_each_other_count_each_once() -> None:
     held: list[object] = [None]
     for _ in range(100):
         held.append((held[-1], bytes(1000)))
-    _, sites, _ = sites_of(held, nobodys)
+    _, sites, _ = sites_of(held, is_never_own)
     assert 20 * 1033 <= sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 1200
 
 
@@ -175,7 +175,7 @@ def test_items_that_lead_to_each_other_count_each_once() -> None:
 def test_part_that_two_items_reach_at_different_depths_is_common() -> None:
     """What a shared part leads to is shared as well, although one item reached it first."""
     common = [bytes(100_000)]
-    sites = sites_of([[common], [[[[common]]]]], nobodys)[1]
+    sites = sites_of([[common], [[[[common]]]]], is_never_own)[1]
     assert sum(live_bytes for live_bytes, _ in sites.values()) < 2000
 
 
@@ -188,7 +188,7 @@ def test_reused_table_is_said_with_the_line_that_made_its_dict() -> None:
     freed.clear()
     held = [{"b": number} for number in range(20)]
     second = sys._getframe().f_lineno - 1
-    _, _, reused = sites_of(held, nobodys)
+    _, _, reused = sites_of(held, is_never_own)
     assert len(spare) == 100
     assert set(reused) == {((__file__, first), (__file__, second))}
     assert sum(reused.values()) == 20 * (sys.getsizeof({"b": 0}) - sys.getsizeof({}))
@@ -199,4 +199,4 @@ def test_large_table_and_instances_reuse_nothing() -> None:
     """A table that a later line filled, and the shared table of a class, are where tracemalloc says."""
     held: list[object] = [{str(number): number for number in range(50)} for _ in range(10)]
     held.extend(vars(Session()) for _ in range(10))
-    assert sites_of(held, nobodys)[2] == {}
+    assert sites_of(held, is_never_own)[2] == {}

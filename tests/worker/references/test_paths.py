@@ -1,4 +1,4 @@
-"""Who holds it: paths from a module to a container."""
+"""Reference paths from a module to a container."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "a session's secret id"
 
 
 class Agent:
-    """Holds things in every way that an instance can."""
+    """Holds containers as an attribute of the instance and of the class."""
 
     shared: ClassVar[list[int]] = []
 
@@ -31,7 +31,7 @@ class Agent:
 
 
 class Slotted:
-    """Holds in slots; one stays empty."""
+    """Holds a container in a slot; another slot stays empty."""
 
     __slots__ = ("empty", "items")
 
@@ -49,7 +49,7 @@ class Queue(list[object]):
 
 @pytest.fixture
 def module() -> Iterator[types.ModuleType]:
-    """An imported scenario module with nothing in it."""
+    """Yield an imported scenario module with nothing in it."""
     made = types.ModuleType("scenario_of_this_test")
     sys.modules[made.__name__] = made
     yield made
@@ -57,13 +57,13 @@ def module() -> Iterator[types.ModuleType]:
 
 
 def path_of(target: object, module: types.ModuleType) -> str | None:
-    """The path to one container, the module's name written as m."""
+    """Return the path to a container, with m for the module's name."""
     path = find_paths({id(target)}, module.__name__).get(id(target))
     return None if path is None else path.text.replace(module.__name__, "m")
 
 
 def closure_over(items: list[int]) -> Callable[[], list[int]]:
-    """A function that holds its list in a closure."""
+    """Return a function that holds the list in a closure."""
 
     def inner() -> list[int]:
         return items
@@ -72,7 +72,7 @@ def closure_over(items: list[int]) -> Callable[[], list[int]]:
 
 
 def with_default(items: list[int]) -> Callable[..., list[int]]:
-    """A function that holds its list as a default argument."""
+    """Return a function that holds the list as a default argument."""
 
     def function(kept: list[int] = items) -> list[int]:
         return kept
@@ -81,7 +81,7 @@ def with_default(items: list[int]) -> Callable[..., list[int]]:
 
 
 def with_keyword_default(items: list[int]) -> Callable[..., list[int]]:
-    """The same, of an argument by keyword."""
+    """Return a function that holds the list as a default of a keyword argument."""
 
     def function(*, kept: list[int] = items) -> list[int]:
         return kept
@@ -90,7 +90,7 @@ def with_keyword_default(items: list[int]) -> Callable[..., list[int]]:
 
 
 def with_attribute(items: list[int]) -> Callable[[], None]:
-    """A function that holds its list as an attribute."""
+    """Return a function that holds the list as an attribute."""
 
     def function() -> None:
         return None
@@ -100,7 +100,7 @@ def with_attribute(items: list[int]) -> Callable[[], None]:
 
 
 def cached(result: object) -> Callable[[], object]:
-    """A cached function that has returned this."""
+    """Return a cached function that has returned the result."""
     box = [result]
 
     @functools.lru_cache(maxsize=4)
@@ -112,7 +112,7 @@ def cached(result: object) -> Callable[[], object]:
 
 
 def cached_for_ever(result: object) -> Callable[[], object]:
-    """The same without a bound."""
+    """Return a cached function without a bound that has returned the result."""
     box = [result]
 
     @functools.cache
@@ -124,14 +124,14 @@ def cached_for_ever(result: object) -> Callable[[], object]:
 
 
 def agent_with(items: list[int]) -> Agent:
-    """An instance that holds the list."""
+    """Return an instance that holds the list."""
     agent = Agent()
     agent.log = items
     return agent
 
 
 def slotted_with(items: list[int]) -> Slotted:
-    """An instance that holds the list in a slot."""
+    """Return an instance that holds the list in a slot."""
     slotted = Slotted()
     slotted.items = items
     return slotted
@@ -166,35 +166,35 @@ def slotted_with(items: list[int]) -> Slotted:
         (lambda items: Shouting("Odd", (), {"kept": items}), "m.X.kept"),
     ],
 )
-def test_a_path_reads_as_a_person_would_look_it_up(
+def test_path_reads_as_a_person_would_look_it_up(
     hold: Callable[[list[int]], object], path: str, module: types.ModuleType
 ) -> None:
-    """Each way of holding has its own words, no key of a dict is written, and no code of the scenario's runs."""
+    """Each kind of reference has its own text, no key of a dict is written, and no code of the scenario runs."""
     items = [1, 2, 3]
     module.X = hold(items)  # type: ignore[attr-defined]
     assert path_of(items, module) == path
 
 
-def test_a_class_attribute_is_found_by_its_class(module: types.ModuleType) -> None:
-    """What all instances share belongs to the class, not to one of them."""
+def test_class_attribute_has_the_path_of_its_class(module: types.ModuleType) -> None:
+    """The path does not lead through an instance."""
     module.Agent = type("Agent", (), {"shared": [1]})  # type: ignore[attr-defined]
     module.AGENT = module.Agent()  # type: ignore[attr-defined]
     assert path_of(module.Agent.shared, module) == "m.Agent.shared"
 
 
-def test_an_instance_that_gets_ever_more_attributes(module: types.ModuleType) -> None:
-    """The instance's own dict is what grows, and is named as such."""
+def test_growing_attributes_of_an_instance_have_a_path(module: types.ModuleType) -> None:
+    """The container that grows is the dict of the instance."""
     module.X = Agent()  # type: ignore[attr-defined]
     assert path_of(vars(module.X), module) == "m.X -> Agent.__dict__"
 
 
-def test_a_module_that_gets_ever_more_names(module: types.ModuleType) -> None:
-    """A module's own dict is named by the module."""
+def test_growing_names_of_a_module_have_a_path(module: types.ModuleType) -> None:
+    """The dict of a module has the module's name as its path."""
     assert path_of(vars(module), module) == "m"
 
 
-def test_a_container_with_attributes_holds_by_both(module: types.ModuleType) -> None:
-    """A subclass of list holds by index and by attribute."""
+def test_container_with_attributes_is_followed_by_item_and_by_attribute(module: types.ModuleType) -> None:
+    """An instance of a subclass of list holds items and attributes."""
     queue = Queue()
     queue.append([1])
     module.QUEUE = queue  # type: ignore[attr-defined]
@@ -202,8 +202,8 @@ def test_a_container_with_attributes_holds_by_both(module: types.ModuleType) -> 
     assert path_of(queue.seen, module) == "m.QUEUE -> Queue.seen"
 
 
-def test_the_shortest_path_counts_and_the_scenarios_own_goes_first(module: types.ModuleType) -> None:
-    """Of several paths the shortest; of equally short ones that from the scenario, before any other module's."""
+def test_path_is_the_shortest_and_that_of_the_scenario_among_equals(module: types.ModuleType) -> None:
+    """An attribute of another module goes before a longer path from the scenario, and after an attribute of the scenario."""
     items: list[int] = []
     other = types.ModuleType("another_module_of_this_test")
     sys.modules[other.__name__] = other
@@ -217,8 +217,8 @@ def test_the_shortest_path_counts_and_the_scenarios_own_goes_first(module: types
         del sys.modules[other.__name__]
 
 
-def test_a_local_variable_is_no_holder(module: types.ModuleType) -> None:
-    """What only a running function refers to has no path, also where a module holds that function's frame."""
+def test_local_variable_has_no_path(module: types.ModuleType) -> None:
+    """An object that only a running function refers to has no path, even if a module holds the function's frame."""
     items = [1, 2, 3]
     module.FRAME = sys._getframe()  # type: ignore[attr-defined]
     try:
@@ -227,8 +227,8 @@ def test_a_local_variable_is_no_holder(module: types.ModuleType) -> None:
         del module.FRAME
 
 
-def test_what_no_module_leads_to_has_no_path(module: types.ModuleType) -> None:
-    """An object that is gone, or that only refers to itself, is not in the answer; the others are."""
+def test_object_without_a_reference_from_a_module_has_no_path(module: types.ModuleType) -> None:
+    """An object that is gone, or that only refers to itself, is not in the result; others are."""
     cycle: list[object] = []
     cycle.append(cycle)
     module.X = [1]  # type: ignore[attr-defined]
@@ -236,8 +236,8 @@ def test_what_no_module_leads_to_has_no_path(module: types.ModuleType) -> None:
     assert {key: path.text for key, path in found.items()} == {id(module.X): f"{module.__name__}.X"}
 
 
-def test_the_walk_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch, module: types.ModuleType) -> None:
-    """A heap larger than what is visited costs no more time: what was not reached has no path."""
+def test_walk_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch, module: types.ModuleType) -> None:
+    """In a heap with more objects than are visited, an object that was not reached has no path."""
     items: list[int] = []
     module.X = [[[items]]]  # type: ignore[attr-defined]
     assert path_of(items, module) == "m.X[0][0][0]"
@@ -245,8 +245,8 @@ def test_the_walk_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch, module: typ
     assert path_of(items, module) is None
 
 
-def test_a_module_that_loads_on_first_use_is_left_alone(module: types.ModuleType) -> None:
-    """Looking for holders must not import what the scenario did not: a lazy module's code is not run."""
+def test_module_that_loads_on_first_use_is_not_loaded(module: types.ModuleType) -> None:
+    """The search for paths runs no code of a lazy module, and so imports nothing."""
 
     class Lazy(types.ModuleType):
         def __getattribute__(self, name: str) -> Any:
@@ -261,8 +261,8 @@ def test_a_module_that_loads_on_first_use_is_left_alone(module: types.ModuleType
         del sys.modules["a_lazy_module_of_this_test"]
 
 
-def test_a_module_named_like_the_tool_is_not_the_tool() -> None:
-    """The tool's own modules lead nowhere; a user's module whose name only begins alike does."""
+def test_only_modules_of_the_tool_lead_to_no_path() -> None:
+    """A module of the user whose name begins like the tool's is followed."""
     for name, expected in [("otel_memeval_demo", "otel_memeval_demo.X"), ("otel_memeval.demo", None)]:
         made = types.ModuleType(name)
         made.X = [1]  # type: ignore[attr-defined]
