@@ -95,8 +95,8 @@ def change(module: str, name: str, value: object) -> None:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One judged run: what it should be called, its state, and everything else that is reported."""
+class JudgedRun:
+    """A judged run: whether it is harmless, its state, and all other figures of the report."""
 
     name: str
     harmless: bool
@@ -112,19 +112,19 @@ class Case:
         return ("false alarms" if alarm else "") if self.harmless else ("" if alarm else "misses")
 
 
-def judged(recordings: Sequence[Recording], series: int, pattern: str) -> Iterator[Case]:
+def judged(recordings: Sequence[Recording], series: int, pattern: str) -> Iterator[JudgedRun]:
     """Judge all recordings and simulated series of families with ``pattern`` in their name, with the present constants."""
     kinds = {target_name(scenario): scenario.kind for scenario in scenarios()}
     for recorded in recordings:
         harmless = kinds[recorded.target] in ("clean", "bounded")
-        yield _case(recorded.target, harmless, assess(recorded.evidence()))
+        yield _judged_run(recorded.target, harmless, assess(recorded.evidence()))
     for family in (*HARMLESS, *LEAKS):
         for seed in range(series if re.search(pattern, family.name) else 0):
             assessment = family.assessed(seed, ITERATIONS[seed % len(ITERATIONS)], 3)
-            yield _case(family.name, family in HARMLESS, assessment)
+            yield _judged_run(family.name, family in HARMLESS, assessment)
 
 
-def _case(name: str, harmless: bool, assessment: Assessment) -> Case:
+def _judged_run(name: str, harmless: bool, assessment: Assessment) -> JudgedRun:
     judgement = assessment.judgement
     figures = (
         assessment.growth,
@@ -135,10 +135,10 @@ def _case(name: str, harmless: bool, assessment: Assessment) -> Case:
         judgement.reasons,
         [calls_between_readings(assessment, [seconds]) for seconds in CASE_CALL_SECONDS],
     )
-    return Case(name, harmless, judgement.state, figures)
+    return JudgedRun(name, harmless, judgement.state, figures)
 
 
-def effect(before: Sequence[Case], after: Sequence[Case]) -> str:
+def effect(before: Sequence[JudgedRun], after: Sequence[JudgedRun]) -> str:
     """Return in words how the verdicts differ."""
     kinds: dict[str, Counter[str]] = {}
     for old, new in zip(before, after, strict=True):
@@ -165,12 +165,12 @@ class Data:
     series: int
     families: str
 
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[JudgedRun]:
         """Judge all runs with the present constants."""
         return list(judged(read(self.file) if self.file is not None else [], self.series, self.families))
 
 
-def _effect(constant: Constant, value: float, data: Data, before: Sequence[Case]) -> str:
+def _effect(constant: Constant, value: float, data: Data, before: Sequence[JudgedRun]) -> str:
     change(constant.module, constant.name, value)
     try:
         return effect(before, data.cases())
