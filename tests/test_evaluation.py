@@ -53,9 +53,9 @@ def test_what_is_ours_is_optional() -> None:
     """Everything beyond agno's fields may be left out."""
     ours = [field for field in dataclasses.fields(PerformanceEval) if field.name not in AGNO_FIELDS and field.name != "func"]
     assert [field.name for field in ours] == [
-        "eval_id", "setup", "teardown", "describe", "max_iterations", "max_growth", "max_peak_growth",
+        "eval_id", "setup", "teardown", "describe", "max_iterations", "max_growth", "max_peak_growth", "ignore",
     ]  # fmt: skip
-    assert {field.default for field in ours} == {None}
+    assert {field.default for field in ours} == {None, ()}
 
 
 def test_the_public_api_needs_the_standard_library_only(run_python: Run, tmp_path: Path) -> None:
