@@ -143,7 +143,15 @@ def test_interrupted_installation_is_repeated_once_by_two_calls(project: Path) -
 def test_active_environment_is_used(project: Path, tmp_path: Path) -> None:
     """A virtual environment that is active is taken instead of ``.venv``."""
     active = tmp_path / "active"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(active)], check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "venv",
+        "--without-pip",
+        "--system-site-packages",
+        str(active),
+    ]  # the system's pip, if any
+    subprocess.run(command, check=True)
     done = with_env(project, "python", "-c", "import miniature, sys; print(sys.prefix)", VIRTUAL_ENV=str(active))
     assert done.stdout == f"{active}\n", done.stderr
 
