@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ import pytest
 from otel_memeval.files import Locked, lock, replace_file
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions, links and pipes")
+
+OTHER_USER = 65534
+"""The user ``nobody``, for whom permissions hold where the tests run as root."""
 
 
 def test_content_is_replaced_and_no_other_file_stays(tmp_path: Path) -> None:
@@ -87,20 +93,34 @@ def test_pipe_is_written_in_place(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
+@contextlib.contextmanager
+def folder_without_new_files() -> Iterator[Path]:
+    """Yield a folder with a file ``a.json`` in which this process may create no file; root acts as `nobody`."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "a.json").write_bytes(b"old")
+        if user == 0:
+            os.chown(folder / "a.json", OTHER_USER, -1)
+            os.chown(folder, OTHER_USER, -1)
+            os.seteuid(OTHER_USER)
+        folder.chmod(0o500)
+        try:
+            yield folder
+        finally:
+            folder.chmod(0o700)
+            os.seteuid(user)
+
+
 @posix
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_file_in_a_closed_folder_is_written_in_place_unless_a_mode_is_given(tmp_path: Path) -> None:
+def test_file_in_a_closed_folder_is_written_in_place_unless_a_mode_is_given() -> None:
     """The result of a run is not lost because its folder takes no new file."""
-    path = tmp_path / "a.json"
-    path.write_bytes(b"old")
-    tmp_path.chmod(0o500)
-    try:
+    with folder_without_new_files() as folder:
+        path = folder / "a.json"
         replace_file(path, b"new")
         with pytest.raises(PermissionError):
             replace_file(path, b"newer", mode=0o600)
-    finally:
-        tmp_path.chmod(0o700)
-    assert path.read_bytes() == b"new"
+        assert path.read_bytes() == b"new"
 
 
 @posix

@@ -52,7 +52,7 @@ class SiteChange(Record, frozen=True):
     """Path as the worker reported it."""
 
 
-class FunctionNames:
+class FunctionNameLookup:
     """Looks up the names of the functions that contain sites, each site once."""
 
     def __init__(self, folder: str) -> None:

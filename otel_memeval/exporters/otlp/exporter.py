@@ -21,7 +21,7 @@ from otel_memeval.exporters.otlp.output import OtlpOutput, ServiceTelemetry
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.spans import TelemetryEvent, add_seconds, child_of, is_sampled, unix_nanoseconds
 from otel_memeval.records import InitialReading, Iteration, Result
-from otel_memeval.run.locations import FunctionNames, SiteChange
+from otel_memeval.run.locations import FunctionNameLookup, SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
@@ -77,7 +77,7 @@ class OtlpExporter(Observer):
         self._passed = passed
         self._console = console
         self._service = service
-        self._function_names = FunctionNames(settings.folder)
+        self._function_names = FunctionNameLookup(settings.folder)
         self._masker = SecretMasker(settings.secrets)
         self._output: OtlpOutput | None = None
         self._plan: Plan | None = None
