@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from otel_memeval.worker.packages import packages_in_use
+
+if sys.version_info >= (3, 11):
+    from importlib import metadata
+else:  # 3.10 knows the modules that a package declares, not those of its list of files
+    import importlib_metadata as metadata
 
 
 def test_packages_are_those_of_the_standard_librarys_table() -> None:
