@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from .iterate import ScenarioCaller, ScenarioFailure
 from .memory.heap import Site
-from .memory.reading import MemoryReader, PlainMessage
+from .memory.reading import MemoryReader, PlainMessage, collect_garbage
 from .references.grown_types import TypeGrowth
 from .references.memray_stacks import MemrayRecording, MemrayStack
-from .references.stacks import LiveStack, StackTracer, collect_garbage
+from .references.stacks import LiveStack, StackTracer
 
 
 def failure_fields(failure: ScenarioFailure) -> PlainMessage:

@@ -18,6 +18,7 @@ from typing import cast
 
 from .memory.process_memory import cpu_seconds, waits
 from .memory.reading import CALLS_BEFORE_CACHED
+from .target import without_partial
 
 READY_TICKS = 10
 """Turns of the event loop after an iteration: enough for callbacks that schedule callbacks; timers do not run."""
@@ -93,8 +94,7 @@ class ForkedChild(BaseException):
 
 def is_run_in_loop(func: Callable[[], object]) -> bool:
     """Return whether calling the function returns an awaitable: such a function is called inside the running loop."""
-    while hasattr(func, "func") and hasattr(func, "args"):  # functools.partial
-        func = func.func
+    func = without_partial(func)
     call = func if inspect.isroutine(func) else getattr(func, "__call__", func)  # noqa: B004 - the method itself
     return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
 

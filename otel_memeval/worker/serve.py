@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from .harness import Harness
 from .iterate import BlockingCaller, ForkedChild, drive
+from .memory.kept_reading import file_identity
 from .memory.reading import PlainMessage
 
 _PR_SET_PDEATHSIG = 1
@@ -134,10 +135,10 @@ def _writer(messages: int) -> Callable[[memoryview[int]], None]:
 
     A scenario that closes descriptors may have opened a file of its own with the pipe's number: that file stays untouched.
     """
-    pipe = _identity(messages)
+    pipe = file_identity(messages)
 
     def write(lines: memoryview[int]) -> None:
-        if _identity(messages) != pipe:
+        if file_identity(messages) != pipe:
             raise BrokenPipeError
         while lines:
             lines = lines[os.write(messages, lines) :]
@@ -153,15 +154,6 @@ def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[PlainMessage]
         write(memoryview(encoder.encode(message).encode("ascii") + b"\n"))
 
     return send
-
-
-def _identity(descriptor: int) -> tuple[int, int] | None:
-    """Return device and inode of a descriptor's file; None if the descriptor is closed."""
-    try:
-        status = os.fstat(descriptor)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _lines(commands: int) -> Iterator[str]:

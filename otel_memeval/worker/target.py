@@ -202,6 +202,13 @@ def eval_of(value: object, where: str, name: str) -> LoadedEval:
     return LoadedEval(str(own_name), func, fields=fields, **hooks)
 
 
+def without_partial(func: Callable[[], object]) -> Callable[[], object]:
+    """Return the function inside ``functools.partial`` objects."""
+    while hasattr(func, "func") and hasattr(func, "args"):
+        func = func.func
+    return func
+
+
 _WAITING = frozenset({"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH", "YIELD_FROM"})
 """Bytecode instructions of an ``await``, an ``async for`` or an ``async with`` in Python 3.10 to 3.13."""
 
@@ -211,8 +218,7 @@ def awaits_nothing(func: Callable[[], object]) -> bool:
 
     Such an eval does no work: ``async def run(): agent.arun(...)``.
     """
-    while hasattr(func, "func") and hasattr(func, "args"):  # functools.partial
-        func = func.func
+    func = without_partial(func)
     if not inspect.iscoroutinefunction(func):
         return False
     code = getattr(func, "__code__", None)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import gc
 import types
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeGuard
 
+from ..memory.container_lengths import CONTAINER_TYPES
 from ..memory.heap import Site
 from ..references.paths import dict_of_type, mro_of_type
 from .calls import CallResolver
@@ -25,7 +25,6 @@ from .syntax import SourceFiles, parts_of
 MAX_FUNCTIONS = 300
 """Functions that are read for one container, those of the nearest objects first: a budget of time."""
 
-_CONTAINERS = (dict, list, set, deque)
 
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__setstate__")
 """Methods that fill a container when its owner is made: that is no growth."""
@@ -120,7 +119,7 @@ class SurroundingCode:
             for part in parts_of(node):
                 if isinstance(part, ast.Compare) and name in map(_name_of, ast.walk(part)):
                     measured = [names.value(call.args[0]) for call in ast.walk(part) if _is_len(call)]
-                    if not any(issubclass(type(value), _CONTAINERS) for value in measured):
+                    if not any(issubclass(type(value), CONTAINER_TYPES) for value in measured):
                         return True
         return not has_source
 

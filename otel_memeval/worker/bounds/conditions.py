@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections import deque
 from collections.abc import Callable
 from math import floor
 
-from ..memory.container_lengths import length
+from ..memory.container_lengths import CONTAINER_TYPES, length
 from ..references.paths import dict_of_type, mro_of_type
 from .names import UNKNOWN, NameLookup, is_number
 
@@ -17,7 +16,7 @@ MAX_RATIO = 50_000
 _MAX_NESTING = 4
 """Sums, local names and inlined calls inside each other that are read as a length."""
 
-_BUILTINS = (dict, list, set, frozenset, tuple, deque)
+_BUILTINS = (*CONTAINER_TYPES, frozenset, tuple)
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _TRUE_ABOVE = (ast.Gt, ast.GtE, ast.Eq)
 _TRUE_BELOW = (ast.Lt, ast.LtE, ast.NotEq)
@@ -228,7 +227,7 @@ class ConditionReader:
         if measured is not None:
             if measured is self.container:
                 return _LinearLength(1, 0)
-            if type(measured) not in (dict, list, set, deque):
+            if type(measured) not in CONTAINER_TYPES:
                 return None
             return _LinearLength(0, length(measured), varies=True, counted=measured)
         if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub)):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import builtins
 import types
-from collections import deque
 from collections.abc import Sequence
 
+from ..memory.container_lengths import CONTAINER_TYPES
 from ..references.paths import dict_of_type, mro_of_type, own_dict
 from .syntax import FunctionNode, parts_of
 
@@ -23,7 +23,6 @@ _MAX_KEYS = 1000
 _MAX_POWER_BASE, _MAX_EXPONENT = 1 << 20, 64
 """Operands of powers and shifts that are calculated, such as ``64 * 2**20``: larger results would cost memory and time."""
 
-_CONTAINERS = (dict, list, set, deque)
 _LOOKUPS = ("get", "setdefault")
 
 
@@ -207,7 +206,7 @@ class NameLookup:
             value = base.get(key, UNKNOWN)
             if value is not UNKNOWN:
                 return value
-        if issubclass(type(base), _CONTAINERS):
+        if issubclass(type(base), CONTAINER_TYPES):
             for obj, following in zip(self.object_chain, self.object_chain[1:]):
                 if obj is base:
                     return following

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import types
-from collections import deque
 from collections.abc import Sequence
 
+from ..memory.container_lengths import CONTAINER_TYPES
 from ..references.paths import dict_of_type, mro_of_type
 from .calls import Callee, CallResolver, bound_arguments, is_super
 from .conditions import ConditionReader
@@ -23,7 +23,6 @@ _ADDING = frozenset(
 _REMOVING = frozenset(("clear", "discard", "pop", "popitem", "popleft", "remove", "__delitem__", "heappop"))
 """Names of methods that add and remove, and of functions of ``heapq`` and ``bisect``."""
 
-_CONTAINERS = (dict, list, set, deque)
 
 MAX_DEPTH = 3
 """Calls inside each other that are followed: a method, its helper, and the container's own method."""
@@ -201,7 +200,7 @@ class _FunctionBody:
         is_new = isinstance(value, (ast.List, ast.Dict, ast.Set, ast.Tuple))
         if isinstance(value, ast.Call):
             kind = self._names.value(value.func)
-            is_new = issubclass(type(kind), type) and issubclass(kind, _CONTAINERS)  # type: ignore[arg-type]
+            is_new = issubclass(type(kind), type) and issubclass(kind, CONTAINER_TYPES)  # type: ignore[arg-type]
         if is_new and not self._mentions_container(value):
             self._mutations.note_removal(branches)
 

@@ -28,7 +28,7 @@ MAX_CONTAINERS = 50_000
 
 _cache_info: Callable[[Any], Any] = LruCache.cache_info
 
-_BASES = (dict, list, set, deque)
+CONTAINER_TYPES = (dict, list, set, deque)
 _CHUNK = 4096
 """Objects whose referents are listed at once: few calls, and no list of all referents."""
 
@@ -83,7 +83,7 @@ def length(container: object) -> int:
     kind = type(container)
     if kind is LruCache:
         return int(_cache_info(container).currsize)
-    for base in _BASES:
+    for base in CONTAINER_TYPES:
         if issubclass(kind, base):
             return int(base.__len__(container))  # type: ignore[arg-type]
     raise TypeError(f"{kind.__name__} is not a container that is followed")
@@ -106,7 +106,7 @@ def hits(container: object) -> int | None:
 
 def _subclasses_of_containers() -> frozenset[type]:
     found: set[type] = set()
-    queue: list[type] = [subclass for base in _BASES for subclass in base.__subclasses__()]
+    queue: list[type] = [subclass for base in CONTAINER_TYPES for subclass in base.__subclasses__()]
     while queue:
         kind = queue.pop()
         if kind not in found:

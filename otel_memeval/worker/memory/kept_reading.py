@@ -33,7 +33,7 @@ class KeptReading:
             return
         if not self._is_open():  # the first reading, or the scenario closed the descriptor
             self._descriptor = os.memfd_create("memeval-reading")
-            self._identity = _identity(self._descriptor)
+            self._identity = file_identity(self._descriptor)
         written = 0
         while written < len(data):
             written += os.pwrite(self._descriptor, memoryview(data)[written:], written)
@@ -51,10 +51,11 @@ class KeptReading:
 
     def _is_open(self) -> bool:
         """Return whether the descriptor is still this file: a scenario may have closed it and opened its own file."""
-        return self._identity is not None and _identity(self._descriptor) == self._identity
+        return self._identity is not None and file_identity(self._descriptor) == self._identity
 
 
-def _identity(descriptor: int) -> tuple[int, int] | None:
+def file_identity(descriptor: int) -> tuple[int, int] | None:
+    """Return device and inode of a descriptor's file; None if the descriptor is closed."""
     try:
         status = os.fstat(descriptor)
     except OSError:

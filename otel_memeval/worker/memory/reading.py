@@ -31,6 +31,13 @@ _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", N
 """The first name is that of Python 3.13 and later, where the second one warns."""
 
 
+def collect_garbage() -> None:
+    """Collect all garbage, also that of finalizers."""
+    for _ in range(MAX_COLLECTIONS):
+        if not gc.collect():
+            return
+
+
 class MemoryReader:
     """Takes readings. The last reading is kept, to find the changes, outside of the memory that is read.
 
@@ -86,9 +93,7 @@ class MemoryReader:
             # The last full collection must find no garbage. Most garbage of an iteration is young: without it, the first
             # full collection is the last one as well.
             gc.collect(1)
-            for _ in range(MAX_COLLECTIONS):
-                if not gc.collect():
-                    break
+            collect_garbage()
             c_heap = self._process.c_heap_bytes()
             rss, uss, dirty = self._process.resident_bytes()
             mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()

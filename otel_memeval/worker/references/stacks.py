@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import cast
 
 from ..memory.heap import Site, count_equal
-from ..memory.reading import MAX_COLLECTIONS
+from ..memory.reading import collect_garbage
 
 MAX_STACKS = 300
 """Stacks in one message, those with the most memory first: some 100 KB of JSON, and far more than a report shows."""
@@ -21,13 +21,6 @@ Frames = tuple[Site, ...]
 """File and line of each frame, the innermost first."""
 
 _StackKey = tuple[Frames, bool]
-
-
-def collect_garbage() -> None:
-    """Collect all garbage, also that of finalizers."""
-    for _ in range(MAX_COLLECTIONS):
-        if not gc.collect():
-            break
 
 
 class LiveStack:
