@@ -23,6 +23,7 @@ OTHER_ENVIRONMENTS = ("benchmarks/packages/scenarios/", "tests/data/")
 
 DISTRIBUTIONS = {
     "yaml": "pyyaml",
+    "xdist": "pytest-xdist",
     "grpc": "grpcio",
     "google.protobuf": "protobuf",
     "google.rpc": "googleapis-common-protos",
