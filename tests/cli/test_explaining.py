@@ -124,7 +124,7 @@ def test_unreachable_objects_have_a_note_instead_of_a_chain(together: Together) 
     """Memory lost in C has stacks and a note; objects that the garbage collector tracks have types as well."""
     found = explained(together, "lost", "leaking")
     assert (found.types, found.chain) == ([], [])
-    assert found.notes == ["no object that Python can find stayed: it is out of reach, as when C code forgets to let it go"]
+    assert found.notes == ["no object that Python can find stayed: only C code can reach the memory, or nothing can"]
     assert found.stacks[0].frames[-1].function == "lost"
     found = explained(together, "lost list", "leaking")
     assert found.types[0].type == "list"
@@ -166,7 +166,7 @@ def test_missing_memray_is_named_in_a_note(together: Together, name: str, state:
     found = explained(together, f"{name} without memray", state)
     assert found.stacks == []
     (note,) = found.notes
-    assert note.endswith("can be told only with memray in the scenario's interpreter: install memray there")
+    assert note.endswith("need memray in the interpreter of the scenario: install memray there")
     assert note in together("explained", f"{name} without memray", CASES).text
 
 
@@ -174,7 +174,7 @@ def test_failure_while_explaining_leaves_the_verdict(together: Together) -> None
     """An iteration that raises after the measured iterations is noted and changes no verdict."""
     found = explained(together, "fails", "leaking")
     assert found.stacks == []
-    assert found.notes == ["the iterations that were to explain ended with LookupError: enough"]
+    assert found.notes == ["the further iterations ended with LookupError: enough"]
 
 
 @pytest.mark.parametrize("name", ["calm", "not asked"])
