@@ -129,7 +129,7 @@ def test_unreachable_objects_have_a_note_instead_of_a_chain(together: Together) 
     found = explained(together, "lost list", "leaking")
     assert found.types[0].type == "list"
     assert found.chain == []
-    assert found.notes == ["no module leads to what stayed: a frame, a thread or C code keeps it"]
+    assert found.notes == ["no module leads to the objects that stayed: a frame, a thread or C code keeps them"]
 
 
 def test_bounded_cache_is_explained_only_on_request(together: Together) -> None:
