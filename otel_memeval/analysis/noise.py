@@ -25,12 +25,6 @@ LATER_TREND_CHANCE = 0.01
 MAX_AUTOCORRELATION = 0.9
 """Autocorrelation from which on more of it does not widen the variance any further."""
 
-NO_WALK_AUTOCORRELATION = 0.2
-"""A series with at most this autocorrelation is no random walk: the estimate from twenty values is no more exact."""
-
-NO_WALK_CHANCE = 0.1
-"""Largest chance with which a random walk may rise as far as a series that is none."""
-
 LATER_WALK_CHANCE = 1e-3
 """Largest chance with which a random walk may rise as far as the later half: the mean step of a series that levels off
 slowly is above 0 as well."""
@@ -90,13 +84,11 @@ def _is_line(values: Sequence[float]) -> bool:
 
 
 def _is_trend(values: Sequence[float]) -> bool:
-    """Return whether correlated values rise as neither noise nor a random walk would."""
-    correlation = autocorrelation(values)
-    inflation = _variance_inflation(correlation, len(values))
+    """Return whether correlated values rise more consistently than noise does, in all and in the later half."""
+    inflation = variance_inflation(values)
     return (
         mann_kendall_chance(values, inflation) <= TREND_CHANCE
         and mann_kendall_chance(values[len(values) // 2 :], inflation) <= LATER_TREND_CHANCE
-        and walk_chance(values) <= (TREND_CHANCE if correlation > NO_WALK_AUTOCORRELATION else NO_WALK_CHANCE)
     )
 
 
@@ -153,12 +145,9 @@ def variance_inflation(values: Sequence[float]) -> float:
 
     That is the factor of a first-order autoregression with autocorrelation r.
     """
-    return _variance_inflation(autocorrelation(values), len(values))
-
-
-def _variance_inflation(correlation: float, count: int) -> float:
+    correlation = autocorrelation(values)
     # An estimate from so few values is low, by about (1 + 4 r) / n (M. G. Kendall, 1954).
-    correlation = min(MAX_AUTOCORRELATION, max(0.0, correlation + (1 + 4 * correlation) / count))
+    correlation = min(MAX_AUTOCORRELATION, max(0.0, correlation + (1 + 4 * correlation) / len(values)))
     return (1 + correlation) / (1 - correlation)
 
 
