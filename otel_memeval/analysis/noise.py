@@ -29,9 +29,6 @@ LATER_WALK_CHANCE = 1e-3
 """Largest chance with which a random walk may rise as far as the later half: the mean step of a series that levels off
 slowly is above 0 as well."""
 
-INDEPENDENT_WALK_CHANCE = 1e-6
-"""Largest chance with which a random walk may rise as far as independent values, such as a window of messages."""
-
 LINE_T = 9.5
 """Standard errors by which a straight line through independent values has to rise."""
 
@@ -65,7 +62,7 @@ def noisy_growth(
     """
     if len(values) < MIN_VALUES:
         return None
-    if not (_is_line(values) if independent else _is_trend(values)) and not _is_drift(values, independent, smoothed):
+    if not (_is_line(values) if independent else _is_trend(values) or _is_drift(values, smoothed)):
         return None
     growth = theil_sen(values)
     if growth.ci_low <= 0 or growth.bytes_per_iteration < floor_per_step or not _keeps_pace(values):
@@ -92,11 +89,11 @@ def _is_trend(values: Sequence[float]) -> bool:
     )
 
 
-def _is_drift(values: Sequence[float], independent: bool, smoothed: bool) -> bool:
-    """Return whether the mean step is so far above 0 that even a random walk would not have it."""
+def _is_drift(values: Sequence[float], smoothed: bool) -> bool:
+    """Return whether the mean step is so far above 0 that not even a random walk would have it."""
     # Steps of a mean of two are correlated: the variance of their sum is twice that of independent steps.
     return (
-        walk_chance(values, 1 + smoothed) <= (INDEPENDENT_WALK_CHANCE if independent else TREND_CHANCE)
+        walk_chance(values, 1 + smoothed) <= TREND_CHANCE
         and walk_chance(values[len(values) // 2 :], 1 + smoothed) <= LATER_WALK_CHANCE
     )
 
