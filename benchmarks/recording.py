@@ -47,6 +47,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     only_misses: list[int] = []
     """Ids of caches without a hit."""
     mapped: tuple[int, ...] = ()
+    page_caches: tuple[int, ...] = ()
+    page_cache_limit_bytes: int | None = None
     batched_native: BatchedNativeReadings | None = None
     ring_buffers: tuple[RingBufferReading, ...] = ()
     input_tokens: tuple[int, ...] = ()
@@ -56,6 +58,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of containers that hold only weak references."""
     contents: list[tuple[int, int, list[tuple[str, int, int]], SiteKey | None]] = []
     """Newest items of containers: id, items measured, file, line and bytes of those, and the site that made room."""
+    reused: list[tuple[int, SiteKey, SiteKey, int]] = []
+    """Bytes of those items in re-used blocks: id of the container, site of the blocks, site that uses them, bytes."""
 
     def evidence(self) -> Evidence:
         """Return the evidence that the analysis judges."""
@@ -69,6 +73,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             batched_native=self.batched_native,
             process=self.process,
             mapped=self.mapped,
+            page_caches=self.page_caches,
+            page_cache_limit_bytes=self.page_cache_limit_bytes,
             sites={(file, line): values for file, line, values, _ in self.sites},
             blocks={(file, line): blocks for file, line, _, blocks in self.sites},
             holders=self._holders(),
@@ -99,6 +105,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
                     items_seen=items_seen,
                     items={(file, line): live_bytes for file, line, live_bytes in items},
                     storage=storage,
+                    reused={(source, user): bytes_ for owner, source, user, bytes_ in self.reused if owner == key},
                 )
             )
         return tuple(found)
@@ -127,6 +134,8 @@ def recording(scenario: Scenario, seed: int, state: str, evidence: Evidence) -> 
         noop_peak_bytes=evidence.noop_peak_bytes,
         only_misses=[holder.id for holder in evidence.holders if holder.only_misses],
         mapped=evidence.mapped,
+        page_caches=evidence.page_caches,
+        page_cache_limit_bytes=evidence.page_cache_limit_bytes,
         batched_native=evidence.batched_native,
         ring_buffers=tuple(
             msgspec.structs.replace(ring, lines=frozenset(map(_shortened, ring.lines))) for ring in evidence.ring_buffers
@@ -134,6 +143,11 @@ def recording(scenario: Scenario, seed: int, state: str, evidence: Evidence) -> 
         input_tokens=evidence.input_tokens,
         limits={holder.id: holder.limit for holder in evidence.holders if holder.limit},
         bookkeeping=[holder.id for holder in evidence.holders if holder.bookkeeping],
+        reused=[
+            (holder.id, _shortened(source), _shortened(user), live_bytes)
+            for holder in evidence.holders
+            for (source, user), live_bytes in holder.reused.items()
+        ],
         contents=[_contents(holder) for holder in evidence.holders if holder.items_seen or holder.storage is not None],
     )
 

@@ -30,12 +30,15 @@ def full_evidence() -> Evidence:
             items_seen=20,
             items={("scenario.py", 1): 40},
             storage=("scenario.py", 2),
+            reused={(("scenario.py", 3), ("scenario.py", 1)): 64},
         ),
     )
     return msgspec.structs.replace(
         base,
         module="leaks_python",
         mapped=tuple(range(21)),
+        page_caches=tuple(range(21)),
+        page_cache_limit_bytes=2_000_000,
         batched_native=BatchedNativeReadings(calls_apart=8, native=tuple(range(21))),
         holders=holders,
         ring_buffers=(RingBufferReading(id=3, length=4, bound=9, limit="", lines=frozenset([("scenario.py", 1)])),),
@@ -55,6 +58,15 @@ def test_recording_gives_back_the_evidence(tmp_path: Path) -> None:
     assert recorded.evidence() == evidence
 
 
+def test_every_field_of_the_evidence_is_recorded() -> None:
+    """The evidence of these tests has a value of its own in each field, except for growth that a user ignores."""
+    evidence = full_evidence()
+    container = evidence.holders[1]
+    empty = ["failed", "ignored_sites", "ignored_holders"]
+    assert [name for name in evidence.__struct_fields__ if not getattr(evidence, name)] == empty
+    assert [name for name in container.__struct_fields__ if not getattr(container, name)] == ["bound", "limit", "path"]
+
+
 def test_container_that_was_not_described_is_recorded_and_not_judged(tmp_path: Path) -> None:
     """A container that was gone at the end keeps its series in the file, but is no evidence."""
     evidence = full_evidence()
@@ -69,7 +81,18 @@ def test_recording_of_an_older_version_is_still_read(tmp_path: Path) -> None:
     path = tmp_path / "recordings.json"
     evidence = next(family for family in LEAKS if family.name == "steady").evidence(1, 20, 3)
     fields = msgspec.to_builtins(recording(SCENARIO, 1, "leaking", evidence))
-    for name in ("mapped", "batched_native", "ring_buffers", "input_tokens", "limits", "bookkeeping", "contents"):
+    for name in (
+        "mapped",
+        "batched_native",
+        "ring_buffers",
+        "input_tokens",
+        "limits",
+        "bookkeeping",
+        "contents",
+        "reused",
+        "page_caches",
+        "page_cache_limit_bytes",
+    ):
         del fields[name]
     path.write_text(json.dumps(fields) + "\n", encoding="utf-8")
     (recorded,) = read(path)
