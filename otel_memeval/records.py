@@ -32,12 +32,12 @@ class Failure(Record, frozen=True):
 
 
 class GenAi(Record, frozen=True):
-    """Model and tool calls of an iteration, summed over the scenario's spans that ended in it."""
+    """Model and tool calls of an iteration, summed over the scenario's spans that ended in it; unknown tokens are None."""
 
     model_calls: int
     tool_calls: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     spans: int
     spans_dropped: int = 0
     """Spans that exceeded the buffer; the sums are without them."""

@@ -130,8 +130,12 @@ PEAK_BYTES = Metric("memeval_peak_bytes", "gauge", "By", ("eval",), "Peak of the
 RSS_BYTES = Metric("memeval_rss_bytes", "gauge", "By", ("eval",), "Resident memory of the worker after the last iteration.")
 ITERATION_MODEL_CALLS = Metric("memeval_model_calls", "gauge", "", ("eval",), "Model calls of the last iteration.")
 ITERATION_TOOL_CALLS = Metric("memeval_tool_calls", "gauge", "", ("eval",), "Tool calls of the last iteration.")
-ITERATION_INPUT_TOKENS = Metric("memeval_input_tokens", "gauge", "", ("eval",), "Tokens to models, last iteration.")
-ITERATION_OUTPUT_TOKENS = Metric("memeval_output_tokens", "gauge", "", ("eval",), "Tokens from models, last iteration.")
+ITERATION_INPUT_TOKENS = Metric(
+    "memeval_input_tokens", "gauge", "", ("eval",), "Tokens to models, last iteration, if known."
+)
+ITERATION_OUTPUT_TOKENS = Metric(
+    "memeval_output_tokens", "gauge", "", ("eval",), "Tokens from models, last iteration, if known."
+)
 GROWTH = Metric(
     "memeval_growth_bytes_per_iteration",
     "gauge",

@@ -69,7 +69,7 @@ def gauge_samples(
     return samples
 
 
-def _gen_ai_totals(iterations: Iterable[Iteration]) -> tuple[int, ...]:
+def _gen_ai_totals(iterations: Iterable[Iteration]) -> tuple[int | None, ...]:
     """Return model calls, tool calls, input and output tokens of the last traced iteration; empty without one."""
     traced = [iteration.gen_ai for iteration in iterations if iteration.gen_ai is not None]
     if not traced:

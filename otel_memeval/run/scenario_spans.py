@@ -52,7 +52,7 @@ class ScenarioSpans:
     def take(self, message: wire.AnyMessage) -> bool:
         """Take a message if it is about spans; return whether it is."""
         if isinstance(message, wire.ScenarioSpan):
-            self._sums.add(message.span)
+            self._sums.add(message.span, has_messages=message.has_messages)
             finished = self._masker.encode(message.span, message.scope)
             if finished is not None:
                 self._waiting.append(finished)

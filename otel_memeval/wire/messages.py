@@ -126,6 +126,8 @@ class ScenarioSpan(Message, frozen=True, tag="span"):
 
     span: Span
     scope: InstrumentationScope
+    has_messages: bool = False
+    """Whether messages to or from a model are among its attributes, or were left out of them."""
 
 
 class SpansDropped(Message, frozen=True, tag="spans_dropped"):

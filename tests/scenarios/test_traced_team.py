@@ -48,7 +48,7 @@ def test_each_iteration_has_spans_of_leader_member_tools_and_model_calls(model_u
         assert iteration.gen_ai is not None
         assert iteration.gen_ai.model_calls == 8
         assert iteration.gen_ai.tool_calls >= 2
-        assert iteration.gen_ai.input_tokens > iteration.gen_ai.output_tokens > 0
+        assert (iteration.gen_ai.input_tokens or 0) > (iteration.gen_ai.output_tokens or 0) > 0
     kinds = {span.name.split()[0]: span.kind for span in traced.spans}
     assert kinds == {"invoke_agent": 1, "execute_tool": 1, "chat": 3}
     assert {span.trace_id for span in traced.spans} == {traced.result.run.id}

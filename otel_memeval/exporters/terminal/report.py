@@ -165,7 +165,12 @@ def _medians(traced: Sequence[GenAi]) -> str:
     tool_calls = median(gen_ai.tool_calls for gen_ai in traced)
     if not model_calls and not tool_calls:
         return f"{spans:,g} spans, none from a model or a tool"
-    tokens_in = median(gen_ai.input_tokens for gen_ai in traced)
-    tokens_out = median(gen_ai.output_tokens for gen_ai in traced)
+    tokens_in = _median_tokens([gen_ai.input_tokens for gen_ai in traced])
+    tokens_out = _median_tokens([gen_ai.output_tokens for gen_ai in traced])
     calls = f"{model_calls:,g} model calls, {tool_calls:,g} tool calls"
-    return f"{spans:,g} spans, {calls}, {tokens_in:,.0f} tokens in, {tokens_out:,.0f} out"
+    return f"{spans:,g} spans, {calls}, {tokens_in} tokens in, {tokens_out} out"
+
+
+def _median_tokens(tokens: Sequence[int | None]) -> str:
+    known = [number for number in tokens if number is not None]
+    return f"{median(known):,.0f}" if len(known) == len(tokens) else "unknown"

@@ -63,6 +63,11 @@ def holds_content(attribute: str) -> bool:
     return (name in _NAMES or name.startswith(_PREFIXES)) and name not in _NOT_CONTENT
 
 
+def holds_messages(attribute: str) -> bool:
+    """Return whether an attribute of OpenInference holds messages to or from a model: the span asked one."""
+    return attribute.startswith(("llm.input_messages", "llm.output_messages", "llm.prompts", "llm.choices"))
+
+
 def is_content(event: str) -> bool:
     """Return whether an event of this name is one message of a conversation, whatever its attributes are called."""
     name = event.lower()

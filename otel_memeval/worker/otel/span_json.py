@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Protocol
 
-from .genai_content import holds_content, is_content
+from .genai_content import holds_content, holds_messages, is_content
 
 _HAS_IS_REMOTE = 0x100
 _IS_REMOTE = 0x200
@@ -107,7 +107,8 @@ class SpanWriter:
         if status is not None and status.status_code.value:
             message = _quoted(str(status.description or ""))
             written.append(f',"status":{{"code":{int(status.status_code.value)},"message":{message}}}')
-        written.append("}}\n")
+        has_messages = any(holds_messages(str(key)) for key in span.attributes or ())
+        written.append('},"has_messages":true}\n' if has_messages else "}}\n")
         return "".join(written).encode("ascii")
 
     def _may_be_sent(self, event: _Event) -> bool:

@@ -190,6 +190,20 @@ def test_metrics_have_the_names_and_labels_of_the_contract(make_iteration: MakeI
     assert exemplar["spanId"] == iteration_span_id(RUN, "measured", 5)
 
 
+def test_unknown_number_of_tokens_has_no_attribute_and_no_gauge(
+    make_iteration: MakeIteration, make_result: MakeResult
+) -> None:
+    """The other sums of the iteration are there."""
+    exported = Exported()
+    sums = GenAi(model_calls=2, tool_calls=0, input_tokens=None, output_tokens=40, spans=2)
+    exported.export(ours(make_result(iterations=[msgspec.structs.replace(make_iteration(1), gen_ai=sums)])))
+    attributes = plain(exported.spans()[iteration_span_id(RUN, "measured", 1)]["attributes"])
+    metrics = {metric["name"] for metric in exported.items("metrics")}
+    assert "memeval.gen_ai.input_tokens" not in attributes
+    assert attributes["memeval.gen_ai.output_tokens"] == "40"
+    assert {"memeval_input_tokens", "memeval_output_tokens"} & metrics == {"memeval_output_tokens"}
+
+
 def test_untraced_run_has_no_sums_of_calls(make_result: MakeResult) -> None:
     """There are neither attributes nor gauges: nothing was counted, which is not zero."""
     exported = Exported()

@@ -277,6 +277,10 @@ NONE = GenAi(model_calls=0, tool_calls=0, input_tokens=0, output_tokens=0, spans
         ([PLAIN], TYPICAL),
         ([NONE, CALLS, CALLS], "per iteration (median): 14 spans, 8 model calls, 2 tool calls, 1,200 tokens in, 160 out"),
         ([msgspec.structs.replace(PLAIN, spans_dropped=70_000)] * 2, f"{TYPICAL}; {DROPPED}"),
+        (
+            [CALLS, msgspec.structs.replace(CALLS, input_tokens=None)],
+            "per iteration (median): 14 spans, 8 model calls, 2 tool calls, unknown tokens in, 160 out",
+        ),
     ],
 )
 def test_spans_line_has_medians_and_dropped_spans(

@@ -190,3 +190,15 @@ def test_content_stays_in_the_worker_unless_it_is_wanted(in_spans: bool, in_even
     assert "retry" in names
     assert "gen_ai.client.inference.operation.details" in names
     assert len(names) == (4 if in_events else 2)
+
+
+@pytest.mark.parametrize(
+    "name", ["llm.input_messages.0.message.role", "llm.output_messages.0.message.content", "llm.prompts"]
+)
+@pytest.mark.parametrize("in_spans", [False, True])
+def test_line_says_that_there_were_messages(name: str, in_spans: bool) -> None:
+    """So that a request can be told from other code of a model's client although the messages stay in the worker."""
+    assert decoded(sdk_span(attributes={name: "PROMPT"}), in_spans=in_spans).has_messages
+    assert not decoded(
+        sdk_span(attributes={"llm.model_name": "gpt", "input.value": "PROMPT"}), in_spans=in_spans
+    ).has_messages
