@@ -12,7 +12,7 @@ from .memory.sqlite import page_cache_limit
 from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
 from .references.paths import find_paths, type_name
 from .references.ring_buffers import LiveRingBuffer, empty_slots, find_ring_buffers
-from .references.roots import PathRoots, containers_of_the_interpreter
+from .references.roots import PathRoots, containers_of_the_interpreter, subclass_tables
 
 MAX_BOUND_CHARACTERS = 200
 """Length at which the code that sets a bound is cut off, so that it fits a line or two of the report."""
@@ -32,7 +32,11 @@ def describe_containers(
     rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
     paths = find_paths(alive.keys() | rings.keys(), scenario_module)
     alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
-    words = containers_of_the_interpreter([obj for key, obj in alive.items() if key not in paths])
+    unreached = [obj for key, obj in alive.items() if key not in paths]
+    tables = dict(subclass_tables(unreached))
+    if len(tables) < len(alive):  # their references are weak: another container keeps the classes
+        alive = {key: obj for key, obj in alive.items() if key not in tables}
+    words = {**containers_of_the_interpreter(unreached), **tables}
     roots = PathRoots(scenario_module, words)
     texts = {**words, **{key: roots.text(path) for key, path in paths.items()}}
     full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}

@@ -16,7 +16,7 @@ from typing import cast
 
 from ..memory.container_lengths import LruCache, inner_dict
 from ..memory.heap import LiveBySite, Site
-from .paths import dict_of_type, mro_of_type
+from .paths import dict_of_module, dict_of_type, mro_of_type, name_of_type
 
 MAX_ITEMS = 20
 """Items of each container that are read, the newest: the items that a leak adds are among them."""
@@ -52,11 +52,14 @@ _OFFSET_OF_TABLE = object.__basicsize__ + 16
 _SMALLEST_TABLE_BYTES = dict.__sizeof__({0: 0}) - dict.__basicsize__
 """CPython keeps freed tables of the smallest size for the next dict (``free_keys_object`` in Objects/dictobject.c)."""
 
-_NOT_PARTS = (
-    *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType),
-    *(types.MappingProxyType, types.GetSetDescriptorType, types.MemberDescriptorType, type(None)),
-)
+_NOT_PARTS = (types.ModuleType, types.MappingProxyType, type(None))
 """Types whose objects belong to the program, not to an item that refers to them."""
+
+_PROGRAM_PARTS = (
+    *(type, types.FunctionType, types.BuiltinFunctionType, types.CodeType),
+    *(types.GetSetDescriptorType, types.MemberDescriptorType),
+)
+"""Types whose objects belong to the program unless they were made since tracing began, such as a closure or a class."""
 
 ReusedTables = dict[tuple[Site, Site], int]
 """Bytes of re-used tables by the line that tracemalloc still names for them, and the line that made their dict."""
@@ -120,19 +123,48 @@ def allocated_at(obj: object) -> Site | None:
     return frames[0] if frames else None
 
 
+def _belongs_to_program(obj: object) -> bool:
+    """Return whether an object is there whether or not an item refers to it: a module, or a function or class of one."""
+    kind = type(obj)
+    if issubclass(kind, _NOT_PARTS):
+        return True
+    if not issubclass(kind, _PROGRAM_PARTS):
+        return False
+    if allocated_at(obj) is None:
+        return True
+    module = sys.modules.get(str(dict_of_type(obj).get("__module__"))) if issubclass(kind, type) else None
+    return issubclass(type(module), types.ModuleType) and dict_of_module(module).get(name_of_type(obj)) is obj
+
+
+def _references(obj: object) -> list[object]:
+    """Return the objects that an object refers to, without the names of the module in which a function was defined."""
+    kind = type(obj)
+    if kind is types.CodeType:  # unknown to the garbage collector
+        return [obj.co_consts, obj.co_names]  # type: ignore[attr-defined]
+    found = get_referents(obj)
+    if kind is types.FunctionType:
+        program = (obj.__globals__, obj.__builtins__)  # type: ignore[attr-defined]
+    elif kind is types.FrameType:
+        program = (obj.f_globals, obj.f_builtins, obj.f_back)  # type: ignore[attr-defined]
+    else:
+        return found
+    return [part for part in found if not any(part is own for own in program)]
+
+
 class _Parts:
     """The items, and the parts that one item alone leads to, found level by level, at most ``MAX_PARTS`` for an item.
 
+    An item has ``objects_per_item`` objects: two with a key.
     Parts that several items lead to would stay if one item went: they are left out, and no object is reached through them.
     Neither is one reached through another item or an object of ``barriers``.
     """
 
-    def __init__(self, items: Collection[object], barriers: set[int]) -> None:
+    def __init__(self, items: Collection[object], objects_per_item: int, barriers: set[int]) -> None:
         self._parts = {id(item): item for item in items}
-        self._owner_of = {key: owner for owner, key in enumerate(self._parts)}
+        self._owner_of = {id(item): place // objects_per_item for place, item in enumerate(items)}
         self._starts = barriers | self._parts.keys()
-        self._counts = [0] * len(self._parts)
-        level = list(enumerate(self._parts.values()))
+        self._counts = [0] * len(items)
+        level = list(zip(self._owner_of.values(), self._parts.values()))
         while level:
             level = self._next_level(level)
 
@@ -145,9 +177,9 @@ class _Parts:
         for owner, obj in level:
             if self._counts[owner] >= MAX_PARTS or self._owner_of[id(obj)] == _SHARED:
                 continue
-            for part in get_referents(obj):
+            for part in _references(obj):
                 key = id(part)
-                if key in self._starts or issubclass(type(part), _NOT_PARTS):
+                if key in self._starts or _belongs_to_program(part):
                     continue
                 if key not in self._owner_of:
                     self._owner_of[key] = owner
@@ -167,7 +199,7 @@ class _Parts:
             self._owner_of[id(part)] = _SHARED
             queue.extend(
                 behind
-                for behind in get_referents(part)
+                for behind in _references(part)
                 if self._owner_of.get(id(behind)) == owner and id(behind) not in self._starts
             )
 
@@ -178,18 +210,18 @@ def sites_of(container: object, is_own: Callable[[str], bool]) -> tuple[int, Liv
     Memory counts if it was allocated since tracing began and one item alone leads to it.
     """
     items = newest_items(container)
-    count = len(items) // 2 if issubclass(type(container), dict) or type(container) is LruCache else len(items)
+    objects_per_item = 2 if issubclass(type(container), dict) or type(container) is LruCache else 1
     barriers = {id(container), *map(id, newest_items(container, MAX_ITEMS + 1))}
     sites: LiveBySite = {}
     dicts: list[tuple[Site, dict[object, object]]] = []
-    for obj in _Parts(items, barriers).own():
+    for obj in _Parts(items, objects_per_item, barriers).own():
         site = allocated_at(obj)
         if site is not None and not is_own(site[0]):
             live_bytes, blocks = sites.get(site, (0, 0))
             sites[site] = (live_bytes + size_of(obj), blocks + 1)
             if type(obj) is dict:
                 dicts.append((site, obj))
-    return count, sites, _reused_tables(dicts)
+    return len(items) // objects_per_item, sites, _reused_tables(dicts)
 
 
 def _reused_tables(dicts: Collection[tuple[Site, dict[object, object]]]) -> ReusedTables:

@@ -22,6 +22,8 @@ _NOT_FOLLOWED = (
 )
 """Types that no path goes through: those in the first line refer to nothing, the others are the interpreter's, or roots."""
 
+_METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
+
 _CONTAINERS = (dict, list, tuple, set, deque)
 
 MAX_VISITED = 3_000_000
@@ -126,9 +128,10 @@ def _references(obj: object) -> Iterator[Link]:
             yield f".{attribute}", value
     elif kind is types.FunctionType:
         yield from _function_parts(obj)  # type: ignore[arg-type]
-    elif kind is types.MethodType:
+    elif kind in _METHODS:
         yield "", obj.__self__  # type: ignore[attr-defined]
-        yield "", obj.__func__  # type: ignore[attr-defined]
+        if kind is types.MethodType:
+            yield "", obj.__func__  # type: ignore[attr-defined]
     elif kind is types.CellType or kind is partial:
         for value in gc.get_referents(obj):
             yield "", value

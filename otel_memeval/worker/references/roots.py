@@ -44,7 +44,6 @@ def containers_of_the_interpreter(unreached: Collection[object]) -> dict[int, st
     threading = dict_of_module(sys.modules["threading"]) if "threading" in sys.modules else {}
     owners = [(threading, _OF_THREADING), *((own_dict(loop), _OF_EVENT_LOOP) for loop in _event_loops())]
     words.update((id(owner[name]), text) for owner, texts in owners for name, text in texts.items() if name in owner)
-    words.update(_subclass_tables(unreached))
     words.update(_fork_callbacks(unreached))
     return words
 
@@ -59,7 +58,7 @@ def _event_loops() -> list[object]:
     return [loop for loop in loops if not own_dict(loop).get("_closed")]
 
 
-def _subclass_tables(containers: Iterable[object]) -> Iterator[tuple[int, str]]:
+def subclass_tables(containers: Iterable[object]) -> Iterator[tuple[int, str]]:
     """Yield the dicts in which a class has weak references to its subclasses (``tp_subclasses``), each with words."""
     for container in containers:
         references = list(container.values()) if type(container) is dict else []
@@ -71,7 +70,8 @@ def _subclass_tables(containers: Iterable[object]) -> Iterator[tuple[int, str]]:
             continue
         for base in type.__dict__["__bases__"].__get__(newest):
             if {id(kind) for kind in type.__subclasses__(base)} == subclasses:
-                yield id(container), f"the subclasses of {dict_of_type(base).get('__module__')}.{name_of_type(base)}"
+                module = dict_of_type(base).get("__module__")
+                yield id(container), f"the subclasses of {f'{module}.' if module else ''}{name_of_type(base)}"
 
 
 def _fork_callbacks(containers: Iterable[object]) -> Iterator[tuple[int, str]]:

@@ -10,13 +10,14 @@ import os
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from otel_memeval.worker.references.paths import find_paths
-from otel_memeval.worker.references.roots import PathRoots, containers_of_the_interpreter
+from otel_memeval.worker.references.roots import PathRoots, containers_of_the_interpreter, subclass_tables
 
 
 @pytest.fixture
@@ -32,7 +33,8 @@ def modules() -> Iterator[dict[str, types.ModuleType]]:
 def path_of(target: object) -> str | None:
     """Return the path to a container as the report shows it."""
     found = find_paths({id(target)}, "scenario_of_this_test").get(id(target))
-    words = containers_of_the_interpreter([] if found else [target])
+    unreached = [] if found else [target]
+    words = {**containers_of_the_interpreter(unreached), **dict(subclass_tables(unreached))}
     return words.get(id(target)) if found is None else PathRoots("scenario_of_this_test", words).text(found)
 
 
@@ -45,7 +47,7 @@ def test_containers_of_an_event_loop_have_words() -> None:
     try:
         assert path_of(loop._scheduled) == "the event loop's timers"  # type: ignore[attr-defined]
         assert path_of(loop._ready) == "the event loop's ready queue"  # type: ignore[attr-defined]
-        assert path_of(kept) == "the event loop's timers[0] -> TimerHandle._callback -> builtin_function_or_method"
+        assert path_of(kept) == "the event loop's timers[0] -> TimerHandle._callback"
     finally:
         asyncio.set_event_loop(None)
         loop.close()
@@ -80,6 +82,8 @@ def test_table_of_subclasses_has_words() -> None:
         if type(obj) is dict and len(obj) == 3 and all(key == id(kind) for key, kind in zip(obj, kinds))
     ]
     assert [path_of(table) for table in tables] == ["the subclasses of shop.Base"]
+    (words,) = dict(subclass_tables([{id(kind): weakref.ref(kind) for kind in object.__subclasses__()}])).values()
+    assert words == "the subclasses of object"
 
 
 def test_standard_library_goes_before_a_packages_reference(modules: dict[str, types.ModuleType]) -> None:
