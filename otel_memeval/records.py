@@ -15,8 +15,6 @@ from otel_memeval.verdicts import State
 SCHEMA = 1
 
 Phase = Literal["warmup", "measured"]
-
-
 Recorder = Literal["tracemalloc", "memray"]
 
 
@@ -113,6 +111,8 @@ class Site(Record, frozen=True):
     """Its blocks go into a container with a bound, while other sites leak."""
     allocated_at: list[CodeLocation] = []
     """Lines of a library that allocated, if this is the scenario's line that called them; most bytes first."""
+    through: CodeLocation | None = None
+    """Line of the library that this line called, the one with the most bytes behind it."""
 
 
 class BatchedReadings(Record, frozen=True):

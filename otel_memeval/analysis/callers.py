@@ -120,8 +120,8 @@ def attribute_to_callers(
     """
     shares: dict[SiteKey, list[_SiteShare]] = {}
     for site in sites:
-        for key, share in _callers(site.key, stacks, code, packages).items():
-            shares.setdefault(key, []).append(_SiteShare(site, share))
+        for (key, through), share in _callers(site.key, stacks, code, packages).items():
+            shares.setdefault(key, []).append(_SiteShare(site, share, through))
     merged = [_merge(key, of_key) for key, of_key in shares.items()]
     return tuple(sorted(merged, key=lambda site: (site.bounded, -site.bytes_per_iteration, site.key)))
 
@@ -130,15 +130,16 @@ def callers_of(
     sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership
 ) -> dict[SiteKey, tuple[SiteKey, ...]]:
     """Return the sites of the scenario that called each site of a library; sites without a known caller are left out."""
-    callers = {site.key: tuple(_callers(site.key, stacks, code)) for site in sites}
+    callers = {site.key: tuple(dict.fromkeys(key for key, _ in _callers(site.key, stacks, code))) for site in sites}
     return {key: of_key for key, of_key in callers.items() if of_key != (key,)}
 
 
 class _SiteShare(msgspec.Struct, frozen=True):
-    """The share of a site's growth that one caller has, from 0 to 1."""
+    """The share of a site's growth that one caller has, from 0 to 1, and the line of the library that it called."""
 
     site: GrowingSite
     share: float
+    through: SiteKey | None
 
     @property
     def bytes_per_iteration(self) -> float:
@@ -148,40 +149,52 @@ class _SiteShare(msgspec.Struct, frozen=True):
 def _merge(key: SiteKey, shares: Sequence[_SiteShare]) -> GrowingSite:
     largest_first = sorted(shares, key=lambda part: -part.bytes_per_iteration)
     library_sites = [part.site.key for part in largest_first if part.site.key != key and not is_generated(part.site.key[0])]
+    through: dict[SiteKey, float] = {}
+    for part in largest_first:
+        if part.through is not None:
+            through[part.through] = through.get(part.through, 0.0) + part.bytes_per_iteration
     return GrowingSite(
         key=key,
         bounded=all(part.site.bounded for part in shares),
         bytes_per_iteration=sum(part.bytes_per_iteration for part in shares),
         retained_bytes=round(sum(part.share * part.site.retained_bytes for part in shares)),
         blocks=round(sum(part.share * part.site.blocks for part in shares)),
-        allocated_at=tuple(library_sites[:MAX_ALLOCATION_SITES]),
+        allocated_at=tuple(dict.fromkeys(library_sites))[:MAX_ALLOCATION_SITES],
+        through=max(through, key=lambda site: through[site], default=None),
     )
+
+
+_Caller = tuple[SiteKey, SiteKey | None]
+"""The site to name, and the site of a library that it called on the way to the allocation."""
 
 
 def _callers(
     key: SiteKey, stacks: Sequence[CallStack], code: CodeOwnership, packages: Sequence[str] = ()
-) -> Mapping[SiteKey, float]:
+) -> Mapping[_Caller, float]:
     """Return the sites to name for a site, each with its share of the bytes; the site itself where no caller is known."""
     if code.is_scenario_code(key[0]):
-        return {key: 1.0}
+        return {(key, None): 1.0}
     of_key = [stack for stack in stacks if stack.frames[0] == key]
     weights = [stack.added_bytes for stack in of_key]
     if not any(weights):
         weights = [stack.alive_bytes for stack in of_key]
     total = sum(weights)
-    shares: dict[SiteKey, float] = {}
+    shares: dict[_Caller, float] = {}
     for stack, weight in zip(of_key, weights):
         if weight:
             caller = _caller(stack, code, packages)
             shares[caller] = shares.get(caller, 0.0) + weight / total
-    return shares or {key: 1.0}
+    return shares or {(key, None): 1.0}
 
 
-def _caller(stack: CallStack, code: CodeOwnership, packages: Sequence[str]) -> SiteKey:
+def _caller(stack: CallStack, code: CodeOwnership, packages: Sequence[str]) -> _Caller:
     key = stack.frames[0]
-    of_scenario = [frame for frame in stack.frames if code.is_scenario_code(frame[0])]
-    if of_scenario or not is_generated(key[0]):
-        return of_scenario[0] if of_scenario else key
+    for place, frame in enumerate(stack.frames):
+        if code.is_scenario_code(frame[0]):
+            called = [site for site in stack.frames[:place] if not is_generated(site[0])]
+            return frame, called[-1] if called else None
+    if not is_generated(key[0]):
+        return key, None
     with_source = [frame for frame in stack.frames if not is_generated(frame[0])]
     of_packages = [frame for frame in with_source if code.package_of(frame[0]) in packages]
-    return next(iter([*of_packages, *with_source, key]))
+    return next(iter([*of_packages, *with_source, key])), None

@@ -46,6 +46,8 @@ class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
     blocks: int
     allocated_at: tuple[SiteKey, ...] = ()
     """Sites in a library that allocated, if this site called them; most bytes first."""
+    through: SiteKey | None = None
+    """Site in the library that this site called, the one with the most bytes behind it."""
     bounded: bool = False
     """Its memory goes into a container with a bound."""
 

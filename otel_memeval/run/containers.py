@@ -9,7 +9,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.evidence import HolderSeries, RingBufferReading
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import Holder
-from otel_memeval.redact import one_line
+from otel_memeval.redact import one_line, redact
 
 MOST_DESCRIBED = 50
 """Containers that the worker describes, fastest growing first."""
@@ -63,7 +63,7 @@ class ContainerDescriptions:
         return HolderSeries(
             id=key,
             lengths=lengths,
-            path=info.path or "",
+            path=redact(info.path or "", self._secrets),
             type=info.type,
             bound=info.bound,
             limit=self._limit(info),

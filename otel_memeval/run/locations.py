@@ -82,6 +82,7 @@ def site_record(site: GrowingSite, folder: str) -> Site:
         signature=signature(location.file, location.function, text or str(site.key[1])),
         bounded=site.bounded,
         allocated_at=[code_location(key, folder) for key in site.allocated_at],
+        through=None if site.through is None else code_location(site.through, folder),
     )
 
 

@@ -70,9 +70,9 @@ def test_installed_packages_are_libraries_when_the_standard_library_is_unknown()
 
 
 def test_innermost_line_of_the_scenario_is_named() -> None:
-    """The innermost frame of the scenario is named, with the line of the library beside it."""
+    """The innermost frame of the scenario is named, with the line that allocated and the one that it called itself."""
     (named,) = attribute_to_callers([site(JSON)], [stack(JSON, CLIENT, RUN, OTHER)], CODE)
-    assert (named.key, named.allocated_at) == (RUN, (JSON,))
+    assert (named.key, named.allocated_at, named.through) == (RUN, (JSON,), CLIENT)
     assert (named.bytes_per_iteration, named.retained_bytes, named.blocks) == (100.0, 2000, 20)
 
 
@@ -91,6 +91,17 @@ def test_three_library_lines_are_named_beside_their_caller() -> None:
         [site(line, 10.0 * line[1]) for line in lines], [stack(line, RUN) for line in lines], CODE
     )
     assert named.allocated_at == (lines[3], lines[2], lines[1])
+
+
+def test_called_line_with_most_bytes_is_named_and_generated_code_is_not() -> None:
+    """Of several lines of libraries that one line called, the one with the most bytes behind it has a source file."""
+    api, other = ("/v/site-packages/client/api.py", 9), ("/v/site-packages/client/api.py", 70)
+    stacks = [stack(JSON, api, ("<string>", 3), RUN), stack(COPY, other, RUN), stack(CLIENT, other, RUN)]
+    (named,) = attribute_to_callers([site(JSON, 100.0), site(COPY, 60.0), site(CLIENT, 50.0)], stacks, CODE)
+    assert (named.key, named.through) == (RUN, other)
+    (named,) = attribute_to_callers([site(JSON)], stacks, CODE)
+    assert (named.key, named.allocated_at, named.through) == (RUN, (JSON,), api)
+    assert attribute_to_callers([site(("<string>", 3))], [stack(("<string>", 3), RUN)], CODE)[0].through is None
 
 
 def test_caller_that_added_nothing_has_no_share() -> None:

@@ -172,7 +172,7 @@ def test_the_terminal_says_in_one_line_that_there_is_more(together: Together) ->
     done = looked(together, "plain")
     assert done.stderr.count("4 more iterations, not measured") == 1
     assert "more iterations" not in done.stdout
-    assert "through json/decoder.py:" in done.text
+    assert "through json/__init__.py:" in done.text
 
 
 def test_nothing_more_is_called_when_it_is_switched_off(together: Together) -> None:

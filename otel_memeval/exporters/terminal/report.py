@@ -121,8 +121,8 @@ def _sites_table(sites: Sequence[Site]) -> Table:
     table = make_table("Lines that grow", numbers=["per iteration", "alive"], texts=["line"])
     for site in sites:
         line = Text(code_location(site.file, site.line, site.function))
-        for library in site.allocated_at[:1]:
-            line.append(f", through {code_location(library.file, library.line, library.function)}", "dim")
+        if site.through is not None:
+            line.append(f", through {code_location(site.through.file, site.through.line, site.through.function)}", "dim")
         if site.bounded:
             line.append(", into a bounded container", "dim")
         table.add_row(format_bytes(site.bytes_per_iteration, signed=True), format_bytes(site.retained_bytes), line)

@@ -142,6 +142,7 @@ def _references(obj: object) -> list[object]:
     if kind is types.CodeType:  # unknown to the garbage collector
         return [obj.co_consts, obj.co_names]  # type: ignore[attr-defined]
     found = get_referents(obj)
+    program: tuple[object, ...]
     if kind is types.FunctionType:
         program = (obj.__globals__, obj.__builtins__)  # type: ignore[attr-defined]
     elif kind is types.FrameType:
@@ -164,7 +165,7 @@ class _Parts:
         self._owner_of = {id(item): place // objects_per_item for place, item in enumerate(items)}
         self._starts = barriers | self._parts.keys()
         self._counts = [0] * len(items)
-        level = list(zip(self._owner_of.values(), self._parts.values()))
+        level = [(self._owner_of[key], item) for key, item in self._parts.items() if not _belongs_to_program(item)]
         while level:
             level = self._next_level(level)
 

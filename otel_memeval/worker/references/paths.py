@@ -1,7 +1,7 @@
 """Find the shortest reference path from a module to an object, written as a person would look it up.
 
 One breadth-first walk from all modules finds every object (``gc.get_referrers`` would scan the whole heap for each step).
-Keys of dicts are not written: they may be prompts or session ids.
+Keys of dicts are not in a path; ``step_names`` has those that are no prompts and no session ids.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import gc
 import sys
 import types
+from _thread import _local as threading_local
 from collections import deque
 from collections.abc import Collection, Iterator
 from functools import partial
+from itertools import repeat
 from typing import cast
 
 from ..memory.container_lengths import LruCache
@@ -21,6 +23,8 @@ _NOT_FOLLOWED = (
     *(types.FrameType, types.CodeType, types.TracebackType, types.ModuleType, types.MappingProxyType),
 )
 """Types that no path goes through: those in the first line refer to nothing, the others are the interpreter's, or roots."""
+
+_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 _METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
 
@@ -116,8 +120,20 @@ def _attributes(obj: object) -> Iterator[Link]:
                 yield f" -> {name}.{attribute}", value
     label = "(...)" if type(obj) is LruCache else f" -> {name}"  # a result of a cached function
     for value in gc.get_referents(obj):
-        if id(value) not in seen and value is not type(obj):
+        if type(value) is types.FrameType and issubclass(type(obj), _SUSPENDED):  # up to Python 3.10
+            yield from zip(repeat(label), gc.get_referents(value))
+        elif id(value) not in seen and value is not type(obj):
             yield label, value
+
+
+def _thread_local_attributes(obj: object) -> Iterator[Link]:
+    """Yield the attributes that all threads have in a ``threading.local``, which keeps a dict for each thread."""
+    name = type_name(obj)
+    by_thread = [referent for referent in gc.get_referents(obj) if type(referent) is dict]
+    for attributes in [value for table in by_thread for value in table.values() if type(value) is dict]:
+        yield f" -> {name}.__dict__", attributes
+        for attribute, value in tuple(attributes.items()):
+            yield f" -> {name}.{attribute}", value
 
 
 def _references(obj: object) -> Iterator[Link]:
@@ -135,6 +151,8 @@ def _references(obj: object) -> Iterator[Link]:
     elif kind is types.CellType or kind is partial:
         for value in gc.get_referents(obj):
             yield "", value
+    elif issubclass(kind, threading_local):
+        yield from _thread_local_attributes(obj)
     else:
         if issubclass(kind, _CONTAINERS):
             yield from _items(obj)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import cast
 
 from .paths import ReferencePath, dict_of_module, dict_of_type, modules, name_of_type, own_dict
+from .step_names import StepNames
 
 _NOT_ROOTS = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, property, classmethod, staticmethod),
@@ -93,6 +94,7 @@ class PathRoots:
 
     def __init__(self, scenario_module: str, words: dict[int, str]) -> None:
         self._words = words
+        self._step_names = StepNames(scenario_module)
         self._scenario_module = scenario_module
         self._names: dict[str, dict[int, str]] = {}
 
@@ -106,8 +108,8 @@ class PathRoots:
         for place in range(len(links) - 1, -1, -1):
             root = self._root_of(links[place][1], in_scenario=not place and self._is_scenarios(links[0][0]))
             if root is not None:
-                return root + "".join(label for label, _ in links[place + 1 :])
-        return path.text
+                return root + "".join(self._step_names.name_steps(links[place:], root))
+        return links[0][0] + "".join(self._step_names.name_steps(links, links[0][0]))
 
     def _is_scenarios(self, label: str) -> bool:
         return label == self._scenario_module or label.startswith(f"{self._scenario_module}.")

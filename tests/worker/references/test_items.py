@@ -6,6 +6,7 @@ import asyncio
 import functools
 import sys
 import tracemalloc
+import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -200,3 +201,65 @@ def test_large_table_and_instances_reuse_nothing() -> None:
     held: list[object] = [{str(number): number for number in range(50)} for _ in range(10)]
     held.extend(vars(Session()) for _ in range(10))
     assert sites_of(held, is_never_own)[2] == {}
+
+
+def keep_in_closure(number: int) -> Callable[[], bytes]:
+    """Return a function with a closure of a kilobyte."""
+    text = bytes(1000 + number)
+    return lambda: text
+
+
+def keep_in_frame(number: int) -> BaseException:
+    """Return an exception whose traceback has a frame with a kilobyte."""
+    text = bytes(1000 + number)
+    try:
+        next(iter([text][1:]))
+    except StopIteration as error:
+        return error
+    raise AssertionError
+
+
+def keep_in_class(number: int) -> object:
+    """Return an instance of a class that is made for it, with a kilobyte as an attribute."""
+    return type("Made", (), {"text": bytes(1000 + number)})()
+
+
+def keep_in_code(number: int) -> types.CodeType:
+    """Return code with a constant of a kilobyte."""
+    return compile(f"TEXT = '{'x' * 1000}{number}'", "<template>", "exec")
+
+
+def keep_in_callback(number: int) -> object:
+    """Return a bound method of a builtin object with a kilobyte."""
+    return bytearray(1000 + number).append
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("make", [keep_in_closure, keep_in_frame, keep_in_class, keep_in_code, keep_in_callback])
+def test_parts_of_the_program_that_a_run_made_count(make: Callable[[int], object]) -> None:
+    """The memory behind a closure, a traceback, a class, code or a bound method is that of the item."""
+    _, sites, _ = sites_of([make(number) for number in range(20)], is_never_own)
+    assert 20 * 1000 <= sum(live_bytes for live_bytes, _ in sites.values()) < 20 * 4000
+
+
+@pytest.mark.usefixtures("traced")
+def test_program_itself_is_no_part_of_an_item() -> None:
+    """A function and a class of a module, and the names of its module, are not counted, whoever imported it."""
+    made = types.ModuleType("module_of_this_test")
+    sys.modules[made.__name__] = made
+    try:
+        exec("class Tool:\n    text = bytes(50_000)\ndef answer(): pass\nTEXT = bytes(70_000)\n", vars(made))
+        for item in (made.Tool(), made.answer, made.Tool, made):
+            assert sum(live_bytes for live_bytes, _ in sites_of([item], is_never_own)[1].values()) < 3000
+    finally:
+        del sys.modules[made.__name__]
+
+
+@pytest.mark.usefixtures("traced")
+def test_key_and_value_of_an_entry_are_one_item() -> None:
+    """A part to which the key and the value of an entry lead, and no other entry, counts once."""
+    table = {}
+    for number in range(20):
+        text = bytes(1000 + number)
+        table[(text, number)] = [text]
+    assert 20 * 1033 <= sum(live_bytes for live_bytes, _ in sites_of(table, is_never_own)[1].values()) < 20 * 1300

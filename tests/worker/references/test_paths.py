@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -130,6 +131,25 @@ def agent_with(items: list[int]) -> Agent:
     return agent
 
 
+def thread_local_with(items: list[int]) -> threading.local:
+    """Return a thread-local object that holds the list in this thread."""
+    local = threading.local()
+    local.kept = items
+    return local
+
+
+def suspended_with(items: list[int]) -> Iterator[list[int]]:
+    """Return a generator whose frame holds the list."""
+
+    def generate(seen: list[int]) -> Iterator[list[int]]:
+        yield []
+        yield seen
+
+    generator = generate(items)
+    next(generator)
+    return generator
+
+
 def slotted_with(items: list[int]) -> Slotted:
     """Return an instance that holds the list in a slot."""
     slotted = Slotted()
@@ -157,6 +177,10 @@ def slotted_with(items: list[int]) -> Slotted:
         (lambda items: agent_with(items).method, "m.X -> Agent.log"),
         (lambda items: functools.partial(len, items), "m.X[0]"),
         (lambda items: types.SimpleNamespace(kept=items), "m.X -> SimpleNamespace.kept"),
+        (lambda items: items.append, "m.X"),
+        (lambda items: items.__len__, "m.X"),
+        (thread_local_with, "m.X -> _local.kept"),
+        (suspended_with, "m.X -> generator"),
         (lambda items: type("Made", (), {"kept": items}), "m.X.kept"),
         (cached, "m.X(...)"),
         (cached_for_ever, "m.X(...)[*]"),
