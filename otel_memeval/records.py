@@ -198,7 +198,50 @@ class Verdict(Record, frozen=True):
     iterations_needed: int | None = None
     """For ``inconclusive``: total number of measured iterations that would decide."""
     channels: list[str] = []
-    """For a leak: names of the channels of ``growth`` that it is in, largest first; the leak is their sum."""
+    """For a leak: names of the channels of ``growth`` that it is in, largest first; the leak is their sum. After them the
+    names of ``resources`` that grow, and ``child_memory``."""
+
+
+class Resource(Record, frozen=True):
+    """Numbers of one kind of resource before the first measured iteration and after the last."""
+
+    before: int
+    after: int
+    per_iteration: float
+    growing: bool = False
+    """Part of the verdict."""
+    examples: list[str] = []
+    """Those that were added last, such as ``file /dev/null (20)``; never arguments of programs."""
+    made_at: list[CodeLocation] = []
+    """Lines that made them, most frequent first; empty where no line is known."""
+
+
+class ChildMemory(Record, frozen=True):
+    """Memory of the child processes in bytes, with all descendants; without pages of files and without shared memory."""
+
+    before: int
+    after: int
+    per_iteration: float
+    growing: bool = False
+    """Part of the verdict."""
+    resident_bytes: int | None = None
+    """At the end, with pages of files and shared memory."""
+    unique_bytes: int | None = None
+    """At the end, the part that no other process shares."""
+    examples: list[str] = []
+    """Children that grow, largest growth first."""
+
+
+class Resources(Record, frozen=True):
+    """Resources beside memory; None where the platform cannot tell. Sockets are part of the file descriptors."""
+
+    file_descriptors: Resource | None = None
+    sockets: Resource | None = None
+    threads: Resource | None = None
+    tasks: Resource | None = None
+    child_processes: Resource | None = None
+    child_memory_bytes: ChildMemory | None = None
+    """None if no child process lived at any reading."""
 
 
 class Suppressed(Record, frozen=True, kw_only=True):
@@ -305,6 +348,8 @@ class Result(Record, frozen=True):
     initial_reading: InitialReading | None = None
     suppressed: list[Suppressed] = []
     """Growth that the user ignores: state, growth, sites, holders and limits are without it."""
+    resources: Resources | None = None
+    """None if nothing was measured."""
     failure: Failure | None = None
     """Reason why the run ended early; an error of an iteration is in that iteration."""
     batched_readings: BatchedReadings | None = None

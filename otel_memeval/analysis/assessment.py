@@ -65,7 +65,7 @@ def _assess_all(evidence: Evidence) -> Assessment:
 
 def _sites(judgement: Judgement, holders: Sequence[HolderContents], evidence: Evidence) -> tuple[GrowingSite, ...]:
     moved = move_reused_blocks(judgement.sites, holders)
-    if judgement.state != "leaking":
+    if judgement.memory_state != "leaking":
         return moved
     sites = mark_bounded_sites(moved, holders)
     leaking = [site for site in sites if not site.bounded] or list(sites_from_items(holders, evidence))

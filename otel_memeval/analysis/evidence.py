@@ -65,6 +65,29 @@ class RingBufferReading(msgspec.Struct, frozen=True, kw_only=True):
     """Sites that allocated its items."""
 
 
+class ResourceSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of one resource, such as open sockets, after each reading, the start first."""
+
+    name: str
+    counts: tuple[int, ...]
+    pooled: tuple[int, ...] = ()
+    """Those of them in pools that fill up to a limit, without the first of each pool; empty if there is no such pool."""
+    examples: tuple[str, ...] = ()
+    """Those that were added last, in words; empty until the worker has described them."""
+    lines: tuple[SiteKey, ...] = ()
+    """Sites that made them; empty until they are known."""
+
+
+class ChildSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory of one child process with its descendants after each reading, the start first."""
+
+    process: int
+    text: str = ""
+    """Its program; empty until the worker has described it."""
+    private_bytes: tuple[int, ...]
+    """Resident bytes without pages of files and without shared memory."""
+
+
 class BatchedNativeReadings(msgspec.Struct, frozen=True, kw_only=True):
     """Readings of the C heap after the measured iterations, with several calls between two of them."""
 
@@ -119,6 +142,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Live blocks of each site after the last iteration."""
     holders: tuple[HolderSeries, ...]
     ring_buffers: tuple[RingBufferReading, ...] = ()
+    resources: tuple[ResourceSeries, ...] = ()
+    """Resources that could be read at each reading."""
+    children: tuple[ChildSeries, ...] = ()
+    """Child processes that lived at each reading."""
+    child_bytes: tuple[int, ...] = ()
+    """Memory of all child processes; empty if there never was one, and where this cannot be read."""
     work: tuple[IterationWork, ...]
     input_tokens: tuple[int, ...] = ()
     """Input tokens of all model calls; empty where the scenario was not traced."""

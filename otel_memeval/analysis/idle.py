@@ -38,6 +38,7 @@ def idle_reason(evidence: Evidence) -> str:
 
 
 def _memory_changed(evidence: Evidence) -> bool:
-    levels = (evidence.retained, *evidence.sites.values(), *(holder.lengths for holder in evidence.holders))
+    resources = (resource.counts for resource in evidence.resources)
+    levels = (*resources, evidence.retained, *evidence.sites.values(), *(holder.lengths for holder in evidence.holders))
     native = evidence.native[1:] or (0,)
     return any(len(set(series[1:])) > 1 for series in levels) or max(native) - min(native) > IDLE_NATIVE_BYTES

@@ -25,6 +25,7 @@ from otel_memeval.analysis.reasons import (
     untraced_channels,
     untraced_reasons,
 )
+from otel_memeval.analysis.resources import ResourceTrends, resource_trends
 from otel_memeval.analysis.rises import NEGLIGIBLE_PART
 from otel_memeval.analysis.trend import MIN_STEPS
 from otel_memeval.analysis.untraced import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_native_bytes
@@ -64,6 +65,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of containers that are undecided until their type is known."""
     iterations_needed: int | None = None
     """Measured iterations that would decide an inconclusive run."""
+    memory_state: State | None = None
+    """The state without other resources than memory; None where it is the same."""
+    resources: ResourceTrends = ResourceTrends()
+    """Resources beside memory."""
 
 
 class _Decision(NamedTuple):
@@ -78,15 +83,19 @@ def judge(evidence: Evidence) -> Judgement:
     """Return the judgement on a run; too few iterations are ``inconclusive``, never ``stable``."""
     trends = run_trends(evidence)
     growth = channels(trends, len(evidence.peak))
-    decision = _decide(trends, evidence)
-    leak = decision.state in ("leaking", "native-leak")
+    resources = resource_trends(evidence)
+    memory = _decide(trends, evidence)
+    decision = _with_resources(memory, resources, len(evidence.peak))
+    leak = memory.state in ("leaking", "native-leak")
     return Judgement(
         state=decision.state,
         reasons=tuple(decision.reasons),
         growth=growth,
         sites=trends.sites,
         holders=trends.holders,
-        leaking_channels=_leaking_channels(trends, growth) if leak else (),
+        leaking_channels=(*(_leaking_channels(trends, growth) if leak else ()), *resources.channels()),
+        memory_state=memory.state,
+        resources=resources,
         undecided_holders=trends.undecided_holders,
         iterations_needed=decision.iterations_needed,
     )
@@ -107,6 +116,21 @@ def _decide(trends: RunTrends, evidence: Evidence) -> _Decision:
     if trends.peak.shape == "growing":
         return _Decision("creeping", [peak_reason(trends), *context_reasons(evidence)])
     return _decide_without_growth(trends, evidence)
+
+
+def _with_resources(decision: _Decision, resources: ResourceTrends, iterations: int) -> _Decision:
+    """Return the decision on memory with that on other resources: a resource that grows is a leak, whatever memory does."""
+    reasons = resources.reasons(iterations)
+    if decision.state == "failed":
+        return decision
+    if reasons:
+        memory = decision.reasons if decision.state in ("leaking", "native-leak", "creeping", "bounded") else ()
+        return _Decision("leaking", [*reasons, *memory])
+    needed = resources.iterations_needed
+    if needed and decision.state in ("stable", "settling", "idle"):
+        reason = f"{resources.undecided_words} may leak or still fill a pool; {needed} iterations would decide"
+        return _Decision("inconclusive", [reason], needed)
+    return decision
 
 
 def _decide_growth(trends: RunTrends, evidence: Evidence) -> _Decision | None:

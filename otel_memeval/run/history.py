@@ -18,6 +18,7 @@ from otel_memeval.analysis.evidence import (
 from otel_memeval.records import Failure, GenAi, InitialReading, Iteration, Phase
 from otel_memeval.redact import one_line, shortened, visible
 from otel_memeval.run.containers import ContainerDescriptions
+from otel_memeval.run.resources import ResourceReadings
 from otel_memeval.run.suppressions import Suppressions
 
 _LONGEST_TYPE_CHARACTERS = 300
@@ -60,6 +61,7 @@ class RunHistory:
         self._suppressions = suppressions
         self._callers: Mapping[SiteKey, Sequence[SiteKey]] = {}
         self._containers = ContainerDescriptions(display_path, secrets)
+        self.resources = ResourceReadings(secrets)
         self._files: list[str] = []
         self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
         self._blocks: dict[SiteKey, int] = {}
@@ -151,6 +153,19 @@ class RunHistory:
         self._containers.add(asked, answer)
         self._assessment = None
 
+    def added_resources(self) -> list[tuple[str, int]]:
+        """Return name and number of the added resources of each kind that grows or may grow."""
+        return [
+            (resource.name, max(1, resource.after - resource.before))
+            for resource in self.assessment().judgement.resources.resources
+            if resource.growing or resource.iterations_needed
+        ]
+
+    def add_resources(self, answer: wire.Resources) -> None:
+        """Take the worker's description of the resources that were added last."""
+        self.resources.describe(answer)
+        self._assessment = None
+
     def add_unmeasured_files(self, reading: wire.Reading) -> None:
         """Take the new file names of a reading after the measured iterations: later answers name files by number."""
         self._files.extend(reading.files)
@@ -180,6 +195,7 @@ class RunHistory:
                 sqlite_bytes=reading.sqlite_bytes,
             )
         )
+        self.resources.add(reading.resources)
         self._files.extend(reading.files)
         self._latest = []
         for number, line, live_bytes, blocks in reading.sites:
@@ -241,6 +257,9 @@ class RunHistory:
             blocks=self._blocks,
             holders=holders,
             ring_buffers=rings,
+            resources=self.resources.series(warmups),
+            children=self.resources.children(warmups),
+            child_bytes=self.resources.child_bytes(warmups),
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,

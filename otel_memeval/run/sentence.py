@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otel_memeval.analysis.judge import Judgement
+from otel_memeval.analysis.resources import WORDS, ResourceGrowth, ResourceTrends
 from otel_memeval.records import Holder, Site
 from otel_memeval.units import format_bytes, format_items, format_location
 
@@ -58,8 +59,11 @@ def verdict_sentence(
     location = f"; allocated {_at(sites[0])}" if sites else ""
     held = f", held by {describe_holder(holders[0])}" if holders else ""
     if judgement.state == "leaking":
+        left = resources_left(judgement.resources)
+        if left and judgement.memory_state not in ("leaking", "native-leak"):
+            return left
         total = format_bytes(kept_bytes + sum(untraced.values()))
-        return f"keeps {total} more every iteration{_parts(untraced)}{location}{held}"
+        return f"{left}{', and ' if left else ''}keeps {total} more every iteration{_parts(untraced)}{location}{held}"
     if judgement.state == "bounded":
         return (
             f"keeps {format_bytes(kept_bytes)} more every iteration{location}{held}: a bounded cache that is still filling"
@@ -72,6 +76,32 @@ def verdict_sentence(
         places = " and ".join(UNTRACED[name] for name in untraced)
         return f"keeps {format_bytes(sum(untraced.values()))} more every iteration outside of Python's traced heap, {places}"
     return _without_growth(judgement, iterations, suppressed, missing_channels)
+
+
+def resources_left(trends: ResourceTrends) -> str:
+    """Return the resources that grow, such as ``leaves 1 more thread behind every iteration: Thread of app.poll (20)``.
+
+    Children whose own memory grows are named with it. Empty if no resource grows.
+    """
+    parts = []
+    growing = trends.growing
+    if growing:
+        numbers = " and ".join(_number_of(resource) for resource in growing)
+        examples = ", ".join(f"{example}" for resource in growing for example in resource.examples[:1])
+        parts.append(f"leaves {numbers} behind every iteration{': ' if examples else ''}{examples}")
+    memory = trends.child_memory
+    if memory is not None and memory.growing:
+        rise = format_bytes(memory.per_iteration)
+        named = f": {memory.examples[0].partition(' (')[0]}" if memory.examples else ""
+        parts.append(f"keeps {rise} more every iteration in {'them' if growing else 'a child process'}{named}")
+    return ", and ".join(parts)
+
+
+def _number_of(resource: ResourceGrowth) -> str:
+    """Return a number of resources: ``1 more thread``, ``2.5 more sockets``."""
+    one, several = WORDS[resource.name]
+    number = format_items(resource.per_iteration).lstrip("+")
+    return f"{number} more {one if number == '1' else several}"
 
 
 def _at(site: Site) -> str:

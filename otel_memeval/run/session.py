@@ -23,6 +23,7 @@ from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, plan
+from otel_memeval.run.resources import GRACE_SECONDS
 from otel_memeval.run.result import exceeded, summarize, verdict
 from otel_memeval.run.scenario_spans import ScenarioSpans
 from otel_memeval.run.suppressions import Suppressions, ignore_rules, suppressed_records
@@ -118,6 +119,7 @@ class Session:
         self._measured = True
         try:
             self._describe_containers()
+            self._describe_resources()
             self._follow_ups.run(self._client)
         except WorkerEnded as ended:  # what was measured is judged all the same
             self._follow_ups.end(ended)
@@ -213,6 +215,12 @@ class Session:
         self._client.send(wire.DescribeContainers(holders=asked, grown=self._history.risen_sites()))
         self._history.add_containers(asked, self._client.receive_as(wire.Holders))
 
+    def _describe_resources(self) -> None:
+        """Have the worker describe the resources that grow, after a grace period in which some may end."""
+        added = self._history.added_resources()
+        self._client.send(wire.DescribeResources(added=added, grace_seconds=GRACE_SECONDS if added else 0.0))
+        self._history.add_resources(self._client.until(wire.Resources, lambda _: None))
+
     def _tear_down(self) -> None:
         self._client.send(wire.Finish())
         finished = self._client.until(wire.Finished, lambda _: None)
@@ -276,6 +284,9 @@ class Session:
             ),
             statistics=summarize(iterations),
             suppressed=suppressed,
+            resources=self._history.resources.record(
+                judgement.resources, lambda site: code_location(site, self._settings.folder)
+            ),
             initial_reading=self._history.initial_reading,
             failure=self.failure,
             batched_readings=self._follow_ups.batched_readings.record(),

@@ -52,6 +52,19 @@ class DescribeContainers(Command, frozen=True, tag="describe"):
     grown: list[tuple[int, int]]
 
 
+class DescribeResources(Command, frozen=True, tag="describe_resources"):
+    """Describe the resources that were ``added`` last: name and number, none for those that did not grow.
+
+    Processes, threads and tasks may end by themselves within ``grace_seconds``. ``iterations`` are run before, traced with
+    ``frames`` frames per block.
+    """
+
+    added: list[tuple[str, int]]
+    grace_seconds: float
+    frames: int = 1
+    iterations: int = 0
+
+
 class ReadBatches(Command, frozen=True, tag="read_batches"):
     """Take ``readings`` readings, each after ``iterations`` iterations, for at most ``seconds``."""
 
@@ -93,6 +106,7 @@ AnyCommand = (
     | SetUp
     | Iterate
     | DescribeContainers
+    | DescribeResources
     | ReadBatches
     | AttributeCallers
     | RecordStacks

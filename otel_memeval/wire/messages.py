@@ -32,6 +32,24 @@ class FailureInfo(msgspec.Struct, frozen=True, kw_only=True):
     frames: list[tuple[str, int, str]] = []
 
 
+class ResourceCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of open resources; None where the platform cannot tell. ``sockets`` are part of ``file_descriptors``.
+
+    ``pooled_...``: those in pools that start them on demand up to a limit, without the first of each pool. ``children``: id,
+    resident bytes and private bytes of each child process with its descendants.
+    """
+
+    file_descriptors: int | None
+    sockets: int | None
+    threads: int | None
+    tasks: int | None
+    child_processes: int | None
+    pooled_threads: int = 0
+    pooled_processes: int = 0
+    pooled_descriptors: int = 0
+    children: list[tuple[int, int, int]] = []
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Totals, and the changes since the last reading. A channel that the platform does not have is None.
 
@@ -53,6 +71,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     files: list[str]
     sites: list[tuple[int, int, int, int]]
     holders: list[tuple[int, int, int]]
+    resources: ResourceCounts | None = None
 
 
 class Hello(Message, frozen=True, tag="hello"):
@@ -211,6 +230,31 @@ class Holders(Message, frozen=True, tag="holders"):
     """Bytes that SQLite's page caches may take; None where they have no limit."""
 
 
+class AddedResources(msgspec.Struct, frozen=True, kw_only=True):
+    """Equal resources that were added last. ``frames``: file and line of the stack that made them, the innermost first."""
+
+    text: str
+    count: int
+    frames: list[tuple[str, int]]
+
+
+class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A child process: its id, its program without arguments, and its unique memory with that of its descendants."""
+
+    process: int
+    text: str
+    unique_bytes: int | None
+
+
+class Resources(Message, frozen=True, tag="resources"):
+    """The resources after a grace period. ``added``: those added last, by name. ``failure``: of a further iteration."""
+
+    counts: ResourceCounts
+    added: dict[str, list[AddedResources]]
+    children: list[ChildInfo]
+    failure: FailureInfo | None
+
+
 class FollowUpIteration(Message, frozen=True, tag="follow_up_iteration"):
     """An iteration of a follow-up is done."""
 
@@ -289,6 +333,7 @@ AnyMessage = (
     | TracingStopped
     | Paused
     | Holders
+    | Resources
     | FollowUpIteration
     | BatchedReading
     | GrownTypes

@@ -15,6 +15,7 @@ from .memory.reading import MemoryReader, PlainMessage, collect_garbage
 from .references.grown_types import TypeGrowth
 from .references.memray_stacks import MemrayRecording, MemrayStack
 from .references.stacks import LiveStack, StackTracer
+from .resources.reading import ResourceReader
 
 
 def failure_fields(failure: ScenarioFailure) -> PlainMessage:
@@ -80,6 +81,33 @@ class FollowUpSteps:
             failure = failure_fields(ScenarioFailure(error))
         rows = [{"frames": stack.frames, "bytes": stack.live_bytes, "blocks": stack.blocks} for stack in stacks]
         self._send({"kind": "memray_stacks", "stacks": rows, "failure": failure})
+
+    async def describe_resources(
+        self, reader: ResourceReader, added: dict[str, int], grace_seconds: float, frames: int, iterations: int
+    ) -> None:
+        """Send descriptions of the ``added`` resources, by name how many, once those have ended that end by themselves.
+
+        ``iterations`` are run before, traced with ``frames`` frames per block.
+        """
+        from .resources.describing import ResourceDescriber, describe_children  # not earlier, as in Harness.describe
+
+        failure: PlainMessage | None = None
+        if iterations:
+            tracer = StackTracer(frames, frozenset(), self._is_own)
+            failure = await self._iterate(iterations, tracer.still_tracing, lambda: None)
+        loop = self._caller.loop()
+        collect_garbage()
+        counts = await reader.read_settled(loop, self._caller.pause, added, grace_seconds)
+        describer = ResourceDescriber(reader.own, loop, self._is_own)
+        self._send(
+            {
+                "kind": "resources",
+                "counts": counts.fields(),
+                "added": {name: describer.added(name, count, counts) for name, count in added.items()},
+                "children": describe_children(counts),
+                "failure": failure,
+            }
+        )
 
     async def read_batches(self, reader: MemoryReader, readings: int, iterations: int, seconds: float) -> None:
         """Send ``readings`` readings, each after some iterations; end early when the ``seconds`` are over."""

@@ -22,6 +22,7 @@ from .iterate import PRIMING_CALLS, CallResult, ScenarioCaller, ScenarioFailure,
 from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage
 from .packages import packages_in_use
+from .resources.reading import ResourceReader
 
 if TYPE_CHECKING:
     from .otel.tracing import SendLines, Tracing
@@ -55,6 +56,7 @@ class Harness:
         self._is_own = is_own
         self._process = ProcessReader()
         self._reader = MemoryReader(is_own, self._process)
+        self._resources = ResourceReader()
         self._module_name = ""
         self._eval: target.LoadedEval | None = None
         self._is_set_up = False
@@ -70,7 +72,7 @@ class Harness:
                 "wire": WIRE_VERSION,
                 "python": platform.python_version(),
                 "platform": platform.platform(),
-                "missing_channels": self._process.missing_channels(),
+                "missing_channels": [*self._process.missing_channels(), *self._resources.missing_channels()],
             }
         )
 
@@ -127,6 +129,7 @@ class Harness:
             self._tracing.prime(PRIMING_CALLS)
         await self._caller.prime()
         self._reader.prime()
+        self._resources.prime(self._caller.loop())
         self._reader.start()
         if await self._set_up():
             return True
@@ -154,6 +157,7 @@ class Harness:
         self._is_set_up = True
         await self._caller.run_what_is_ready()
         reading = self._reader.read_first()
+        reading["resources"] = self._resources.read_first(self._caller.loop()).fields()
         self._send_spans()
         self._send({"kind": "ready", "description": description, "noop_peak_bytes": noop_peak_bytes, "reading": reading})
         return True
@@ -182,6 +186,7 @@ class Harness:
                 self._send({"kind": "tracing_stopped", "index": index, "phase": phase, **_call_fields(result)})
                 return False
             reading = self._reader.read(result.peak_bytes)
+            reading["resources"] = (await self._resources.read_settled(self._caller.loop(), self._caller.pause)).fields()
             self._send_spans()
             self._send({"kind": "iteration", "index": index, "phase": phase, "reading": reading, **_call_fields(result)})
             if result.failure is not None and not keep_going:
@@ -209,6 +214,14 @@ class Harness:
 
         live_blocks = self._reader.live_blocks(self._reader.numbered_sites(grown))
         self._send(describe_containers(set(holders), live_blocks, self._module_name, self._is_own))
+
+    async def describe_resources(
+        self, added: list[tuple[str, int]], grace_seconds: float, frames: int, iterations: int
+    ) -> None:
+        """Send descriptions of the resources that were added last. Parameters as in ``wire.DescribeResources``."""
+        await self._follow_up(
+            self._follow_up_steps().describe_resources(self._resources, dict(added), grace_seconds, frames, iterations)
+        )
 
     async def read_batches(self, readings: int, iterations: int, seconds: float) -> None:
         """Take further readings, each after some iterations. Parameters as in ``wire.ReadBatches``."""

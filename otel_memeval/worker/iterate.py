@@ -243,6 +243,14 @@ class ScenarioCaller:
         """Let every callback that is ready run."""
         raise NotImplementedError
 
+    async def pause(self, seconds: float) -> None:
+        """Wait, while the event loop runs."""
+        raise NotImplementedError
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop of the scenario."""
+        raise NotImplementedError
+
 
 class BlockingCaller(ScenarioCaller):
     """Calls from outside of an event loop. Its coroutines never suspend: ``drive`` runs them without a loop."""
@@ -265,6 +273,12 @@ class BlockingCaller(ScenarioCaller):
     async def run_what_is_ready(self) -> None:  # noqa: D102
         self._loop.run_until_complete(run_what_is_ready())
 
+    async def pause(self, seconds: float) -> None:  # noqa: D102
+        self._loop.run_until_complete(asyncio.sleep(seconds))
+
+    def loop(self) -> asyncio.AbstractEventLoop:  # noqa: D102
+        return self._loop
+
 
 class LoopCaller(ScenarioCaller):
     """Calls from inside the running loop."""
@@ -277,6 +291,12 @@ class LoopCaller(ScenarioCaller):
 
     async def run_what_is_ready(self) -> None:  # noqa: D102
         await run_what_is_ready()
+
+    async def pause(self, seconds: float) -> None:  # noqa: D102
+        await asyncio.sleep(seconds)
+
+    def loop(self) -> asyncio.AbstractEventLoop:  # noqa: D102
+        return asyncio.get_running_loop()
 
 
 async def _prime_running_loop() -> None:

@@ -94,12 +94,18 @@ def _sites(word: str) -> list[tuple[int, int]]:
     return [(int(number), int(line)) for number, line in pairs]
 
 
+def _counts(word: str) -> list[tuple[str, int]]:
+    pairs = [part.split(":") for part in word.split(",") if part]
+    return [(name, int(count)) for name, count in pairs]
+
+
 _COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {
     "trace": (Harness.trace, (_text, _text, _flag, _flag, _flag)),
     "load": (Harness.load, (_text, _text)),
     "set_up": (Harness.set_up, ()),
     "iterate": (Harness.iterate, (_text, int, int, _flag)),
     "describe": (Harness.describe, (_ids, _sites)),
+    "describe_resources": (Harness.describe_resources, (_counts, float, int, int)),
     "read_batches": (Harness.read_batches, (int, int, float)),
     "attribute_callers": (Harness.attribute_callers, (int, int, _flag, _sites)),
     "record_stacks": (Harness.record_stacks, (int, _flag, _text)),

@@ -1,0 +1,45 @@
+"""Read files below ``/proc`` with few system calls and without file objects."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+HAS_PROC = os.path.isdir("/proc/self/task") and os.path.isdir("/proc/self/fd")
+"""Whether this system has Linux' ``/proc``."""
+
+_BLOCK_BYTES = 65_536
+
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
+
+
+def read_file(path: str, folder: int | None = None) -> bytes:
+    """Return the first 64 KiB of a file, below the open ``folder`` if there is one.
+
+    Raises ``OSError`` if it cannot be read, as when its process has ended.
+    """
+    descriptor = os.open(path, _FLAGS, dir_fd=folder)
+    try:
+        return os.read(descriptor, _BLOCK_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def open_folder(path: str) -> Iterator[int]:
+    """Open a folder, from which many files are read faster than by their full paths. Raises ``OSError``."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def stat_fields(process: str) -> list[bytes]:
+    """Return the fields of ``/proc/PID/stat`` from the state on: 0 is the state, 1 the parent, 3 the session, 19 the start.
+
+    Raises ``OSError`` if the process has ended. The program's name before the state may contain anything.
+    """
+    return read_file(f"/proc/{process}/stat").rpartition(b")")[2].split()
