@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from otel_memeval.resource_records import CodeLocation as CodeLocation
+from otel_memeval.resource_records import Resources as Resources
 from otel_memeval.verdicts import State
 
 SCHEMA = 1
@@ -84,15 +86,6 @@ class Channels(Record, frozen=True):
     native: Growth | None = None
     process: Growth | None = None
     """Unique memory of the process that neither heap explains: mapped memory, stacks of threads."""
-
-
-class CodeLocation(Record, frozen=True):
-    """A line of code."""
-
-    file: str
-    line: int
-    function: str
-    """Qualified name; empty where the source cannot be read."""
 
 
 class Site(Record, frozen=True):
@@ -200,48 +193,6 @@ class Verdict(Record, frozen=True):
     channels: list[str] = []
     """For a leak: names of the channels of ``growth`` that it is in, largest first; the leak is their sum. After them the
     names of ``resources`` that grow, and ``child_memory``."""
-
-
-class Resource(Record, frozen=True):
-    """Numbers of one kind of resource before the first measured iteration and after the last."""
-
-    before: int
-    after: int
-    per_iteration: float
-    growing: bool = False
-    """Part of the verdict."""
-    examples: list[str] = []
-    """Those that were added last, such as ``file /dev/null (20)``; never arguments of programs."""
-    made_at: list[CodeLocation] = []
-    """Lines that made them, most frequent first; empty where no line is known."""
-
-
-class ChildMemory(Record, frozen=True):
-    """Memory of the child processes in bytes, with all descendants; without pages of files and without shared memory."""
-
-    before: int
-    after: int
-    per_iteration: float
-    growing: bool = False
-    """Part of the verdict."""
-    resident_bytes: int | None = None
-    """At the end, with pages of files and shared memory."""
-    unique_bytes: int | None = None
-    """At the end, the part that no other process shares."""
-    examples: list[str] = []
-    """Children that grow, largest growth first."""
-
-
-class Resources(Record, frozen=True):
-    """Resources beside memory; None where the platform cannot tell. Sockets are part of the file descriptors."""
-
-    file_descriptors: Resource | None = None
-    sockets: Resource | None = None
-    threads: Resource | None = None
-    tasks: Resource | None = None
-    child_processes: Resource | None = None
-    child_memory_bytes: ChildMemory | None = None
-    """None if no child process lived at any reading."""
 
 
 class Suppressed(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from otel_memeval.analysis.evidence import ChildSeries, Evidence, ResourceSeries, SiteKey, settled_start
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, trend_of
+from otel_memeval.resource_records import CHILD_MEMORY, WORDS
 from otel_memeval.units import format_bytes, format_items
 
 RESOURCE_FLOOR = 0.1
@@ -15,18 +16,6 @@ RESOURCE_FLOOR = 0.1
 
 CHILD_FLOOR_BYTES = 16_384
 """Growth of the memory of children, in bytes per iteration, below which it is ignored: pages are used for the first time."""
-
-WORDS = {
-    "child_processes": ("child process", "child processes"),
-    "threads": ("thread", "threads"),
-    "tasks": ("asyncio task", "asyncio tasks"),
-    "sockets": ("socket", "sockets"),
-    "file_descriptors": ("file descriptor", "file descriptors"),
-}
-"""Words for one resource and for several, by name; in the order of a sentence, what owns the others first."""
-
-CHILD_MEMORY = "child_memory"
-"""Name of the channel of the memory of children."""
 
 
 class ResourceGrowth(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,15 +125,15 @@ def _trend(evidence: Evidence, counts: Sequence[int]) -> SeriesTrend:
 def _growth(evidence: Evidence, resource: ResourceSeries, shape: str) -> ResourceGrowth:
     counts = settled_start(evidence, resource.counts) or (0,)
     trend = _trend(evidence, resource.counts)
-    slope = trend.growth.bytes_per_iteration
     needed = trend.steps_needed or 2 * len(evidence.peak)
+    matters = counts[-1] - counts[0] >= RESOURCE_FLOOR * (len(counts) - 1)
     return ResourceGrowth(
         name=resource.name,
         before=counts[0],
         after=counts[-1],
-        per_iteration=slope,
+        per_iteration=trend.growth.bytes_per_iteration,
         growing=shape == "growing",
-        iterations_needed=needed if trend.shape == shape == "undecided" and slope >= RESOURCE_FLOOR else 0,
+        iterations_needed=needed if trend.shape == shape == "undecided" and matters else 0,
         examples=resource.examples,
         lines=resource.lines,
     )

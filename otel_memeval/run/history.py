@@ -161,7 +161,7 @@ class RunHistory:
             if resource.growing or resource.iterations_needed
         ]
 
-    def add_resources(self, answer: wire.Resources) -> None:
+    def add_resources(self, answer: wire.ResourceDescriptions) -> None:
         """Take the worker's description of the resources that were added last."""
         self.resources.describe(answer)
         self._assessment = None

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import ChildSeries, ResourceSeries, SiteKey
-from otel_memeval.analysis.resources import WORDS, ResourceGrowth, ResourceTrends
-from otel_memeval.records import ChildMemory, CodeLocation, Resource, Resources
+from otel_memeval.analysis.resources import ResourceGrowth, ResourceTrends
 from otel_memeval.redact import one_line
+from otel_memeval.resource_records import WORDS, ChildMemory, CodeLocation, Resource, Resources
 
 _POOLED = {"threads": "pooled_threads", "child_processes": "pooled_processes", "file_descriptors": "pooled_descriptors"}
 _MOST_LINES = 3
@@ -24,7 +24,7 @@ class ResourceReadings:
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._secrets = secrets
         self._readings: list[wire.ResourceCounts | None] = []
-        self._last: wire.Resources | None = None
+        self._last: wire.ResourceDescriptions | None = None
         self._added: dict[str, list[wire.AddedResources]] = {}
         self._programs: dict[int, str] = {}
         self._lines: dict[str, tuple[SiteKey, ...]] = {}
@@ -33,7 +33,7 @@ class ResourceReadings:
         """Take one reading; None if the worker made none."""
         self._readings.append(counts)
 
-    def describe(self, answer: wire.Resources) -> None:
+    def describe(self, answer: wire.ResourceDescriptions) -> None:
         """Take the description of the resources that were added last; it is later than the last reading."""
         self._last = answer
         self._added = answer.added

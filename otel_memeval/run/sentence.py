@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otel_memeval.analysis.judge import Judgement
-from otel_memeval.analysis.resources import WORDS, ResourceGrowth, ResourceTrends
+from otel_memeval.analysis.resources import ResourceGrowth, ResourceTrends
 from otel_memeval.records import Holder, Site
+from otel_memeval.resource_records import WORDS
 from otel_memeval.units import format_bytes, format_items, format_location
 
 MAX_PATH_CHARACTERS = 100
@@ -99,9 +100,8 @@ def resources_left(trends: ResourceTrends) -> str:
 
 def _number_of(resource: ResourceGrowth) -> str:
     """Return a number of resources: ``1 more thread``, ``2.5 more sockets``."""
-    one, several = WORDS[resource.name]
     number = format_items(resource.per_iteration).lstrip("+")
-    return f"{number} more {one if number == '1' else several}"
+    return f"{number} more {WORDS[resource.name][number != '1']}"
 
 
 def _at(site: Site) -> str:

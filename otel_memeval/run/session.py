@@ -219,7 +219,7 @@ class Session:
         """Have the worker describe the resources that grow, after a grace period in which some may end."""
         added = self._history.added_resources()
         self._client.send(wire.DescribeResources(added=added, grace_seconds=GRACE_SECONDS if added else 0.0))
-        self._history.add_resources(self._client.until(wire.Resources, lambda _: None))
+        self._history.add_resources(self._client.until(wire.ResourceDescriptions, lambda _: None))
 
     def _tear_down(self) -> None:
         self._client.send(wire.Finish())

@@ -19,10 +19,8 @@ from otel_memeval.wire.commands import (
 )
 from otel_memeval.wire.messages import (
     WIRE_VERSION,
-    AddedResources,
     AnyMessage,
     BatchedReading,
-    ChildInfo,
     ContentCapture,
     FailureInfo,
     Fields,
@@ -39,8 +37,7 @@ from otel_memeval.wire.messages import (
     Paused,
     Reading,
     Ready,
-    ResourceCounts,
-    Resources,
+    ResourceDescriptions,
     RingBufferInfo,
     ScenarioSpan,
     SetUpFailed,
@@ -53,6 +50,7 @@ from otel_memeval.wire.messages import (
     decode_dict,
     expect,
 )
+from otel_memeval.wire.resources import AddedResources, ChildInfo, ResourceCounts
 
 __all__ = [
     "WIRE_VERSION",
@@ -86,7 +84,7 @@ __all__ = [
     "Ready",
     "RecordStacks",
     "ResourceCounts",
-    "Resources",
+    "ResourceDescriptions",
     "RingBufferInfo",
     "ScenarioSpan",
     "SetUp",

@@ -9,6 +9,7 @@ import msgspec
 
 from otel_memeval.errors import WorkerError
 from otel_memeval.tracing.otlp_span import InstrumentationScope, Span
+from otel_memeval.wire.resources import AddedResources, ChildInfo, ResourceCounts
 
 WIRE_VERSION = 2
 """Version of the messages, as in ``worker.harness``; a message of another version is rejected."""
@@ -30,24 +31,6 @@ class FailureInfo(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     message: str
     frames: list[tuple[str, int, str]] = []
-
-
-class ResourceCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of open resources; None where the platform cannot tell. ``sockets`` are part of ``file_descriptors``.
-
-    ``pooled_...``: those in pools that start them on demand up to a limit, without the first of each pool. ``children``: id,
-    resident bytes and private bytes of each child process with its descendants.
-    """
-
-    file_descriptors: int | None
-    sockets: int | None
-    threads: int | None
-    tasks: int | None
-    child_processes: int | None
-    pooled_threads: int = 0
-    pooled_processes: int = 0
-    pooled_descriptors: int = 0
-    children: list[tuple[int, int, int]] = []
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,23 +213,7 @@ class Holders(Message, frozen=True, tag="holders"):
     """Bytes that SQLite's page caches may take; None where they have no limit."""
 
 
-class AddedResources(msgspec.Struct, frozen=True, kw_only=True):
-    """Equal resources that were added last. ``frames``: file and line of the stack that made them, the innermost first."""
-
-    text: str
-    count: int
-    frames: list[tuple[str, int]]
-
-
-class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A child process: its id, its program without arguments, and its unique memory with that of its descendants."""
-
-    process: int
-    text: str
-    unique_bytes: int | None
-
-
-class Resources(Message, frozen=True, tag="resources"):
+class ResourceDescriptions(Message, frozen=True, tag="resources"):
     """The resources after a grace period. ``added``: those added last, by name. ``failure``: of a further iteration."""
 
     counts: ResourceCounts
@@ -333,7 +300,7 @@ AnyMessage = (
     | TracingStopped
     | Paused
     | Holders
-    | Resources
+    | ResourceDescriptions
     | FollowUpIteration
     | BatchedReading
     | GrownTypes

@@ -95,8 +95,8 @@ def _sites(word: str) -> list[tuple[int, int]]:
 
 
 def _counts(word: str) -> list[tuple[str, int]]:
-    pairs = [part.split(":") for part in word.split(",") if part]
-    return [(name, int(count)) for name, count in pairs]
+    pairs = [part.rpartition(":") for part in word.split(",") if part]
+    return [(_text(name), int(count)) for name, _, count in pairs]
 
 
 _COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {

@@ -9,6 +9,7 @@ from tests.repository.files import ROOT, python_files
 MODULE_TESTS = {
     "__main__": "cli/test_output.py",
     "errors": "test_units.py",
+    "resource_records": "cli/test_resources.py",
     "targets": "cli/test_bad_usage.py",
     "telemetry": "exporters/otlp/test_contract.py",
     "verdicts": "run/test_result.py",
@@ -44,6 +45,7 @@ MODULE_TESTS = {
     "run/in_process": "test_evaluation.py",
     "run/locations": "test_source.py",
     "run/observer": "cli/test_interrupting.py",
+    "run/resources": "cli/test_resources.py",
     "run/scenario_spans": "cli/test_scenario_spans.py",
     "run/session": "cli/test_measuring.py",
     "run/target_error": "cli/test_bad_usage.py",
@@ -59,6 +61,7 @@ MODULE_TESTS = {
     "supervisor/environment": "cli/test_meddling.py",
     "supervisor/interruptions": "cli/test_interrupting.py",
     "supervisor/output": "cli/test_meddling.py",
+    "wire/resources": "wire/test_messages.py",
     "worker": "wire/test_messages.py",
     "worker/bounds": "worker/bounds/test_bounds_code.py",
     "worker/bounds/syntax": "worker/bounds/test_bounds_odd.py",

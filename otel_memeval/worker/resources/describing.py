@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from .descriptors import describe_descriptor, is_socket, open_descriptors
 from .owners import Frames, descriptor_owners, frames_of, process_owners
 from .processes import describe_process, start_of, unique_bytes
-from .reading import ResourceCounts
+from .reading import ResourceReading
 from .tasks import describe_task, in_creation_order, pending_tasks
 from .threads import describe_threads
 
@@ -29,7 +29,7 @@ class ResourceDescriber:
         self._loop = loop
         self._is_own = is_own
 
-    def added(self, name: str, count: int, counts: ResourceCounts) -> list[dict[str, object]]:
+    def added(self, name: str, count: int, counts: ResourceReading) -> list[dict[str, object]]:
         """Return the newest ``count`` resources of a kind, equal ones together: text, number and frames of each group."""
         methods = {"threads": self._threads, "tasks": self._tasks}
         if name in methods:
@@ -51,7 +51,7 @@ class ResourceDescriber:
         newest = in_creation_order(pending_tasks(self._loop))[-count:]
         return [(describe_task(task), self._frames(task)) for task in newest]
 
-    def _processes(self, count: int, counts: ResourceCounts) -> _Added:
+    def _processes(self, count: int, counts: ResourceReading) -> _Added:
         owners = process_owners()
         members = sorted((member for tree in counts.trees for member in tree.members), key=start_of)
         return [(describe_process(member), self._frames(owners.get(int(member)))) for member in members[-count:]]
@@ -62,7 +62,7 @@ class ResourceDescriber:
         return [(describe_descriptor(*each), self._frames(owners.get(each[0]))) for each in newest]
 
 
-def describe_children(counts: ResourceCounts) -> list[dict[str, object]]:
+def describe_children(counts: ResourceReading) -> list[dict[str, object]]:
     """Return id, program and unique memory of each child process with its descendants."""
     children: list[dict[str, object]] = []
     for tree in counts.trees:

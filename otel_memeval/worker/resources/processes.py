@@ -41,7 +41,7 @@ class ProcessTree:
         self.count = len(self.members)
 
 
-class ProcessReader:
+class ChildReader:
     """Reads the child processes, and those processes of the run whose parents have ended.
 
     The supervisor of the run is the parent of the latter, as it is for a scenario outside of the tool.

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from .descriptors import count_descriptors, open_descriptors
 from .proc import HAS_PROC
-from .processes import ProcessReader, ProcessTree, pooled_processes
+from .processes import ChildReader, ProcessTree, pooled_processes
 from .tasks import pending_tasks
 from .threads import count_pooled, count_threads
 
@@ -32,7 +32,7 @@ _RUNNING = ("child_processes", "threads", "tasks")
 """Resources that may end by themselves."""
 
 
-class ResourceCounts:
+class ResourceReading:
     """Numbers of open resources; None where the platform cannot tell.
 
     ``pooled_...``: those of them in pools that start them on demand up to a limit, without the first of each pool.
@@ -50,7 +50,7 @@ class ResourceCounts:
         "trees",
     )
 
-    def __init__(self, own: frozenset[tuple[int, str]], processes: ProcessReader | None, tasks: int) -> None:
+    def __init__(self, own: frozenset[tuple[int, str]], processes: ChildReader | None, tasks: int) -> None:
         self.file_descriptors: int | None = None
         self.sockets: int | None = None
         self.child_processes: int | None = None
@@ -88,7 +88,7 @@ class ResourceReader:
 
     def __init__(self) -> None:
         self.own = frozenset(found for found in open_descriptors() if found[0] > 2) if HAS_PROC else frozenset()
-        self._processes = ProcessReader() if HAS_PROC else None
+        self._processes = ChildReader() if HAS_PROC else None
         self._running = (0, 0, 0)
         self._grace_seconds = _TOTAL_GRACE_SECONDS
 
@@ -103,9 +103,9 @@ class ResourceReader:
         for _ in range(_PRIMING_READINGS):
             self.read(loop).fields()
 
-    def read(self, loop: asyncio.AbstractEventLoop | None) -> ResourceCounts:
+    def read(self, loop: asyncio.AbstractEventLoop | None) -> ResourceReading:
         """Return the numbers of open resources. ``loop``: the event loop of the scenario."""
-        return ResourceCounts(self.own, self._processes, len(pending_tasks(loop)))
+        return ResourceReading(self.own, self._processes, len(pending_tasks(loop)))
 
     async def read_settled(
         self,
@@ -113,7 +113,7 @@ class ResourceReader:
         pause: Callable[[float], Awaitable[None]],
         added: Mapping[str, int] = MappingProxyType({}),
         grace_seconds: float | None = None,
-    ) -> ResourceCounts:
+    ) -> ResourceReading:
         """Return the numbers of open resources, once processes, threads and tasks that end by themselves have ended.
 
         Waits, by ``pause``, while there are more of them than after the last reading less the ``added`` ones, by name; at
@@ -132,7 +132,7 @@ class ResourceReader:
         self._running = counts.of_running()
         return counts
 
-    def read_first(self, loop: asyncio.AbstractEventLoop | None) -> ResourceCounts:
+    def read_first(self, loop: asyncio.AbstractEventLoop | None) -> ResourceReading:
         """Return the numbers of open resources before the first iteration; nothing is waited for."""
         counts = self.read(loop)
         self._running = counts.of_running()

@@ -48,8 +48,11 @@ def _loops(loop: asyncio.AbstractEventLoop | None) -> set[asyncio.AbstractEventL
 
 
 def describe_task(task: asyncio.Task[object]) -> str:
-    """Return the coroutine of a task: ``worker.poll``."""
-    return qualified_name(task.get_coro())
+    """Return module and name of the coroutine function of a task: ``worker.poll``."""
+    coroutine = task.get_coro()
+    frame = getattr(coroutine, "cr_frame", None)
+    module = "" if frame is None else frame.f_globals.get("__name__", "")
+    return f"{module}.{qualified_name(coroutine)}".lstrip(".")
 
 
 def in_creation_order(tasks: Iterable[asyncio.Task[object]]) -> list[asyncio.Task[object]]:
