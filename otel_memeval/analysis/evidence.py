@@ -24,6 +24,27 @@ class IterationWork(msgspec.Struct, frozen=True, kw_only=True):
     peak_bytes: int
 
 
+class DroppedObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A generator or coroutine that the scenario makes and never starts."""
+
+    kind: str
+    """``async generator``, ``generator`` or ``coroutine``."""
+    name: str
+    """Qualified name of its function."""
+    place: str
+    """File, line and function of the scenario that drops it, as the report shows them."""
+
+
+class CallWork(msgspec.Struct, frozen=True, kw_only=True):
+    """The work of one call that was watched after the measured iterations."""
+
+    computes: bool
+    """Whether code of the scenario called anything or ran a loop."""
+    communicates: bool
+    """Whether the call used a socket or started a process."""
+    dropped: tuple[DroppedObject, ...]
+
+
 class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):
     """Lengths of one container after each reading, the start first, and its bound if it has one."""
 
@@ -153,6 +174,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Input tokens of all model calls; empty where the scenario was not traced."""
     noop_peak_bytes: int = 0
     """Peak of an iteration that does nothing, in the same interpreter."""
+    call_work: CallWork | None = None
+    """None where no call was watched."""
     awaits_nothing: bool = False
     """The function of the eval is async and its own code has no ``await``."""
     ignored_sites: dict[SiteKey, IgnoredSite] = {}

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from otel_memeval.analysis.evidence import Evidence
+from collections.abc import Sequence
+
+from otel_memeval.analysis.evidence import DroppedObject, Evidence
 from otel_memeval.units import format_bytes
 
 IDLE_PEAK_BYTES = 32
 """Bytes that an idle function may allocate above the peak of an empty call."""
 
-IDLE_NATIVE_BYTES = 4096
-"""Bytes by which the C heap may move beside an idle function."""
+IDLE_CHANGE_BYTES = 4096
+"""Bytes by which the C heap may move beside an idle function, and live memory beside one that drops a stream unread."""
 
 IDLE_CPU_SECONDS = 0.02
 """Processor time of an idle iteration: an agent framework may spend it on making a stream that nobody reads."""
 
 IDLE_ASYNC_PEAK_BYTES = 65_536
-"""Bytes that an async function which awaits nothing may allocate for such a stream."""
+"""Bytes that an async function which awaits nothing may allocate for such a stream, if no call was watched."""
+
+
+def may_be_idle(evidence: Evidence) -> bool:
+    """Return whether no iteration waited, computed for long or changed much memory, so that one watched call can decide."""
+    # Without a warm-up the first iteration imports and connects, whatever the scenario does.
+    work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
+    waited = any(each.suspended if each.waits is None else each.waits for each in work)
+    computed = any(each.cpu_seconds > IDLE_CPU_SECONDS for each in work)
+    moved_bytes = max(_range(evidence.native[1:]), _range(evidence.retained[1:]))
+    return bool(work) and not waited and not computed and moved_bytes <= IDLE_CHANGE_BYTES
 
 
 def idle_reason(evidence: Evidence) -> str:
     """Return why the scenario counts as idle; empty if it does work."""
+    if not may_be_idle(evidence):
+        return ""
+    if evidence.call_work is not None and (evidence.call_work.dropped or evidence.call_work.communicates):
+        return "" if evidence.call_work.communicates else _dropped_reason(evidence.call_work.dropped)
     if _memory_changed(evidence):
         return ""
-    # Without a warm-up the first iteration imports and connects, whatever the scenario does.
+    if evidence.call_work is not None:
+        return "" if evidence.call_work.computes else "the function calls nothing, and no iteration waited for anything"
     work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
-    if not work or any(each.suspended or each.waits or each.cpu_seconds > IDLE_CPU_SECONDS for each in work):
+    if any(each.suspended for each in work):
         return ""
     peak_bytes = max(each.peak_bytes for each in work)
     if evidence.awaits_nothing and peak_bytes <= IDLE_ASYNC_PEAK_BYTES:
@@ -37,8 +54,21 @@ def idle_reason(evidence: Evidence) -> str:
     return ""
 
 
+def _dropped_reason(dropped: tuple[DroppedObject, ...]) -> str:
+    first = dropped[0]
+    more = f" (and {len(dropped) - 1} more)" if len(dropped) > 1 else ""
+    return f"the {first.kind} of {first.name} is dropped unread at {first.place}{more}; {_remedy(first.kind)}"
+
+
+def _remedy(kind: str) -> str:
+    return {"coroutine": "await it", "generator": "read it with `for`"}.get(kind, "read it with `async for`")
+
+
 def _memory_changed(evidence: Evidence) -> bool:
     resources = (resource.counts for resource in evidence.resources)
     levels = (*resources, evidence.retained, *evidence.sites.values(), *(holder.lengths for holder in evidence.holders))
-    native = evidence.native[1:] or (0,)
-    return any(len(set(series[1:])) > 1 for series in levels) or max(native) - min(native) > IDLE_NATIVE_BYTES
+    return any(_range(series[1:]) for series in levels)
+
+
+def _range(values: Sequence[int]) -> int:
+    return max(values) - min(values) if values else 0

@@ -10,6 +10,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.evidence import (
     BatchedNativeReadings,
+    CallWork,
     Evidence,
     IterationWork,
     SiteKey,
@@ -71,6 +72,7 @@ class RunHistory:
         self._input_tokens: list[int | None] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
         self._batched: BatchedNativeReadings | None = None
+        self._call_work: CallWork | None = None
         self._noop_peak_bytes = 0
         self._assessment: Assessment | None = None
         self.iterations: list[Iteration] = []
@@ -175,6 +177,11 @@ class RunHistory:
         self._batched = batched
         self._assessment = None
 
+    def add_call_work(self, work: CallWork) -> None:
+        """Take the work of a call that was watched after the measured iterations."""
+        self._call_work = work
+        self._assessment = None
+
     def add_callers(self, callers: Mapping[SiteKey, Sequence[SiteKey]]) -> None:
         """Take the sites of the scenario that called sites of a library."""
         self._callers = callers
@@ -263,6 +270,7 @@ class RunHistory:
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,
+            call_work=self._call_work,
             awaits_nothing=self._loaded.awaits_nothing,
             ignored_sites=self._suppressions.ignored_sites(self._sites, self._callers),
             ignored_holders={

@@ -65,6 +65,10 @@ class DescribeResources(Command, frozen=True, tag="describe_resources"):
     iterations: int = 0
 
 
+class WatchCall(Command, frozen=True, tag="watch_call"):
+    """Run one iteration that is not measured, and report whether it does any work."""
+
+
 class ReadBatches(Command, frozen=True, tag="read_batches"):
     """Take ``readings`` readings, each after ``iterations`` iterations, for at most ``seconds``."""
 
@@ -107,6 +111,7 @@ AnyCommand = (
     | Iterate
     | DescribeContainers
     | DescribeResources
+    | WatchCall
     | ReadBatches
     | AttributeCallers
     | RecordStacks

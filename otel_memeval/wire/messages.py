@@ -235,6 +235,32 @@ class BatchedReading(Message, frozen=True, tag="batched_reading"):
     failure: FailureInfo | None
 
 
+class DroppedObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A generator or coroutine that nothing started. ``name``: of its function.
+
+    ``file``, ``line`` and ``function``: of the scenario, where the object is dropped.
+    """
+
+    object: str
+    name: str
+    file: str
+    line: int
+    function: str
+
+
+class WatchedCall(Message, frozen=True, tag="watched_call"):
+    """Work of one watched call; ``failure``: the exception that it raised.
+
+    ``computes``: code of the scenario called anything or ran a loop. ``communicates``: the call used a socket or started a
+    process.
+    """
+
+    computes: bool
+    communicates: bool
+    dropped: list[DroppedObjectInfo]
+    failure: FailureInfo | None
+
+
 class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Live memory of one stack after a caller attribution.
 
@@ -302,6 +328,7 @@ AnyMessage = (
     | Holders
     | ResourceDescriptions
     | FollowUpIteration
+    | WatchedCall
     | BatchedReading
     | GrownTypes
     | Stacks

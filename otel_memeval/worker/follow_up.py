@@ -16,6 +16,8 @@ from .references.grown_types import TypeGrowth
 from .references.memray_stacks import MemrayRecording, MemrayStack
 from .references.stacks import LiveStack, StackTracer
 from .resources.reading import ResourceReader
+from .references.watched_call import CallWatch, scenario_files
+from .target import without_partial
 
 
 def failure_fields(failure: ScenarioFailure) -> PlainMessage:
@@ -119,6 +121,28 @@ class FollowUpSteps:
                 break
             self._send({"kind": "batched_reading", "reading": reader.read(0), "failure": None})
         self._send({"kind": "batched_reading", "reading": None, "failure": failure})
+
+    async def watch_call(self) -> None:
+        """Call the function once; send whether it did any work, and the streams that it dropped unread."""
+        code = getattr(without_partial(self._func), "__code__", None)
+        watch = CallWatch(scenario_files(code.co_filename if code is not None else "", self._is_own))
+        with watch.watching():
+            result = await self._caller.call(self._func)
+            result.value = None
+        await self._caller.run_what_is_ready()
+        dropped = [
+            {"object": each.kind, "name": each.name, "file": each.file, "line": each.line, "function": each.function}
+            for each in watch.dropped()
+        ]
+        self._send(
+            {
+                "kind": "watched_call",
+                "computes": watch.computes,
+                "communicates": watch.communicates,
+                "dropped": dropped,
+                "failure": None if result.failure is None else failure_fields(result.failure),
+            }
+        )
 
     async def _iterate(
         self, count: int, still_tracing: Callable[[], bool], at_half_time: Callable[[], None]

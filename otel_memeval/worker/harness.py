@@ -227,6 +227,10 @@ class Harness:
         """Take further readings, each after some iterations. Parameters as in ``wire.ReadBatches``."""
         await self._follow_up(self._follow_up_steps().read_batches(self._reader, readings, iterations, seconds))
 
+    async def watch_call(self) -> None:
+        """Report whether a call of the function does any work, and the streams that it drops unread."""
+        await self._follow_up(self._follow_up_steps().watch_call())
+
     async def attribute_callers(self, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]) -> None:
         """Report the callers of these sites. Parameters as in ``wire.AttributeCallers``.
 

@@ -106,6 +106,7 @@ _COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {
     "iterate": (Harness.iterate, (_text, int, int, _flag)),
     "describe": (Harness.describe, (_ids, _sites)),
     "describe_resources": (Harness.describe_resources, (_counts, float, int, int)),
+    "watch_call": (Harness.watch_call, ()),
     "read_batches": (Harness.read_batches, (int, int, float)),
     "attribute_callers": (Harness.attribute_callers, (int, int, _flag, _sites)),
     "record_stacks": (Harness.record_stacks, (int, _flag, _text)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import IterationWork
+from otel_memeval.analysis.evidence import CallWork, DroppedObject, IterationWork
 from otel_memeval.analysis.judge import judge
 from otel_memeval.verdicts import State
 from tests.analysis.test_judge import LINE, evidence, levels
@@ -49,6 +49,47 @@ def test_async_function_that_awaits_nothing_is_idle_up_to_64_kib(
     """Some kilobytes for a stream that nobody reads are no work; the same bytes in a function that awaits are work."""
     work = idle_work(peak_bytes=peak_bytes)
     assert judge(evidence(work=work, awaits_nothing=awaits_nothing)).state == state
+
+
+STREAM = DroppedObject(kind="async generator", name="Team.arun", place="scenario.py:7 (run)")
+DROPS = CallWork(computes=True, communicates=False, dropped=(STREAM, STREAM))
+
+
+@pytest.mark.parametrize(
+    ("call_work", "state"),
+    [
+        (DROPS, "idle"),
+        (msgspec.structs.replace(DROPS, communicates=True), "stable"),
+        (msgspec.structs.replace(DROPS, dropped=()), "stable"),
+        (CallWork(computes=False, communicates=False, dropped=()), "idle"),
+    ],
+)
+def test_watched_call_decides(call_work: CallWork, state: State) -> None:
+    """A call that drops a stream or calls nothing is idle; one that computes or uses a socket is not, however short."""
+    assert judge(evidence(work=idle_work(), awaits_nothing=True, call_work=call_work)).state == state
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({"suspended": True}, "idle"), ({"waits": None, "suspended": True}, "stable"), ({"waits": 1}, "stable")],
+)
+def test_stream_may_be_dropped_behind_gather(changes: dict[str, object], state: State) -> None:
+    """Tasks that run beside each other are no wait; where waits cannot be counted they are."""
+    assert judge(evidence(work=idle_work(**changes), call_work=DROPS)).state == state
+
+
+@pytest.mark.parametrize(("step", "state"), [(4_096, "idle"), (4_097, "stable")])
+def test_memory_may_move_by_4_kib_beside_a_dropped_stream(step: int, state: State) -> None:
+    """Live memory that moves beside a dropped stream is the framework's; a function that moves more does work."""
+    retained = levels(0, *[step, -step] * 9, 0)
+    assert judge(evidence(work=idle_work(), retained=retained, call_work=DROPS)).state == state
+
+
+def test_reason_names_the_dropped_stream_and_the_remedy() -> None:
+    """The reason has the function of the stream, the line that drops it, how many more there are, and what to do."""
+    (reason,) = judge(evidence(work=idle_work(), call_work=DROPS)).reasons
+    dropped = "the async generator of Team.arun is dropped unread at scenario.py:7 (run) (and 1 more)"
+    assert reason == f"{dropped}; read it with `async for`"
 
 
 def test_run_that_changes_memory_is_not_idle() -> None:

@@ -75,6 +75,7 @@ async def steps():
         await run.iterate("measured", 1, 2, True)
         run.describe([id(KEPT)], [])
         await run.describe_resources([("file_descriptors", 1)], 0.0, 1, 0)
+        await run.watch_call()
         await run.read_batches(1, 1, 1.0)
         await run.attribute_callers(3, 2, True, [])
         await run.record_stacks(2, True, "")
@@ -101,6 +102,7 @@ def test_every_message_of_real_harness_decodes(run_python: Callable[..., Any]) -
     assert good["ResourceDescriptions"].failure is None
     assert [added.count for added in good["ResourceDescriptions"].added["file_descriptors"]] == [1]
     assert (good["BatchedReading"].reading, good["BatchedReading"].failure) == (None, None)
+    assert (good["WatchedCall"].computes, good["WatchedCall"].dropped) == (False, [])
     assert good["Stacks"].failure is None
     failed = messages_of_harness(run_python, "fail", "")
     assert failed["Stacks"].failure.message == "no"

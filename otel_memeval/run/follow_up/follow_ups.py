@@ -9,9 +9,11 @@ from otel_memeval import wire
 from otel_memeval.config import Settings
 from otel_memeval.records import Explanation
 from otel_memeval.run.follow_up.batched_readings import BatchedReadingStep
+from otel_memeval.run.follow_up.call_work import CallWorkStep
 from otel_memeval.run.follow_up.callers import CallerSearch
 from otel_memeval.run.follow_up.explanation import Explainer
 from otel_memeval.run.history import RunHistory
+from otel_memeval.run.locations import display_path
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.worker_client import WorkerClient
@@ -37,6 +39,7 @@ class FollowUps:
         self.batched_readings = BatchedReadingStep(history, settings.secrets)
         self.callers = CallerSearch(loaded, history, settings.secrets)
         self._explainer = Explainer(settings.folder, settings.secrets)
+        self._call_work = CallWorkStep(history, settings.secrets, lambda file: display_path(file, settings.folder))
         self._incomplete = ""
 
     def run(self, client: WorkerClient) -> None:
@@ -45,6 +48,8 @@ class FollowUps:
         Raises ``WorkerEnded`` when the worker ends in a step; that step has the reason as its problem.
         """
         if self._options.follow_up:
+            with _noting_the_end(self._call_work):
+                self._call_work.run(client, self._history.evidence(), self._observer)
             with _noting_the_end(self.batched_readings):
                 self.batched_readings.run(client, self._history.assessment(), self._observer)
         assessment = self._history.assessment()
@@ -63,7 +68,7 @@ class FollowUps:
 
     def reasons(self) -> tuple[str, ...]:
         """Return the sentences of the verdict for steps that failed."""
-        reasons = (*self.batched_readings.reasons(), *self.callers.reasons())
+        reasons = (*self._call_work.reasons(), *self.batched_readings.reasons(), *self.callers.reasons())
         return reasons or ((self._incomplete,) if self._incomplete else ())
 
     def explanation(self) -> Explanation | None:
@@ -72,7 +77,7 @@ class FollowUps:
 
 
 @contextmanager
-def _noting_the_end(step: BatchedReadingStep | CallerSearch | Explainer) -> Iterator[None]:
+def _noting_the_end(step: CallWorkStep | BatchedReadingStep | CallerSearch | Explainer) -> Iterator[None]:
     try:
         yield
     except WorkerEnded as ended:
