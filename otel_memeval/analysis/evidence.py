@@ -24,7 +24,7 @@ class IterationWork(msgspec.Struct, frozen=True, kw_only=True):
     peak_bytes: int
 
 
-class DroppedObject(msgspec.Struct, frozen=True, kw_only=True):
+class DroppedStream(msgspec.Struct, frozen=True, kw_only=True):
     """A generator or coroutine that the scenario makes and never starts."""
 
     kind: str
@@ -42,7 +42,7 @@ class CallWork(msgspec.Struct, frozen=True, kw_only=True):
     """Whether code of the scenario called anything or ran a loop."""
     communicates: bool
     """Whether the call used a socket or started a process."""
-    dropped: tuple[DroppedObject, ...]
+    dropped: tuple[DroppedStream, ...]
 
 
 class HolderSeries(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_memeval.analysis.evidence import DroppedObject, Evidence
+from otel_memeval.analysis.evidence import DroppedStream, Evidence
 from otel_memeval.units import format_bytes
 
 IDLE_PEAK_BYTES = 32
@@ -54,7 +54,7 @@ def idle_reason(evidence: Evidence) -> str:
     return ""
 
 
-def _dropped_reason(dropped: tuple[DroppedObject, ...]) -> str:
+def _dropped_reason(dropped: tuple[DroppedStream, ...]) -> str:
     first = dropped[0]
     more = f" (and {len(dropped) - 1} more)" if len(dropped) > 1 else ""
     return f"the {first.kind} of {first.name} is dropped unread at {first.place}{more}; {_remedy(first.kind)}"

@@ -18,9 +18,9 @@ from otel_memeval.wire.commands import (
     WatchCall,
     encode_command,
 )
+from otel_memeval.wire.decoder import AnyMessage, decode, decode_dict, expect
 from otel_memeval.wire.messages import (
     WIRE_VERSION,
-    AnyMessage,
     BatchedReading,
     ContentCapture,
     DroppedObjectInfo,
@@ -49,9 +49,6 @@ from otel_memeval.wire.messages import (
     TargetRejected,
     TracingStopped,
     WatchedCall,
-    decode,
-    decode_dict,
-    expect,
 )
 from otel_memeval.wire.resources import AddedResources, ChildInfo, ResourceCounts
 

@@ -1,13 +1,11 @@
-"""Messages of the worker, one JSON line each, as the parent decodes and checks them."""
+"""Messages of the worker, one JSON line each."""
 
 from __future__ import annotations
 
-import json
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
-from otel_memeval.errors import WorkerError
 from otel_memeval.tracing.otlp_span import InstrumentationScope, Span
 from otel_memeval.wire.resources import AddedResources, ChildInfo, ResourceCounts
 
@@ -20,9 +18,6 @@ ContentCapture = Literal["none", "spans", "events", "both"]
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Base of all messages; the field ``kind`` names the type."""
-
-
-_MessageType = TypeVar("_MessageType", bound=Message)
 
 
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -312,62 +307,3 @@ class Finished(Message, frozen=True, tag="finished"):
 
     failure: FailureInfo | None
     packages: dict[str, str]
-
-
-AnyMessage = (
-    Hello
-    | TargetRejected
-    | Loaded
-    | SetUpFailed
-    | Ready
-    | ScenarioSpan
-    | SpansDropped
-    | IterationDone
-    | TracingStopped
-    | Paused
-    | Holders
-    | ResourceDescriptions
-    | FollowUpIteration
-    | WatchedCall
-    | BatchedReading
-    | GrownTypes
-    | Stacks
-    | MemrayStacks
-    | Finished
-)
-
-_DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
-
-
-def decode(line: bytes) -> AnyMessage:
-    """Decode one line of the worker. Raises ``WorkerError`` if it is no message of this version."""
-    try:
-        message = _DECODER.decode(_without_surrogates(line) if b"\\ud" in line else line)
-    except msgspec.MsgspecError as error:
-        raise WorkerError(f"the worker said something unknown ({error})", "reinstall otel-memeval") from None
-    if isinstance(message, Hello) and message.wire != WIRE_VERSION:
-        raise WorkerError(
-            f"the worker speaks version {message.wire}, this is version {WIRE_VERSION}", "reinstall otel-memeval"
-        )
-    return message
-
-
-def _without_surrogates(line: bytes) -> bytes:
-    """Replace surrogates, such as bytes of a file name that is not UTF-8, by question marks."""
-    try:
-        return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
-    except (ValueError, RecursionError):
-        return line
-
-
-def decode_dict(message: dict[str, object]) -> AnyMessage:
-    """Decode a message that never left the process. Raises as ``decode``."""
-    return decode(json.dumps(message).encode("ascii"))
-
-
-def expect(message: AnyMessage, kind: type[_MessageType]) -> _MessageType:
-    """Return the message, which must be of this type. Raises ``WorkerError`` if it is of another one."""
-    if isinstance(message, kind):
-        return message
-    expected, received = kind.__struct_config__.tag, type(message).__struct_config__.tag
-    raise WorkerError(f"the worker sent the message {received!r} where {expected!r} was expected", "reinstall otel-memeval")

@@ -15,8 +15,8 @@ from .memory.reading import MemoryReader, PlainMessage, collect_garbage
 from .references.grown_types import TypeGrowth
 from .references.memray_stacks import MemrayRecording, MemrayStack
 from .references.stacks import LiveStack, StackTracer
-from .resources.reading import ResourceReader
 from .references.watched_call import CallWatch, scenario_files
+from .resources.reading import ResourceReader
 from .target import without_partial
 
 

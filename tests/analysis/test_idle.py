@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import CallWork, DroppedObject, IterationWork
+from otel_memeval.analysis.evidence import CallWork, DroppedStream, IterationWork
 from otel_memeval.analysis.judge import judge
 from otel_memeval.verdicts import State
 from tests.analysis.test_judge import LINE, evidence, levels
@@ -51,7 +51,7 @@ def test_async_function_that_awaits_nothing_is_idle_up_to_64_kib(
     assert judge(evidence(work=work, awaits_nothing=awaits_nothing)).state == state
 
 
-STREAM = DroppedObject(kind="async generator", name="Team.arun", place="scenario.py:7 (run)")
+STREAM = DroppedStream(kind="async generator", name="Team.arun", place="scenario.py:7 (run)")
 DROPS = CallWork(computes=True, communicates=False, dropped=(STREAM, STREAM))
 
 

@@ -61,6 +61,7 @@ MODULE_TESTS = {
     "supervisor/environment": "cli/test_meddling.py",
     "supervisor/interruptions": "cli/test_interrupting.py",
     "supervisor/output": "cli/test_meddling.py",
+    "wire/decoder": "wire/test_messages.py",
     "wire/resources": "wire/test_messages.py",
     "worker": "wire/test_messages.py",
     "worker/bounds": "worker/bounds/test_bounds_code.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import CallWork, DroppedObject, Evidence
+from otel_memeval.analysis.evidence import CallWork, DroppedStream, Evidence
 from otel_memeval.analysis.idle import may_be_idle
 from otel_memeval.redact import one_line, shortened
 from otel_memeval.run.history import RunHistory, failure_record
@@ -48,10 +48,10 @@ class CallWorkStep:
             )
         )
 
-    def _dropped_object(self, info: wire.DroppedObjectInfo) -> DroppedObject:
+    def _dropped_object(self, info: wire.DroppedObjectInfo) -> DroppedStream:
         name = info.name.replace(".<locals>", "")
         place = f"{format_location(self._display_path(info.file), info.line)} ({info.function})"
-        return DroppedObject(
+        return DroppedStream(
             kind=info.object,
             name=shortened(one_line(name, self._secrets), _LONGEST_NAME_CHARACTERS),
             place=one_line(place, self._secrets),
