@@ -12,6 +12,12 @@ from benchmarks.registry import target_name
 from benchmarks.tool_runs import is_ours
 from benchmarks.tools.answer import ToolAnswer
 
+RESOURCES = {
+    **{name: name for name in ("file_descriptors", "sockets", "threads", "tasks", "child_processes")},
+    "child_memory": "child_memory_bytes",
+}
+"""Channels of resources beside memory, with their names in the result."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -83,6 +89,8 @@ def _named_bytes(scenario: Scenario, answer: ToolAnswer) -> float | None:
         return answer.bytes_per_iteration
     if scenario.kind == "creep":
         value = channels.get("peak")
+    elif scenario.channel in RESOURCES:
+        value = channels.get(RESOURCES[scenario.channel])
     elif scenario.channel == "traced":
         value = channels.get("retained")
     else:
@@ -96,7 +104,8 @@ def _right(tool: str, scenario: Scenario, state: str, answer: ToolAnswer) -> boo
         return not answer.flagged and (state != "idle" or scenario.idle) and state not in ("failed", "no answer")
     if not is_ours(tool):
         return answer.flagged
-    return state in (("creeping",) if scenario.kind == "creep" else ("leaking", "native-leak"))
+    named = scenario.channel not in RESOURCES or RESOURCES[scenario.channel] in answer.extra.get("resources", ())  # type: ignore[operator]
+    return named and state in (("creeping",) if scenario.kind == "creep" else ("leaking", "native-leak"))
 
 
 def begins_with(path: str, *prefixes: str) -> bool:

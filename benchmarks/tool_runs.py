@@ -110,7 +110,16 @@ def read_result(result: dict[str, dict[str, object]]) -> ToolAnswer:
     growth: dict[str, dict[str, float] | None] = result["growth"]  # type: ignore[assignment]
     slopes = {name: channel["bytes_per_iteration"] for name, channel in growth.items() if channel}
     leaking: list[str] = result["verdict"]["channels"]  # type: ignore[assignment]
-    leaked = sum(slopes[name] for name in leaking) or slopes.get("retained")
+    leaked = sum(slopes.get(name, 0.0) for name in leaking) or slopes.get("retained")
+    resources: dict[str, dict[str, object] | None] = result.get("resources") or {}  # type: ignore[assignment]
+    added = {name: resource["per_iteration"] for name, resource in resources.items() if resource and resource["growing"]}
+    made_at: list[dict[str, object]] = [
+        line
+        for resource in resources.values()
+        if resource
+        for line in resource.get("made_at", [])  # type: ignore[attr-defined]
+    ]
+    sites = made_at[:1] or sites
     return ToolAnswer(
         flagged=state in ALARMS,
         detail=str(result["verdict"]["summary"]),
@@ -120,7 +129,8 @@ def read_result(result: dict[str, dict[str, object]]) -> ToolAnswer:
         extra={
             "state": state,
             "holder": holders[0]["path"] if holders else "",
-            "channels": slopes,
+            "channels": {**slopes, **added},
+            "resources": sorted(added),
             "holders": [holder["path"] for holder in holders],
             "iterations_needed": result["verdict"]["iterations_needed"],
         },

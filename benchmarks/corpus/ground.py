@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["leak", "clean", "creep", "bounded"]
-Channel = Literal["traced", "c-heap", "process"]
+Channel = Literal[
+    "traced", "c-heap", "process", "file_descriptors", "sockets", "threads", "tasks", "child_processes", "child_memory"
+]
 Function = Callable[[], object]
 
 MARK = "# <- leak"
@@ -41,9 +43,11 @@ class Scenario:
 
     kind: Kind
     channel: Channel = "traced"
-    """Memory that grows: Python's traced heap, the C heap, or only the process."""
+    """Memory that grows: Python's traced heap, the C heap, or only the process; or another resource, or the memory of
+    children."""
     bytes_per_iteration: float | None = None
-    """Growth of a leak, or of the peak for creep, in the long run; None where no single number is true."""
+    """Growth of a leak, or of the peak for creep, in the long run; None where no single number is true. The
+    number of resources where the channel is one."""
     tolerance: float = 0.05
     """Part of ``bytes_per_iteration`` by which a right answer may differ from it."""
     holder: str = ""

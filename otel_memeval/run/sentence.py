@@ -116,12 +116,19 @@ def _without_growth(judgement: Judgement, iterations: int, suppressed: int, miss
     if judgement.state == "settling":
         return f"grew at first and levelled off within {iterations} iterations{aside}"
     if judgement.state == "stable":
-        return f"keeps nothing from one iteration to the next, over {iterations} iterations{aside}"
+        read = read_words(judgement)
+        return f"keeps nothing from one iteration to the next, over {iterations} iterations{read}{aside}"
     if judgement.state == "idle":
         return f"did no work: {reason or 'no activity was seen'}"
     if judgement.state == "inconclusive":
         return f"cannot tell yet after {iterations} iterations: {reason or 'too little was measured'}"
     return f"failed: {reason or 'no iteration was measured'}"
+
+
+def read_words(judgement: Judgement) -> str:
+    """Return the channels and resources that were read, as ``: neither memory nor threads``; empty without resources."""
+    named = [WORDS[resource.name][1] for resource in judgement.resources.resources if resource.name != "sockets"]
+    return f": neither memory nor {', '.join(named)}" if named else ""
 
 
 def _parts(untraced: Mapping[str, float]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.corpus.ground import Scenario, clean, leak
 from benchmarks.registry import scenarios, target, target_name
+from benchmarks.scoring import RESOURCES
 from benchmarks.tool_runs import ROOT
 from benchmarks.tools.answer import parse_answer
 
@@ -25,7 +26,9 @@ def test_corpus_has_enough_scenarios_of_each_kind() -> None:
     assert kinds["clean"] >= 24
     assert kinds["bounded"] >= 10
     assert kinds["creep"] >= 5
-    assert {scenario.channel for scenario in ALL} == {"traced", "c-heap", "process"}
+    assert {scenario.channel for scenario in ALL} == {"traced", "c-heap", "process", *RESOURCES}
+    resources = Counter(scenario.kind for scenario in scenarios("_resources:"))
+    assert min(resources["leak"], resources["clean"]) >= 20
 
 
 @pytest.mark.parametrize("scenario", TRACED_LEAKS, ids=target_name)

@@ -14,6 +14,7 @@ from otel_memeval.exporters.terminal.explanation import print_explanation
 from otel_memeval.exporters.terminal.text import code_location, make_table, print_line, shown
 from otel_memeval.records import GenAi, Holder, Iteration, Result, Site, Statistics
 from otel_memeval.redact import visible
+from otel_memeval.resource_records import WORDS, Resources
 from otel_memeval.units import format_bytes, format_items, format_seconds
 from otel_memeval.verdicts import PROPERTIES
 
@@ -113,6 +114,9 @@ def _print_growth(console: Console, result: Result) -> None:
     if result.holders:
         console.print(_holders_table(result.holders))
         console.print()
+    if result.resources is not None and (table := _resources_table(result.resources)).row_count:
+        console.print(table)
+        console.print()
     if result.explanation is not None:
         print_explanation(console, result.explanation)
 
@@ -138,6 +142,23 @@ def _holders_table(holders: Sequence[Holder]) -> Table:
         path = shown(holder.path) or "(not reachable from a module)"
         text = Text(f"{path} ({shown(holder.type)}{bound})")
         table.add_row(format_items(holder.items_per_iteration), str(holder.length), text)
+    return table
+
+
+def _resources_table(resources: Resources) -> Table:
+    """Return the resources that grow; a table without rows if none does."""
+    table = make_table("Resources that grow", numbers=["per iteration", "at the end"], texts=["resource"])
+    for name, (_, several) in WORDS.items():
+        resource = getattr(resources, name)
+        if resource is not None and resource.growing:
+            text = Text(f"{several}: {shown(', '.join(resource.examples[:3]))}")
+            for line in resource.made_at[:1]:
+                text.append(f", made at {code_location(line.file, line.line, line.function)}", "dim")
+            table.add_row(format_items(resource.per_iteration), str(resource.after), text)
+    memory = resources.child_memory_bytes
+    if memory is not None and memory.growing:
+        text = Text(f"memory of child processes: {shown(', '.join(memory.examples[:3]))}".rstrip(": "))
+        table.add_row(format_bytes(memory.per_iteration, signed=True), format_bytes(memory.after), text)
     return table
 
 
