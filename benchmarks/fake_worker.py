@@ -29,6 +29,7 @@ class FakeWorker:
         hello = self.receive(None)
         assert isinstance(hello, wire.Hello)
         self.hello = hello
+        self.changed_variables: list[str] = []
 
     def _add(self, kind: str, **message: object) -> None:
         self._answers.append({"kind": kind, **message})
@@ -49,7 +50,7 @@ class FakeWorker:
             )
         elif word == "set_up":
             files = [f"made_up_{number}.py" for number in range(self._sites)]
-            self._add("ready", description="", noop_peak_bytes=0, reading=self._reading(0, files))
+            self._add("ready", description="", noop_peak_bytes=0, event_loop="", reading=self._reading(0, files))
         elif word == "iterate":
             self._iterations = int(rest.split()[2])
         elif word == "describe":

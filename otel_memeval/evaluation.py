@@ -64,6 +64,9 @@ class PerformanceEval:
     """Called once before the first iteration, in the same event loop."""
     teardown: Callable[[], object] | None = None
     """Called once after the last iteration, in the same event loop, also when an iteration failed."""
+    loop_factory: Callable[[], object] | None = None
+    """Makes the event loop, as for ``asyncio.Runner``, such as ``uvloop.new_event_loop``. Without a factory it is the loop
+    that the module has set, else a new loop of the event loop policy. ``arun()`` measures in the running loop."""
     describe: Callable[[], str] | None = None
     """Asked once after ``setup``: one line that says what the scenario runs against (which model, which database). It is
     the first line of the report."""

@@ -89,12 +89,11 @@ class Channels(Record, frozen=True):
 
 
 class Site(Record, frozen=True):
-    """A site whose live memory grew. ``retained_bytes`` and ``blocks`` are alive at the end."""
+    """A site whose live memory grew, as ``CodeLocation``. ``retained_bytes`` and ``blocks`` are alive at the end."""
 
     file: str
     line: int
     function: str
-    """Qualified name; empty where the source cannot be read."""
     retained_bytes: int
     blocks: int
     bytes_per_iteration: float
@@ -255,6 +254,10 @@ class Run(Record, frozen=True):
     """Versions of the packages that the scenario imported."""
     missing_channels: list[str] = []
     """Channels that could not be read on this platform."""
+    event_loop: str = ""
+    """Class of the event loop that the scenario ran in; empty if it is asyncio's own."""
+    changed_variables: list[str] = []
+    """Variables of the environment that the scenario did not get, or got with another value, so as to be measured."""
 
 
 class Statistics(Record, frozen=True):

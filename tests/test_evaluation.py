@@ -53,7 +53,8 @@ def test_what_is_ours_is_optional() -> None:
     """Everything beyond agno's fields may be left out."""
     ours = [field for field in dataclasses.fields(PerformanceEval) if field.name not in AGNO_FIELDS and field.name != "func"]
     assert [field.name for field in ours] == [
-        "eval_id", "setup", "teardown", "describe", "max_iterations", "max_growth", "max_peak_growth", "ignore",
+        "eval_id", "setup", "teardown", "loop_factory", "describe", "max_iterations", "max_growth", "max_peak_growth",
+        "ignore",
     ]  # fmt: skip
     assert {field.default for field in ours} == {None, ()}
 

@@ -29,8 +29,8 @@ from otel_memeval.supervisor import WorkerEnded
 from otel_memeval.targets import split_target
 from otel_memeval.worker import target
 from otel_memeval.worker.harness import Harness
-from otel_memeval.worker.iterate import BlockingCaller, LoopCaller, ScenarioCaller, drive
 from otel_memeval.worker.memory.reading import PlainMessage
+from otel_memeval.worker.scenario_caller import BlockingCaller, LoopCaller, ScenarioCaller, drive
 
 _OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parents[1]), "")
 
@@ -68,6 +68,7 @@ class _RecordedWorker:
     def __init__(self, messages: list[PlainMessage]) -> None:
         decoded = [answer for message in messages for answer in _decoded(message)]
         self.hello = wire.expect(decoded.pop(0), wire.Hello)
+        self.changed_variables: list[str] = []
         self._answers = iter(decoded)
 
     def send(self, command: str) -> None:
@@ -179,8 +180,8 @@ def run_in_process(evaluation: object) -> Result:
     """Measure an eval object; see ``PerformanceEval.run``."""
     _require_no_loop()
     loaded = _eval_of(evaluation)
-    with contextlib.closing(asyncio.new_event_loop()) as loop:
-        run = _InProcessRun(Options(), BlockingCaller(loop))
+    with contextlib.closing(BlockingCaller()) as caller:
+        run = _InProcessRun(Options(), caller)
         drive(run.measure(run.use(loaded), keep_going=False))
     return run.result("(in process)", loaded.name, Observer(), for_measuring())
 
@@ -198,8 +199,8 @@ def measure_in_process(target_text: str, options: Options, observer: Observer, s
     source, name = split_target(target_text)
     sys.path.insert(0, settings.folder)  # as in the worker
     spans = ScenarioSpans(options, settings, observer)
-    with contextlib.closing(asyncio.new_event_loop()) as loop:
-        run = _InProcessRun(options, BlockingCaller(loop))
+    with contextlib.closing(BlockingCaller()) as caller:
+        run = _InProcessRun(options, caller)
         if spans.wanted:
             run.trace(spans)
         drive(run.measure(run.load(source, name), options.keep_going))

@@ -74,7 +74,7 @@ class Session:
         self._plan = plan(loaded, self._options, ignore_rules(self._settings.project.ignore, f"ignore of {PROJECT_TABLE}"))
         self._history = RunHistory(loaded, self._display_path, self._settings.secrets, self._suppressions())
         self._follow_ups = FollowUps(loaded, self._options, self._history, self._observer, self._settings)
-        self._description = ""
+        self._description = self._event_loop = ""
         self._measured = False
         self._packages: dict[str, str] = {}
         self.names = loaded.names
@@ -143,6 +143,7 @@ class Session:
             return False
         ready = wire.expect(answer, wire.Ready)
         self._description = one_line(ready.description, self._settings.secrets)
+        self._event_loop = ready.event_loop
         self._observer.on_set_up(self._description, self._plan)
         self._observer.on_start(self._start.run_id, self._start.started_at, self._history.add_initial_reading(ready))
         self._client.spans.end_of_step()
@@ -315,4 +316,6 @@ class Session:
             git=self._settings.git,
             packages=self._packages,
             missing_channels=self._client.hello.missing_channels,
+            event_loop=self._event_loop,
+            changed_variables=self._client.changed_variables,
         )

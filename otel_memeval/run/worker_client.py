@@ -18,6 +18,10 @@ class Worker(Protocol):
     def hello(self) -> wire.Hello:
         """The worker's first message."""
 
+    @property
+    def changed_variables(self) -> list[str]:
+        """Variables of the caller's environment that the worker does not have, or has with another value."""
+
     def send(self, command: str) -> None:
         """Send the line of one command."""
 
@@ -37,6 +41,7 @@ class WorkerClient:
         self._timeout_seconds = timeout_seconds
         self.spans = spans
         self.hello = worker.hello
+        self.changed_variables = worker.changed_variables
 
     def send(self, command: wire.AnyCommand) -> None:
         """Send one command."""

@@ -45,3 +45,8 @@ def worker_environment(caller: Mapping[str, str], run_id: str) -> dict[str, str]
     tunables = [part for part in caller.get(_TUNABLES, "").split(":") if part and part.partition("=")[0] not in _QUIET]
     environment[_TUNABLES] = ":".join([*tunables, *(f"{name}={value}" for name, value in _QUIET.items())])
     return environment
+
+
+def changed_variables(caller: Mapping[str, str], worker: Mapping[str, str]) -> list[str]:
+    """Return the names of the caller's variables that the worker does not have, or has with another value."""
+    return sorted(name for name, value in caller.items() if name != RUN_MARK and worker.get(name) != value)

@@ -16,7 +16,7 @@ import msgspec
 from otel_memeval import wire
 from otel_memeval.errors import UsageError
 from otel_memeval.redact import redact
-from otel_memeval.supervisor.environment import worker_environment
+from otel_memeval.supervisor.environment import changed_variables, worker_environment
 from otel_memeval.supervisor.interruptions import deferred, uninterrupted
 from otel_memeval.supervisor.output import Output
 from otel_memeval.supervisor.pipe import readable
@@ -58,6 +58,7 @@ class WorkerProcess:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
+        self._environment = worker_environment(settings.environment, settings.run_id)
         self._pending = b""
         self._latest = b""
         self._closing = contextlib.ExitStack()
@@ -101,6 +102,11 @@ class WorkerProcess:
         return self._hello
 
     @property
+    def changed_variables(self) -> list[str]:
+        """Variables of the caller's environment that the worker does not have, or has with another value."""
+        return changed_variables(self._settings.environment, self._environment)
+
+    @property
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise RuntimeError("the worker has not been started: use it as a context manager")
@@ -133,7 +139,6 @@ class WorkerProcess:
         self._messages, messages_write = os.pipe()
         handles = [commands_read, messages_write]
         arguments = [self._settings.python, str(WORKER_FOLDER)]
-        environment = worker_environment(self._settings.environment, self._settings.run_id)
         try:
             if sys.platform == "win32":
                 import msvcrt
@@ -147,7 +152,7 @@ class WorkerProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=environment,
+                    env=self._environment,
                     startupinfo=startup,
                     creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
                 )
@@ -157,7 +162,7 @@ class WorkerProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=environment,
+                    env=self._environment,
                     pass_fds=handles,
                     start_new_session=True,
                 )

@@ -104,17 +104,21 @@ class Loaded(Message, frozen=True, tag="loaded"):
 
 
 class SetUpFailed(Message, frozen=True, tag="set_up_failed"):
-    """The set-up or the description raised an exception; ``stage`` is ``setup`` or ``describe``."""
+    """The set-up or the description raised an exception; ``stage`` is ``setup``, ``describe`` or ``event loop``."""
 
     stage: str
     failure: FailureInfo
 
 
 class Ready(Message, frozen=True, tag="ready"):
-    """The set-up is done. ``reading``: the initial reading; ``noop_peak_bytes``: the peak of a call that does nothing."""
+    """The set-up is done. ``reading``: the initial reading; ``noop_peak_bytes``: the peak of a call that does nothing.
+
+    ``event_loop``: the class of the event loop; empty if it is asyncio's own.
+    """
 
     description: str
     noop_peak_bytes: int
+    event_loop: str
     reading: Reading
 
 

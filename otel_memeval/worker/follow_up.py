@@ -5,11 +5,11 @@ The causes are callers, types of objects, and stacks with C frames.
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections.abc import Callable
 
-from .iterate import ScenarioCaller, ScenarioFailure
+from .clock import Clock
+from .iterate import ScenarioFailure
 from .memory.heap import Site
 from .memory.reading import MemoryReader, PlainMessage, collect_garbage
 from .references.grown_types import TypeGrowth
@@ -17,6 +17,7 @@ from .references.memray_stacks import MemrayRecording, MemrayStack
 from .references.stacks import LiveStack, StackTracer
 from .references.watched_call import CallWatch, scenario_files
 from .resources.reading import ResourceReader
+from .scenario_caller import ScenarioCaller
 from .target import without_partial
 
 
@@ -113,11 +114,11 @@ class FollowUpSteps:
 
     async def read_batches(self, reader: MemoryReader, readings: int, iterations: int, seconds: float) -> None:
         """Send ``readings`` readings, each after some iterations; end early when the ``seconds`` are over."""
-        end = time.monotonic() + seconds
+        end = Clock.seconds() + seconds
         failure: PlainMessage | None = None
         for _ in range(readings):
             failure = await self._iterate(iterations, reader.still_tracing, lambda: None)
-            if failure is not None or time.monotonic() > end:
+            if failure is not None or Clock.seconds() > end:
                 break
             self._send({"kind": "batched_reading", "reading": reader.read(0), "failure": None})
         self._send({"kind": "batched_reading", "reading": None, "failure": failure})

@@ -17,12 +17,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import target
+from .event_loop import foreign_name
 from .follow_up import FollowUpSteps, failure_fields
-from .iterate import PRIMING_CALLS, CallResult, ScenarioCaller, ScenarioFailure, is_run_in_loop, nothing
+from .iterate import CallResult, ScenarioFailure, is_run_in_loop, nothing
 from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage
 from .packages import packages_in_use
 from .resources.reading import ResourceReader
+from .scenario_caller import PRIMING_CALLS, ScenarioCaller
 
 if TYPE_CHECKING:
     from .otel.tracing import SendLines, Tracing
@@ -102,7 +104,15 @@ class Harness:
         self.is_finished = True
 
     def use(self, loaded: target.LoadedEval, module_name: str, names: list[str]) -> None:
-        """Take an eval that exists already."""
+        """Take an eval that exists already, and make its event loop."""
+        try:
+            self._caller.open(loaded.loop_factory, is_run_in_loop(loaded.func))
+        except target.TargetProblem as problem:
+            self._reject_target(str(problem), None)
+            return
+        except BaseException as error:
+            self._reject_target(f"no event loop for {loaded.name}", failure_fields(ScenarioFailure(error)))
+            return
         self._eval = loaded
         self._module_name = module_name
         self._send(
@@ -127,21 +137,30 @@ class Harness:
         """Start tracing, run the set-up, and take the initial reading. If the set-up fails, finish and return False."""
         if self._tracing is not None:
             self._tracing.prime(PRIMING_CALLS)
-        await self._caller.prime()
-        self._reader.prime()
-        self._resources.prime(self._caller.loop())
-        self._reader.start()
-        if await self._set_up():
-            return True
+        if await self._primed():
+            self._reader.prime()
+            self._resources.prime(self._caller.loop())
+            self._reader.start()
+            if await self._set_up():
+                return True
         await self.finish()
         return False
+
+    async def _primed(self) -> bool:
+        """Have the caller allocate what it needs; return False, and send the failure, if the event loop does not work."""
+        try:
+            await self._caller.prime()
+        except Exception as error:
+            self._send({"kind": "set_up_failed", "stage": "event loop", "failure": failure_fields(ScenarioFailure(error))})
+            return False
+        return True
 
     async def _set_up(self) -> bool:
         loaded = self._loaded()
         noop_peak_bytes = await self._noop_peak_bytes(loaded.func)
         if loaded.setup is not None:
             with self._in_span(_RUN):
-                failure = (await self._caller.call(loaded.setup)).failure
+                failure = (await self._caller.call_set_up(loaded.setup)).failure
             if failure is not None:
                 self._send_spans()
                 self._send({"kind": "set_up_failed", "stage": "setup", "failure": failure_fields(failure)})
@@ -159,7 +178,9 @@ class Harness:
         reading = self._reader.read_first()
         reading["resources"] = self._resources.read_first(self._caller.loop()).fields()
         self._send_spans()
-        self._send({"kind": "ready", "description": description, "noop_peak_bytes": noop_peak_bytes, "reading": reading})
+        loop = foreign_name(self._caller.loop())
+        ready = {"description": description, "noop_peak_bytes": noop_peak_bytes, "event_loop": loop, "reading": reading}
+        self._send({"kind": "ready", **ready})
         return True
 
     async def _noop_peak_bytes(self, func: Callable[[], object]) -> int:

@@ -6,18 +6,18 @@ Between the begin of a measurement and the end of the function, no code of the t
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
-import inspect
 import os
-import time
 import tracemalloc
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
+from asyncio import get_running_loop, sleep
+from collections.abc import AsyncIterable, Awaitable, Callable
+from gc import collect
+from inspect import isasyncgenfunction, iscoroutinefunction, isgenerator, isroutine
 from types import TracebackType
 from typing import cast
 
-from .memory.process_memory import cpu_seconds, waits
-from .memory.reading import CALLS_BEFORE_CACHED
+from .clock import Clock
+from .memory.process_memory import waits
 from .target import without_partial
 
 READY_TICKS = 10
@@ -25,14 +25,6 @@ READY_TICKS = 10
 
 MAX_MESSAGE_CHARACTERS = 2000
 """Length at which the text of an exception is cut off: enough for one that quotes a request, small beside a reading."""
-
-_PRIMING_TURNS = 30
-"""Repetitions of a step before tracing: CPython 3.11 and later specialise code after far fewer calls (8 in 3.11)."""
-
-PRIMING_CALLS = max(CALLS_BEFORE_CACHED, _PRIMING_TURNS)
-
-_PRIMING_CALLBACKS = 500
-"""Callbacks in the loop's queue before tracing: a deque keeps several free blocks of 64 (Modules/_collectionsmodule.c)."""
 
 
 class ScenarioFailure:
@@ -78,7 +70,7 @@ class CallResult:
     )
 
     def __init__(self) -> None:
-        self.started_at_ns = time.time_ns()
+        self.started_at_ns = Clock.wall_ns()
         self.duration_seconds = 0.0
         self.cpu_seconds = 0.0
         self.waits: int | None = None
@@ -95,8 +87,8 @@ class ForkedChild(BaseException):
 def is_run_in_loop(func: Callable[[], object]) -> bool:
     """Return whether calling the function returns an awaitable: such a function is called inside the running loop."""
     func = without_partial(func)
-    call = func if inspect.isroutine(func) else getattr(func, "__call__", func)  # noqa: B004 - the method itself
-    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
+    call = func if isroutine(func) else getattr(func, "__call__", func)  # noqa: B004 - the method itself
+    return iscoroutinefunction(call) or isasyncgenfunction(call)
 
 
 async def consume(value: object) -> object:
@@ -112,7 +104,7 @@ async def consume(value: object) -> object:
 
 def consume_sync(value: object) -> object:
     """Run a generator to its end; return any other value unchanged."""
-    if inspect.isgenerator(value):
+    if isgenerator(value):
         for _ in value:
             pass
         return None
@@ -136,12 +128,12 @@ class _CallTimer:
 
     def __init__(self) -> None:
         self._waits = waits()
-        self._cpu_seconds = cpu_seconds()
-        self._start = time.perf_counter()
+        self._cpu_seconds = Clock.cpu_seconds()
+        self._start = Clock.seconds()
 
     def stop(self, result: CallResult) -> None:
-        result.duration_seconds = time.perf_counter() - self._start
-        result.cpu_seconds = cpu_seconds() - self._cpu_seconds
+        result.duration_seconds = Clock.seconds() - self._start
+        result.cpu_seconds = Clock.cpu_seconds() - self._cpu_seconds
         now = waits()
         result.waits = None if now is None or self._waits is None else now - self._waits
 
@@ -153,10 +145,10 @@ def _empty_free_lists() -> None:
     A full collection empties the free lists; while everything is frozen, it has no objects to visit.
     """
     if gc.get_freeze_count():  # the scenario froze its objects: unfreezing them would change its behaviour
-        gc.collect()
+        collect()
         return
     gc.freeze()
-    gc.collect()
+    collect()
     gc.unfreeze()
 
 
@@ -189,7 +181,7 @@ async def call_in_loop(func: Callable[[], object]) -> CallResult:
     result = CallResult()
     process = os.getpid()
     others_ran: list[bool] = []
-    handle = asyncio.get_running_loop().call_soon(others_ran.append, True)
+    handle = get_running_loop().call_soon(others_ran.append, True)
     _empty_free_lists()
     timer = _CallTimer()
     begin = tracemalloc.get_traced_memory()[0]
@@ -209,7 +201,7 @@ async def call_in_loop(func: Callable[[], object]) -> CallResult:
 
 async def _consume_in_loop(value: object, result: CallResult) -> object:
     others_ran: list[bool] = []
-    handle = asyncio.get_running_loop().call_soon(others_ran.append, True)
+    handle = get_running_loop().call_soon(others_ran.append, True)
     try:
         return await consume(value)
     finally:
@@ -225,113 +217,8 @@ def _check_process(process: int) -> None:
 async def run_what_is_ready() -> None:
     """Let every callback that is ready run."""
     for _ in range(READY_TICKS):
-        await asyncio.sleep(0)
-
-
-class ScenarioCaller:
-    """Base of the two ways to call the scenario: from outside of an event loop, and from inside."""
-
-    async def prime(self) -> None:
-        """Allocate before tracing starts what calls allocate only once, so that it does not count as growth."""
-        raise NotImplementedError
-
-    async def call(self, func: Callable[[], object]) -> CallResult:
-        """Call the function once; an exception that it raises is part of the result."""
-        raise NotImplementedError
-
-    async def run_what_is_ready(self) -> None:
-        """Let every callback that is ready run."""
-        raise NotImplementedError
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, while the event loop runs."""
-        raise NotImplementedError
-
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the event loop of the scenario."""
-        raise NotImplementedError
-
-
-class BlockingCaller(ScenarioCaller):
-    """Calls from outside of an event loop. Its coroutines never suspend: ``drive`` runs them without a loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    async def prime(self) -> None:  # noqa: D102 - as in ScenarioCaller
-        for _ in range(CALLS_BEFORE_CACHED):
-            self._loop.run_until_complete(asyncio.sleep(0))
-            _cached_nothing.cache_info()  # as a reading does for every such cache
-        for _ in range(_PRIMING_TURNS):
-            self._loop.run_until_complete(run_what_is_ready())
-        self._loop.run_until_complete(_prime_running_loop())
-        call(nothing, self._loop)
-
-    async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
-        return call(func, self._loop)
-
-    async def run_what_is_ready(self) -> None:  # noqa: D102
-        self._loop.run_until_complete(run_what_is_ready())
-        _empty_table_of_current_tasks()
-
-    async def pause(self, seconds: float) -> None:  # noqa: D102
-        self._loop.run_until_complete(asyncio.sleep(seconds))
-
-    def loop(self) -> asyncio.AbstractEventLoop:  # noqa: D102
-        return self._loop
-
-
-class LoopCaller(ScenarioCaller):
-    """Calls from inside the running loop."""
-
-    async def prime(self) -> None:  # noqa: D102 - as in ScenarioCaller
-        await _prime_running_loop()
-
-    async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
-        return await call_in_loop(func)
-
-    async def run_what_is_ready(self) -> None:  # noqa: D102
-        await run_what_is_ready()
-
-    async def pause(self, seconds: float) -> None:  # noqa: D102
-        await asyncio.sleep(seconds)
-
-    def loop(self) -> asyncio.AbstractEventLoop:  # noqa: D102
-        return asyncio.get_running_loop()
-
-
-async def _prime_running_loop() -> None:
-    """Fill the loop's queue once, so that the blocks it takes now and then are there already."""
-    loop = asyncio.get_running_loop()
-    for _ in range(_PRIMING_CALLBACKS):
-        loop.call_soon(nothing)
-    await asyncio.sleep(0.0001)
-    await run_what_is_ready()
-    await call_in_loop(nothing)
-
-
-def _empty_table_of_current_tasks() -> None:
-    """Free the memory of asyncio's table of current tasks while no loop runs.
-
-    A dict that gains and loses an item allocates its memory anew with each fifth item, at whatever line enters a task then.
-    The table is a dict up to Python 3.13.
-    """
-    table = getattr(asyncio.tasks, "_current_tasks", None)
-    if isinstance(table, dict) and not table:
-        table.clear()
+        await sleep(0)
 
 
 def nothing() -> None:
     """Do nothing."""
-
-
-_cached_nothing = functools.lru_cache(maxsize=1)(nothing)
-
-
-def drive(steps: Coroutine[object, object, object]) -> None:
-    """Run a coroutine that never suspends."""
-    try:
-        steps.send(None)
-    except StopIteration:
-        return
-    raise RuntimeError("suspended outside of a running event loop")

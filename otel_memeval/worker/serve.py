@@ -5,7 +5,6 @@ The process ends with its parent: on Linux by a signal of the kernel, elsewhere 
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import ctypes
@@ -21,15 +20,13 @@ from functools import partial
 from urllib.parse import unquote
 
 from .harness import Harness
-from .iterate import BlockingCaller, ForkedChild, drive
+from .iterate import ForkedChild
 from .memory.kept_reading import file_identity
 from .memory.reading import PlainMessage
+from .scenario_caller import BlockingCaller, drive
 
 _PR_SET_PDEATHSIG = 1
 """Option of prctl(2): the signal that the kernel sends when the parent ends."""
-
-_END_SECONDS = 1.0
-"""Time in which cancelled tasks may clean up: a tidy task needs a moment, and a report waits for the others."""
 
 
 def serve(commands: int, messages: int) -> None:
@@ -42,14 +39,13 @@ def serve(commands: int, messages: int) -> None:
     process = os.getpid()
     try:
         write = _writer(messages)
-        loop = asyncio.new_event_loop()
-        harness = Harness(BlockingCaller(loop), _sender(write), write, lambda file: file.startswith(folder))
+        caller = BlockingCaller()
+        harness = Harness(caller, _sender(write), write, lambda file: file.startswith(folder))
         _lend_public_api(os.path.dirname(folder.rstrip(os.sep)))
         harness.hello()
-        asyncio.set_event_loop(loop)
         _run_commands(harness, _lines(commands))
         if harness.is_finished:
-            _end_loop(loop)
+            caller.end_tasks()
     except (ForkedChild, BrokenPipeError):
         os._exit(0)
     except (MemoryError, SystemError):  # some C code makes a SystemError of a MemoryError
@@ -126,29 +122,19 @@ def parse_command(line: str) -> tuple[_Method, list[object]]:
     return method, [parse(word) for parse, word in zip(parsers, words, strict=True)]
 
 
-def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel the tasks that still run, as ``asyncio.run`` does at its end, and give them a moment to clean up."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(Exception):
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=_END_SECONDS))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-
-
 def _writer(messages: int) -> Callable[[memoryview[int]], None]:
     """Return a function that writes complete lines into the pipe. It raises ``BrokenPipeError`` if the pipe is closed.
 
     A scenario that closes descriptors may have opened a file of its own with the pipe's number: that file stays untouched.
     """
     pipe = file_identity(messages)
+    write_some = os.write
 
     def write(lines: memoryview[int]) -> None:
         if file_identity(messages) != pipe:
             raise BrokenPipeError
         while lines:
-            lines = lines[os.write(messages, lines) :]
+            lines = lines[write_some(messages, lines) :]
 
     return write
 
@@ -166,13 +152,14 @@ def _sender(write: Callable[[memoryview[int]], None]) -> Callable[[PlainMessage]
 def _lines(commands: int) -> Iterator[str]:
     """Yield one command per line, until the other side closes the pipe."""
     pending = b""
+    read = os.read  # gevent and eventlet replace functions of os
     while True:
         line, newline, rest = pending.partition(b"\n")
         if newline:
             pending = rest
             yield line.decode("utf-8")
             continue
-        block = os.read(commands, 65536)
+        block = read(commands, 65536)
         if not block:
             return
         pending += block

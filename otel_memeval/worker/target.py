@@ -24,7 +24,7 @@ class TargetProblem(Exception):
 class LoadedEval:
     """An eval as the worker needs it, from any object with agno's fields, or from a function."""
 
-    __slots__ = ("describe", "fields", "func", "name", "setup", "teardown")
+    __slots__ = ("describe", "fields", "func", "loop_factory", "name", "setup", "teardown")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class LoadedEval:
         teardown: Callable[[], object] | None = None,
         describe: Callable[[], object] | None = None,
         fields: dict[str, object] | None = None,
+        loop_factory: Callable[[], object] | None = None,
     ) -> None:
         self.name = name
         self.func = func
@@ -41,6 +42,7 @@ class LoadedEval:
         self.teardown = teardown
         self.describe = describe
         self.fields = fields or {}
+        self.loop_factory = loop_factory
 
 
 _FIELDS = {
@@ -152,16 +154,35 @@ def eval_named(module: ModuleType, name: str) -> LoadedEval:
         if not hasattr(value, part):
             raise TargetProblem(f"module {module.__name__!r} has no {name!r}{_remedy(module, _own_evals(module)[0])}")
         value = getattr(value, part)
+    in_module = vars(module).get
+    where = f"module {module.__name__}"
+    factory = _hooks(in_module, _HOOKS[-1:], where)["loop_factory"]
     if _looks_like_eval(value):
-        return eval_of(value, f"{module.__name__}:{name}", name)
+        loaded = eval_of(value, f"{module.__name__}:{name}", name)
+        loaded.loop_factory = loaded.loop_factory or factory
+        return loaded
     if not callable(value):
         raise TargetProblem(
             f"{module.__name__}:{name} is {_with_article(value)}, neither an eval nor a function{_remedy(module, [])}"
         )
     if name == "run":
-        hook = vars(module).get
-        return LoadedEval(module.__name__, value, hook("setup"), hook("teardown"), hook("describe"))
-    return LoadedEval(name, value)
+        return LoadedEval(module.__name__, value, fields=None, **_hooks(in_module, _HOOKS, where))
+    return LoadedEval(name, value, loop_factory=factory)
+
+
+_HOOKS = ("setup", "teardown", "describe", "loop_factory")
+"""Functions beside the measured one: fields of an eval, or names in the module of a function ``run``."""
+
+
+def _hooks(find: Callable[[str], object], names: tuple[str, ...], where: str) -> dict[str, Callable[[], object] | None]:
+    """Return the functions that ``find`` finds by their names. Raises ``TargetProblem`` for another object."""
+    hooks: dict[str, Callable[[], object] | None] = {}
+    for name in names:
+        function = find(name)
+        if function is not None and not callable(function):
+            raise TargetProblem(f"{where}: {name} is {_with_article(function)}, expected a function")
+        hooks[name] = function
+    return hooks
 
 
 def _texts(entry: object, where: str) -> dict[str, str]:
@@ -192,12 +213,7 @@ def eval_of(value: object, where: str, name: str) -> LoadedEval:
             raise TargetProblem(f"eval {where}: {field} is {_with_article(content)}, expected {kinds[0].__name__}")
         fields[field] = content
     fields["ignore"] = [_texts(entry, f"eval {where}: ignore") for entry in getattr(value, "ignore", None) or ()]
-    hooks: dict[str, Callable[[], object] | None] = {}
-    for hook in ("setup", "teardown", "describe"):
-        function = getattr(value, hook, None)
-        if function is not None and not callable(function):
-            raise TargetProblem(f"eval {where}: {hook} is {_with_article(function)}, expected a function")
-        hooks[hook] = function
+    hooks = _hooks(lambda hook: getattr(value, hook, None), _HOOKS, f"eval {where}")
     own_name = getattr(value, "name", None) or getattr(func, "__name__", None) or name
     return LoadedEval(str(own_name), func, fields=fields, **hooks)
 

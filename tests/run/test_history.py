@@ -29,7 +29,7 @@ def empty_history(secrets: tuple[str, ...] = ()) -> RunHistory:
 
 def ready(reading: wire.Reading) -> wire.Ready:
     """Return the message that begins a run."""
-    return wire.Ready(description="", noop_peak_bytes=279, reading=reading)
+    return wire.Ready(description="", noop_peak_bytes=279, event_loop="", reading=reading)
 
 
 def done(index: int, reading: wire.Reading, phase: str = "measured", error: str = "", **parts: Any) -> wire.IterationDone:

@@ -40,15 +40,15 @@ def test_kinds_in_the_workers_code_are_those_of_the_messages() -> None:
 
 PROGRAM = """
 import asyncio, json, sys, tracemalloc
-from otel_memeval.worker import harness, iterate, target
+from otel_memeval.worker import harness, scenario_caller, target
 KEPT = {}
 def fail(): raise ValueError("no")
 def nothing(): pass
 def describe(): return "a model"
 name, source = sys.argv[1], sys.argv[2]
-loop = asyncio.new_event_loop()
+caller = scenario_caller.BlockingCaller()
 run = harness.Harness(
-    iterate.BlockingCaller(loop),
+    caller,
     lambda message: print(json.dumps(message)),
     lambda lines: print(bytes(lines).decode(), end=""),
     lambda file: "/worker/" in file,
@@ -80,9 +80,9 @@ async def steps():
         await run.attribute_callers(3, 2, True, [])
         await run.record_stacks(2, True, "")
         await run.finish()
-iterate.drive(steps())
+scenario_caller.drive(steps())
 assert run.is_finished
-loop.close()
+caller.close()
 """
 
 

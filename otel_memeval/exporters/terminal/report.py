@@ -12,7 +12,7 @@ from rich.text import Text
 
 from otel_memeval.exporters.terminal.explanation import print_explanation
 from otel_memeval.exporters.terminal.text import code_location, make_table, print_line, shown
-from otel_memeval.records import GenAi, Holder, Iteration, Result, Site, Statistics
+from otel_memeval.records import GenAi, Holder, Iteration, Result, Run, Site, Statistics
 from otel_memeval.redact import visible
 from otel_memeval.resource_records import WORDS, Resources
 from otel_memeval.units import format_bytes, format_items, format_seconds
@@ -41,12 +41,22 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
     spans = spans_line(result.iterations)
     if spans:
         print_line(console, Text(spans, style="dim"))
-    for missing in result.run.missing_channels:
-        print_line(console, Text(f"not measured: {visible(missing)}", style="dim"))
+    for note in _notes(result.run):
+        print_line(console, Text(visible(note), style="dim"))
     print_verdict(console, result)
     for reason in result.verdict.reasons:
         if reason not in result.verdict.summary:
             print_line(console, Text(f"  - {visible(reason)}", style="dim"))
+
+
+def _notes(run: Run) -> list[str]:
+    """Return one line for each circumstance of the run that is not the usual one."""
+    notes = [f"not measured: {missing}" for missing in run.missing_channels]
+    if run.event_loop:
+        notes.append(f"event loop: {run.event_loop}")
+    if run.changed_variables:
+        notes.append(f"changed in the scenario's environment: {', '.join(run.changed_variables)}")
+    return notes
 
 
 def print_verdict(console: Console, result: Result) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import tracemalloc
 
 try:
@@ -19,6 +18,21 @@ else:
 
 from .malloc import find_malloc
 from .sqlite import SqliteReader
+
+_open, _read, _close = os.open, os.read, os.close
+"""As they are before the scenario is loaded: gevent and eventlet replace functions of ``os``."""
+
+
+def _contents(path: str) -> bytes:
+    """Return the contents of a file of at most 8 KiB; nothing if the scenario has left no descriptor to open it."""
+    try:
+        descriptor = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return _read(descriptor, 8192)
+    finally:
+        _close(descriptor)
 
 
 class ProcessReader:
@@ -56,12 +70,8 @@ class ProcessReader:
         taken_bytes = self._malloc.system_bytes()
         if taken_bytes is None or not self._statm:
             return None
-        descriptor = os.open(self._statm, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            text = os.read(descriptor, 256)
-        finally:
-            os.close(descriptor)
-        return int(text.split()[5]) * self._page_bytes - taken_bytes
+        text = _contents(self._statm)
+        return int(text.split()[5]) * self._page_bytes - taken_bytes if text else None
 
     def idle_bytes(self) -> int | None:
         """Return the bytes of the C heap that were freed and not returned to the system.
@@ -78,11 +88,9 @@ class ProcessReader:
         """
         if not self._rollup:
             return None, None, None
-        descriptor = os.open(self._rollup, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            text = os.read(descriptor, 8192)
-        finally:
-            os.close(descriptor)
+        text = _contents(self._rollup)
+        if not text:
+            return None, None, None
         rss = clean = dirty = swapped = 0
         for line in text.splitlines():
             name, _, value = line.partition(b":")
@@ -100,8 +108,3 @@ class ProcessReader:
 def waits() -> int | None:
     """Return how often this process gave up the processor to wait (``ru_nvcsw`` of getrusage(2)); None if unknown."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw if HAS_RESOURCE else None
-
-
-def cpu_seconds() -> float:
-    """Return the processor time of this process so far."""
-    return time.process_time()

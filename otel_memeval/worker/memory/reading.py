@@ -7,6 +7,7 @@ import gc
 import sys
 import tracemalloc
 from collections.abc import Callable
+from gc import collect
 
 from .container_lengths import changed_lengths, inner_dict, length, read_lengths
 from .heap import Site, changed_sites, may_be_large, read_heap
@@ -34,7 +35,7 @@ _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", N
 def collect_garbage() -> None:
     """Collect all garbage, also that of finalizers."""
     for _ in range(MAX_COLLECTIONS):
-        if not gc.collect():
+        if not collect():
             return
 
 
@@ -92,7 +93,7 @@ class MemoryReader:
             _clear_type_cache()
             # The last full collection must find no garbage. Most garbage of an iteration is young: without it, the first
             # full collection is the last one as well.
-            gc.collect(1)
+            collect(1)
             collect_garbage()
             c_heap = self._process.c_heap_bytes()
             rss, uss, dirty = self._process.resident_bytes()

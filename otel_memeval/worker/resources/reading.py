@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
+from ..clock import Clock
 from .descriptors import count_descriptors, open_descriptors
 from .proc import HAS_PROC
 from .processes import ChildReader, ProcessTree, pooled_processes
@@ -26,7 +26,7 @@ _FIRST_PAUSE_SECONDS = 0.005
 
 
 _PRIMING_READINGS = 30
-"""As ``iterate._PRIMING_TURNS``."""
+"""As ``scenario_caller._PRIMING_TURNS``."""
 
 _RUNNING = ("child_processes", "threads", "tasks")
 """Resources that may end by themselves."""
@@ -121,10 +121,10 @@ class ResourceReader:
         """
         level = [before - added.get(name, 0) for name, before in zip(_RUNNING, self._running)]
         grace = min(_GRACE_SECONDS, self._grace_seconds) if grace_seconds is None else grace_seconds
-        start = time.monotonic()
+        start = Clock.seconds()
         seconds = _FIRST_PAUSE_SECONDS
         counts = self.read(loop)
-        while any(now > before for now, before in zip(counts.of_running(), level)) and time.monotonic() - start < grace:
+        while any(now > before for now, before in zip(counts.of_running(), level)) and Clock.seconds() - start < grace:
             await pause(seconds)
             self._grace_seconds -= seconds
             seconds = min(2 * seconds, _GRACE_SECONDS)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from otel_memeval.worker.clock import Clock
 from otel_memeval.worker.memory import process_memory as process
-from otel_memeval.worker.memory.process_memory import ProcessReader, cpu_seconds, waits
+from otel_memeval.worker.memory.process_memory import ProcessReader, waits
 
 LINUX = sys.platform.startswith("linux")
 
@@ -21,6 +22,7 @@ LINUX = sys.platform.startswith("linux")
 _TOUCHED = """
 import mmap, os, sys
 sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.clock import Clock
 from otel_memeval.worker.memory.process_memory import ProcessReader
 reader = ProcessReader()
 first = reader.resident_bytes()
@@ -85,6 +87,7 @@ def test_c_heap_grows_by_the_size_of_its_blocks(size: int, count: int) -> None:
 _MAPS = """
 import ctypes, mmap, sys
 sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.clock import Clock
 from otel_memeval.worker.memory.process_memory import ProcessReader
 reader = ProcessReader()
 reader.mapped_bytes()
@@ -110,6 +113,7 @@ def test_maps_are_counted_to_the_page_and_blocks_of_malloc_are_not() -> None:
 _FREED = """
 import ctypes, sys
 sys.path.insert(0, sys.argv[1])
+from otel_memeval.worker.clock import Clock
 from otel_memeval.worker.memory.process_memory import ProcessReader
 reader = ProcessReader()
 libc = ctypes.CDLL(None)
@@ -157,10 +161,10 @@ def test_missing_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_waits_and_processor_time_are_distinguished() -> None:
     """Sleeping counts as waiting and takes no processor time; computing takes some."""
-    waited, worked = waits(), cpu_seconds()
+    waited, worked = waits(), Clock.cpu_seconds()
     for _ in range(20):
         time.sleep(0.001)
-    slept = cpu_seconds() - worked
+    slept = Clock.cpu_seconds() - worked
     if waited is not None:
         now = waits()
         assert now is not None
@@ -168,13 +172,14 @@ def test_waits_and_processor_time_are_distinguished() -> None:
     end = time.process_time() + 0.05
     while time.process_time() < end:
         pass
-    assert cpu_seconds() - worked - slept >= 0.05
+    assert Clock.cpu_seconds() - worked - slept >= 0.05
     assert slept < 0.05
 
 
 _TRACED_BLOCKS = """
 import gc, json, tracemalloc
 from otel_memeval.worker.memory.heap import read_heap
+from otel_memeval.worker.clock import Clock
 from otel_memeval.worker.memory.process_memory import ProcessReader
 
 reader = ProcessReader()
