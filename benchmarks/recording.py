@@ -15,6 +15,7 @@ from otel_memeval.analysis.evidence import (
     Evidence,
     HolderSeries,
     IterationWork,
+    KeeperReading,
     RingBufferReading,
     SiteKey,
 )
@@ -51,6 +52,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     page_cache_limit_bytes: int | None = None
     batched_native: BatchedNativeReadings | None = None
     ring_buffers: tuple[RingBufferReading, ...] = ()
+    keepers: tuple[KeeperReading, ...] = ()
     input_tokens: tuple[int, ...] = ()
     limits: dict[int, str] = {}
     """Bounds in words, by id of the container."""
@@ -79,6 +81,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             blocks={(file, line): blocks for file, line, _, blocks in self.sites},
             holders=self._holders(),
             ring_buffers=self.ring_buffers,
+            keepers=self.keepers,
             work=self.work,
             input_tokens=self.input_tokens,
             noop_peak_bytes=self.noop_peak_bytes,
@@ -139,6 +142,9 @@ def recording(scenario: Scenario, seed: int, state: str, evidence: Evidence) -> 
         batched_native=evidence.batched_native,
         ring_buffers=tuple(
             msgspec.structs.replace(ring, lines=frozenset(map(_shortened, ring.lines))) for ring in evidence.ring_buffers
+        ),
+        keepers=tuple(
+            msgspec.structs.replace(keeper, lines=frozenset(map(_shortened, keeper.lines))) for keeper in evidence.keepers
         ),
         input_tokens=evidence.input_tokens,
         limits={holder.id: holder.limit for holder in evidence.holders if holder.limit},

@@ -109,6 +109,19 @@ class ChildSeries(msgspec.Struct, frozen=True, kw_only=True):
     """Resident bytes without pages of files and without shared memory."""
 
 
+class KeeperReading(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that keeps the memory of growing sites although it is no container that grows."""
+
+    id: int
+    path: str
+    type: str
+    length: int | None
+    """Items of a container; None for another object."""
+    lines: frozenset[SiteKey]
+    behind: frozenset[int]
+    """Ids of containers that keep the memory if they grow."""
+
+
 class BatchedNativeReadings(msgspec.Struct, frozen=True, kw_only=True):
     """Readings of the C heap after the measured iterations, with several calls between two of them."""
 
@@ -169,6 +182,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Child processes that lived at each reading."""
     child_bytes: tuple[int, ...] = ()
     """Memory of all child processes; empty if there never was one, and where this cannot be read."""
+    keepers: tuple[KeeperReading, ...] = ()
     work: tuple[IterationWork, ...]
     input_tokens: tuple[int, ...] = ()
     """Input tokens of all model calls; empty where the scenario was not traced."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -64,6 +64,8 @@ class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):
     """The bound in words; empty if there is none."""
     bookkeeping: bool = False
     """It holds only weak references: no other memory hangs on it."""
+    lines: dict[SiteKey, float] = {}
+    """Growth of the sites whose memory it keeps, in bytes per iteration; empty where its items are measured."""
 
     @property
     def bounded(self) -> bool:
@@ -98,6 +100,8 @@ class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     """Trends of sites that may or may not keep growing, largest growth first."""
     holders: tuple[GrowingHolder, ...]
     """Growing containers, most items per iteration first."""
+    keepers: tuple[GrowingHolder, ...]
+    """Objects that keep the memory of growing sites which fill none of ``holders``, largest growth first."""
     filling_holders: tuple[GrowingHolder, ...]
     """Containers with a bound that may or may not keep growing: both is harmless."""
     only_filling: bool
@@ -132,6 +136,7 @@ def run_trends(evidence: Evidence) -> RunTrends:
         sites=sites,
         undecided_sites=undecided_sites,
         holders=holders or _ring_buffers(evidence, sites),
+        keepers=_keepers(evidence, sites, {holder.id for holder in (*holders, *filling)}),
         filling_holders=filling,
         only_filling=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in filling_rises,
         undecided_holders=undecided_holders,
@@ -258,3 +263,16 @@ def _ring_buffers(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[Gro
         )
         for ring in rings
     )
+
+
+def _keepers(evidence: Evidence, sites: Sequence[GrowingSite], holders: Collection[int]) -> tuple[GrowingHolder, ...]:
+    """Return the objects that keep the memory of growing sites in none of ``holders``, largest growth first."""
+    iterations = len(evidence.peak) + evidence.warmup
+    keepers = []
+    for keeper in evidence.keepers:
+        lines = {site.key: site.bytes_per_iteration for site in sites if site.key in keeper.lines}
+        if lines and keeper.behind.isdisjoint(holders):
+            length = keeper.length or 0
+            rate = length / max(iterations, 1)
+            keepers.append(GrowingHolder(id=keeper.id, length=length, items_per_iteration=rate, bound=None, lines=lines))
+    return tuple(sorted(keepers, key=lambda keeper: -sum(keeper.lines.values())))

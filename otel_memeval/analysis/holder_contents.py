@@ -38,10 +38,14 @@ class HolderContents(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def bytes_per_iteration(self) -> float | None:
         """Return the growth of all items; None if no item was allocated since the start."""
+        if self.holder.lines:
+            return sum(self.holder.lines.values())
         return sum(map(self.bytes_of, self.items)) if self.items else None
 
     def bytes_of(self, site: SiteKey) -> float:
         """Return the growth of the items that a site allocates, in bytes per iteration."""
+        if self.holder.lines:
+            return self.holder.lines.get(site, 0.0)
         return self.holder.items_per_iteration * self.items.get(site, 0) / self.items_seen if self.items_seen else 0.0
 
 
@@ -53,7 +57,8 @@ def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tu
     to, then most bytes first. Containers whose bytes are not known keep their order.
     """
     series = {holder.id: holder for holder in evidence.holders}
-    rings = {ring.id: ring for ring in evidence.ring_buffers}
+    others = {ring.id: (ring.path, ring.type) for ring in evidence.ring_buffers}
+    others.update((keeper.id, (keeper.path, keeper.type)) for keeper in evidence.keepers)
     contents = []
     for holder in holders:
         if (found := series.get(holder.id)) is not None and found.type:
@@ -68,10 +73,9 @@ def holders_in_order(holders: Sequence[GrowingHolder], evidence: Evidence) -> tu
                     storage=found.storage,
                 )
             )
-        elif (ring := rings.get(holder.id)) is not None:
-            contents.append(
-                HolderContents(holder=holder, path=ring.path, type=ring.type, items_seen=0, items={}, storage=None)
-            )
+        elif holder.id in others:
+            path, kind = others[holder.id]
+            contents.append(HolderContents(holder=holder, path=path, type=kind, items_seen=0, items={}, storage=None))
 
     most = {
         bounded: max((_bytes(container) for container in contents if container.holder.bounded is bounded), default=0.0)

@@ -92,7 +92,7 @@ def judge(evidence: Evidence) -> Judgement:
         reasons=tuple(decision.reasons),
         growth=growth,
         sites=trends.sites,
-        holders=trends.holders,
+        holders=(*trends.holders, *trends.keepers),
         leaking_channels=(*(_leaking_channels(trends, growth) if leak else ()), *resources.channels()),
         memory_state=memory.state,
         resources=resources,
@@ -140,7 +140,7 @@ def _decide_growth(trends: RunTrends, evidence: Evidence) -> _Decision | None:
     kept = trends.kept_bytes_per_iteration
     unbounded = [holder for holder in trends.holders if not holder.fills_up(kept)]
     if trends.sites and trends.net_bytes_per_iteration >= MIN_NET_PART * kept and _total_agrees(trends, evidence):
-        if not trends.holders or unbounded:
+        if not trends.holders or unbounded or trends.keepers:
             return _Decision("leaking", [leak_reason(trends, iterations), *distant_bound_reasons(trends), *untraced])
         if untraced and all(holder.bookkeeping for holder in trends.holders):
             return _Decision("native-leak", untraced)

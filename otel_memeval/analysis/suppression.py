@@ -76,4 +76,5 @@ def _without(evidence: Evidence, sites: Collection[SiteKey], holders: Collection
         sites={site: values for site, values in evidence.sites.items() if site not in sites},
         holders=tuple(holder for holder in evidence.holders if holder.id not in holders),
         ring_buffers=tuple(ring for ring in evidence.ring_buffers if ring.id not in holders),
+        keepers=tuple(keeper for keeper in evidence.keepers if keeper.id not in holders),
     )

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import HolderSeries, RingBufferReading
+from otel_memeval.analysis.evidence import HolderSeries, KeeperReading, RingBufferReading
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import Holder
 from otel_memeval.redact import one_line, redact
+
+MOST_SEARCHED_SITES = 20
+"""Growing sites whose memory the worker looks for outside of the growing containers, largest growth first."""
 
 MOST_DESCRIBED = 50
 """Containers that the worker describes, fastest growing first."""
@@ -23,6 +26,7 @@ class ContainerDescriptions:
         self._secrets = secrets
         self._holders: dict[int, wire.HolderInfo] = {}
         self._ring_buffers: dict[int, wire.RingBufferInfo] = {}
+        self._keepers: list[wire.KeeperInfo] = []
         self._without_description: frozenset[int] = frozenset()
         self.page_cache_limit_bytes: int | None = None
 
@@ -31,7 +35,9 @@ class ContainerDescriptions:
         self.page_cache_limit_bytes = answer.page_cache_limit_bytes
         self._holders = {holder.id: holder for holder in answer.holders}
         self._ring_buffers = {ring.id: ring for ring in answer.ring_buffers if ring.id not in self._holders}
-        self._without_description = frozenset(asked) - self._holders.keys() - self._ring_buffers.keys()
+        described = self._holders.keys() | self._ring_buffers.keys()
+        self._keepers = [keeper for keeper in answer.keepers if keeper.id not in described]
+        self._without_description = frozenset(asked) - described
 
     def series(self, lengths: dict[int, tuple[int, ...]]) -> tuple[HolderSeries, ...]:
         """Return the series of each container, ``lengths`` by id.
@@ -46,7 +52,7 @@ class ContainerDescriptions:
         return tuple(
             RingBufferReading(
                 id=ring.id,
-                path=ring.path or "",
+                path=redact(ring.path or "", self._secrets),
                 type=ring.type,
                 length=ring.length,
                 bound=ring.bound,
@@ -55,6 +61,26 @@ class ContainerDescriptions:
             )
             for ring in self._ring_buffers.values()
         )
+
+    def keepers(self) -> tuple[KeeperReading, ...]:
+        """Return the objects that keep the memory of growing sites in no container that grows."""
+        return tuple(
+            KeeperReading(
+                id=keeper.id,
+                path=redact(keeper.path, self._secrets),
+                type=keeper.type,
+                length=keeper.length,
+                lines=frozenset(keeper.lines),
+                behind=frozenset(keeper.behind),
+            )
+            for keeper in self._keepers
+        )
+
+    def paths(self) -> dict[int, str]:
+        """Return the path to everything that was described, by its id."""
+        described = [*self._holders.values(), *self._ring_buffers.values()]
+        paths = {info.id: info.path for info in described} | {info.id: info.path for info in self._keepers}
+        return {key: redact(path or "", self._secrets) for key, path in paths.items()}
 
     def _series(self, key: int, lengths: tuple[int, ...]) -> HolderSeries:
         info = self._holders.get(key) or self._ring_buffers.get(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -230,10 +230,14 @@ class RunHistory:
 
     def risen_sites(self) -> list[tuple[int, int]]:
         """Return the sites with more live bytes than at the start, as (number of the file, line), largest rise first."""
-        number = self.file_numbers()
         grown = {key: changes[-1][1] - (changes[0][1] if changes[0][0] == 0 else 0) for key, changes in self._sites.items()}
         rising = sorted((key for key in grown if grown[key] > 0), key=lambda key: -grown[key])
-        return [(number[file], line) for file, line in rising[:_MOST_RISEN_SITES]]
+        return self.numbered(rising[:_MOST_RISEN_SITES])
+
+    def numbered(self, sites: Iterable[SiteKey]) -> list[tuple[int, int]]:
+        """Return the sites that the worker sent as (number of the file, line), in the same order."""
+        number = self.file_numbers()
+        return [(number[file], line) for file, line in sites if file in number]
 
     def assessment(self) -> Assessment:
         """Return the assessment of all answers so far; it is computed once for each change of the evidence."""
@@ -247,7 +251,8 @@ class RunHistory:
         warmups = min(self.warmups, max(readings - 1, 0))
         levels = self._levels[warmups:]
         lengths = {key: series_from_changes(changes, readings)[warmups:] for key, changes in self._lengths.items()}
-        holders, rings = self._containers.series(lengths), self._containers.ring_buffers()
+        containers = self._containers
+        holders, rings, keepers = containers.series(lengths), containers.ring_buffers(), containers.keepers()
         return Evidence(
             module=self._loaded.module,
             warmup=warmups,
@@ -267,6 +272,7 @@ class RunHistory:
             resources=self.resources.series(warmups),
             children=self.resources.children(warmups),
             child_bytes=self.resources.child_bytes(warmups),
+            keepers=keepers,
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
             noop_peak_bytes=self._noop_peak_bytes,
@@ -275,7 +281,7 @@ class RunHistory:
             ignored_sites=self._suppressions.ignored_sites(self._sites, self._callers),
             ignored_holders={
                 key: reason
-                for key, path in [(holder.id, holder.path) for holder in holders] + [(ring.id, ring.path) for ring in rings]
+                for key, path in containers.paths().items()
                 if (reason := self._suppressions.holder_reason(path)) is not None
             },
         )

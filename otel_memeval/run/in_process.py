@@ -20,7 +20,7 @@ from otel_memeval.config import Settings, for_measuring, from_process
 from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.records import Result
 from otel_memeval.redact import one_line
-from otel_memeval.run.containers import MOST_DESCRIBED
+from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, Plan, plan
 from otel_memeval.run.scenario_spans import ScenarioSpans
@@ -157,7 +157,7 @@ class _InProcessRun:
         changes = reading if isinstance(reading, dict) else {}
         longer = [key for key, before, now in changes.get("holders", []) if now > before]
         sites = [(number, line) for number, line, live_bytes, _ in changes.get("sites", []) if live_bytes]
-        self._harness.describe(longer[:MOST_DESCRIBED], sites)
+        self._harness.describe(longer[:MOST_DESCRIBED], [], sites, sites[:MOST_SEARCHED_SITES])
 
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Judge the kept messages."""

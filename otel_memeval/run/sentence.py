@@ -21,7 +21,8 @@ def describe_holder(holder: Holder) -> str:
     """Return path, type and growth of a holder: ``scenarios.leaky_team.SESSIONS (dict, +1 per iteration)``."""
     bound = f", at most {holder.bound}" if holder.bound is not None else ""
     path = _ends(holder.path) or "a container that no module leads to"
-    return f"{path} ({holder.type}, {format_items(holder.items_per_iteration)} per iteration{bound})"
+    rate = f", {format_items(holder.items_per_iteration)} per iteration" if holder.items_per_iteration else ""
+    return f"{path} ({holder.type}{rate}{bound})"
 
 
 def _ends(path: str) -> str:

@@ -17,7 +17,7 @@ from otel_memeval.config import PROJECT_TABLE, Settings
 from otel_memeval.errors import TargetError, WorkerError
 from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import one_line
-from otel_memeval.run.containers import MOST_DESCRIBED, holder_records
+from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
@@ -207,14 +207,15 @@ class Session:
     def _describe_containers(self) -> None:
         """Have the worker describe the growing containers."""
         judgement = self.assessment().judgement
+        asked = [holder.id for holder in judgement.holders[:MOST_DESCRIBED]]
+        undecided = list(judgement.undecided_holders[:MOST_DESCRIBED])
         if self._options.describe_all:
             holders = sorted(self.assessment().evidence.holders, key=lambda holder: holder.lengths[0] - holder.lengths[-1])
-            asked = [holder.id for holder in holders[:MOST_DESCRIBED]]
-        else:
-            asked = [holder.id for holder in judgement.holders[:MOST_DESCRIBED]]
-            asked.extend(judgement.undecided_holders[:MOST_DESCRIBED])
-        self._client.send(wire.DescribeContainers(holders=asked, grown=self._history.risen_sites()))
-        self._history.add_containers(asked, self._client.receive_as(wire.Holders))
+            undecided = [holder.id for holder in holders[:MOST_DESCRIBED] if holder.id not in asked]
+        leaking = self._history.numbered([site.key for site in judgement.sites[:MOST_SEARCHED_SITES]])
+        grown = self._history.risen_sites()
+        self._client.send(wire.DescribeContainers(holders=asked, undecided=undecided, grown=grown, leaking=leaking))
+        self._history.add_containers([*asked, *undecided], self._client.receive_as(wire.Holders))
 
     def _describe_resources(self) -> None:
         """Have the worker describe the resources that grow, after a grace period in which some may end."""

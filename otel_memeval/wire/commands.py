@@ -46,10 +46,16 @@ class Iterate(Command, frozen=True, tag="iterate"):
 
 
 class DescribeContainers(Command, frozen=True, tag="describe"):
-    """Describe the containers with these ids. ``grown``: sites whose live memory rose, as number of the file and line."""
+    """Describe the containers with these ids, and the objects that keep the memory of ``leaking`` sites in none of them.
+
+    ``undecided``: ids of containers that may not grow. ``grown``: sites whose live memory rose. Sites are given as number of
+    the file and line.
+    """
 
     holders: list[int]
+    undecided: list[int]
     grown: list[tuple[int, int]]
+    leaking: list[tuple[int, int]]
 
 
 class DescribeResources(Command, frozen=True, tag="describe_resources"):

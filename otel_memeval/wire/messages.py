@@ -203,11 +203,26 @@ class RingBufferInfo(HolderInfo, frozen=True, kw_only=True):
     lines: list[tuple[str, int]]
 
 
+class KeeperInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Description of an object that keeps the memory of growing sites; ``length``: of a container, else None.
+
+    ``behind``: containers, by their ids, that keep the memory if they grow.
+    """
+
+    id: int
+    path: str
+    type: str
+    length: int | None
+    lines: list[tuple[str, int]]
+    behind: list[int]
+
+
 class Holders(Message, frozen=True, tag="holders"):
     """Descriptions of the containers that still live, and of ring buffers."""
 
     holders: list[HolderInfo]
     ring_buffers: list[RingBufferInfo] = []
+    keepers: list[KeeperInfo] = []
     page_cache_limit_bytes: int | None = None
     """Bytes that SQLite's page caches may take; None where they have no limit."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from .bounds import Bound, bounds_of
 from .memory.container_lengths import LruCache, find_containers, hits, length
-from .memory.heap import Site
+from .memory.heap import LiveBySite, Site
 from .memory.reading import PlainMessage
 from .memory.sqlite import page_cache_limit
-from .references.items import holds_weakly, is_bookkeeping, lines_of_storage, sites_of
+from .references.items import ReusedTables, holds_weakly, is_bookkeeping, lines_of_storage, sites_of
+from .references.keepers import LiveKeeper, find_keepers, newest_objects
 from .references.paths import find_paths, type_name
 from .references.ring_buffers import LiveRingBuffer, empty_slots, find_ring_buffers
 from .references.roots import PathRoots, containers_of_the_interpreter, subclass_tables
@@ -19,18 +20,29 @@ MAX_BOUND_CHARACTERS = 200
 
 
 def describe_containers(
-    wanted: set[int], grown: Mapping[Site, int], scenario_module: str, is_own: Callable[[str], bool]
+    wanted: set[int],
+    grown: Mapping[Site, int],
+    scenario_module: str,
+    is_own: Callable[[str], bool],
+    undecided: Collection[int] = (),
+    leaking: Collection[Site] = (),
 ) -> PlainMessage:
     """Return the message that describes containers and ring buffers; the heap is walked once for both.
 
     ``wanted``: the ``id()`` of each container to describe. Containers that no longer live, and containers that hold other
     objects weakly, are left out. ``grown``: live blocks of each line whose live memory rose, 0 if none is left. Ring buffers
-    are lists of constant length that hold memory of these lines; only those with a bound are described.
+    are lists of constant length that hold memory of these lines; only those with a bound are described. ``leaking``: lines
+    that keep growing; those with objects in no container are described by the objects that keep them. ``undecided``: the
+    ``wanted`` containers that may not grow.
     """
     containers = find_containers()
     alive = {id(container): container for container in containers if id(container) in wanted}
     rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
-    paths = find_paths(alive.keys() | rings.keys(), scenario_module)
+    items = {key: sites_of(container, is_own) for key, container in alive.items()}
+    in_items = {site for key, (_, sites, _) in items.items() if key not in undecided for site in sites}
+    objects = newest_objects([site for site in leaking if site not in in_items], containers)
+    newest = {id(obj) for of_line in objects.values() for obj in of_line}
+    paths = find_paths(alive.keys() | rings.keys() | newest, scenario_module)
     alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
     unreached = [obj for key, obj in alive.items() if key not in paths]
     tables = dict(subclass_tables(unreached))
@@ -38,17 +50,26 @@ def describe_containers(
         alive = {key: obj for key, obj in alive.items() if key not in tables}
     words = {**containers_of_the_interpreter(unreached), **tables}
     roots = PathRoots(scenario_module, words)
-    texts = {**words, **{key: roots.text(path) for key, path in paths.items()}}
+    texts = {**words, **{key: roots.text(path) for key, path in paths.items() if key in alive or key in rings}}
     full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}
     bounds = bounds_of({**full, **alive}, paths, grown)
     return {
         "kind": "holders",
         "page_cache_limit_bytes": page_cache_limit(),
-        "holders": _holders(alive, texts, bounds, grown, is_own),
+        "holders": _holders(alive, texts, bounds, grown, items),
         "ring_buffers": [
             _ring_buffer(rings[key], texts[key], bounds.get(key))
             for key in paths
             if key in rings and (key not in full or key in bounds)
+        ],
+        "keepers": [
+            _keeper(keeper, roots)
+            for keeper in find_keepers(
+                objects,
+                paths,
+                (alive.keys() | bounds.keys()) - set(undecided),
+                {key: items[key][1].keys() for key in alive if key in undecided},
+            )
         ],
     }
 
@@ -58,9 +79,8 @@ def _holders(
     texts: Mapping[int, str],
     bounds: Mapping[int, Bound],
     grown: Mapping[Site, int],
-    is_own: Callable[[str], bool],
+    items: Mapping[int, tuple[int, LiveBySite, ReusedTables]],
 ) -> list[PlainMessage]:
-    items = {key: sites_of(container, is_own) for key, container in alive.items()}
     storage = lines_of_storage([container for key, container in alive.items() if not items[key][1]], grown)
     return [
         {
@@ -91,6 +111,17 @@ def _ring_buffer(ring: LiveRingBuffer, path: str, bound: Bound | None) -> PlainM
         "length": slots - empty,
         "lines": list(ring.lines),
         **_bound_fields(bound),
+    }
+
+
+def _keeper(keeper: LiveKeeper, roots: PathRoots) -> PlainMessage:
+    return {
+        "id": id(keeper.obj),
+        "path": roots.text(keeper.path),
+        "type": type_name(keeper.obj),
+        "length": keeper.length,
+        "lines": keeper.lines,
+        "behind": list(keeper.behind),
     }
 
 

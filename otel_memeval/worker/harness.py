@@ -226,15 +226,24 @@ class Harness:
             if dropped:
                 self._send({"kind": "spans_dropped", "count": dropped})
 
-    def describe(self, holders: list[int], grown: list[tuple[int, int]]) -> None:
+    def describe(
+        self,
+        holders: list[int],
+        undecided: list[int],
+        grown: list[tuple[int, int]],
+        leaking: list[tuple[int, int]],
+    ) -> None:
         """Send descriptions of the containers with these ids that still live, and of ring buffers.
 
-        ``grown``: the sites whose live memory rose, as number of the file and line.
+        ``undecided``: ids of containers that may not grow.
+        ``grown``: the sites whose live memory rose, ``leaking``: those that keep growing, as number of the file and line.
         """
         from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
 
         live_blocks = self._reader.live_blocks(self._reader.numbered_sites(grown))
-        self._send(describe_containers(set(holders), live_blocks, self._module_name, self._is_own))
+        sites = sorted(self._reader.numbered_sites(leaking))
+        wanted = {*holders, *undecided}
+        self._send(describe_containers(wanted, live_blocks, self._module_name, self._is_own, set(undecided), sites))
 
     async def describe_resources(
         self, added: list[tuple[str, int]], grace_seconds: float, frames: int, iterations: int

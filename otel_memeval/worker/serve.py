@@ -100,7 +100,7 @@ _COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {
     "load": (Harness.load, (_text, _text)),
     "set_up": (Harness.set_up, ()),
     "iterate": (Harness.iterate, (_text, int, int, _flag)),
-    "describe": (Harness.describe, (_ids, _sites)),
+    "describe": (Harness.describe, (_ids, _ids, _sites, _sites)),
     "describe_resources": (Harness.describe_resources, (_counts, float, int, int)),
     "watch_call": (Harness.watch_call, ()),
     "read_batches": (Harness.read_batches, (int, int, float)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from otel_memeval.analysis.evidence import RingBufferReading, SiteKey
+from otel_memeval.analysis.assessment import assess
+from otel_memeval.analysis.evidence import KeeperReading, RingBufferReading, SiteKey
 from otel_memeval.analysis.judge import judge
 from tests.analysis.test_judge import LINE, OTHER, holder, leak, levels
 
@@ -54,3 +55,26 @@ def test_ring_buffer_bounds_growth_when_it_holds_all_of_it(lines: set[SiteKey], 
     assert judgement.state == state
     assert [growing.items_per_iteration for growing in judgement.holders] == ([1.0] if state == "bounded" else [])
     assert judge(leak(64, ring_buffers=(ring,), holders=(holder(*STEPS),))).state == "leaking"
+
+
+@pytest.mark.parametrize(
+    ("lines", "behind", "state"),
+    [({LINE}, frozenset(), "leaking"), ({OTHER}, frozenset(), "bounded"), ({LINE}, frozenset([1]), "bounded")],
+)
+def test_memory_outside_of_a_bounded_container_is_a_leak(lines: set[SiteKey], behind: frozenset[int], state: str) -> None:
+    """A list that is made anew keeps a growing site beside a cache that fills: unless it is the cache's, that is a leak."""
+    keeper = KeeperReading(id=7, path="m.STATE", type="list", length=23, lines=frozenset(lines), behind=behind)
+    filling = holder(*STEPS, bound=500)
+    judgement = judge(leak(64, keepers=(keeper,), holders=(filling,)))
+    assert judgement.state == state
+    assert [growing.id for growing in judgement.holders] == [filling.id, *([7] if state == "leaking" else [])]
+
+
+def test_keeper_of_a_leak_has_the_growth_of_its_sites() -> None:
+    """Its items per iteration are those of a container, none of another object; it comes before bounded containers."""
+    lines = frozenset({LINE})
+    for length, rate in ((23, 1.0), (None, 0.0)):
+        keeper = KeeperReading(id=7, path="m.HEAD", type="Node", length=length, lines=lines, behind=frozenset())
+        filling = msgspec.structs.replace(holder(*STEPS, bound=500), type="dict")
+        first = assess(leak(64, keepers=(keeper,), holders=(filling,))).holders[0]
+        assert (first.path, first.bytes_per_iteration, first.holder.items_per_iteration) == ("m.HEAD", 64.0, rate)

@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.recording import UNKNOWN, read, recording
 from benchmarks.registry import scenarios
 from benchmarks.simulated import LEAKS
-from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, RingBufferReading
+from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, KeeperReading, RingBufferReading
 from otel_memeval.analysis.judge import judge
 
 (SCENARIO,) = scenarios("leaks_python:keep_1_kib$")
@@ -42,6 +42,11 @@ def full_evidence() -> Evidence:
         batched_native=BatchedNativeReadings(calls_apart=8, native=tuple(range(21))),
         holders=holders,
         ring_buffers=(RingBufferReading(id=3, length=4, bound=9, limit="", lines=frozenset([("scenario.py", 1)])),),
+        keepers=(
+            KeeperReading(
+                id=4, path="m.H", type="list", length=9, lines=frozenset([("scenario.py", 2)]), behind=frozenset([1])
+            ),
+        ),
         input_tokens=tuple(range(20)),
         noop_peak_bytes=279,
         awaits_nothing=True,
@@ -85,6 +90,7 @@ def test_recording_of_an_older_version_is_still_read(tmp_path: Path) -> None:
         "mapped",
         "batched_native",
         "ring_buffers",
+        "keepers",
         "input_tokens",
         "limits",
         "bookkeeping",

@@ -79,6 +79,7 @@ def test_holder_without_a_path_and_with_a_bound() -> None:
     """A container that no module leads to is described as such; a bound is part of the description."""
     unreachable = Holder(path="", type="list", length=2, items_per_iteration=0.5, bound=64)
     assert describe_holder(unreachable) == "a container that no module leads to (list, +0.5 per iteration, at most 64)"
+    assert describe_holder(Holder(path="m.HEAD", type="Node", length=0, items_per_iteration=0.0)) == "m.HEAD (Node)"
 
 
 @pytest.mark.parametrize("state", ["stable", "settling"])

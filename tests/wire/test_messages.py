@@ -73,7 +73,7 @@ async def steps():
     if await run.set_up():
         await run.iterate("warmup", 1, 1, False)
         await run.iterate("measured", 1, 2, True)
-        run.describe([id(KEPT)], [])
+        run.describe([id(KEPT)], [], [], [])
         await run.describe_resources([("file_descriptors", 1)], 0.0, 1, 0)
         await run.watch_call()
         await run.read_batches(1, 1, 1.0)

@@ -151,7 +151,8 @@ def _holders_table(holders: Sequence[Holder]) -> Table:
             bound += f"{', bounded' if holder.bound is None else ''}: {shown(holder.bound_from)}"
         path = shown(holder.path) or "(not reachable from a module)"
         text = Text(f"{path} ({shown(holder.type)}{bound})")
-        table.add_row(format_items(holder.items_per_iteration), str(holder.length), text)
+        grows = bool(holder.items_per_iteration)
+        table.add_row(format_items(holder.items_per_iteration) if grows else "-", str(holder.length) if grows else "-", text)
     return table
 
 
