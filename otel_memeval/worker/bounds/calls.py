@@ -76,13 +76,13 @@ class CallResolver:
             return None
         if function is names.function or not self.may_follow():
             return None
-        node = self.sources.node_of(function)
-        if node is None:
+        source = self.sources.source_of(function)
+        if source is None:
             return None
-        body = [statement for statement in statements_of(node) if not _is_docstring(statement)]
+        body = [statement for statement in statements_of(source.node) if not _is_docstring(statement)]
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             return None
-        return NameLookup(function, node, arguments, self.object_chain), body[0].value
+        return NameLookup(function, source, arguments, self.object_chain), body[0].value
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

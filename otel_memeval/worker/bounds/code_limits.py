@@ -20,7 +20,7 @@ from .conditions import Bound
 from .mutations import Addition
 from .names import NameLookup, function_in
 from .statements import StatementReader
-from .syntax import SourceFiles, parts_of
+from .syntax import SourceFiles
 
 MAX_FUNCTIONS = 300
 """Functions that are read for one container, those of the nearest objects first: a budget of time."""
@@ -72,10 +72,10 @@ class SurroundingCode:
         self._grown = limits.grown
         self._object_chain = object_chain
         self._arguments = functions
-        self._nodes = {function: limits.sources.node_of(function) for function in functions}
+        self._sources = {function: limits.sources.source_of(function) for function in functions}
         self._readers: list[tuple[types.FunctionType, StatementReader]] = []
         calls = CallResolver(limits.sources, object_chain)
-        changing = self._changing_names()
+        changing = frozenset().union(*(source.changing_names for source in self._sources.values() if source is not None))
         for function, arguments in functions.items():
             reader = StatementReader(object_chain[-1], calls, changing)
             reader.read_function(function, arguments)
@@ -111,32 +111,17 @@ class SurroundingCode:
         """
         has_source = False
         for function, _ in self._readers:
-            node = self._nodes[function]
-            if node is None:
+            source = self._sources[function]
+            if source is None:
                 continue
             has_source = True
-            names = NameLookup(function, node, self._arguments[function], self._object_chain)
-            for part in parts_of(node):
+            names = NameLookup(function, source, self._arguments[function], self._object_chain)
+            for part in source.parts:
                 if isinstance(part, ast.Compare) and name in map(_name_of, ast.walk(part)):
                     measured = [names.value(call.args[0]) for call in ast.walk(part) if _is_len(call)]
                     if not any(issubclass(type(value), CONTAINER_TYPES) for value in measured):
                         return True
         return not has_source
-
-    def _changing_names(self) -> frozenset[str]:
-        """Return the names that these functions add to: ``self.used += n``."""
-        names: set[str] = set()
-        for node in self._nodes.values():
-            for part in parts_of(node) if node is not None else ():
-                targets: Sequence[ast.expr] = ()
-                if isinstance(part, ast.AugAssign):
-                    targets = (part.target,)
-                elif isinstance(part, ast.Assign) and isinstance(part.value, ast.BinOp):
-                    targets = part.targets
-                for target in targets:
-                    name = getattr(target, "attr", None) or getattr(target, "id", None)
-                    names.update(() if name is None else (name,))
-        return frozenset(names)
 
     def _has_grown(self, addition: Addition) -> bool:
         return any((addition.file, line) in self._grown for line in range(addition.line, addition.last_line + 1))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ..memory.container_lengths import CONTAINER_TYPES
 from ..references.paths import dict_of_type, mro_of_type, own_dict
-from .syntax import FunctionNode, parts_of
+from .syntax import FunctionSource
 
 UNKNOWN = object()
 """The value of an expression that only running code could tell."""
@@ -96,7 +96,7 @@ class NameLookup:
     def __init__(
         self,
         function: types.FunctionType,
-        node: FunctionNode,
+        source: FunctionSource,
         arguments: dict[str, object],
         object_chain: Sequence[object],
     ) -> None:
@@ -108,35 +108,11 @@ class NameLookup:
                 self._known[name] = cell.cell_contents
             except ValueError:  # a cell that is still empty
                 continue
-        self._assigned: dict[str, list[ast.expr | None]] = {}
-        self._outer: set[str] = set()
-        for part in parts_of(node) if not isinstance(node, ast.Lambda) else parts_of(node.body):
-            self._note_assignment(part)
+        self._assigned = source.assigned
+        self._outer = source.outer
         code = function.__code__
         count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 12)  # CO_VARARGS, CO_VARKEYWORDS
         self._parameters = frozenset(code.co_varnames[:count])
-
-    def _note_assignment(self, part: ast.AST) -> None:
-        if isinstance(part, (ast.Global, ast.Nonlocal)):
-            self._outer.update(part.names)
-        elif isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
-            self._assigned.setdefault(part.targets[0].id, []).append(part.value)
-        elif isinstance(part, (ast.NamedExpr, ast.AnnAssign)) and isinstance(part.target, ast.Name):
-            self._assigned.setdefault(part.target.id, []).append(part.value)
-        elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
-            self._assigned.setdefault(part.target.id, []).append(None)
-        elif isinstance(part, (ast.For, ast.AsyncFor, ast.comprehension)):
-            self._note_targets(part.target)
-        elif isinstance(part, ast.Assign):
-            for target in part.targets:
-                self._note_targets(target)
-        elif isinstance(part, ast.withitem) and part.optional_vars is not None:
-            self._note_targets(part.optional_vars)
-
-    def _note_targets(self, target: ast.expr) -> None:
-        for part in ast.walk(target):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                self._assigned.setdefault(part.id, []).append(None)
 
     def first_argument(self) -> object:
         """Return the value of the first parameter: the object of a method."""

@@ -49,12 +49,12 @@ class StatementReader:
         callers: tuple[types.CodeType, ...] = (),
     ) -> None:
         """Collect the mutations by a function that is called with these arguments in these branches."""
-        node = self.calls.sources.node_of(function)
-        if node is None:
+        source = self.calls.sources.source_of(function)
+        if source is None:
             return
-        names = NameLookup(function, node, arguments, self.calls.object_chain)
+        names = NameLookup(function, source, arguments, self.calls.object_chain)
         reader = ConditionReader(names, self.container, self._changing, self.calls.returned_expression)
-        _FunctionBody(self, reader, (*callers, function.__code__)).read(statements_of(node), branches)
+        _FunctionBody(self, reader, (*callers, function.__code__)).read(statements_of(source.node), branches)
 
     def follow_call(
         self,

@@ -6,7 +6,8 @@ import ast
 import os
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -17,16 +18,75 @@ MAX_READ_BYTES = 8_000_000
 """Size of all files together: to parse them takes about a second."""
 
 
+class FunctionSource:
+    """The syntax tree of a function, with its parts. One function surrounds many containers: all is computed once."""
+
+    def __init__(self, node: FunctionNode) -> None:
+        self.node = node
+        self.assigned: dict[str, list[ast.expr | None]] = {}
+        """Expressions that are assigned to each name; None for one that is not known, such as an item of a loop."""
+        self.outer: set[str] = set()
+        """Names that belong to a module or to an outer function."""
+        self.parts = tuple(parts_of(node))
+        for part in self.parts:
+            self._note_assignment(part)
+
+    def _note_assignment(self, part: ast.AST) -> None:
+        if isinstance(part, (ast.Global, ast.Nonlocal)):
+            self.outer.update(part.names)
+        elif isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
+            self.assigned.setdefault(part.targets[0].id, []).append(part.value)
+        elif isinstance(part, (ast.NamedExpr, ast.AnnAssign)) and isinstance(part.target, ast.Name):
+            self.assigned.setdefault(part.target.id, []).append(part.value)
+        elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
+            self.assigned.setdefault(part.target.id, []).append(None)
+        elif isinstance(part, (ast.For, ast.AsyncFor, ast.comprehension)):
+            self._note_targets(part.target)
+        elif isinstance(part, ast.Assign):
+            for target in part.targets:
+                self._note_targets(target)
+        elif isinstance(part, ast.withitem) and part.optional_vars is not None:
+            self._note_targets(part.optional_vars)
+
+    def _note_targets(self, target: ast.expr) -> None:
+        for part in ast.walk(target):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                self.assigned.setdefault(part.id, []).append(None)
+
+    @cached_property
+    def changing_names(self) -> frozenset[str]:
+        """Names that the function adds to: ``self.used += n``."""
+        names: set[str] = set()
+        for part in self.parts:
+            targets: Sequence[ast.expr] = ()
+            if isinstance(part, ast.AugAssign):
+                targets = (part.target,)
+            elif isinstance(part, ast.Assign) and isinstance(part.value, ast.BinOp):
+                targets = part.targets
+            for target in targets:
+                name = getattr(target, "attr", None) or getattr(target, "id", None)
+                names.update(() if name is None else (name,))
+        return frozenset(names)
+
+
 class SourceFiles:
-    """Source files, each parsed once."""
+    """Source files and functions, each read once."""
 
     def __init__(self) -> None:
         self._files: dict[str, dict[tuple[str, int], list[FunctionNode]]] = {}
+        self._functions: dict[int, tuple[types.CodeType, FunctionSource | None]] = {}
         self._read_bytes = 0
 
-    def node_of(self, function: types.FunctionType) -> FunctionNode | None:
-        """Return the function's node; None without a source, or if the source has another function there by now."""
+    def source_of(self, function: types.FunctionType) -> FunctionSource | None:
+        """Return the function's source; None without one, or if the file has another function there by now."""
         code = function.__code__
+        known = self._functions.get(id(code))
+        if known is None:
+            node = self._node_of(code)
+            known = self._functions[id(code)] = (code, None if node is None else FunctionSource(node))
+        return known[1]
+
+    def _node_of(self, code: types.CodeType) -> FunctionNode | None:
         name = code.co_filename
         if name not in self._files:
             self._files[name] = self._parse(name)
