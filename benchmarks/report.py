@@ -102,6 +102,7 @@ def main() -> None:
         parts.append(packages(FOLDER / "packages.json"))
     for name, title, remark in (
         ("packages-confirmed", "The same leaks without the tool", ""),
+        ("frameworks", "One team on nine agent frameworks", ""),
         ("bounds", "Accuracy with and without bounds that are read from code", BOUNDS),
         ("simulated", "Simulated series", ""),
         ("detection", "Iterations that leaks need", ""),

@@ -48,14 +48,15 @@ def environment(case: Case, version: Version, folder: Path) -> Path:
     if ready.exists():
         return python
     shutil.rmtree(root, ignore_errors=True)
-    _run([str(find_python(case.python)), "-m", "venv", "--without-pip", str(root)])
+    run_installer([str(find_python(case.python)), "-m", "venv", "--without-pip", str(root)])
     command = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "--quiet"]
-    _run([*command, "--no-deps", "--only-binary", ":all:", *pins])
+    run_installer([*command, "--no-deps", "--only-binary", ":all:", *pins])
     ready.touch()
     return python
 
 
-def _run(command: list[str]) -> None:
+def run_installer(command: list[str]) -> None:
+    """Run a command that makes or fills an environment. Raises ``UnavailableError`` with the last line of its errors."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired as expired:

@@ -18,7 +18,7 @@ else:
     import tomli as tomllib
 
 OWN = {"otel_memeval", "_memeval_worker", "scenarios", "benchmarks", "deploy", "tests"}
-OTHER_ENVIRONMENTS = ("benchmarks/packages/scenarios/", "tests/data/")
+OTHER_ENVIRONMENTS = ("benchmarks/packages/scenarios/", "benchmarks/frameworks/scenarios/", "tests/data/")
 """Scripts of other environments, which install what the scripts import."""
 
 DISTRIBUTIONS = {

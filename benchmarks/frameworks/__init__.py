@@ -1,0 +1,1 @@
+"""Measure one team of agents on nine agent frameworks, and agno's own evals."""
