@@ -43,6 +43,12 @@ VERDICT_SUMMARY = "memeval.verdict.summary"
 RETAINED_PER_ITERATION = "memeval.growth.retained_per_iteration"
 PEAK_PER_ITERATION = "memeval.growth.peak_per_iteration"
 NATIVE_PER_ITERATION = "memeval.growth.native_per_iteration"
+CHILD_MEMORY_PER_ITERATION = "memeval.growth.child_memory_per_iteration"
+RESOURCES_PER_ITERATION = {
+    name: f"memeval.resource.{name}_per_iteration"
+    for name in ("child_processes", "threads", "tasks", "sockets", "file_descriptors")
+}
+"""By name of the resource."""
 ITERATIONS = "memeval.iterations"
 WARMUPS = "memeval.warmups"
 LIMITS_EXCEEDED = "memeval.limits_exceeded"
@@ -105,6 +111,11 @@ ATTRIBUTES = (
     Attribute(RETAINED_PER_ITERATION, "run", "double", "By", "Growth of retained memory per iteration."),
     Attribute(PEAK_PER_ITERATION, "run", "double", "By", "Growth of the peak per iteration."),
     Attribute(NATIVE_PER_ITERATION, "run", "double", "By", "Growth of the C heap per iteration."),
+    Attribute(CHILD_MEMORY_PER_ITERATION, "run", "double", "By", "Growth of the memory of child processes per iteration."),
+    *(
+        Attribute(name, "run", "double", "", f"Growth of {resource.replace('_', ' ')} per iteration; absent if not read.")
+        for resource, name in RESOURCES_PER_ITERATION.items()
+    ),
     Attribute(ITERATIONS, "run", "int", "{iteration}", "Measured iterations."),
     Attribute(WARMUPS, "run", "int", "{iteration}", "Warm-up iterations."),
     Attribute(LIMITS_EXCEEDED, "run", "string[]", "", "A sentence for each limit that was exceeded."),
@@ -164,6 +175,20 @@ HOLDER_GROWTH = Metric(
     ("eval", "path", "type"),
     "Growth of the containers that grew most in the last run.",
 )
+RESOURCE_GROWTH = Metric(
+    "memeval_resource_growth_per_iteration",
+    "gauge",
+    "",
+    ("eval", "resource"),
+    "Growth of file descriptors, sockets, threads, tasks or child processes in the last run; absent without growth.",
+)
+CHILD_MEMORY_GROWTH = Metric(
+    "memeval_child_memory_growth_bytes_per_iteration",
+    "gauge",
+    "By",
+    ("eval",),
+    "Growth of the memory of child processes in the last run; absent without growth.",
+)
 SUPPRESSED_LEAKS = Metric(
     "memeval_suppressed_leaks",
     "gauge",
@@ -209,7 +234,7 @@ GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TO
 
 METRICS = (
     RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
-    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, SUPPRESSED_LEAKS, VERDICT_STATE,
+    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, RESOURCE_GROWTH, CHILD_MEMORY_GROWTH, SUPPRESSED_LEAKS, VERDICT_STATE,
     LAST_RUN_INFO, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
     LAST_RUN_DURATION, EXPECTED_INTERVAL, BUILD_INFO, SPOOL_BYTES,
     ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, RUNS_SKIPPED, EXPORT_FAILURES,

@@ -42,6 +42,7 @@ def eval_panels() -> list[Panel]:
         _holders(),
         _growth_and_limits(),
         _last_run(),
+        *_resources(),
         *_past(),
     ]
 
@@ -166,6 +167,24 @@ def _holders() -> Table:
         height=7,
     )
     return panel.no_value("No container grew in the last run")
+
+
+def _resources() -> list[TimeSeries]:
+    return [
+        time_series(
+            "Which resources are left behind?",
+            "File descriptors, sockets, threads, asyncio tasks and child processes that each iteration leaves behind, in "
+            "each run. Empty if none grows.",
+            "none",
+            {"A": Series("{{resource}}", latest(telemetry.RESOURCE_GROWTH, "resource"))},
+        ).no_value("No resource grew"),
+        time_series(
+            "How much do child processes grow?",
+            "Growth of the memory of child processes per iteration, in each run. Empty if it does not grow.",
+            "bytes",
+            {"A": Series("child processes", latest(telemetry.CHILD_MEMORY_GROWTH))},
+        ).no_value("No child process grew"),
+    ]
 
 
 def _growth_and_limits() -> TimeSeries:

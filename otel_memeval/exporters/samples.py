@@ -8,6 +8,7 @@ import msgspec
 
 from otel_memeval import telemetry
 from otel_memeval.records import Iteration, Result
+from otel_memeval.resource_records import WORDS
 from otel_memeval.telemetry import Metric
 from otel_memeval.units import format_location
 from otel_memeval.verdicts import STATES
@@ -56,6 +57,13 @@ def gauge_samples(
         gauge(telemetry.SITE_GROWTH, site.bytes_per_iteration, file=file, line=str(line), function=function)
     for (path, type_), holder in {(holder.path, holder.type): holder for holder in result.holders}.items():
         gauge(telemetry.HOLDER_GROWTH, holder.items_per_iteration, path=path, type=type_)
+    for name in WORDS:
+        resource = getattr(result.resources, name, None)
+        if resource is not None and resource.growing:
+            gauge(telemetry.RESOURCE_GROWTH, resource.per_iteration, resource=name)
+    children = None if result.resources is None else result.resources.child_memory_bytes
+    if children is not None and children.growing:
+        gauge(telemetry.CHILD_MEMORY_GROWTH, children.per_iteration)
     gauge(telemetry.SUPPRESSED_LEAKS, len(result.suppressed))
     for state in STATES:
         gauge(telemetry.VERDICT_STATE, int(state == result.verdict.state), state=state)

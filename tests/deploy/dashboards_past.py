@@ -34,6 +34,10 @@ DETAIL = tuple(metric.name for metric in (telemetry.SITE_GROWTH, telemetry.HOLDE
 
 SCENARIO = textwrap.dedent(
     '''
+    import os
+    import subprocess
+    import sys
+
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -49,8 +53,19 @@ SCENARIO = textwrap.dedent(
         return len([bytes(1000) for _ in range(100)])
 
 
+    PROGRAM = "import sys; kept = [(bytearray(1 << 18), print(flush=True)) for line in sys.stdin]"
+
+
+    def start_child():
+        global child
+        child = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
     def leaking():
         SESSIONS.append(bytearray(64 * 1024))
+        os.open(os.devnull, os.O_RDONLY)
+        os.write(child.stdin.fileno(), b"\\n")
+        os.read(child.stdout.fileno(), 1)
 
 
     def creeping():
@@ -69,7 +84,7 @@ SCENARIO = textwrap.dedent(
 
 
     clean_eval = PerformanceEval(func=clean, name="clean", num_iterations=8, warmup_runs=1)
-    leaking_eval = PerformanceEval(func=leaking, name="leaking", num_iterations=8, warmup_runs=1)
+    leaking_eval = PerformanceEval(func=leaking, name="leaking", setup=start_child, num_iterations=8, warmup_runs=1)
     creeping_eval = PerformanceEval(func=creeping, name="creeping", num_iterations=8, warmup_runs=1)
     failing_eval = PerformanceEval(func=failing, name="failing", num_iterations=2, warmup_runs=0)
     '''

@@ -11,6 +11,10 @@ from otel_memeval.records import Result, from_json
 
 SCENARIO = textwrap.dedent(
     '''
+    import os
+    import subprocess
+    import sys
+
     from otel_memeval import PerformanceEval
 
     KEPT = []
@@ -21,8 +25,19 @@ SCENARIO = textwrap.dedent(
         return len([bytes(1000) for _ in range(100)])
 
 
+    PROGRAM = "import sys; kept = [(bytearray(1 << 18), print(flush=True)) for line in sys.stdin]"
+
+
+    def start_child():
+        global child
+        child = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
     def leaking():
         KEPT.append(bytearray(64 * 1024))
+        os.open(os.devnull, os.O_RDONLY)
+        os.write(child.stdin.fileno(), b"\\n")
+        os.read(child.stdout.fileno(), 1)
 
 
     def creeping():
@@ -37,7 +52,7 @@ SCENARIO = textwrap.dedent(
 
     EVALS = {
         "clean": PerformanceEval(func=clean, name="clean", num_iterations=8, warmup_runs=1),
-        "leaking": PerformanceEval(func=leaking, name="leaking", num_iterations=8, warmup_runs=1),
+        "leaking": PerformanceEval(func=leaking, name="leaking", setup=start_child, num_iterations=8, warmup_runs=1),
         "creeping": PerformanceEval(func=creeping, name="creeping", num_iterations=8, warmup_runs=1),
         "failing": PerformanceEval(func=failing, name="failing", num_iterations=2, warmup_runs=0),
     }

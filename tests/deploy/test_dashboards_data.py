@@ -139,9 +139,10 @@ def test_eval_that_moved_to_another_pod_is_one_series(past: Past) -> None:
 
 
 def test_annotations_mark_alerts_and_revisions(past: Past) -> None:
-    """The annotations are the alert that fires now and the first run of the leaking revision."""
+    """The annotations are the alerts that fire now and the first run of the leaking revision."""
     alerts, revisions = (query for query in queries("eval") if query.where in {"Alerts", "Revisions"})
-    assert {series["metric"]["alertname"] for series in past.answer(alerts, WEATHER)} == {"MemevalRetainedGrowth"}
+    fired = {series["metric"]["alertname"] for series in past.answer(alerts, WEATHER)}
+    assert fired == {"MemevalRetainedGrowth", "MemevalResourceLeak", "MemevalChildMemoryGrowth"}
     (mark,) = past.answer(revisions, WEATHER)
     assert mark["metric"]["revision"] == "b" * 12
     assert 19.9 * 3600 < past.now - mark["values"][0][0] <= 20.1 * 3600

@@ -9,6 +9,8 @@ from tests.deploy.shipped import Rule, metrics_in, rules
 
 FIRING = {
     "MemevalRetainedGrowth": {"leaking"},
+    "MemevalResourceLeak": {"leaking"},
+    "MemevalChildMemoryGrowth": {"leaking"},
     "MemevalPeakCreep": {"creeping"},
     "MemevalGrowthLimitExceeded": {"leaking", "creeping"},
     "MemevalRegression": {"leaking"},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from otel_memeval import telemetry as name
 from otel_memeval.records import Growth, Iteration, Result
+from otel_memeval.resource_records import Resources
 from otel_memeval.run.locations import SiteChange
 
 Attributes = Mapping[str, object]
@@ -77,10 +78,22 @@ def run_attributes(result: Result, *, passed: bool) -> Attributes:
         name.RETAINED_PER_ITERATION: _slope(result.growth.retained),
         name.PEAK_PER_ITERATION: _slope(result.growth.peak),
         name.NATIVE_PER_ITERATION: _slope(result.growth.native),
+        **_resource_attributes(result.resources),
         name.ITERATIONS: measured,
         name.WARMUPS: len(result.iterations) - measured,
         name.LIMITS_EXCEEDED: list(result.limits_exceeded) or None,
     }
+
+
+def _resource_attributes(resources: Resources | None) -> Attributes:
+    """Return the growth of each resource that was read, and that of the memory of children."""
+    children = None if resources is None else resources.child_memory_bytes
+    growth = {
+        attribute: None if resource is None else resource.per_iteration
+        for key, attribute in name.RESOURCES_PER_ITERATION.items()
+        for resource in [getattr(resources, key, None)]
+    }
+    return {**growth, name.CHILD_MEMORY_PER_ITERATION: None if children is None else children.per_iteration}
 
 
 def _suite_status(result: Result, *, passed: bool) -> str:

@@ -36,6 +36,8 @@ _MEASURED = frozenset(
         telemetry.GROWTH,
         telemetry.SITE_GROWTH,
         telemetry.HOLDER_GROWTH,
+        telemetry.RESOURCE_GROWTH,
+        telemetry.CHILD_MEMORY_GROWTH,
         telemetry.SUPPRESSED_LEAKS,
     )
 )

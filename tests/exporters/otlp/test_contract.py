@@ -13,6 +13,7 @@ from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import EventPlacement
 from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
 from otel_memeval.records import Failure, GenAi, Iteration, Result
+from otel_memeval.resource_records import ChildMemory, Resource, Resources
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id, trace_id
 from otel_memeval.verdicts import STATES
@@ -165,7 +166,9 @@ def test_metrics_have_the_names_and_labels_of_the_contract(make_iteration: MakeI
     exported = Exported(passed=False)
     sums = GenAi(model_calls=2, tool_calls=1, input_tokens=300, output_tokens=40, spans=5)
     traced = [msgspec.structs.replace(make_iteration(index), gen_ai=sums) for index in range(1, 6)]
-    exported.export(ours(make_result(iterations=traced)))
+    grown = Resource(before=1, after=6, per_iteration=1.0, growing=True)
+    resources = Resources(threads=grown, child_memory_bytes=ChildMemory(before=0, after=5, per_iteration=1.0, growing=True))
+    exported.export(ours(make_result(iterations=traced, resources=resources)))
     attributes = plain(exported.spans()[iteration_span_id(RUN, "measured", 5)]["attributes"])
     assert (attributes["memeval.gen_ai.model_calls"], attributes["memeval.gen_ai.tool_calls"]) == ("2", "1")
     assert (attributes["memeval.gen_ai.input_tokens"], attributes["memeval.gen_ai.output_tokens"]) == ("300", "40")

@@ -20,10 +20,16 @@ from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, state_after_run, state_after_skip
 from otel_memeval.records import Channels, Eval, Failure, GenAi, Growth, Holder, Iteration, Limits, Result, Site, Verdict
+from otel_memeval.resource_records import ChildMemory, Resource, Resources
 from otel_memeval.verdicts import STATES
 from tests.servers.prometheus import promtool
 
 MakeResult = Callable[..., Result]
+RESOURCES = Resources(
+    threads=Resource(before=1, after=6, per_iteration=1.0, growing=True),
+    sockets=Resource(before=4, after=4, per_iteration=0.0),
+    child_memory_bytes=ChildMemory(before=0, after=1 << 20, per_iteration=209_715.2, growing=True),
+)
 SITE = Site(file="m.py", line=1, function="f", retained_bytes=1, blocks=1, bytes_per_iteration=1.0, signature="0" * 12)
 ODD_NAMES = [
     '"quoted" \\',
@@ -96,7 +102,8 @@ def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
         eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits(max_growth_bytes=1, max_peak_growth_bytes=2))
         site = msgspec.structs.replace(SITE, file=name, function=name)
         holder = Holder(path=name, type=name, length=1, items_per_iteration=1.0)
-        board.add_run(make_result(eval=eval_, sites=[site], holders=[holder]), 1e9, passed=True, interval_seconds=60.0)
+        result = make_result(eval=eval_, sites=[site], holders=[holder], resources=RESOURCES)
+        board.add_run(result, 1e9, passed=True, interval_seconds=60.0)
         board.add_skip(name)
     board.add_failures("otlp", 1)
     board.set_spool_bytes(1)
