@@ -17,6 +17,7 @@ MODULES = (
     "leaks_native",
     "field",
     "field_holders",
+    "field_paths",
     "packages",
     "leaks_resources",
     "clean",
