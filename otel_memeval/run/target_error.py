@@ -27,5 +27,5 @@ def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder
     location = f"{display_path(file, folder)}:{line}"
     return TargetError(
         f"{rejected.problem}: {failure.type}: {message} (at {location})",
-        f"run it alone to see: python {location.rpartition(':')[0]}",
+        f"run it alone to see: python {location.rpartition(':')[0]}" if rejected.problem.endswith("on import") else "",
     )

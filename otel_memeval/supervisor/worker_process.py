@@ -266,7 +266,7 @@ class WorkerProcess:
             return WorkerEnded("Crash", "the worker closed its pipe and went on")
         if status >= 0:
             words = self._last_words()
-            reason = words if words.startswith(": MemoryError") else ""
+            reason = words if words.startswith((": MemoryError", ": OSError")) else ""
             return WorkerEnded("Exit", f"the process ended itself with status {status}{reason}")
         try:
             name = signal.Signals(-status).name

@@ -32,7 +32,7 @@ class ScenarioLoop:
 
     def _found(self, before: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop | None:
         """Return the loop that the scenario set instead of ``before``; None with a factory."""
-        found = None if self._factory else _loop_that_is_set()
+        found = None if self._factory else loop_that_is_set()
         return None if found is before else found
 
     def is_outdated(self) -> bool:
@@ -72,7 +72,7 @@ def _policy() -> object:
     return get_policy() if get_policy else None
 
 
-def _loop_that_is_set() -> asyncio.AbstractEventLoop | None:
+def loop_that_is_set() -> asyncio.AbstractEventLoop | None:
     """Return the open loop that the policy holds for this thread; ``asyncio.get_event_loop`` would make one."""
     loop = getattr(getattr(_policy(), "_local", None), "_loop", None)
     return loop if isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_closed() else None

@@ -24,6 +24,7 @@ from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage
 from .packages import packages_in_use
 from .resources.reading import ResourceReader
+from .resources.reserve import DescriptorReserve
 from .scenario_caller import PRIMING_CALLS, ScenarioCaller
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Harness:
         self._process = ProcessReader()
         self._reader = MemoryReader(is_own, self._process)
         self._resources = ResourceReader()
+        self._reserve = DescriptorReserve()
         self._module_name = ""
         self._eval: target.LoadedEval | None = None
         self._is_set_up = False
@@ -198,7 +200,7 @@ class Harness:
     async def _iterations(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
         func = self._loaded().func
         for index in range(first, first + count):
-            with self._in_span(f"{phase}/{index}"):
+            with self._in_span(f"{phase}/{index}"), self._reserve:
                 result = await self._caller.call(func)
             result.value = None
             await self._caller.run_what_is_ready()

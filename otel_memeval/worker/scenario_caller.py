@@ -8,7 +8,7 @@ from asyncio import get_running_loop, sleep
 from collections.abc import Callable, Coroutine
 
 from .clock import Clock
-from .event_loop import LoopFactory, ScenarioLoop
+from .event_loop import LoopFactory, ScenarioLoop, loop_that_is_set
 from .iterate import CallResult, ScenarioFailure, call, call_in_loop, is_run_in_loop, nothing, run_what_is_ready
 from .memory.reading import CALLS_BEFORE_CACHED
 
@@ -22,7 +22,7 @@ _PRIMING_CALLBACKS = 500
 
 
 _PRIMING_SECONDS = 1e-12
-"""Delay of a timer before tracing: below the clock's resolution, so that it ends where the scenario has frozen the clock."""
+"""Delay of a timer before tracing, so that the loop's list of timers has its memory."""
 
 _PAUSE_STEP_SECONDS = 0.001
 """Longest time that callbacks of the event loop are late in a pause."""
@@ -34,7 +34,7 @@ class ScenarioCaller:
     def open(self, factory: LoopFactory | None, is_needed: bool) -> None:
         """Make the event loop, once the scenario is loaded; raises as ``ScenarioLoop``.
 
-        ``is_needed``: False for a sync function. It has a usual loop if the scenario's own cannot be made.
+        ``is_needed``: False for a sync function. Its program may be unable to make a loop, as one without sockets.
         """
 
     async def prime(self) -> None:
@@ -68,17 +68,13 @@ class BlockingCaller(ScenarioCaller):
     def __init__(self) -> None:
         self._factory: LoopFactory | None = None
         self._is_needed = False
-        self._scenario_loop = ScenarioLoop(asyncio.new_event_loop)
+        self._scenario_loop = ScenarioLoop(None, loop_that_is_set())
 
     def open(self, factory: LoopFactory | None, is_needed: bool) -> None:  # noqa: D102 - as in ScenarioCaller
         self._factory, self._is_needed = factory, is_needed
         before = self._scenario_loop
-        try:
+        if is_needed or factory is not None or before.is_outdated():
             self._scenario_loop = ScenarioLoop(factory, before.loop)
-        except Exception:
-            if is_needed or factory is not None:
-                raise
-        else:
             before.close()
         asyncio.set_event_loop(self.loop())
 
@@ -166,8 +162,9 @@ async def _prime_running_loop() -> None:
     loop = get_running_loop()
     for _ in range(_PRIMING_CALLBACKS):
         loop.call_soon(nothing)
-    await sleep(_PRIMING_SECONDS)
+    timer = loop.call_later(_PRIMING_SECONDS, nothing)
     await run_what_is_ready()
+    timer.cancel()  # it has not run if the scenario has frozen the clock
     await call_in_loop(nothing)
 
 

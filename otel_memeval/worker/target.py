@@ -10,10 +10,10 @@ from __future__ import annotations
 import dis
 import importlib
 import importlib.util
-import inspect
 import os
 import sys
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from types import ModuleType
 
 
@@ -226,7 +226,7 @@ def without_partial(func: Callable[[], object]) -> Callable[[], object]:
 
 
 _WAITING = frozenset({"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH", "YIELD_FROM"})
-"""Bytecode instructions of an ``await``, an ``async for`` or an ``async with`` in Python 3.10 to 3.13."""
+"""Bytecode instructions of an ``await``, an ``async for`` or an ``async with`` in Python 3.10 to 3.15."""
 
 
 def awaits_nothing(func: Callable[[], object]) -> bool:
@@ -235,7 +235,7 @@ def awaits_nothing(func: Callable[[], object]) -> bool:
     Such an eval does no work: ``async def run(): agent.arun(...)``.
     """
     func = without_partial(func)
-    if not inspect.iscoroutinefunction(func):
+    if not iscoroutinefunction(func):
         return False
     code = getattr(func, "__code__", None)
     return code is not None and not any(instruction.opname in _WAITING for instruction in dis.get_instructions(code))

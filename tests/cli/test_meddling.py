@@ -37,6 +37,8 @@ HARMLESS = {
     "sets the locale": "locale.setlocale(locale.LC_ALL, 'C'); time.tzset()",
     "leaves an exit function": "atexit.register(print, 'good' + 'bye')",
     "removes the exit functions": "atexit._clear()",
+    "freezes the clock": "time.monotonic = time.perf_counter = time.time = lambda: 1.7e9; time.time_ns = lambda: 0",
+    "replaces functions": "gc.collect = asyncio.sleep = inspect.iscoroutinefunction = inspect.isgenerator = os.read = None",
     "sets an event loop policy": "asyncio.set_event_loop(None)",
     "runs an event loop": "asyncio.run(asyncio.sleep(0))",
     "runs an event loop with tasks": "asyncio.run(leave_tasks())",
@@ -56,8 +58,8 @@ ASYNC = {
 }
 
 SCENARIO = """
-import asyncio, atexit, builtins, faulthandler, gc, io, locale, os, signal, sys, tempfile, threading, time, tracemalloc
-import warnings
+import asyncio, atexit, builtins, faulthandler, gc, inspect, io, locale, os, signal, sys, tempfile, threading, time
+import tracemalloc, warnings
 L = []
 REFUSING = []
 LOOSE = []
@@ -158,6 +160,24 @@ def test_closed_pipe_of_the_worker_is_a_named_failure(tool: Tool, kind: str, the
     assert done.status == 3
     assert done.errors == ["ok", "ok", "Exit"]
     assert (tool.folder / "kept.txt").read_text() == ""
+
+
+def test_error_of_a_scenario_without_descriptors_is_its_own(tool: Tool) -> None:
+    """A scenario that has used up its descriptors fails with its own error, and the reading after it is complete."""
+    done = tool.measure(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+        KEPT = []
+        def run():
+            for _ in range(20):
+                KEPT.append(open("/dev/null"))
+        """
+    )
+    assert done.status == 3
+    assert done.errors == ["ok", "ok", "OSError"]
+    assert "Too many open files" in done.result.verdict.summary
+    assert all(iteration.retained_bytes and iteration.uss_bytes for iteration in done.result.iterations)
 
 
 def test_gigabyte_on_stdout_costs_the_tool_no_memory(tool: Tool) -> None:

@@ -71,6 +71,9 @@ MODULE_TESTS = {
     "worker/references/memray_stacks": "cli/test_explaining.py",
     "worker/references/ring_buffers": "worker/bounds/test_bounds_odd.py",
     "worker/references/stacks": "cli/test_callers.py",
+    "worker/clock": "cli/test_meddling.py",
+    "worker/resources/reserve": "cli/test_meddling.py",
+    "worker/scenario_caller": "cli/test_event_loops.py",
     "worker/serve": "cli/test_meddling.py",
     "worker/target": "cli/test_targets.py",
 }

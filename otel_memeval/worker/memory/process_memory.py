@@ -16,23 +16,17 @@ except ImportError:
 else:
     HAS_RESOURCE = True
 
+from ..proc import read_file
 from .malloc import find_malloc
 from .sqlite import SqliteReader
 
-_open, _read, _close = os.open, os.read, os.close
-"""As they are before the scenario is loaded: gevent and eventlet replace functions of ``os``."""
-
 
 def _contents(path: str) -> bytes:
-    """Return the contents of a file of at most 8 KiB; nothing if the scenario has left no descriptor to open it."""
+    """Return the contents of a file; nothing if the scenario has left no descriptor to open it."""
     try:
-        descriptor = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return read_file(path)
     except OSError:
         return b""
-    try:
-        return _read(descriptor, 8192)
-    finally:
-        _close(descriptor)
 
 
 class ProcessReader:

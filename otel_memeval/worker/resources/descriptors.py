@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from .proc import open_folder
+from ..proc import open_folder
 
 _KEPT_READING = "/memfd:memeval-reading"
 """Target of the descriptor in which ``memory.kept_reading`` keeps the last reading."""

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from .proc import open_folder, read_file, stat_fields
+from ..proc import open_folder, read_file, stat_fields
 
 RUN_MARK = "MEMEVAL_RUN"
 """Variable with the run's id in every process of a run, as in ``otel_memeval.supervisor.environment``."""

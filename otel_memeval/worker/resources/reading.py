@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 from ..clock import Clock
+from ..proc import HAS_PROC
 from .descriptors import count_descriptors, open_descriptors
-from .proc import HAS_PROC
 from .processes import ChildReader, ProcessTree, pooled_processes
 from .tasks import pending_tasks
 from .threads import count_pooled, count_threads

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable
 
-from .proc import HAS_PROC, read_file
+from ..proc import HAS_PROC, read_file
 
 _POOL_MODULE = "concurrent.futures.thread"
 

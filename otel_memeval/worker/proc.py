@@ -9,6 +9,9 @@ from collections.abc import Iterator
 HAS_PROC = os.path.isdir("/proc/self/task") and os.path.isdir("/proc/self/fd")
 """Whether this system has Linux' ``/proc``."""
 
+_open, _read, _close = os.open, os.read, os.close
+"""As they are before the scenario is loaded: gevent and eventlet replace functions of ``os``."""
+
 _BLOCK_BYTES = 65_536
 
 
@@ -20,21 +23,21 @@ def read_file(path: str, folder: int | None = None) -> bytes:
 
     Raises ``OSError`` if it cannot be read, as when its process has ended.
     """
-    descriptor = os.open(path, _FLAGS, dir_fd=folder)
+    descriptor = _open(path, _FLAGS, dir_fd=folder)
     try:
-        return os.read(descriptor, _BLOCK_BYTES)
+        return _read(descriptor, _BLOCK_BYTES)
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 @contextlib.contextmanager
 def open_folder(path: str) -> Iterator[int]:
     """Open a folder, from which many files are read faster than by their full paths. Raises ``OSError``."""
-    descriptor = os.open(path, _FLAGS)
+    descriptor = _open(path, _FLAGS)
     try:
         yield descriptor
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def stat_fields(process: str) -> list[bytes]:
