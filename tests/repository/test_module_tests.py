@@ -73,6 +73,7 @@ MODULE_TESTS = {
     "worker/references/stacks": "cli/test_callers.py",
     "worker/clock": "cli/test_meddling.py",
     "worker/resources/reserve": "cli/test_meddling.py",
+    "worker/proc": "worker/memory/test_process_memory.py",
     "worker/scenario_caller": "cli/test_event_loops.py",
     "worker/serve": "cli/test_meddling.py",
     "worker/target": "cli/test_targets.py",

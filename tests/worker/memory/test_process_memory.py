@@ -22,7 +22,6 @@ LINUX = sys.platform.startswith("linux")
 _TOUCHED = """
 import mmap, os, sys
 sys.path.insert(0, sys.argv[1])
-from otel_memeval.worker.clock import Clock
 from otel_memeval.worker.memory.process_memory import ProcessReader
 reader = ProcessReader()
 first = reader.resident_bytes()
