@@ -45,13 +45,14 @@ def main() -> None:
     parser.add_argument("--agno-evals", action="store_true", help="agno's own evals, unmodified")
     parser.add_argument("--envs", metavar="DIR", type=Path, default=default_folder().with_name("frameworks"))
     parser.add_argument("--results", metavar="FILE", type=Path, default=ROOT / "benchmarks/results/frameworks.json")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep each run's own result")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")
     services = asyncio.run(EmbeddedServices.start(model_server=True, database=True))
     try:
-        benchmark = Benchmark(arguments.envs.resolve(), arguments.results, _addresses(services))
+        benchmark = Benchmark(arguments.envs.resolve(), arguments.results, _addresses(services), arguments.keep)
         chosen = [framework for framework in FRAMEWORKS if framework.name in (arguments.names or NAMES)]
         if arguments.agno_evals:
             benchmark.measure_agno_evals()
@@ -71,11 +72,14 @@ def main() -> None:
 class Benchmark:
     """Measures into a file of results, which is saved after each run."""
 
-    def __init__(self, envs: Path, path: Path, services: Mapping[str, str]) -> None:
+    def __init__(self, envs: Path, path: Path, services: Mapping[str, str], keep: Path | None) -> None:
         self.results = load(path)
         self._envs = envs
         self._path = path
         self._services = dict(services)
+        self._keep = keep
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
 
     def measure(self, frameworks: list[Framework], ways: tuple[bool, ...], repetitions: int, iterations: int) -> None:
         """Measure each framework; its earlier measurements are replaced."""
@@ -87,8 +91,9 @@ class Benchmark:
                 same = (framework.name, traced)
                 kept = [found for found in self.results.measurements if (found.name, found.traced) != same]
                 self.results.measurements = kept
-                for _ in range(repetitions):
-                    self.results.measurements.append(self._measure(framework, python, iterations, traced=traced))
+                for number in range(1, repetitions + 1):
+                    keep = self._keep / f"{framework.name}-{traced}-{number}.json" if self._keep is not None else None
+                    self.results.measurements.append(self._measure(framework, python, iterations, keep, traced=traced))
                     self._sort()
                     save(self.results, self._path)
         print(table([found for found in self.results.measurements if found.name in {chosen.name for chosen in frameworks}]))
@@ -126,11 +131,13 @@ class Benchmark:
             not found.passed and title(found.name, traced=found.traced) not in known for found in self.results.measurements
         )
 
-    def _measure(self, framework: Framework, python: Path, iterations: int, *, traced: bool) -> Measurement:
+    def _measure(
+        self, framework: Framework, python: Path, iterations: int, keep: Path | None, *, traced: bool
+    ) -> Measurement:
         services = self._services_of(framework)
         options = ["--iterations", str(iterations), "--warmup", str(WARMUP), *(["--trace-scenario"] if traced else [])]
         with variables(services, traced=traced) as environment_:
-            (measurement,) = measure(str(framework.path()), framework.name, python, environment_, options)
+            (measurement,) = measure(str(framework.path()), framework.name, python, environment_, options, keep=keep)
         with variables(services, traced=False) as environment_:
             plain = plain_cpu_seconds(framework.path(), python, environment_, WARMUP + iterations)
         kind = "traced" if traced else "untraced"

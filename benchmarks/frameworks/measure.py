@@ -65,12 +65,19 @@ def variables(services: Mapping[str, str], *, traced: bool) -> Iterator[dict[str
 
 
 def measure(
-    target: str, name: str, python: Path, environment: Mapping[str, str], options: Sequence[str], *, cwd: Path = ROOT
+    target: str,
+    name: str,
+    python: Path,
+    environment: Mapping[str, str],
+    options: Sequence[str],
+    *,
+    cwd: Path = ROOT,
+    keep: Path | None = None,
 ) -> list[Measurement]:
-    """Run the command on a target and return a measurement of each of its evals."""
+    """Run the command on a target and return a measurement of each of its evals; ``keep``: file for the run's own result."""
     before = requests_of(environment)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "result.json"
+        path = keep or Path(folder, "result.json")
         command = [sys.executable, "-m", "otel_memeval", target, "--python", str(python), "--json", str(path), "--quiet"]
         start = time.perf_counter()
         errors, cpu_seconds = _run([*command, *options], {**environment, "PYTHONPATH": str(ROOT)}, cwd)
