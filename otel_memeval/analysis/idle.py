@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_memeval.analysis.evidence import DroppedStream, Evidence
+from otel_memeval.analysis.evidence import DroppedStream, Evidence, settled_start
 from otel_memeval.units import format_bytes
 
 IDLE_PEAK_BYTES = 32
@@ -26,7 +26,7 @@ def may_be_idle(evidence: Evidence) -> bool:
     work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
     waited = any(each.suspended if each.waits is None else each.waits for each in work)
     computed = any(each.cpu_seconds > IDLE_CPU_SECONDS for each in work)
-    moved_bytes = max(_range(evidence.native[1:]), _range(evidence.retained[1:]))
+    moved_bytes = max(_movement(evidence, evidence.native), _movement(evidence, evidence.retained))
     return bool(work) and not waited and not computed and moved_bytes <= IDLE_CHANGE_BYTES
 
 
@@ -67,8 +67,10 @@ def _remedy(kind: str) -> str:
 def _memory_changed(evidence: Evidence) -> bool:
     resources = (resource.counts for resource in evidence.resources)
     levels = (*resources, evidence.retained, *evidence.sites.values(), *(holder.lengths for holder in evidence.holders))
-    return any(_range(series[1:]) for series in levels)
+    return any(_movement(evidence, series) for series in levels)
 
 
-def _range(values: Sequence[int]) -> int:
+def _movement(evidence: Evidence, series: Sequence[int]) -> int:
+    """Return the range of the readings after measured iterations; without a warm-up the first of these is one."""
+    values = settled_start(evidence, series[1:])
     return max(values) - min(values) if values else 0

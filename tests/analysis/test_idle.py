@@ -109,3 +109,12 @@ def test_first_iteration_without_a_warm_up_may_work() -> None:
     busy = msgspec.structs.replace(work[0], waits=5)
     assert judge(evidence(warmup=0, work=(busy, *work[1:]))).state == "idle"
     assert judge(evidence(warmup=3, work=(busy, *work[1:]))).state == "stable"
+
+
+@pytest.mark.parametrize("series", ["native", "retained"])
+@pytest.mark.parametrize(("warmup", "step", "is_idle"), [(0, 2, True), (0, 3, False), (3, 2, False)])
+def test_first_iteration_without_a_warm_up_may_move_memory(series: str, warmup: int, step: int, is_idle: bool) -> None:
+    """A part of it is read after the second iteration only: with agno 5.3 KB of the C heap."""
+    moved = {series: levels(*[0] * (step - 1), 9000, *[0] * (20 - step))}
+    still = evidence(warmup=warmup, work=idle_work(), call_work=DROPS)
+    assert (judge(msgspec.structs.replace(still, **moved)).state == "idle") is is_idle
