@@ -62,5 +62,5 @@ def test_wrong_usage_shows_the_usage(tmp_path: Path, arguments: tuple[str, ...])
 def test_checks_run_the_least_and_the_newest_supported_python() -> None:
     """The versions of the two steps are the first and the last of the package's classifiers."""
     versions = re.findall(r"Python :: (3\.\d+)\"", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    steps = re.findall(r"step sh \.ci/on-python (\S+) (\S+)", (CI / "checks").read_text(encoding="utf-8"))
+    steps = re.findall(r"begun \w+ sh \.ci/on-python (\S+) ([\w-]+)", (CI / "checks").read_text(encoding="utf-8"))
     assert steps == [(versions[0], "lowest-direct"), (versions[-1], "highest")]
