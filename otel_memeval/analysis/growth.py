@@ -104,6 +104,10 @@ class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     """Objects that keep the memory of growing sites which fill none of ``holders``, largest growth first."""
     filling_holders: tuple[GrowingHolder, ...]
     """Containers with a bound that may or may not keep growing: both is harmless."""
+    bookkeeping: tuple[GrowingHolder, ...]
+    """Bounded containers of weak references that grow or may grow: no other memory hangs on them."""
+    bookkeeping_bytes_per_iteration: float
+    """Growth of these references, with their places in the containers."""
     only_filling: bool
     """Retained memory rose at the same steps as one of ``filling_holders``."""
     undecided_holders: tuple[int, ...]
@@ -120,9 +124,10 @@ Rises = tuple[int, ...]
 
 def run_trends(evidence: Evidence) -> RunTrends:
     """Return the trends of all series of a run."""
-    holders, filling, undecided_holders = _holder_trends(evidence)
-    filling_rises = _rises_of_holders(evidence, filling)
-    sites, undecided_sites, lost = _site_trends(evidence, _rises_of_holders(evidence, holders), filling_rises)
+    holders, filling, bookkeeping, undecided_holders = _holder_trends(evidence)
+    filling_rises = _rises_of_holders(evidence, (*filling, *bookkeeping))
+    references = _bytes_of_references(evidence, bookkeeping)
+    sites, undecided_sites, lost = _site_trends(evidence, _rises_of_holders(evidence, holders), filling_rises, references)
     kept = sum(site.bytes_per_iteration for site in sites)
     peak_traits = _traits(evidence, noisy=True, growth_mode="independent")
     peak = trend_of(settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, peak_traits)
@@ -138,7 +143,9 @@ def run_trends(evidence: Evidence) -> RunTrends:
         holders=holders or _ring_buffers(evidence, sites),
         keepers=_keepers(evidence, sites, {holder.id for holder in (*holders, *filling)}),
         filling_holders=filling,
-        only_filling=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in filling_rises,
+        bookkeeping=bookkeeping,
+        bookkeeping_bytes_per_iteration=sum(references.values()),
+        only_filling=_rises(evidence, evidence.retained, TOTAL_FLOOR_BYTES) in _rises_of_holders(evidence, filling),
         undecided_holders=undecided_holders,
         kept_bytes_per_iteration=kept,
         net_bytes_per_iteration=kept - lost,
@@ -170,17 +177,34 @@ def _rises_of_holders(evidence: Evidence, holders: Sequence[GrowingHolder]) -> f
     return frozenset(_rises(evidence, holder.lengths, HOLDER_FLOOR_ITEMS) for holder in evidence.holders if holder.id in ids)
 
 
+def _bytes_of_references(evidence: Evidence, bookkeeping: Sequence[GrowingHolder]) -> dict[SiteKey, float]:
+    """Return the growth of weak references and of their places in containers, in bytes per iteration, by site.
+
+    A list grows ahead by an eighth and moves: two pointers for each reference are an upper limit.
+    """
+    growth = {holder.id: holder.items_per_iteration for holder in bookkeeping}
+    found: dict[SiteKey, float] = {}
+    for series in evidence.holders:
+        for key, size in series.items.items() if series.id in growth else ():
+            found[key] = found.get(key, 0.0) + growth[series.id] * (size / series.items_seen + 2 * SITE_FLOOR_BYTES)
+    return found
+
+
 def _rises(evidence: Evidence, values: Sequence[int], floor: float) -> Rises:
     return tuple(rises_of(lower_envelope(settled_start(evidence, values)), floor))
 
 
 def _site_trends(
-    evidence: Evidence, growing_rises: frozenset[Rises], filling_rises: frozenset[Rises]
+    evidence: Evidence,
+    growing_rises: frozenset[Rises],
+    filling_rises: frozenset[Rises],
+    references: dict[SiteKey, float],
 ) -> tuple[tuple[GrowingSite, ...], tuple[SeriesTrend, ...], float]:
     """Return the growing sites, the trends of undecided sites, and the steady loss of sites in bytes per iteration.
 
     An undecided site is decided by a container with the same rises: it grows with a container that grows
-    (``growing_rises``), and is harmless with one that fills up to its bound (``filling_rises``).
+    (``growing_rises``), and is harmless with one that fills up to its bound (``filling_rises``). A site that grows by
+    little more than its weak references (``references``) does not count.
     """
     growing = []
     undecided = []
@@ -191,6 +215,9 @@ def _site_trends(
             continue
         trend = trend_of(judged, SITE_FLOOR_BYTES, _traits(evidence, single_block=evidence.blocks.get(key) == 1))
         rises = _rises(evidence, values, SITE_FLOOR_BYTES) if trend.shape == "undecided" else ()
+        explained = references.get(key, 0.0)
+        if explained and trend.growth.bytes_per_iteration - explained < TOTAL_FLOOR_BYTES:
+            continue
         if trend.shape == "growing":
             growing.append(_growing_site(evidence, key, trend.growth.bytes_per_iteration))
         elif rises in growing_rises:
@@ -217,10 +244,13 @@ def _growing_site(evidence: Evidence, key: SiteKey, bytes_per_iteration: float) 
 
 def _holder_trends(
     evidence: Evidence,
-) -> tuple[tuple[GrowingHolder, ...], tuple[GrowingHolder, ...], tuple[int, ...]]:
-    """Return the growing containers, those that fill up to a bound, and the ids of those that their type would decide."""
+) -> tuple[tuple[GrowingHolder, ...], tuple[GrowingHolder, ...], tuple[GrowingHolder, ...], tuple[int, ...]]:
+    """Return the growing containers, those that fill up to a bound, bounded ones of weak references that grow or fill up,
+    and the ids of those that their type would decide.
+    """
     growing = []
     filling = []
+    bookkeeping = []
     undecided = []
     for series in evidence.holders:
         trend = trend_of(
@@ -234,14 +264,16 @@ def _holder_trends(
             limit=series.limit,
             bookkeeping=series.bookkeeping,
         )
-        if trend.shape == "growing":
+        if holder.bookkeeping and holder.bounded:
+            bookkeeping.extend([holder] if trend.shape in ("growing", "undecided") else [])
+        elif trend.shape == "growing":
             growing.append(holder)
         elif trend.shape == "undecided" and holder.bounded:
             filling.append(holder)
         elif trend.shape == "undecided" and not series.type:
             undecided.append(series.id)
     growing.sort(key=lambda holder: (-holder.items_per_iteration, -holder.length))
-    return tuple(growing), tuple(filling), tuple(undecided)
+    return tuple(growing), tuple(filling), tuple(bookkeeping), tuple(undecided)
 
 
 def _growth_mode(series: HolderSeries) -> GrowthMode:

@@ -15,6 +15,7 @@ from otel_memeval.analysis.growth import TOTAL_FLOOR_BYTES, GrowingHolder, Growi
 from otel_memeval.analysis.idle import idle_reason
 from otel_memeval.analysis.noise import typical_step
 from otel_memeval.analysis.reasons import (
+    bookkeeping_reason,
     bounded_reason,
     distant_bound_reasons,
     end_reasons,
@@ -142,8 +143,6 @@ def _decide_growth(trends: RunTrends, evidence: Evidence) -> _Decision | None:
     if trends.sites and trends.net_bytes_per_iteration >= MIN_NET_PART * kept and _total_agrees(trends, evidence):
         if not trends.holders or unbounded or trends.keepers:
             return _Decision("leaking", [leak_reason(trends, iterations), *distant_bound_reasons(trends), *untraced])
-        if untraced and all(holder.bookkeeping for holder in trends.holders):
-            return _Decision("native-leak", untraced)
         return _Decision("bounded", [*map(bounded_reason, trends.holders), *_end_reasons(trends, evidence)])
     if unbounded and iterations >= MIN_HOLDER_ITERATIONS and trends.retained.growth.bytes_per_iteration > 0:
         return _Decision("leaking", [holder_reason(unbounded[0], iterations), *untraced])
@@ -166,7 +165,7 @@ def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:
     undecided = [
         (name, trend, trend.growth.bytes_per_iteration >= UNDECIDED_PART * level)
         for name, trend, level in (
-            ("retained memory", trends.retained, _level(evidence.retained)),
+            ("retained memory", trends.retained, math.inf if _only_references(trends) else _level(evidence.retained)),
             ("the C heap", trends.native, _level(evidence.native)),
             ("the process' own memory", trends.process, _process_level(evidence)),
             ("the peak", trends.peak, 0.0 if _peak_rose(evidence) else math.inf),
@@ -184,11 +183,17 @@ def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:
         reason = f"{subject} may leak or still be warming up; {needed} iterations would decide"
         return _Decision("inconclusive", [reason], needed)
     too_little = [f"{name} moved too little to judge in {iterations} iterations" for name, _, _ in undecided]
-    rest = (*too_little, *_hidden_reasons(trends, evidence))
+    rest = (*map(bookkeeping_reason, trends.bookkeeping), *too_little, *_hidden_reasons(trends, evidence))
     if trends.retained.shape == "settled":
         grown = format_bytes(evidence.retained[-1] - evidence.retained[0], signed=True)
         return _Decision("settling", [f"retained memory rose by {grown} and then stopped rising", *rest])
     return _Decision("stable", ["no line, no container and no channel keeps growing", *rest])
+
+
+def _only_references(trends: RunTrends) -> bool:
+    """Return whether retained memory grows by the weak references of bounded containers, and by nothing else."""
+    explained = trends.bookkeeping_bytes_per_iteration
+    return bool(explained) and trends.retained.growth.bytes_per_iteration - explained < TOTAL_FLOOR_BYTES
 
 
 def _hidden_reasons(trends: RunTrends, evidence: Evidence) -> list[str]:

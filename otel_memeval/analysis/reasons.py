@@ -64,6 +64,12 @@ def bounded_reason(holder: GrowingHolder) -> str:
     return f"{container} that will hold at most {holder.bound}{f': {holder.limit}' if holder.limit else ''}"
 
 
+def bookkeeping_reason(holder: GrowingHolder) -> str:
+    """Return the note on a bounded container of weak references."""
+    most = f", to at most {holder.bound}" if holder.bound is not None else ""
+    return f"a list of {holder.length} weak references grows{most}, and no other memory hangs on it: {holder.limit}"
+
+
 def end_reasons(holders: Sequence[GrowingHolder], kept_bytes_per_iteration: float) -> list[str]:
     """Return a reason that says how much memory is still to come; none if a bound is not a number of items."""
     if any(holder.bound is None or holder.items_per_iteration <= 0 for holder in holders):

@@ -67,9 +67,8 @@ def verdict_sentence(
         total = format_bytes(kept_bytes + sum(untraced.values()))
         return f"{left}{', and ' if left else ''}keeps {total} more every iteration{_parts(untraced)}{location}{held}"
     if judgement.state == "bounded":
-        return (
-            f"keeps {format_bytes(kept_bytes)} more every iteration{location}{held}: a bounded cache that is still filling"
-        )
+        amount = f"keeps {format_bytes(kept_bytes)} more every iteration" if kept_bytes > 0 else "fills a container"
+        return f"{amount}{location}{held}: a bounded cache that is still filling"
     if judgement.state == "creeping" and growth.peak is not None:
         return (
             f"needs {format_bytes(growth.peak.bytes_per_iteration)} more at its peak every iteration, and keeps none of it"

@@ -38,11 +38,40 @@ def test_limit_that_is_not_counted_in_items_is_a_bound(limit: str, state: str) -
     assert not limit or limit in judgement.reasons[0]
 
 
-@pytest.mark.parametrize(("bookkeeping", "state"), [(True, "native-leak"), (False, "bounded")])
-def test_bookkeeping_hides_no_native_leak(bookkeeping: bool, state: str) -> None:
+CURSORS = msgspec.structs.replace(
+    holder(*STEPS, bound=200),
+    limit="forgets dead cursors",
+    bookkeeping=True,
+    type="list",
+    items={LINE: 72},
+    items_seen=1,
+)
+"""A list that gains a weak reference of 72 bytes in each iteration; two places for it are 16 bytes."""
+
+
+@pytest.mark.parametrize(("size", "state"), [(72, "stable"), (72 + 16 + 47, "stable"), (72 + 16 + 48, "leaking")])
+def test_bounded_weak_references_are_no_growth(size: int, state: str) -> None:
+    """A site that grows by bounded weak references only is not judged, and a note names them; 48 bytes more are a leak."""
+    judgement = judge(leak(size, holders=(CURSORS,)))
+    assert judgement.state == state
+    assert ([site.key for site in judgement.sites], judgement.holders) == ([] if state == "stable" else [LINE], ())
+    note = "a list of 20 weak references grows, to at most 200, and no other memory hangs on it: forgets dead cursors"
+    assert (note in judgement.reasons) is (state == "stable")
+
+
+def test_weak_references_without_a_bound_leak() -> None:
+    """Nothing ends a list of weak references without a bound."""
+    unbounded = msgspec.structs.replace(CURSORS, bound=None, limit="")
+    judgement = judge(leak(72, holders=(unbounded,)))
+    assert (judgement.state, [held.id for held in judgement.holders]) == ("leaking", [CURSORS.id])
+
+
+def test_bounded_weak_references_hide_no_native_leak() -> None:
     """Growth of the C heap beside a bounded list of weak references is a native leak; beside other items it is not."""
-    held = msgspec.structs.replace(holder(*STEPS, bound=200), bookkeeping=bookkeeping)
-    assert judge(leak(72, holders=(held,), native=levels(*[8_000] * 20))).state == state
+    native = levels(*[8_000] * 20)
+    assert judge(leak(72, holders=(CURSORS,), native=native)).state == "native-leak"
+    items = msgspec.structs.replace(CURSORS, bookkeeping=False)
+    assert judge(leak(72, holders=(items,), native=native)).state == "bounded"
 
 
 @pytest.mark.parametrize(
