@@ -89,8 +89,6 @@ def _check_usage(options: MeasureOptions) -> None:
         raise UsageError("the current folder no longer exists", "change to one that exists") from None
     if options.explain and options.in_process:
         raise UsageError("--explain with --in-process", "leave one out: an explanation needs a worker process")
-    if not options.timeout > 0:  # also for "not a number"
-        raise UsageError(f"--timeout is {options.timeout:g}", "it must be more than 0 seconds")
     if options.json_path is not None and options.json_path != "-":
         _check_writable(options.json_path)
 

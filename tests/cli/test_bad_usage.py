@@ -96,9 +96,6 @@ NUMBERS = {
     "--max-iterations 0": ["--max-iterations is 0", "1 or more"],
     "--warmup -1": ["--warmup is -1", "0 or more"],
     "--top -1": ["--top is -1", "0 or more"],
-    "--timeout 0": ["--timeout is 0", "more than 0"],
-    "--timeout -5": ["--timeout is -5", "more than 0"],
-    "--timeout nan": ["--timeout is nan", "more than 0"],
 }
 
 
@@ -109,11 +106,22 @@ def test_number_beyond_its_limit_is_refused(tool: Tool, call: Call, options: str
     assert_refused(call("scenario.py", *options.split(" ")), *NUMBERS[options])
 
 
-@pytest.mark.parametrize("options", ["--iterations 0", "--timeout 0"])
-def test_number_beyond_its_limit_is_refused_without_a_worker(tool: Tool, options: str) -> None:
+@pytest.mark.parametrize(
+    ("duration", "problem"),
+    [("0", "0 is not more than 0 seconds"), ("-5", "'-5' is not a duration"), ("nan", "'nan' is not a duration")],
+)
+def test_text_that_is_no_duration_is_refused(tool: Tool, call: Call, duration: str, problem: str) -> None:
+    """The last line names the option and the problem."""
+    tool.write("scenario.py", BUSY)
+    done = call("scenario.py", "--timeout", duration)
+    assert (done.status, done.stdout) == (2, "")
+    assert f"Invalid value for '--timeout': {problem}" in done.stderr.splitlines()[-1]
+
+
+def test_number_beyond_its_limit_is_refused_without_a_worker(tool: Tool) -> None:
     """``--in-process`` has the same limits."""
     tool.write("scenario.py", BUSY)
-    assert_refused(tool.run("scenario.py", *options.split(" "), "--in-process"), *NUMBERS[options])
+    assert_refused(tool.run("scenario.py", "--iterations", "0", "--in-process"), *NUMBERS["--iterations 0"])
 
 
 def test_smallest_numbers_make_a_run(tool: Tool, call: Call) -> None:

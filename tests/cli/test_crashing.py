@@ -162,7 +162,7 @@ def test_hanging_hook_is_ended_at_its_timeout(tool: Tool, stage: str) -> None:
     source = (
         f"import asyncio\ndef run(): return len(bytearray(100_000))\nasync def {stage}(): await asyncio.Event().wait()\n"
     )
-    done = tool.measure(source, "--timeout", "0.5")
+    done = tool.measure(source, "--timeout", "500ms")
     assert done.status == 3
     assert done.result.failure is not None
     assert done.result.failure.type == "Timeout"
