@@ -20,15 +20,16 @@ INTERRUPTED = 130
 def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelivered: bool = False) -> int:
     """Return the exit status of a command that measured these results.
 
-    The first that applies: an interruption, a failed scenario, a verdict in ``fail_on`` or an exceeded limit, telemetry that
-    was not delivered.
+    The first that applies: an interruption, a scenario that failed before it was measured, a verdict in ``fail_on`` or an
+    exceeded limit, a tear-down that failed, telemetry that was not delivered.
     """
-    from otel_memeval.run.result import passes
 
     if any(result.failure is not None and result.failure.type == "Interrupted" for result in results):
         return INTERRUPTED
     if any(result.verdict.state == "failed" for result in results):
         return SCENARIO_FAILED
-    if not all(passes(result, fail_on) for result in results):
+    if any(result.verdict.state in fail_on or result.limits_exceeded for result in results):
         return VERDICT_FAILED
+    if any(result.failure is not None for result in results):
+        return SCENARIO_FAILED
     return NOT_DELIVERED if undelivered else PASSED

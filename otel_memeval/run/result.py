@@ -90,5 +90,6 @@ def _suppression_reason(growth: Suppressed) -> str:
 
 
 def passes(result: Result, fail_on: Collection[str]) -> bool:
-    """Return whether the scenario did not fail, its verdict is not in ``fail_on``, and no limit was exceeded."""
-    return result.verdict.state not in ("failed", *fail_on) and not result.limits_exceeded
+    """Return whether nothing of the scenario failed, its verdict is not in ``fail_on``, and no limit was exceeded."""
+    failed = result.failure is not None and result.failure.type != "Interrupted"
+    return not failed and result.verdict.state not in ("failed", *fail_on) and not result.limits_exceeded

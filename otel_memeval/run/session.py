@@ -260,7 +260,7 @@ class Session:
         judgement = msgspec.structs.replace(
             assessment.judgement,
             growth=assessment.growth,
-            reasons=(*assessment.judgement.reasons, *self._follow_ups.reasons()),
+            reasons=(*assessment.judgement.reasons, *self._later_reasons()),
         )
         iterations = self._history.iterations
         attributed = self._follow_ups.callers.attributed(assessment.sites, assessment.holders)
@@ -280,7 +280,7 @@ class Session:
                 iterations,
                 sites,
                 holders,
-                self._failure_of_measuring(),
+                None if self._measured else self.failure,
                 suppressed,
                 self._client.hello.missing_channels,
             ),
@@ -299,10 +299,11 @@ class Session:
         self._observer.on_result(result)
         return result
 
-    def _failure_of_measuring(self) -> Failure | None:
-        """Return the failure that decides the verdict: an interruption after the last measured iteration does not."""
-        interrupted = self.failure is not None and self.failure.type == "Interrupted"
-        return None if self._measured and interrupted else self.failure
+    def _later_reasons(self) -> tuple[str, ...]:
+        """Return the sentences of the verdict for what failed after the last measured iteration."""
+        if not self._measured or self.failure is None or self.failure.type == "Interrupted":
+            return self._follow_ups.reasons()
+        return (*self._follow_ups.reasons(), f"{self.failure.type}: {self.failure.message}")
 
     def _run_record(self) -> Run:
         return Run(

@@ -30,6 +30,16 @@ def test_crash_in_the_search_for_holders_keeps_the_verdict(tool: Tool) -> None:
     assert "the search after the last iteration is incomplete" in done.result.verdict.reasons[-1]
 
 
+def test_tear_down_that_fails_keeps_the_verdict(tool: Tool) -> None:
+    """A process that ends itself in the tear-down, and one that raises there: the leak is reported, with the failure."""
+    leak = "KEPT = []\ndef run(): KEPT.append(bytes(5000))\n"
+    for tear_down, failure in [("import os; os._exit(7)", "Exit"), ("raise ValueError('no')", "ValueError")]:
+        done = tool.measure(f"{leak}def teardown(): {tear_down}\n", "--iterations", "12", "--no-follow-up")
+        assert done.status == 1, done.text
+        assert (done.result.verdict.state, done.result.failure and done.result.failure.type) == ("leaking", failure)
+        assert done.result.verdict.reasons[-1].startswith(f"{failure}: ")
+
+
 LEAKS_THROUGH_A_LIBRARY = """
     import json, os, time
 
