@@ -23,7 +23,6 @@ def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelive
     The first that applies: an interruption, a scenario that failed before it was measured, a verdict in ``fail_on`` or an
     exceeded limit, a tear-down that failed, telemetry that was not delivered.
     """
-
     if any(result.failure is not None and result.failure.type == "Interrupted" for result in results):
         return INTERRUPTED
     if any(result.verdict.state == "failed" for result in results):
