@@ -166,7 +166,7 @@ def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:
         (name, trend, trend.growth.bytes_per_iteration >= UNDECIDED_PART * level)
         for name, trend, level in (
             ("retained memory", trends.retained, math.inf if _only_references(trends) else _level(evidence.retained)),
-            ("the C heap", trends.native, _level(evidence.native)),
+            ("the C heap", trends.native, 0.0 if trends.native.early else _level(evidence.native)),
             ("the process' own memory", trends.process, _process_level(evidence)),
             ("the peak", trends.peak, 0.0 if _peak_rose(evidence) else math.inf),
             *(("a line's live memory", trend, _site_level(trends, evidence)) for trend in trends.undecided_sites[:1]),

@@ -9,13 +9,19 @@ import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, settled_start
 from otel_memeval.analysis.noise import jitter
-from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, trend_of
+from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, Undecided, trend_of
 
 NATIVE_FLOOR_BYTES = 64
 """Growth of a quiet C heap, in bytes per iteration, below which it is ignored."""
 
 NATIVE_DRIFT = 1e-5
 """Part of itself, per iteration, by which a C heap drifts without a leak: freed blocks leave holes of other sizes."""
+
+SMALL_SLOPE_PART = 1e-4
+"""Part of the C heap, per iteration, below which growth needs ``SMALL_SLOPE_ITERATIONS``: large processes warm up for long."""
+
+SMALL_SLOPE_ITERATIONS = 20
+"""Iterations after which growth of a small part of the C heap counts."""
 
 MIN_NOISE_ITERATIONS = 10
 """Iterations that show how noisy the C heap is."""
@@ -84,7 +90,16 @@ def native_trend(evidence: Evidence) -> SeriesTrend:
     """Return the trend of the C heap, in bytes per call."""
     trend = _untraced_trend(evidence, _native(evidence), NATIVE_FLOOR_BYTES)
     batched = evidence.batched_native
+    if batched is None and trend.shape == "growing" and _is_early(evidence, trend.growth.bytes_per_iteration):
+        rest = Undecided(window=(), rises=(), traits=SeriesTraits(), unbelieved=0, least=SMALL_SLOPE_ITERATIONS)
+        return SeriesTrend(shape="undecided", growth=trend.growth, undecided=rest, early=True)
     return trend if batched is None else msgspec.structs.replace(trend, stride=trend.stride * batched.calls_apart)
+
+
+def _is_early(evidence: Evidence, bytes_per_iteration: float) -> bool:
+    """Return whether growth of the C heap is so small a part of it that more iterations are needed."""
+    small = bytes_per_iteration < SMALL_SLOPE_PART * evidence.native[0]
+    return small and len(evidence.native) - 1 < SMALL_SLOPE_ITERATIONS
 
 
 def hidden_native_bytes(evidence: Evidence) -> float:

@@ -18,6 +18,17 @@ def test_c_heap_leaks_from_64_bytes_on(step: int, state: State) -> None:
     assert judge(evidence(native=levels(*[step] * 20, start=1_000))).state == state
 
 
+@pytest.mark.parametrize(
+    ("step", "iterations", "state"),
+    [(2_000, 19, "native-leak"), (1_999, 19, "inconclusive"), (1_999, 20, "native-leak")],
+)
+def test_small_growth_of_a_large_c_heap_needs_twenty_iterations(step: int, iterations: int, state: State) -> None:
+    """A C heap of 20 MB that grows by less than 2,000 bytes per iteration may be warming up until the 20th iteration."""
+    judgement = judge(evidence(iterations, native=levels(*[step] * iterations, start=20_000_000)))
+    assert judgement.state == state
+    assert judgement.iterations_needed == (20 if state == "inconclusive" else None)
+
+
 @pytest.mark.parametrize(("step", "hidden_bytes"), [(64, 0), (65, 65)])
 def test_growth_hides_in_a_c_heap_that_jitters(step: int, hidden_bytes: float) -> None:
     """Growth of less than the jitter of the C heap does not show; jitter up to the floor of 64 bytes hides nothing."""
