@@ -18,7 +18,7 @@ NATIVE_DRIFT = 1e-5
 """Part of itself, per iteration, by which a C heap drifts without a leak: freed blocks leave holes of other sizes."""
 
 SMALL_SLOPE_PART = 1e-4
-"""Part of the C heap, per iteration, below which growth needs ``SMALL_SLOPE_ITERATIONS``: large processes warm up for long."""
+"""Part of the C heap, per iteration, below which growth needs more iterations: large processes warm up for long."""
 
 SMALL_SLOPE_ITERATIONS = 20
 """Iterations after which growth of a small part of the C heap counts."""
