@@ -9,7 +9,7 @@ import msgspec
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
 from otel_memeval.analysis.rises import GrowthMode
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, lower_envelope, rises_of, trend_of
-from otel_memeval.analysis.untraced import native_trend, page_cache_trend, process_trend
+from otel_memeval.analysis.untraced import mapped_trend, native_trend, page_cache_trend, unique_trend
 from otel_memeval.records import Channels, Growth
 
 SITE_FLOOR_BYTES = 8
@@ -91,7 +91,9 @@ class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     native: SeriesTrend
     calls_apart: int
     """Calls between two readings of ``native``."""
-    process: SeriesTrend
+    unique: SeriesTrend
+    """Unique memory of the process that neither heap explains."""
+    mapped: SeriesTrend
     page_caches: SeriesTrend
     """SQLite's page caches that have a limit."""
     sites: tuple[GrowingSite, ...]
@@ -117,6 +119,11 @@ class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     net_bytes_per_iteration: float
     """The same, less the steady loss of other sites."""
 
+    @property
+    def process(self) -> SeriesTrend:
+        """Return the trend of unique memory, or that of mapped memory where only mapped memory grows."""
+        return self.mapped if self.mapped.shape == "growing" and self.unique.shape != "growing" else self.unique
+
 
 Rises = tuple[int, ...]
 """Indices at which the lower envelope of a series rises."""
@@ -136,7 +143,8 @@ def run_trends(evidence: Evidence) -> RunTrends:
         peak=peak,
         native=native_trend(evidence),
         calls_apart=1 if evidence.batched_native is None else evidence.batched_native.calls_apart,
-        process=process_trend(evidence, peak),
+        unique=unique_trend(evidence, peak),
+        mapped=mapped_trend(evidence),
         page_caches=page_cache_trend(evidence),
         sites=sites,
         undecided_sites=undecided_sites,

@@ -29,7 +29,12 @@ from otel_memeval.analysis.reasons import (
 from otel_memeval.analysis.resources import ResourceTrends, resource_trends
 from otel_memeval.analysis.rises import NEGLIGIBLE_PART
 from otel_memeval.analysis.trend import MIN_STEPS
-from otel_memeval.analysis.untraced import MAPPED_FLOOR_BYTES, PROCESS_FLOOR_BYTES, hidden_native_bytes
+from otel_memeval.analysis.untraced import (
+    MAPPED_FLOOR_BYTES,
+    MAX_START_READINGS,
+    PROCESS_FLOOR_BYTES,
+    hidden_native_bytes,
+)
 from otel_memeval.records import Channels, Growth
 from otel_memeval.units import format_bytes
 from otel_memeval.verdicts import State
@@ -45,9 +50,6 @@ UNDECIDED_PART = 1e-3
 
 UNDECIDED_PEAK_PART = 0.1
 """An undecided peak is worth more iterations if it rose by more than this part of its median."""
-
-MAX_START_READINGS = 10
-"""Readings of unique memory up to which pages may still be used for the first time."""
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of containers that are undecided until their type is known."""
     iterations_needed: int | None = None
     """Measured iterations that would decide an inconclusive run."""
+    maps: bool = False
+    """The growth of the process is mapped memory."""
     memory_state: State | None = None
     """The state without other resources than memory; None where it is the same."""
     resources: ResourceTrends = ResourceTrends()
@@ -95,6 +99,7 @@ def judge(evidence: Evidence) -> Judgement:
         sites=trends.sites,
         holders=(*trends.holders, *trends.keepers),
         leaking_channels=(*(_leaking_channels(trends, growth) if leak else ()), *resources.channels()),
+        maps=trends.mapped.shape == "growing",
         memory_state=memory.state,
         resources=resources,
         undecided_holders=trends.undecided_holders,

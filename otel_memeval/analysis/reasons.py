@@ -15,12 +15,17 @@ UNTRACED_PART = 0.05
 
 
 def untraced_channels(trends: RunTrends) -> list[str]:
-    """Return the names of the channels that grow by more than the traced heap explains."""
+    """Return the names of the channels that grow by more than the traced heap explains.
+
+    Unique memory beside a leak in the traced heap is no evidence of its own: allocators take whole pages for it. Mapped
+    memory is.
+    """
     explained = UNTRACED_PART * max(trends.kept_bytes_per_iteration, 0)
+    process = trends.process if not trends.sites or trends.mapped.shape == "growing" else None
     return [
         name
-        for name, trend in (("native", trends.native), ("process", trends.process))
-        if trend.shape == "growing" and trend.growth.bytes_per_iteration > explained
+        for name, trend in (("native", trends.native), ("process", process))
+        if trend is not None and trend.shape == "growing" and trend.growth.bytes_per_iteration > explained
     ]
 
 

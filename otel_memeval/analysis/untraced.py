@@ -43,6 +43,9 @@ connection its schema and statements beside."""
 PEAK_FACTOR = 1.5
 """Unique memory that grows by less than this many times the growth of the peak is freed memory: pages go back late."""
 
+MAX_START_READINGS = 10
+"""Readings of unique memory up to which pages may still be used for the first time."""
+
 MIN_RISING_PART = 0.6
 """Part of the later steps in which growing unique memory has to rise by half of the floor: arenas come and go."""
 
@@ -91,8 +94,7 @@ def native_trend(evidence: Evidence) -> SeriesTrend:
     trend = _untraced_trend(evidence, _native(evidence), NATIVE_FLOOR_BYTES)
     batched = evidence.batched_native
     if batched is None and trend.shape == "growing" and _is_early(evidence, trend.growth.bytes_per_iteration):
-        rest = Undecided(window=(), rises=(), traits=SeriesTraits(), unbelieved=0, least=SMALL_SLOPE_ITERATIONS)
-        return SeriesTrend(shape="undecided", growth=trend.growth, undecided=rest, early=True)
+        return _early(trend, SMALL_SLOPE_ITERATIONS)
     return trend if batched is None else msgspec.structs.replace(trend, stride=trend.stride * batched.calls_apart)
 
 
@@ -122,20 +124,30 @@ def _without_arenas(values: Sequence[int]) -> list[int]:
     return rest
 
 
-def process_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
-    """Return the trend of unique memory, or that of mapped memory, which is exact, where only mapped memory grows."""
-    used = _used_trend(evidence, peak)
+def mapped_trend(evidence: Evidence) -> SeriesTrend:
+    """Return the trend of mapped memory, which is exact to a page."""
     exact = SeriesTraits(calls_before=max(evidence.warmup, 1))
-    mapped = trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, exact)
-    return mapped if mapped.shape == "growing" and used.shape != "growing" else used
+    return trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, exact)
 
 
-def _used_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
+def unique_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
+    """Return the trend of unique memory that neither heap explains; ``peak`` is that of the traced heap's peak.
+
+    A short run uses pages for the first time in any of its iterations: its growth is undecided.
+    """
     trend = _untraced_trend(evidence, evidence.process, PROCESS_FLOOR_BYTES)
     smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
     comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MIN_RISING_PART * len(later)
     freed_bytes = PEAK_FACTOR * peak.growth.bytes_per_iteration if peak.shape == "growing" else 0.0
-    if trend.shape == "growing" and (comes_and_goes or trend.growth.bytes_per_iteration < freed_bytes):
+    if trend.shape != "growing":
+        return trend
+    if comes_and_goes or trend.growth.bytes_per_iteration < freed_bytes:
         return SeriesTrend(shape="returning", growth=trend.growth)
-    return trend
+    return _early(trend, MAX_START_READINGS) if len(evidence.process) <= MAX_START_READINGS else trend
+
+
+def _early(trend: SeriesTrend, iterations: int) -> SeriesTrend:
+    """Return the trend as undecided until so many iterations were measured."""
+    rest = Undecided(window=(), rises=(), traits=SeriesTraits(), unbelieved=0, least=iterations)
+    return SeriesTrend(shape="undecided", growth=trend.growth, undecided=rest, early=True)

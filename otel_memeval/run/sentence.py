@@ -13,8 +13,8 @@ from otel_memeval.units import format_bytes, format_items, format_location
 MAX_PATH_CHARACTERS = 100
 """Characters of a holder's path up to which the sentence has all of it: about one line of a terminal."""
 
-UNTRACED = {"native": "in the C heap", "process": "mapped"}
-"""Channels outside of the traced heap, in words."""
+UNTRACED = {"native": "in the C heap", "process": "in the process' own pages", "mapped": "mapped"}
+"""Memory outside of the traced heap, in words."""
 
 
 def describe_holder(holder: Holder) -> str:
@@ -49,7 +49,7 @@ def verdict_sentence(
     """
     growth = judgement.growth
     untraced = {
-        name: channel.bytes_per_iteration
+        UNTRACED["mapped" if name == "process" and judgement.maps else name]: channel.bytes_per_iteration
         for name in judgement.leaking_channels
         if name in UNTRACED and (channel := getattr(growth, name))
     }
@@ -74,7 +74,7 @@ def verdict_sentence(
             f"needs {format_bytes(growth.peak.bytes_per_iteration)} more at its peak every iteration, and keeps none of it"
         )
     if judgement.state == "native-leak" and untraced:
-        places = " and ".join(UNTRACED[name] for name in untraced)
+        places = " and ".join(untraced)
         return f"keeps {format_bytes(sum(untraced.values()))} more every iteration outside of Python's traced heap, {places}"
     return _without_growth(judgement, iterations, suppressed, missing_channels)
 
@@ -133,5 +133,5 @@ def read_words(judgement: Judgement) -> str:
 
 def _parts(untraced: Mapping[str, float]) -> str:
     """Return the part of a leak's bytes in each channel outside of the traced heap."""
-    parts = [f"{format_bytes(size)} of it {UNTRACED[name]}" for name, size in untraced.items()]
+    parts = [f"{format_bytes(size)} of it {words}" for words, size in untraced.items()]
     return f" ({', '.join(parts)})" if parts else ""

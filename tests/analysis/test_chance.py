@@ -62,6 +62,7 @@ def test_leak_is_the_sum_of_all_its_channels() -> None:
         retained=levels(*[96] * 20),
         sites={LINE: levels(*[96] * 20, start=0)},
         process=levels(*[65_536] * 20),
+        mapped=levels(*[65_536] * 20),
         holders=(holder(*[1] * 20),),
     )
     judgement = judge(run)
@@ -70,3 +71,11 @@ def test_leak_is_the_sum_of_all_its_channels() -> None:
     assert judgement.growth.process.bytes_per_iteration == 65_536
     sentence = verdict_sentence(judgement, [], [], 20)
     assert sentence == "keeps 64.1 KiB more every iteration (64.0 KiB of it mapped)"
+
+
+def test_unique_memory_beside_a_traced_leak_is_no_part_of_its_amount() -> None:
+    """Allocators take whole pages: only mapped memory is evidence of its own beside growing sites."""
+    run = evidence(retained=levels(*[96] * 20), sites={LINE: levels(*[96] * 20, start=0)}, process=levels(*[65_536] * 20))
+    judgement = judge(run)
+    assert (judgement.state, judgement.leaking_channels) == ("leaking", ("retained",))
+    assert len(judgement.reasons) == 1

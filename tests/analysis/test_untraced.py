@@ -79,3 +79,10 @@ def test_arenas_are_not_counted_as_mapped_memory(extra: int, state: State) -> No
 def test_unique_memory_up_to_one_and_a_half_times_the_peak_is_freed_memory(step: int, state: State) -> None:
     """Allocators keep freed pages: unique memory leaks only if it grows by more than 1.5 times the growth of the peak."""
     assert judge(evidence(peak=CLIMBING_PEAK, process=levels(*[step] * 20))).state == state
+
+
+@pytest.mark.parametrize(("iterations", "state"), [(9, "inconclusive"), (10, "native-leak")])
+def test_unique_memory_leaks_from_ten_iterations_on(iterations: int, state: State) -> None:
+    """Until then its pages may be used for the first time, in any of the iterations."""
+    maps = levels(*[1_000_000] * iterations)
+    assert judge(evidence(iterations, process=levels(*[99_000] * iterations), mapped=maps[:1])).state == state

@@ -58,7 +58,7 @@ def test_untraced_growth_is_added_and_named() -> None:
     assert verdict_sentence(judgement, [], [], 20) == expected
 
 
-@pytest.mark.parametrize(("channel", "words"), [("native", "in the C heap"), ("process", "mapped")])
+@pytest.mark.parametrize(("channel", "words"), [("native", "in the C heap"), ("process", "in the process' own pages")])
 def test_native_leak_names_its_channel(channel: str, words: str) -> None:
     """The sentence of a native leak names the memory that grows."""
     judgement = judged("native-leak", Channels(**{channel: grown(2048)}), (channel,))
