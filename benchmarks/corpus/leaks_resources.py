@@ -24,7 +24,7 @@ KEPT: list[object] = []
 @leak(1, channel="file_descriptors")
 def descriptor_without_owner() -> None:
     """Open a descriptor that no Python object owns, as a C library does."""
-    os.write(os.open(os.devnull, os.O_WRONLY), b"x" * 1000)
+    os.write(os.open(os.devnull, os.O_WRONLY), b"x" * 1000)  # <- leak
 
 
 @leak(1, channel="file_descriptors")
@@ -77,7 +77,7 @@ def _listen() -> None:
 @leak(1, channel="sockets", setup=_listen)
 def client_never_closed() -> None:
     """Connect to a server in each call, and keep the connection: it waits in the queue of the server."""
-    KEPT.append(socket.create_connection(SERVERS[0].getsockname()))
+    KEPT.append(socket.create_connection(SERVERS[0].getsockname()))  # <- leak
 
 
 @leak(1, channel="threads")
@@ -106,7 +106,7 @@ def executor_per_call() -> None:
 @leak(1, channel="threads")
 def loop_thread_per_call() -> None:
     """Start a thread with an event loop of its own, as clients with a synchronous face do."""
-    loop = asyncio.new_event_loop()
+    loop = asyncio.new_event_loop()  # <- leak
     threading.Thread(target=loop.run_forever, daemon=True).start()  # <- leak
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
 
@@ -146,7 +146,7 @@ async def shielded_after_timeout() -> None:
 @leak(1, channel="child_processes")
 def child_per_call() -> None:
     """Start a program that nobody ends; its id is forgotten."""
-    os.spawnv(os.P_NOWAIT, "/bin/sleep", ["sleep", "600"])  # noqa: S606
+    os.spawnv(os.P_NOWAIT, "/bin/sleep", ["sleep", "600"])  # noqa: S606 # <- leak
 
 
 @leak(1, channel="child_processes")
@@ -158,14 +158,14 @@ def server_per_call() -> None:
 @leak(1, channel="child_processes")
 def zombie_per_call() -> None:
     """Fork a child that ends at once, and never wait for it."""
-    if not os.fork():
+    if not os.fork():  # <- leak
         os._exit(0)
 
 
 @leak(1, channel="child_processes")
 def orphan_per_call() -> None:
     """Run a shell that leaves a process behind and ends."""
-    subprocess.run(["/bin/sh", "-c", "sleep 600 & exit 0"], check=True)
+    subprocess.run(["/bin/sh", "-c", "sleep 600 & exit 0"], check=True)  # <- leak
 
 
 @leak(1, channel="child_processes")

@@ -97,6 +97,8 @@ class ResourceSeries(msgspec.Struct, frozen=True, kw_only=True):
     """Those that were added last, in words; empty until the worker has described them."""
     lines: tuple[SiteKey, ...] = ()
     """Sites that made them; empty until they are known."""
+    made_at: str = ""
+    """The first of these sites as the report shows it."""
 
 
 class ChildSeries(msgspec.Struct, frozen=True, kw_only=True):

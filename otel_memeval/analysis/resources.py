@@ -32,6 +32,8 @@ class ResourceGrowth(msgspec.Struct, frozen=True, kw_only=True):
     """Those that were added last, in words, equal ones together."""
     lines: tuple[SiteKey, ...] = ()
     """Sites that made them, most frequent first."""
+    made_at: str = ""
+    """The first of these sites as the report shows it."""
 
 
 class ChildMemoryGrowth(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,7 @@ def _growth(evidence: Evidence, resource: ResourceSeries, shape: str) -> Resourc
         iterations_needed=needed if trend.shape == shape == "undecided" and matters else 0,
         examples=resource.examples,
         lines=resource.lines,
+        made_at=resource.made_at,
     )
 
 

@@ -62,7 +62,7 @@ class RunHistory:
         self._suppressions = suppressions
         self._callers: Mapping[SiteKey, Sequence[SiteKey]] = {}
         self._containers = ContainerDescriptions(display_path, secrets)
-        self.resources = ResourceReadings(secrets)
+        self.resources = ResourceReadings(display_path, secrets)
         self._files: list[str] = []
         self._sites: dict[SiteKey, list[tuple[int, int]]] = {}
         self._blocks: dict[SiteKey, int] = {}
@@ -166,6 +166,11 @@ class RunHistory:
     def add_resources(self, answer: wire.ResourceDescriptions) -> None:
         """Take the worker's description of the resources that were added last."""
         self.resources.describe(answer)
+        self._assessment = None
+
+    def add_resource_lines(self, lines: Mapping[str, tuple[SiteKey, ...]]) -> None:
+        """Take the sites that made the resources that grow, by name, most frequent first."""
+        self.resources.locate(lines)
         self._assessment = None
 
     def add_unmeasured_files(self, reading: wire.Reading) -> None:

@@ -10,6 +10,7 @@ from otel_memeval.analysis.evidence import ChildSeries, ResourceSeries, SiteKey
 from otel_memeval.analysis.resources import ResourceGrowth, ResourceTrends
 from otel_memeval.redact import one_line
 from otel_memeval.resource_records import WORDS, ChildMemory, CodeLocation, Resource, Resources
+from otel_memeval.units import format_location
 
 _POOLED = {"threads": "pooled_threads", "child_processes": "pooled_processes", "file_descriptors": "pooled_descriptors"}
 _MOST_LINES = 3
@@ -21,7 +22,8 @@ GRACE_SECONDS = 2.0
 class ResourceReadings:
     """The worker's readings of resources, with its last description."""
 
-    def __init__(self, secrets: tuple[str, ...]) -> None:
+    def __init__(self, display_path: Callable[[str], str], secrets: tuple[str, ...]) -> None:
+        self._display_path = display_path
         self._secrets = secrets
         self._readings: list[wire.ResourceCounts | None] = []
         self._last: wire.ResourceDescriptions | None = None
@@ -64,9 +66,16 @@ class ResourceReadings:
             pooled = [getattr(each, _POOLED[name]) for each in readings] if name in _POOLED else ()
             if self._last is not None:  # those that ended in the grace period are not kept
                 counts[-1] = min(counts[-1], getattr(self._last.counts, name))
-            examples, lines = self._examples(name), self._lines.get(name, ())
+            lines = self._lines.get(name, ())
             found.append(
-                ResourceSeries(name=name, counts=tuple(counts), pooled=tuple(pooled), examples=examples, lines=lines)
+                ResourceSeries(
+                    name=name,
+                    counts=tuple(counts),
+                    pooled=tuple(pooled),
+                    examples=self._examples(name),
+                    lines=lines,
+                    made_at=format_location(self._display_path(lines[0][0]), lines[0][1]) if lines else "",
+                )
             )
         return tuple(found)
 

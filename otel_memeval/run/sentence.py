@@ -88,7 +88,7 @@ def resources_left(trends: ResourceTrends) -> str:
     growing = trends.growing
     if growing:
         numbers = " and ".join(_number_of(resource) for resource in growing)
-        examples = ", ".join(f"{example}" for resource in growing for example in resource.examples[:1])
+        examples = ", ".join(f"{example}{_made_at(resource)}" for resource in growing for example in resource.examples[:1])
         parts.append(f"leaves {numbers} behind every iteration{': ' if examples else ''}{examples}")
     memory = trends.child_memory
     if memory is not None and memory.growing:
@@ -96,6 +96,10 @@ def resources_left(trends: ResourceTrends) -> str:
         named = f": {memory.examples[0].partition(' (')[0]}" if memory.examples else ""
         parts.append(f"keeps {rise} more every iteration in {'them' if growing else 'a child process'}{named}")
     return ", and ".join(parts)
+
+
+def _made_at(resource: ResourceGrowth) -> str:
+    return f", made at {resource.made_at}" if resource.made_at else ""
 
 
 def _number_of(resource: ResourceGrowth) -> str:

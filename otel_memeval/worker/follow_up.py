@@ -92,16 +92,20 @@ class FollowUpSteps:
 
         ``iterations`` are run before, traced with ``frames`` frames per block.
         """
-        from .resources.describing import ResourceDescriber, describe_children  # not earlier, as in Harness.describe
+        from .resources.calls import CallRecorder  # not earlier, as in Harness.describe
+        from .resources.describing import ResourceDescriber, describe_children
 
         failure: PlainMessage | None = None
+        calls: CallRecorder | None = None
         if iterations:
             tracer = StackTracer(frames, frozenset(), self._is_own)
+            calls = CallRecorder(self._is_own)
             failure = await self._iterate(iterations, tracer.still_tracing, lambda: None)
+            calls.stop()
         loop = self._caller.loop()
         collect_garbage()
         counts = await reader.read_settled(loop, self._caller.pause, added, grace_seconds)
-        describer = ResourceDescriber(reader.own, loop, self._is_own)
+        describer = ResourceDescriber(reader.own, loop, self._is_own, calls)
         self._send(
             {
                 "kind": "resources",

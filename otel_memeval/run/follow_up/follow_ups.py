@@ -12,6 +12,7 @@ from otel_memeval.run.follow_up.batched_readings import BatchedReadingStep
 from otel_memeval.run.follow_up.call_work import CallWorkStep
 from otel_memeval.run.follow_up.callers import CallerSearch
 from otel_memeval.run.follow_up.explanation import Explainer
+from otel_memeval.run.follow_up.resource_lines import ResourceLineSearch
 from otel_memeval.run.history import RunHistory
 from otel_memeval.run.locations import display_path
 from otel_memeval.run.observer import Observer
@@ -38,6 +39,7 @@ class FollowUps:
         self._observer = observer
         self.batched_readings = BatchedReadingStep(history, settings.secrets)
         self.callers = CallerSearch(loaded, history, settings.secrets)
+        self._resource_lines = ResourceLineSearch(loaded, history, settings.secrets)
         self._explainer = Explainer(settings.folder, settings.secrets)
         self._call_work = CallWorkStep(history, settings.secrets, lambda file: display_path(file, settings.folder))
         self._incomplete = ""
@@ -52,6 +54,10 @@ class FollowUps:
                 self._call_work.run(client, self._history.evidence(), self._observer)
             with _noting_the_end(self.batched_readings):
                 self.batched_readings.run(client, self._history.assessment(), self._observer)
+        self._resource_lines.take_owners()
+        if self._options.follow_up:
+            with _noting_the_end(self._resource_lines):
+                self._resource_lines.run(client, self._history.assessment(), self._observer)
         assessment = self._history.assessment()
         state = assessment.judgement.state
         explain = self._options.explain and state in EXPLAINED
@@ -62,13 +68,16 @@ class FollowUps:
             with _noting_the_end(self._explainer):
                 self._explainer.run(client, state, self._observer)
 
+    def _steps(self) -> tuple[CallWorkStep, BatchedReadingStep, CallerSearch, ResourceLineSearch]:
+        return self._call_work, self.batched_readings, self.callers, self._resource_lines
+
     def end(self, ended: WorkerEnded) -> None:
         """Note that the worker ended after the measured iterations, before all steps were taken."""
         self._incomplete = f"the search after the last iteration is incomplete, it ended with {ended.type}: {ended}"
 
     def reasons(self) -> tuple[str, ...]:
         """Return the sentences of the verdict for steps that failed."""
-        reasons = (*self._call_work.reasons(), *self.batched_readings.reasons(), *self.callers.reasons())
+        reasons = (*(reason for step in self._steps() for reason in step.reasons()),)
         return reasons or ((self._incomplete,) if self._incomplete else ())
 
     def explanation(self) -> Explanation | None:
@@ -77,7 +86,9 @@ class FollowUps:
 
 
 @contextmanager
-def _noting_the_end(step: CallWorkStep | BatchedReadingStep | CallerSearch | Explainer) -> Iterator[None]:
+def _noting_the_end(
+    step: CallWorkStep | BatchedReadingStep | CallerSearch | ResourceLineSearch | Explainer,
+) -> Iterator[None]:
     try:
         yield
     except WorkerEnded as ended:

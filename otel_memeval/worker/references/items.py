@@ -114,13 +114,17 @@ def may_be_traced(objects: list[object]) -> list[object]:
 
 def allocated_at(obj: object) -> Site | None:
     """Return the line that allocated an object; None if that was before tracing began."""
+    return next(iter(stack_of(obj)), None)
+
+
+def stack_of(obj: object) -> tuple[Site, ...]:
+    """Return the traced frames that allocated an object, the innermost first; none if that was before tracing began."""
     traceback = tracemalloc.get_object_traceback(obj)
     if traceback is not None:
-        return traceback[-1].filename, traceback[-1].lineno  # the last frame is the innermost
+        return tuple((frame.filename, frame.lineno) for frame in reversed(traceback))
     if not (_MISSES_INSTANCES and _KNOWS_ADDRESSES) or not type(obj).__flags__ & _MANAGED_DICT:
-        return None
-    frames = _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES)
-    return frames[0] if frames else None
+        return ()
+    return _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES) or ()
 
 
 def _belongs_to_program(obj: object) -> bool:

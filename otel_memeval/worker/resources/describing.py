@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from .calls import CallRecorder
 from .descriptors import describe_descriptor, is_socket, open_descriptors
 from .owners import Frames, descriptor_owners, frames_of, process_owners
 from .processes import describe_process, start_of, unique_bytes
@@ -20,11 +21,19 @@ _Added = Iterable[tuple[str, Frames]]
 
 
 class ResourceDescriber:
-    """Describes resources. ``own``: the tool's descriptors; ``is_own`` returns whether a file is the tool's."""
+    """Describes resources. ``own``: the tool's descriptors; ``is_own`` returns whether a file is the tool's.
+
+    ``calls``: the calls of further iterations, if there were any.
+    """
 
     def __init__(
-        self, own: frozenset[tuple[int, str]], loop: asyncio.AbstractEventLoop | None, is_own: Callable[[str], bool]
+        self,
+        own: frozenset[tuple[int, str]],
+        loop: asyncio.AbstractEventLoop | None,
+        is_own: Callable[[str], bool],
+        calls: CallRecorder | None,
     ) -> None:
+        self._calls = calls
         self._own = own
         self._loop = loop
         self._is_own = is_own
@@ -45,7 +54,11 @@ class ResourceDescriber:
         return frames_of(owner, self._is_own)
 
     def _threads(self, count: int) -> _Added:
-        return [(text, self._frames(thread)) for text, thread in describe_threads(count)]
+        calls = self._calls
+        return [
+            (text, (calls.started_thread(thread) if calls is not None else ()) or self._frames(thread))
+            for text, thread in describe_threads(count)
+        ]
 
     def _tasks(self, count: int) -> _Added:
         newest = in_creation_order(pending_tasks(self._loop))[-count:]
@@ -54,12 +67,20 @@ class ResourceDescriber:
     def _processes(self, count: int, counts: ResourceReading) -> _Added:
         owners = process_owners()
         members = sorted((member for tree in counts.trees for member in tree.members), key=start_of)
-        return [(describe_process(member), self._frames(owners.get(int(member)))) for member in members[-count:]]
+        started = () if self._calls is None else self._calls.started_process()
+        return [(describe_process(member), self._frames(owners.get(int(member))) or started) for member in members[-count:]]
 
     def _descriptors(self, count: int, *, sockets_only: bool) -> _Added:
         owners = descriptor_owners()
         newest = [each for each in open_descriptors(self._own) if not sockets_only or is_socket(each[1])][-count:]
-        return [(describe_descriptor(*each), self._frames(owners.get(each[0]))) for each in newest]
+        calls = self._calls
+        return [
+            (
+                describe_descriptor(number, target),
+                self._frames(owners.get(number)) or (calls.opened(target) if calls is not None else ()),
+            )
+            for number, target in newest
+        ]
 
 
 def describe_children(counts: ResourceReading) -> list[dict[str, object]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
-import tracemalloc
 from collections.abc import Callable, Iterator
+
+from ..references.items import stack_of
 
 Frames = tuple[tuple[str, int], ...]
 """File and line of each frame, the innermost first."""
@@ -16,10 +17,9 @@ _OWNERS = (("_socket", "socket"), ("_io", "FileIO"), ("select", "epoll"))
 
 def frames_of(owner: object, is_own: Callable[[str], bool]) -> Frames:
     """Return the frames that made an object, as far as they are traced; none for an object from before the tracing."""
-    traceback = None if owner is None else tracemalloc.get_object_traceback(owner)
-    frames = [(frame.filename, frame.lineno) for frame in reversed(traceback or ())]
+    frames = () if owner is None else stack_of(owner)
     outer = next((place for place, (file, _) in enumerate(frames) if is_own(file)), len(frames))
-    return tuple(frames[:outer])
+    return frames[:outer]
 
 
 def descriptor_owners() -> dict[int, object]:
