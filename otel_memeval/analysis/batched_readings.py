@@ -33,10 +33,12 @@ def calls_between_readings(assessment: Assessment, durations_seconds: Sequence[f
     """Return the calls between two batched readings with which growth of 64 bytes per call shows.
 
     0 where the measured iterations show such growth, or where so many calls would take too long. The noise of a reading does
-    not depend on the calls before it, so it counts for less with more calls. ``durations_seconds``: of the measured
-    iterations.
+    not depend on the calls before it, so it counts for less with more calls. The C heap is also read again if it rose by
+    more than its floor and is undecided or came back. ``durations_seconds``: of the measured iterations.
     """
-    hidden = assessment.hidden_native_bytes
+    native = assessment.growth.native
+    rose = native is not None and native.ci_low > NATIVE_FLOOR_BYTES
+    hidden = assessment.hidden_native_bytes or (NATIVE_FLOOR_BYTES if rose else 0)
     if assessment.judgement.state not in MAY_HIDE or assessment.evidence.failed or not durations_seconds or not hidden:
         return 0
     usual = median(durations_seconds)

@@ -21,6 +21,7 @@ from otel_memeval.analysis.reasons import (
     end_reasons,
     holder_reason,
     leak_reason,
+    not_lasting_reasons,
     page_cache_reason,
     peak_reason,
     untraced_channels,
@@ -188,7 +189,8 @@ def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:
         reason = f"{subject} may leak or still be warming up; {needed} iterations would decide"
         return _Decision("inconclusive", [reason], needed)
     too_little = [f"{name} moved too little to judge in {iterations} iterations" for name, _, _ in undecided]
-    rest = (*map(bookkeeping_reason, trends.bookkeeping), *too_little, *_hidden_reasons(trends, evidence))
+    notes = (*map(bookkeeping_reason, trends.bookkeeping), *too_little)
+    rest = (*notes, *not_lasting_reasons(trends), *_hidden_reasons(trends, evidence))
     if trends.retained.shape == "settled":
         grown = format_bytes(evidence.retained[-1] - evidence.retained[0], signed=True)
         return _Decision("settling", [f"retained memory rose by {grown} and then stopped rising", *rest])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.growth import GrowingHolder, RunTrends
+from otel_memeval.analysis.untraced import NATIVE_FLOOR_BYTES, PROCESS_FLOOR_BYTES
 from otel_memeval.records import Growth
 from otel_memeval.units import format_bytes
 
@@ -36,6 +37,20 @@ def untraced_reasons(trends: RunTrends) -> list[str]:
     return [
         f"{words[name][0]} grew by {per_iteration(words[name][1].growth)}, and the traced heap does not explain it"
         for name in untraced_channels(trends)
+    ]
+
+
+def not_lasting_reasons(trends: RunTrends) -> list[str]:
+    """Return a reason for each channel outside of the traced heap that rose by more than its floor, and not to the end."""
+    channels = (
+        ("the C heap", trends.native, NATIVE_FLOOR_BYTES),
+        ("the process' own memory", trends.process, PROCESS_FLOOR_BYTES),
+    )
+    ends = {"settled": "levelled off", "returning": "came back"}
+    return [
+        f"{words} rose by {per_iteration(trend.growth)} and {ends[trend.shape]}"
+        for words, trend, floor_bytes in channels
+        if trend.shape in ends and trend.growth.ci_low > floor_bytes
     ]
 
 

@@ -157,3 +157,10 @@ def test_growth_per_call_depends_on_neither_level_nor_batch(shift: int, calls_ap
     judgement = judge(evidence(native=levels(*[0] * 20), batched_native=readings))
     assert judgement.state == "native-leak"
     assert bytes_of(judgement.growth, "native") == pytest.approx(step)
+
+
+@pytest.mark.parametrize(("step", "expected"), [(65, 8), (64, 0)])
+def test_c_heap_that_rises_and_is_not_judged_is_read_again(step: int, expected: int) -> None:
+    """A quiet C heap whose growth certainly is above its floor, and is no leak, gets batched readings."""
+    run = evidence(native=levels(*[step] * 20))
+    assert calls(run) == expected

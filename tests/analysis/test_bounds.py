@@ -59,6 +59,13 @@ def test_bounded_weak_references_are_no_growth(size: int, state: str) -> None:
     assert (note in judgement.reasons) is (state == "stable")
 
 
+@pytest.mark.parametrize(("size", "state"), [(88 + 16 + 47, "stable"), (88 + 16 + 48, "leaking")])
+def test_weak_references_that_were_not_measured_have_88_bytes(size: int, state: str) -> None:
+    """A reference that is older than the tracing has no site: the size of a weak reference counts for any line."""
+    unmeasured = msgspec.structs.replace(CURSORS, items={}, items_seen=0)
+    assert judge(leak(size, holders=(unmeasured,))).state == state
+
+
 def test_weak_references_without_a_bound_leak() -> None:
     """Nothing ends a list of weak references without a bound."""
     unbounded = msgspec.structs.replace(CURSORS, bound=None, limit="")
