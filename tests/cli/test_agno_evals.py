@@ -1,0 +1,118 @@
+"""Evals with agno's fields, which call a framework as agno's own evals do (``cookbook/09_evals/performance``)."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Tool
+
+FRAMEWORK = '''
+import asyncio, contextlib, random, socket, uuid
+from dataclasses import dataclass, field
+from typing import Any, Callable, List, Optional
+
+@dataclass
+class PerformanceEval:
+    """As agno's: the same fields, defaults, and post-processing when it is made."""
+    func: Callable
+    measure_runtime: bool = True
+    measure_memory: bool = True
+    name: Optional[str] = None
+    eval_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    agent_id: Optional[str] = None
+    team_id: Optional[str] = None
+    model_id: Optional[str] = None
+    model_provider: Optional[str] = None
+    print_summary: bool = False
+    print_results: bool = False
+    warmup_runs: Optional[int] = 10
+    num_iterations: int = 50
+    result: Any = None
+    memory_growth_tracking: bool = False
+    top_n_memory_allocations: int = 5
+    debug_mode: bool = False
+    show_spinner: bool = True
+    file_path_to_save_results: Optional[str] = None
+    db: Any = None
+    telemetry: bool = True
+    def run(self, **kwargs): raise AssertionError("this is the tool's task")
+    arun = run
+
+class Reply:
+    def __init__(self, content): self.content = content
+
+def ask(prompt):
+    """Ask a model: over a socket, as a client does."""
+    here, there = socket.socketpair()
+    with here, there:
+        here.sendall(prompt.encode())
+        return Reply("Answer to " + there.recv(4096).decode())
+
+class Agent:
+    def __init__(self, **settings): self.settings = settings
+    def run(self, input, **options): return ask(input)
+
+class Team(Agent):
+    def arun(self, input, *, stream=False, **options):
+        return self._stream(input) if stream else self._answer(input)
+    async def _answer(self, input):
+        await asyncio.sleep(0)
+        return ask(input)
+    async def _stream(self, input):
+        for word in ask(input).content.split():
+            yield word
+'''
+
+EVALS = """
+from framework import *
+
+team = Team(members=[Agent(name="weather")], add_history_to_context=True)
+CITIES = ["New York", "Los Angeles", "Chicago"]
+KEPT = []
+
+def run_agent():
+    return Agent(system_message="Be concise.").run("What is the capital of France?")
+
+async def run_team():
+    city = random.choice(CITIES)
+    _ = team.arun(input=f"I love {city}!", stream=True, stream_events=True)
+    return "Successfully ran team"
+
+async def run_team_for_users():
+    async def for_user(user):
+        _ = team.arun(input="I love it!", user_id=user, session_id=f"session_{uuid.uuid4()}", stream=True)
+    await asyncio.gather(*(for_user(user) for user in ("abel", "ben")))
+    return "Successfully ran team"
+
+async def run_users():
+    async def for_user(user): await team.arun(input="I love it!", user_id=user)
+    await asyncio.gather(*[for_user(user) for user in ("abel", "ben")])
+
+def instantiate_agent():
+    return Agent(system_message="Be concise, reply with one sentence.", tools=[ask])
+
+def run_and_keep():
+    KEPT.append(run_agent().content * 50)
+
+team_options = dict(num_iterations=5, warmup_runs=0, measure_runtime=False, memory_growth_tracking=True)
+simple = PerformanceEval(name="Simple", func=run_agent, num_iterations=1, warmup_runs=0)
+unread = PerformanceEval(name="Team Memory Impact", func=run_team, **team_options)
+unread_gathered = PerformanceEval(name="Users unread", func=run_team_for_users, **team_options)
+gathered = PerformanceEval(name="Users", func=run_users, **team_options)
+instantiation = PerformanceEval(name="Instantiation", func=instantiate_agent, num_iterations=40, warmup_runs=2)
+keeping = PerformanceEval(name="Keeping", func=run_and_keep, num_iterations=12, warmup_runs=2)
+"""
+
+
+def test_evals_with_agnos_fields_run_as_they_are(tool: Tool) -> None:
+    """A stream that nobody reads is idle, also behind gather; an eval that works is not, however short or small it is."""
+    tool.write("framework.py", FRAMEWORK)
+    tool.write("cookbook.py", EVALS)
+    done = tool.run("cookbook.py", "--max-iterations", "40")
+    assert done.status == 1, done.text
+    found = {result.eval.name: result.verdict for result in done.runs}
+    assert {name: verdict.state for name, verdict in found.items() if verdict.state not in ("stable", "settling")} == {
+        "Team Memory Impact": "idle",
+        "Users unread": "idle",
+        "Keeping": "leaking",
+    }
+    assert len(found) == 6
+    assert "Team._stream is dropped unread at cookbook.py:13 (run_team)" in found["Team Memory Impact"].summary
