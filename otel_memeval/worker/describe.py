@@ -42,7 +42,7 @@ def describe_containers(
     in_items = {site for key, (_, sites, _) in items.items() if key not in undecided for site in sites}
     objects = newest_objects([site for site in leaking if site not in in_items], containers)
     newest = {id(obj) for of_line in objects.values() for obj in of_line}
-    paths = find_paths(alive.keys() | rings.keys() | newest, scenario_module)
+    paths = find_paths(alive.keys() | rings.keys(), scenario_module, newest)
     alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
     unreached = [obj for key, obj in alive.items() if key not in paths]
     tables = dict(subclass_tables(unreached))

@@ -102,13 +102,17 @@ def size_of(obj: object) -> int:
     return own + (_GC_HEADER_BYTES if kind.__flags__ & _HAVE_GC else 0)
 
 
-def may_be_traced(objects: list[object]) -> list[object]:
-    """Return the objects whose line ``allocated_at`` may know; no Python object is made for the others."""
+def may_be_traced(objects: list[object], most_instances: int | None = None) -> list[object]:
+    """Return the objects whose line ``allocated_at`` may know; no Python object is made for the others.
+
+    ``most_instances``: of instances of which Python 3.11 tells nothing, only so many are returned, the last ones.
+    """
     traced = list(compress(objects, map(_get_object_traceback, objects)))
     if _MISSES_INSTANCES:
         kinds = list(map(type, objects))
         missed = {kind for kind in set(kinds) if kind.__flags__ & _MANAGED_DICT}
-        traced.extend(compress(objects, map(missed.__contains__, kinds)))
+        instances = compress(objects, map(missed.__contains__, kinds))
+        traced.extend(instances if most_instances is None else deque(instances, most_instances))
     return traced
 
 

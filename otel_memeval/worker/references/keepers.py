@@ -14,6 +14,9 @@ from .paths import ReferencePath, modules
 MAX_OBJECTS = 5
 """Newest objects of each line to which a path is searched: some of them may belong to a container that grows."""
 
+MAX_INSTANCES = 10_000
+"""Newest instances of which the line is looked up one by one (Python 3.11): a budget of time."""
+
 MAX_STEPS = 8
 """Steps of a path; a longer one goes along a chain or a tree, and the container at its begin is named."""
 
@@ -61,8 +64,7 @@ def newest_objects(lines: Collection[Site], containers: Iterable[object]) -> dic
     level = gc.get_objects() if found else []
     level.extend(filterfalse(gc.is_tracked, [*containers, *(contents for _, contents in modules())] if found else ()))
     while level:
-        traced = may_be_traced(level)
-        for obj in traced:
+        for obj in may_be_traced(level, MAX_INSTANCES):
             objects = found.get(allocated_at(obj) or ("", 0))
             if objects is not None:
                 objects.append(obj)
@@ -71,7 +73,7 @@ def newest_objects(lines: Collection[Site], containers: Iterable[object]) -> dic
         for start in range(0, len(level), _CHUNK):
             # The referents of a module may be freed already (Python 3.12).
             chunk = [obj for obj in level[start : start + _CHUNK] if not issubclass(type(obj), type(gc))]
-            untracked = may_be_traced(list(filterfalse(gc.is_tracked, gc.get_referents(*chunk))))
+            untracked = may_be_traced(list(filterfalse(gc.is_tracked, gc.get_referents(*chunk))), 0)
             following.extend(obj for obj in untracked if id(obj) not in seen)
             seen.update(map(id, untracked))
         level = following

@@ -36,6 +36,10 @@ MAX_VISITED = 3_000_000
 MAX_OF_SCENARIO = 10_000
 """Objects that are reached from the scenario's module before the walk goes on from all modules."""
 
+MAX_FOR_FURTHER_TARGETS = 50_000
+"""Objects behind modules' attributes that are visited for targets that are worth no walk through all of the heap: about a
+second while tracing is on."""
+
 Link = tuple[str, object]
 """One step of a path: its text, and the object that it leads to."""
 
@@ -207,19 +211,25 @@ class ReferencePath:
         return [(label, type_name(obj)) for label, obj in self.links]
 
 
-def find_paths(targets: Collection[int], scenario_module: str) -> dict[int, ReferencePath]:
+def find_paths(
+    targets: Collection[int], scenario_module: str, further_targets: Collection[int] = ()
+) -> dict[int, ReferencePath]:
     """Return the shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
+
+    ``further_targets``: objects whose path is returned as well if it is found on the way, or near a module.
 
     A path from the scenario's module goes before a shorter one from another module, unless that module has the object as an
     attribute. No path leads through frames, modules of the tool, or the interpreter's bookkeeping such as ``sys.modules``.
     """
-    remaining = set(targets)
+    required = set(targets)
+    remaining = required.union(further_targets)
     found: dict[int, ReferencePath] = {}
     # Each entry has the place of its parent, so that only the paths of targets are built.
     parents: list[int] = []
     labels: list[str] = []
     objects: list[object] = []
-    visited: set[int] = {id(sys.modules), id(vars(sys)), id(parents), id(labels), id(objects), id(found), id(remaining)}
+    own = (sys.modules, vars(sys), parents, labels, objects, found, remaining, required)
+    visited: set[int] = set(map(id, own))
 
     def visit(parent: int, label: str, obj: object) -> None:
         key = id(obj)
@@ -227,6 +237,7 @@ def find_paths(targets: Collection[int], scenario_module: str) -> dict[int, Refe
             return
         if key in remaining:
             remaining.discard(key)
+            required.discard(key)
             found[key] = ReferencePath([*links_to(parent), (label, obj)], objects[parent] if parent >= 0 else None)
         if issubclass(type(obj), _NOT_FOLLOWED):
             return
@@ -242,13 +253,16 @@ def find_paths(targets: Collection[int], scenario_module: str) -> dict[int, Refe
             place = parents[place]
         return links[::-1]
 
+    def is_over(max_objects: int) -> bool:
+        return not remaining or len(objects) >= (max_objects if required else min(max_objects, end_of_further_walk))
+
     def walk(places: deque[int], max_objects: int) -> None:
-        while remaining and places and len(objects) < max_objects:
+        while places and not is_over(max_objects):
             place = places.popleft()
             first = len(objects)
             for label, value in _references(objects[place]):
                 visit(place, label, value)
-                if not remaining:
+                if is_over(MAX_VISITED):
                     break
             places.extend(range(first, len(objects)))
 
@@ -257,6 +271,7 @@ def find_paths(targets: Collection[int], scenario_module: str) -> dict[int, Refe
     for name, contents in roots:
         if id(contents) in remaining:
             remaining.discard(id(contents))
+            required.discard(id(contents))
             found[id(contents)] = ReferencePath([(name, contents)], None)
         visited.add(id(contents))
     for name, contents in roots:
@@ -268,6 +283,7 @@ def find_paths(targets: Collection[int], scenario_module: str) -> dict[int, Refe
         if name == scenario_module:
             of_scenario.extend(range(len(objects)))
     others = deque(range(len(of_scenario), len(objects)))
+    end_of_further_walk = len(objects) + MAX_FOR_FURTHER_TARGETS
     walk(of_scenario, min(len(objects) + MAX_OF_SCENARIO, MAX_VISITED))
     walk(others + of_scenario, MAX_VISITED)
     return found

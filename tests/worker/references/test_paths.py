@@ -296,3 +296,14 @@ def test_only_modules_of_the_tool_lead_to_no_path() -> None:
             assert (path.text if path else None) == expected
         finally:
             del sys.modules[name]
+
+
+def test_further_target_is_found_on_the_way_or_near(monkeypatch: pytest.MonkeyPatch, module: types.ModuleType) -> None:
+    """The walk goes on for a further target only as long as its own limit allows; a target is searched everywhere."""
+    near, far = [1], [2]
+    module.NEAR = [near]  # type: ignore[attr-defined]
+    module.FAR = [[[[far]]]]  # type: ignore[attr-defined]
+    assert set(find_paths((), module.__name__, {id(near), id(far)})) == {id(near), id(far)}
+    monkeypatch.setattr(paths, "MAX_FOR_FURTHER_TARGETS", 3)
+    assert set(find_paths((), module.__name__, {id(near), id(far)})) == {id(near)}
+    assert set(find_paths({id(far)}, module.__name__, {id(near)})) == {id(near), id(far)}
