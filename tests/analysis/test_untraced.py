@@ -88,7 +88,7 @@ def test_unique_memory_leaks_from_ten_iterations_on(iterations: int, state: Stat
     assert judge(evidence(iterations, process=levels(*[99_000] * iterations), mapped=maps[:1])).state == state
 
 
-@pytest.mark.parametrize(("drop", "reasons"), [(0, 0), (800_000, 1)])
+@pytest.mark.parametrize(("drop", "reasons"), [(0, 0), (950_000, 1)])
 def test_c_heap_that_rose_and_came_back_is_named(drop: int, reasons: int) -> None:
     """A channel whose interval lies above its floor is never left out of the reasons of a stable run."""
     steps = [50_000] * 19 + [-drop] if drop else [0] * 20
