@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from otel_memeval.analysis.evidence import (
     RingBufferReading,
     SiteKey,
 )
+
+_NAMES_A_LINE = re.compile(r" at \S+:\d+$")
 
 UNKNOWN = "?"
 """Path and type of a container that was gone at the end, or that holds nothing itself."""
@@ -62,6 +65,17 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Newest items of containers: id, items measured, file, line and bytes of those, and the site that made room."""
     reused: list[tuple[int, SiteKey, SiteKey, int]] = []
     """Bytes of those items in re-used blocks: id of the container, site of the blocks, site that uses them, bytes."""
+
+    def without_code_bounds(self) -> Recording:
+        """Return the recording without the bounds that were read off source code; their words name a line."""
+        read = {key for key, words in self.limits.items() if _NAMES_A_LINE.search(words)}
+        return msgspec.structs.replace(
+            self,
+            holders=[
+                (key, path, kind, None if key in read else bound, values) for key, path, kind, bound, values in self.holders
+            ],
+            limits={key: words for key, words in self.limits.items() if key not in read},
+        )
 
     def evidence(self) -> Evidence:
         """Return the evidence that the analysis judges."""
