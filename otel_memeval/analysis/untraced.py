@@ -40,9 +40,6 @@ PAGE_CACHE_MARGIN = 1.25
 """Memory of SQLite, in limits of its page caches, up to which it is that of page caches: each page has a header, and each
 connection its schema and statements beside."""
 
-PEAK_FACTOR = 1.5
-"""Unique memory that grows by less than this many times the growth of the peak is freed memory: pages go back late."""
-
 MAX_START_READINGS = 10
 """Readings of unique memory up to which pages may still be used for the first time."""
 
@@ -133,16 +130,17 @@ def mapped_trend(evidence: Evidence) -> SeriesTrend:
 def unique_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
     """Return the trend of unique memory that neither heap explains; ``peak`` is that of the traced heap's peak.
 
-    A short run uses pages for the first time in any of its iterations: its growth is undecided.
+    A short run uses pages for the first time in any of its iterations: its growth is undecided. Growth beside a growing peak
+    and without new maps is freed memory, whose pages the allocator keeps.
     """
     trend = _untraced_trend(evidence, evidence.process, PROCESS_FLOOR_BYTES)
     smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
     comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MIN_RISING_PART * len(later)
-    freed_bytes = PEAK_FACTOR * peak.growth.bytes_per_iteration if peak.shape == "growing" else 0.0
     if trend.shape != "growing":
         return trend
-    if comes_and_goes or trend.growth.bytes_per_iteration < freed_bytes:
+    freed = peak.shape == "growing" and mapped_trend(evidence).shape != "growing"
+    if comes_and_goes or freed:
         return SeriesTrend(shape="returning", growth=trend.growth)
     return _early(trend, MAX_START_READINGS) if len(evidence.process) <= MAX_START_READINGS else trend
 
