@@ -107,6 +107,7 @@ def main() -> None:
         ("simulated", "Simulated series", ""),
         ("detection", "Iterations that leaks need", ""),
         ("reading", "The cost of a reading", READING),
+        ("resources", "The cost of reading resources beside memory", ""),
         ("cost", "The cost of measuring", ""),
         ("export", "The cost of exporting, and lost spans", ""),
         ("service", "Memory and files of the exporter service after thousands of runs", ""),

@@ -1,8 +1,8 @@
 """Measure the cost of reading all resources beside memory: ``python -m benchmarks.resources``.
 
-The process has 200 descriptors (half of them sockets), 50 threads, 1,000 asyncio tasks and 20 children of 30 MB, and traces its
-heap as a run does. Each figure is processor time of one reading, the least and the median of many. Target: at most 3 ms for a
-reading, the resident memory of the children included. Their unique memory is read at the first and the last reading only.
+The process has 200 descriptors (half of them sockets), 50 threads, 1,000 asyncio tasks and 20 children of 30 MB, and traces
+its heap as a run does. Each figure is processor time of one reading, the least and the median of many. Target: at most 3 ms
+for a reading, the resident memory of the children included. Their unique memory is read after the last iteration only.
 """
 
 from __future__ import annotations

@@ -12,20 +12,24 @@ HAS_PROC = os.path.isdir("/proc/self/task") and os.path.isdir("/proc/self/fd")
 _open, _read, _close = os.open, os.read, os.close
 """As they are before the scenario is loaded: gevent and eventlet replace functions of ``os``."""
 
-_BLOCK_BYTES = 65_536
-
+_BLOCK_BYTES = 4096
+"""Most files have less; a larger buffer costs more than the reading."""
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 
 
 def read_file(path: str, folder: int | None = None) -> bytes:
-    """Return the first 64 KiB of a file, below the open ``folder`` if there is one.
+    """Return the contents of a file, below the open ``folder`` if there is one.
 
     Raises ``OSError`` if it cannot be read, as when its process has ended.
     """
     descriptor = _open(path, _FLAGS, dir_fd=folder)
     try:
-        return _read(descriptor, _BLOCK_BYTES)
+        contents = block = _read(descriptor, _BLOCK_BYTES)
+        while len(block) == _BLOCK_BYTES:
+            block = _read(descriptor, _BLOCK_BYTES)
+            contents += block
+        return contents
     finally:
         _close(descriptor)
 

@@ -29,11 +29,10 @@ def count_descriptors(own: frozenset[tuple[int, str]]) -> tuple[int, int]:
     Makes few Python objects: with tracemalloc on, each costs as much as reading a descriptor.
     """
     names, targets = _read()
-    left_out = [target for _, target in own.intersection(zip(map(int, names), targets))]
-    # No target has a NUL inside.
-    text, own_text = ("".join([f"\0{target}" for target in some]) for some in (targets, left_out))
+    left_out = [target for number, target in own if (name := str(number)) in names and targets[names.index(name)] == target]
+    text = "\0".join(["", *targets])  # no target has a NUL inside
     count = len(targets) - targets.count("") - len(left_out) - text.count(f"\0{_KEPT_READING}")
-    return count, text.count(f"\0{_SOCKET}") - own_text.count(f"\0{_SOCKET}")
+    return count, text.count(f"\0{_SOCKET}") - sum(map(is_socket, left_out))
 
 
 def _read() -> tuple[list[str], list[str]]:

@@ -90,9 +90,12 @@ def _has_child() -> bool:
 
 def _children(process: str) -> list[str]:
     """Return the ids of the children of all threads of a process."""
-    with open_folder(f"/proc/{process}/task") as folder:
-        found = b"".join([read_file(f"{thread}/children", folder) for thread in os.listdir(folder)])
-    return found.decode("ascii").split()
+    path = f"/proc/{process}/task"
+    threads = os.listdir(path)
+    if len(threads) == 1:
+        return read_file(f"{path}/{threads[0]}/children").decode("ascii").split()
+    with open_folder(path) as folder:
+        return b"".join([read_file(f"{thread}/children", folder) for thread in threads]).decode("ascii").split()
 
 
 def _children_by_parent() -> Callable[[str], list[str]]:
