@@ -77,6 +77,7 @@ class Session:
         self._description = self._event_loop = ""
         self._measured = False
         self._packages: dict[str, str] = {}
+        self._missing_channels = client.hello.missing_channels
         self.names = loaded.names
         """Names of all evals of the target, this one first."""
         self.failure: Failure | None = None
@@ -227,6 +228,7 @@ class Session:
         self._client.send(wire.Finish())
         finished = self._client.until(wire.Finished, lambda _: None)
         self._packages = finished.packages
+        self._missing_channels = [*self._missing_channels, *finished.missing_channels]
         if finished.failure is not None:
             failure = failure_record(finished.failure, self._settings.secrets)
             self.failure = Failure(type=failure.type, message=f"teardown failed: {failure.message}")
@@ -282,7 +284,7 @@ class Session:
                 holders,
                 None if self._measured else self.failure,
                 suppressed,
-                self._client.hello.missing_channels,
+                self._missing_channels,
             ),
             statistics=summarize(iterations),
             suppressed=suppressed,
@@ -317,7 +319,7 @@ class Session:
             trace_id=trace_id(self._start.run_id, self._settings.parent),
             git=self._settings.git,
             packages=self._packages,
-            missing_channels=self._client.hello.missing_channels,
+            missing_channels=self._missing_channels,
             event_loop=self._event_loop,
             changed_variables=self._client.changed_variables,
         )

@@ -322,7 +322,11 @@ class MemrayStacks(Message, frozen=True, tag="memray_stacks"):
 
 
 class Finished(Message, frozen=True, tag="finished"):
-    """The run is over. ``failure``: the exception of the tear-down; ``packages``: versions by name."""
+    """The run is over. ``failure``: the exception of the tear-down; ``packages``: versions by name.
+
+    ``missing_channels``: a sentence for each channel that cannot be read in this scenario, as in ``Hello``.
+    """
 
     failure: FailureInfo | None
     packages: dict[str, str]
+    missing_channels: list[str] = []

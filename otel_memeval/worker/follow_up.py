@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .clock import Clock
 from .iterate import ScenarioFailure
 from .memory.heap import Site
-from .memory.reading import MemoryReader, PlainMessage, collect_garbage
+from .memory.reading import MemoryReader, PlainMessage, collect_garbage, may_stop_tracing
 from .references.grown_types import TypeGrowth
 from .references.memray_stacks import MemrayRecording, MemrayStack
 from .references.stacks import LiveStack, StackTracer
@@ -48,6 +48,10 @@ class FollowUpSteps:
 
         ``explain``: send the types of the retained objects as well, and the references that keep one of them alive.
         """
+        if not may_stop_tracing():
+            untraced = {"type": "Untraced", "message": "tracing cannot be restarted after sub-interpreters", "frames": []}
+            self._send({"kind": "stacks", "stacks": [], "failure": untraced})
+            return
         tracer = StackTracer(frames, sites, self._is_own)
         growth = TypeGrowth(sites, self._is_own) if explain else None
 

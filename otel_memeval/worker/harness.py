@@ -21,7 +21,7 @@ from .event_loop import foreign_name
 from .follow_up import FollowUpSteps, failure_fields
 from .iterate import CallResult, ScenarioFailure, is_run_in_loop, nothing
 from .memory.process_memory import ProcessReader
-from .memory.reading import MemoryReader, PlainMessage
+from .memory.reading import MemoryReader, PlainMessage, has_sub_interpreters, may_stop_tracing
 from .packages import packages_in_use
 from .resources.reading import ResourceReader
 from .resources.reserve import DescriptorReserve
@@ -69,12 +69,12 @@ class Harness:
         """Whether the run is over: after ``finish``, or because the target could not be loaded or set up."""
 
     def hello(self) -> None:
-        """Send the version of the messages, the interpreter and the platform."""
+        """Send the version of the messages, the interpreter (with a ``t`` for a free-threaded build) and the platform."""
         self._send(
             {
                 "kind": "hello",
                 "wire": WIRE_VERSION,
-                "python": platform.python_version(),
+                "python": platform.python_version() + ("t" if "t" in getattr(sys, "abiflags", "") else ""),
                 "platform": platform.platform(),
                 "missing_channels": [*self._process.missing_channels(), *self._resources.missing_channels()],
             }
@@ -293,11 +293,17 @@ class Harness:
         if teardown is not None and self._is_set_up:
             with self._in_span(_RUN):
                 failure = (await self._caller.call(teardown)).failure
-        if tracemalloc.is_tracing():
+        if may_stop_tracing():
             tracemalloc.stop()
         self._send_spans()
-        failed = None if failure is None else failure_fields(failure)
-        self._send({"kind": "finished", "failure": failed, "packages": packages_in_use()})
+        self._send(
+            {
+                "kind": "finished",
+                "failure": None if failure is None else failure_fields(failure),
+                "packages": packages_in_use(),
+                "missing_channels": ["containers of sub-interpreters (only their memory counts)"] * has_sub_interpreters(),
+            }
+        )
         self.is_finished = True
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.conftest import Done, Together, Tool
 
-OLDEST, NEWEST = 10, 14
+OLDEST, NEWEST = 10, 15
 
 SCENARIO = """
     import sys
@@ -38,20 +38,20 @@ SCENARIO = """
 
 
 def _interpreters() -> Iterator[Path]:
-    """Return every CPython of a supported version on PATH and in pyenv's folder, one of each version."""
+    """Return every CPython of a supported version on PATH and in pyenv's folder: one of each version, free-threaded too."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
     seen = set()
     for folder in folders:
-        for minor in range(OLDEST, NEWEST + 1):
-            path = folder / f"python3.{minor}"
-            if path.is_file() and minor not in seen and _runs_without_ours(path, minor):
-                seen.add(minor)
+        for name in (f"python3.{minor}{build}" for minor in range(OLDEST, NEWEST + 1) for build in ("", "t")):
+            path = folder / name
+            if path.is_file() and name not in seen and _runs_without_ours(path):
+                seen.add(name)
                 yield path
 
 
-def _runs_without_ours(path: Path, minor: int) -> bool:
-    code = "import importlib.util as u, sys; print(sys.version_info[1], u.find_spec('msgspec'), u.find_spec('otel_memeval'))"
+def _runs_without_ours(path: Path) -> bool:
+    code = "import importlib.util as u; print(u.find_spec('msgspec'), u.find_spec('otel_memeval'))"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         said = subprocess.run(
@@ -59,7 +59,7 @@ def _runs_without_ours(path: Path, minor: int) -> bool:
         )
     except OSError:
         return False
-    return said.stdout.split() == [str(minor), "None", "None"]
+    return said.stdout.split() == ["None", "None"]
 
 
 FRESH = "a fresh virtual environment"
@@ -94,7 +94,8 @@ def test_every_interpreter_gives_the_same_figures(together: Together, name: str)
     leak, creep, steady = done.runs
     assert "nothing of the tool's is here" in done.stderr
     if name != FRESH:
-        assert name == "python" + ".".join(leak.run.python.split(".")[:2])
+        version, free_threaded, _ = leak.run.python.partition("t")
+        assert name == "python" + ".".join(version.split(".")[:2]) + free_threaded
     else:
         assert leak.run.python == ".".join(map(str, sys.version_info[:3]))
     assert leak.verdict.state == "leaking"

@@ -39,6 +39,16 @@ def collect_garbage() -> None:
             return
 
 
+def has_sub_interpreters() -> bool:
+    """Return whether the scenario has imported what makes sub-interpreters."""
+    return not sys.modules.keys().isdisjoint(("_interpreters", "_xxsubinterpreters"))
+
+
+def may_stop_tracing() -> bool:
+    """Return whether tracemalloc can be stopped: up to CPython 3.14 it may crash after a sub-interpreter has ended."""
+    return tracemalloc.is_tracing() and (sys.version_info >= (3, 15) or not has_sub_interpreters())
+
+
 class MemoryReader:
     """Takes readings. The last reading is kept, to find the changes, outside of the memory that is read.
 
