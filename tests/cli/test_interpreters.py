@@ -167,3 +167,24 @@ def test_reading_does_not_disturb_the_c_heap(together: Together, name: str) -> N
     assert done.result.verdict.state == "idle"
     assert "the async generator of Team.arun.stream is dropped unread at scenario.py:" in done.result.verdict.summary
     assert " (ask) (and 1 more); read it with `async for`" in done.result.verdict.summary
+
+
+def test_sub_interpreters_are_named(tool: Tool) -> None:
+    """The growth is found, its callers are not searched for, and the report says that their containers are not seen."""
+    source = """
+        import importlib.util, json
+        NAMES = [name for name in ("_interpreters", "_xxsubinterpreters") if importlib.util.find_spec(name)]
+        importlib.import_module(NAMES[0])
+        KEPT = []
+        def run():
+            KEPT.append(json.loads("[" + "123456789, " * 2000 + "1]"))
+    """
+    done = tool.measure(source, "--iterations", "8")
+    assert done.errors == ["ok"] * 8
+    assert done.result.verdict.state == "leaking"
+    assert done.result.holders[0].path == "scenario.KEPT"
+    assert done.result.run.missing_channels == ["containers of sub-interpreters (only their memory counts)"]
+    attribution = done.result.caller_attribution
+    if sys.version_info < (3, 15):
+        assert attribution is not None
+        assert "tracing cannot be restarted after sub-interpreters" in (attribution.problem or "")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import sys
 import tracemalloc
 from collections.abc import Callable
 from gc import collect
+from typing import Any
 
 from .container_lengths import changed_lengths, inner_dict, length, read_lengths
 from .heap import Site, changed_sites, may_be_large, read_heap
@@ -33,7 +35,8 @@ _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", N
 
 
 def collect_garbage() -> None:
-    """Collect all garbage, also that of finalizers."""
+    """Collect all garbage, also that of finalizers and of idle sub-interpreters."""
+    _collect_in_sub_interpreters()
     for _ in range(MAX_COLLECTIONS):
         if not collect():
             return
@@ -47,6 +50,18 @@ def has_sub_interpreters() -> bool:
 def may_stop_tracing() -> bool:
     """Return whether tracemalloc can be stopped: up to CPython 3.14 it may crash after a sub-interpreter has ended."""
     return tracemalloc.is_tracing() and (sys.version_info >= (3, 15) or not has_sub_interpreters())
+
+
+def _collect_in_sub_interpreters() -> None:
+    """Collect the garbage of each sub-interpreter that does not run; from Python 3.14 on, where they are public."""
+    interpreters: Any = sys.modules.get("_interpreters") if sys.version_info >= (3, 14) else None
+    if interpreters is None:
+        return
+    main = interpreters.get_main()[0]
+    for identity, _ in interpreters.list_all():
+        if identity != main:
+            with contextlib.suppress(Exception):  # it has ended, or has begun to run
+                interpreters.exec(identity, "__import__('gc').collect()")
 
 
 class MemoryReader:
