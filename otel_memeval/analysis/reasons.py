@@ -114,5 +114,5 @@ def peak_reason(trends: RunTrends) -> str:
 
 
 def per_iteration(growth: Growth) -> str:
-    """Return the slope in words."""
+    """Return a slope in words, such as ``12.2 KiB per iteration``."""
     return f"{format_bytes(growth.bytes_per_iteration)} per iteration"

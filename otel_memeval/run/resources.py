@@ -47,7 +47,7 @@ class ResourceReadings:
 
     @property
     def added(self) -> Mapping[str, Sequence[wire.AddedResources]]:
-        """The added resources, by name."""
+        """Return the resources that were added during the run, by the name of their kind."""
         return self._added
 
     def _judged(self, first: int) -> list[wire.ResourceCounts]:

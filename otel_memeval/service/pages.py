@@ -35,7 +35,7 @@ _TABLE_HEAD = """<table>
 
 
 def pages(state: ServiceState) -> dict[str, Page]:
-    """Return the pages by path."""
+    """Return the pages of the service by path: metrics, health, and the table of evals."""
 
     def metrics(request: Request) -> Response:
         compressed = accepts_gzip(request.accept_encoding)

@@ -157,7 +157,7 @@ class ServiceState:
         return replace(self.overview, evals=evals, running=self._mask(self.overview.running))
 
     def log_run(self, status: EvalStatus, skipped: int) -> None:
-        """Log one line about a run."""
+        """Log verdict and sentences of a run, and how many turns were skipped because it took too long."""
         passed = "" if status.passed or status.verdict == "failed" else " (does not pass)"
         turns = f" ({skipped} turn{'' if skipped == 1 else 's'} skipped)" if skipped else ""
         self._log(f"{status.label}: {status.verdict}{passed}: {visible('; '.join(status.sentences))}{turns}")

@@ -77,7 +77,7 @@ class GenAiSums:
         self._dropped += count
 
     def total(self) -> GenAi:
-        """Return the sums."""
+        """Return the model calls, tool calls and tokens of all added spans; unknown token counts are None."""
         around_calls: set[str] = set()
         repeated_tokens: set[str] = set()
         for span_id, usage in self._spans.items():

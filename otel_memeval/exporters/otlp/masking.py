@@ -28,7 +28,7 @@ class SecretMasker:
         return [self.text(str(item)) for item in value] if isinstance(value, (list, tuple)) else value
 
     def error(self, error: ErrorAttributes | None) -> ErrorAttributes | None:
-        """Return an error without secrets."""
+        """Return the type and the message of an error without secrets; None stays None."""
         return None if error is None else (self.text(error[0]), self.text(error[1]))
 
     def result(self, result: Result) -> Result:

@@ -84,7 +84,7 @@ class MetricAggregator:
             self._durations.setdefault(eval_name, _Histogram()).observe(iteration.duration_seconds, exemplar)
 
     def add(self, metric: Metric, labels: Mapping[str, str], number: int = 1) -> None:
-        """Add to a counter."""
+        """Add ``number`` to the counter of this metric with these labels."""
         counts = self._counters.setdefault(metric.name, {})
         key = tuple(sorted(labels.items()))
         counts[key] = counts.get(key, 0) + number

@@ -88,7 +88,7 @@ class OtlpOutput:
         return self._delivery.failures
 
     def count_failures(self) -> None:
-        """Add new failures to the counter."""
+        """Add the export attempts that failed since the last call to the counter of failures."""
         failures = self._delivery.failures
         self.aggregator.add(telemetry.EXPORT_FAILURES, {"exporter": "otlp"}, failures - self._failures_counted)
         self._failures_counted = failures

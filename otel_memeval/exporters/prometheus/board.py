@@ -54,7 +54,7 @@ class Board:
             return state
 
     def add_skip(self, eval_name: str) -> None:
-        """Add a skipped run."""
+        """Count a run of an eval that the service skipped."""
         label = self.label(eval_name)
         with self._lock:
             self._states[label] = state_after_skip(self._states.get(label), label)
@@ -79,7 +79,7 @@ class Board:
         return label_value(self._mask(eval_name))
 
     def snapshot(self) -> Snapshot:
-        """Return a copy of everything."""
+        """Return the state of every eval, the size of the spool and the failed batches at one moment."""
         with self._lock:
             return Snapshot(
                 evals=list(self._states.values()), spool_bytes=self._spool_bytes, export_failures=dict(self._failures)
