@@ -160,7 +160,7 @@ class _InProcessRun:
         self._harness.describe(longer[:MOST_DESCRIBED], [], sites, sites[:MOST_SEARCHED_SITES])
 
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
-        """Return the result of the run, judged from the messages that were kept. Raises ``TargetError`` or ``UsageError``."""
+        """Return the result, judged from the messages that were kept. Raises ``TargetError`` or ``UsageError``."""
         worker = _RecordedWorker(self._messages.in_order())
         context = RunContext(self._start, self._options, observer, settings)
         session = Session.load(context, worker, source, name)

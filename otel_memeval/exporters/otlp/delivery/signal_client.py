@@ -64,7 +64,7 @@ class RetryPause:
         self._seconds = FIRST_RETRY_SECONDS
 
     def next_seconds(self, result: SendResult) -> float:
-        """Return the seconds to wait after an attempt; double the next pause. A pause that the receiver asks for goes first."""
+        """Return the seconds to wait, the receiver's own wish first; the next pause is twice as long."""
         pause_seconds = self._seconds
         self._seconds = min(2 * pause_seconds, self._longest_seconds)
         return pause_seconds if result.retry_after_seconds is None else result.retry_after_seconds
