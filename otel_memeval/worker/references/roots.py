@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -46,6 +47,7 @@ def containers_of_the_interpreter(unreached: Collection[object]) -> dict[int, st
     owners = [(threading, _OF_THREADING), *((own_dict(loop), _OF_EVENT_LOOP) for loop in _event_loops())]
     words.update((id(owner[name]), text) for owner, texts in owners for name, text in texts.items() if name in owner)
     words.update(_fork_callbacks(unreached))
+    words.update((id(container), "the callbacks at exit") for container in unreached if _is_exit_callbacks(container))
     return words
 
 
@@ -87,6 +89,13 @@ def _fork_callbacks(containers: Iterable[object]) -> Iterator[tuple[int, str]]:
             if candidate[-1] is callback:
                 del candidate[-1]
                 yield id(candidate), _OF_FORK[name]
+
+
+def _is_exit_callbacks(container: object) -> bool:
+    """Return whether this is the list in which ``atexit`` has its callbacks from Python 3.14 on; before, it is no object."""
+    if type(container) is not list or len(container) != atexit._ncallbacks():
+        return False
+    return all(type(entry) is tuple and len(entry) == 3 and callable(entry[0]) for entry in container)
 
 
 class PathRoots:

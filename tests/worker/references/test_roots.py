@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import json
 import logging
@@ -71,6 +72,14 @@ def test_callbacks_at_a_fork_have_words_and_get_no_new_callback() -> None:
     assert path_of(callbacks) == "the callbacks before a fork"
     assert len(callbacks) == before
     del callbacks[-1]
+
+
+def test_callbacks_at_exit_have_words() -> None:
+    """The list of ``atexit`` has an entry for each callback: function, arguments and keyword arguments."""
+    callbacks: list[object] = [(print, (), {})] * atexit._ncallbacks()
+    assert list(containers_of_the_interpreter([callbacks]).values())[-1:] == ["the callbacks at exit"]
+    for other in (callbacks[:-1], [*callbacks[:-1], print], [*callbacks[:-1], (1, (), {})]):
+        assert "the callbacks at exit" not in containers_of_the_interpreter([other]).values()
 
 
 def test_table_of_subclasses_has_words() -> None:
