@@ -149,4 +149,5 @@ def test_the_result_is_saved_where_the_field_says(run_python: Run, tmp_path: Pat
     (result,) = from_json(file.read_bytes())
     assert file.name == f"Kept-{result.run.id}.json"
     assert (result.eval.name, result.verdict.state, len(result.iterations)) == ("Kept", "leaking", 9)
+    assert [reason for reason in result.verdict.reasons if "incomplete" in reason] == []
     assert json.loads(file.read_bytes())["schema"] == 1

@@ -147,6 +147,7 @@ class _InProcessRun:
                     if count and not await self._harness.iterate(phase, 1, count, keep_going):
                         break
                 self._describe()
+                await self._harness.describe_resources([], 0.0, 0, 0)  # none is judged to grow yet: no examples
                 await self._harness.finish()
         finally:
             tracemalloc.stop()
