@@ -50,7 +50,8 @@ def versions(measurements: Sequence[Measurement]) -> list[str]:
     pins = {framework.name: framework.pins for framework in FRAMEWORKS}
     for name in dict.fromkeys(measurement.name for measurement in measurements):
         latest = [measurement for measurement in measurements if measurement.name == name][-1]
-        packages = [pin.partition("[")[0].partition("==")[0] for pin in pins.get(name, ())]
+        pinned = [pin.partition("[")[0].partition("==")[0] for pin in pins.get(name, ())]
+        packages = dict.fromkeys([*pinned, "openai", "opentelemetry-sdk"])
         found = [f"{package} {latest.versions[package]}" for package in packages if package in latest.versions]
         lines.append(f"- {name}: Python {latest.python}, {', '.join(found)}")
     return lines

@@ -21,8 +21,10 @@ def setup():
     global TEAM, DATABASE
     if TRACED:
         from openinference.instrumentation.crewai import CrewAIInstrumentor
+        from openinference.instrumentation.openai import OpenAIInstrumentor
 
         CrewAIInstrumentor().instrument()
+        OpenAIInstrumentor().instrument()
     DATABASE = sqlite3.connect(FOLDER / "crewai.db")
     DATABASE.execute("CREATE TABLE runs (id INTEGER PRIMARY KEY, question TEXT, answer TEXT)")
     model = LLM(model=f"openai/{MODEL}", stream=True)
