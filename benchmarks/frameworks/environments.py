@@ -21,7 +21,7 @@ def environment(framework: Framework, folder: Path) -> Path:
         return python
     shutil.rmtree(root, ignore_errors=True)
     uv = _uv()
-    run_installer([*uv, "venv", "--quiet", "--python", str(find_python(PYTHON)), str(root)])
+    run_installer([*uv, "venv", "--quiet", "--clear", "--python", str(find_python(PYTHON)), str(root)])
     # Compiled now, because otherwise each run compiles a thousand files where bytecode is not written.
     run_installer([*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *framework.pins])
     ready.touch()
