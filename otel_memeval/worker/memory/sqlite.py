@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import sys
 from collections.abc import Callable
 
 KIB = 1024
+
+DEFAULT_CACHE_BYTES = 2000 * KIB
+"""Cache size of a connection that does not set its own (sqlite.org/pragma.html#pragma_cache_size)."""
 
 
 class SqliteReader:
@@ -38,14 +40,15 @@ class SqliteReader:
 def page_cache_limit() -> int | None:
     """Return the bytes that the page caches of all open connections may take; None if a database lies in memory.
 
-    A connection of another thread, or one that is closed, has no part in it.
+    A connection of another thread, such as one of aiosqlite, cannot be asked: it counts with SQLite's default. One that is
+    closed has no part in it.
     """
     connection_type = getattr(sys.modules.get("_sqlite3"), "Connection", None)
     if connection_type is None:
         return None
     limit = 0
     for connection in [item for item in gc.get_objects() if issubclass(type(item), connection_type)]:
-        with contextlib.suppress(Exception):
+        try:
             cursor = connection_type.cursor(connection)  # no code of a subclass
             cursor.row_factory = None
             if any(not file for _, name, file in cursor.execute("PRAGMA database_list") if name != "temp"):
@@ -53,4 +56,6 @@ def page_cache_limit() -> int | None:
             ((pages,),) = cursor.execute("PRAGMA cache_size")
             ((page_bytes,),) = cursor.execute("PRAGMA page_size")
             limit += -pages * KIB if pages < 0 else pages * page_bytes
+        except Exception as error:
+            limit += DEFAULT_CACHE_BYTES if "same thread" in str(error) else 0
     return limit or None
