@@ -82,6 +82,6 @@ def foreign_name(loop: asyncio.AbstractEventLoop) -> str:
     """Return the class of a loop, and of its selector, that are not asyncio's own; empty if both are."""
     kind, selector = type(loop), type(getattr(loop, "_selector", None))
     name = "asyncio" if kind.__module__.startswith("asyncio.") else f"{kind.__module__}.{kind.__qualname__}"
-    if selector.__module__ not in ("selectors", "builtins"):
+    if selector.__module__.partition(".")[0] not in ("selectors", "asyncio", "builtins"):  # builtins: there is none
         return f"{name} with {selector.__module__}.{selector.__qualname__}"
     return "" if name == "asyncio" else name

@@ -129,3 +129,10 @@ def test_only_what_is_not_asyncios_own_is_named() -> None:
     for expected, loop in loops.items():
         assert foreign_name(loop) == expected
         loop.close()
+
+
+def test_selector_of_asyncio_is_not_named() -> None:
+    """On Windows asyncio's usual loop has a selector of asyncio's own."""
+    loop = asyncio.SelectorEventLoop(type("IocpProactor", (OtherSelector,), {"__module__": "asyncio.windows_events"})())
+    assert foreign_name(loop) == ""
+    loop.close()
