@@ -190,18 +190,17 @@ class Verdict(Record, frozen=True):
     iterations_needed: int | None = None
     """For ``inconclusive``: total number of measured iterations that would decide."""
     channels: list[str] = []
-    """For a leak: names of the channels of ``growth`` that it is in, largest first; the leak is their sum. After them the
-    names of ``resources`` that grow, and ``child_memory``."""
+    """For a leak: channels of ``growth``, largest first (the leak is their sum); then ``resources`` and ``child_memory``."""
 
 
 class Suppressed(Record, frozen=True, kw_only=True):
-    """Growth that a rule of the user takes out of the verdict; of a site, or of a container with the sites that fill it."""
+    """Growth that the user ignores; one of ``site`` (``FILE:LINE``), ``path`` and ``resource`` is not empty."""
 
     site: str = ""
-    """``FILE:LINE``; empty for a container."""
     path: str = ""
-    """Path of the container; empty for a site."""
+    resource: str = ""
     bytes_per_iteration: float
+    """A number of resources, not bytes, for a ``resource`` other than ``child_memory``."""
     reason: str
     """The user's reason."""
 

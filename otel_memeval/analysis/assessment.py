@@ -17,7 +17,7 @@ from otel_memeval.analysis.holder_contents import (
     sites_from_items,
 )
 from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.analysis.suppression import SuppressedGrowth, suppress
+from otel_memeval.analysis.suppression import SuppressedGrowth, suppress, suppress_resources
 from otel_memeval.analysis.untraced import hidden_native_bytes
 from otel_memeval.records import Channels
 
@@ -43,10 +43,11 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 def assess(evidence: Evidence) -> Assessment:
     """Return the judgement on the evidence together with the evidence; call this once for each change of the evidence."""
     assessment = _assess_all(evidence)
-    if not evidence.ignored_sites and not evidence.ignored_holders:
+    if not (evidence.ignored_sites or evidence.ignored_holders or evidence.ignored_resources):
         return assessment
     remaining, suppressed = suppress(evidence, assessment.sites, assessment.holders)
-    return msgspec.structs.replace(_assess_all(remaining), suppressed=suppressed)
+    remaining, resources = suppress_resources(remaining, assessment.judgement.resources)
+    return msgspec.structs.replace(_assess_all(remaining), suppressed=(*suppressed, *resources))
 
 
 def _assess_all(evidence: Evidence) -> Assessment:

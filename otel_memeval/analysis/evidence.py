@@ -196,6 +196,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The function of the eval is async and its own code has no ``await``."""
     ignored_sites: dict[SiteKey, IgnoredSite] = {}
     """Sites that are not judged."""
+    ignored_resources: dict[str, str] = {}
+    """Names of resources that are not judged, with the user's reason; ``child_memory`` for the memory of children."""
     ignored_holders: dict[int, str] = {}
     """Ids of containers that are not judged, with the user's reason."""
 

@@ -9,6 +9,8 @@ import msgspec
 from otel_memeval.analysis.evidence import Evidence, SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.analysis.holder_contents import HolderContents, mainly_fills
+from otel_memeval.analysis.resources import ResourceTrends
+from otel_memeval.resource_records import CHILD_MEMORY
 
 
 class SuppressedGrowth(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +18,9 @@ class SuppressedGrowth(msgspec.Struct, frozen=True, kw_only=True):
 
     site: SiteKey | None = None
     path: str = ""
+    resource: str = ""
     bytes_per_iteration: float
+    """A number of resources for a ``resource`` other than the memory of children."""
     reason: str
 
 
@@ -56,6 +60,34 @@ def suppress(
     )
     emptied = {contents.holder.id for contents in others if contents.items and contents.items.keys() <= removed}
     return _without(evidence, removed, {*evidence.ignored_holders, *emptied}), tuple(suppressed)
+
+
+def suppress_resources(evidence: Evidence, trends: ResourceTrends) -> tuple[Evidence, tuple[SuppressedGrowth, ...]]:
+    """Return the evidence without ignored resources, and the growth that this takes out.
+
+    ``trends``: those of the whole evidence. Descriptors are without the sockets, if these are ignored.
+    """
+    ignored = evidence.ignored_resources
+    growing = {resource.name: resource.per_iteration for resource in trends.growing}
+    if trends.child_memory is not None and trends.child_memory.growing:
+        growing[CHILD_MEMORY] = trends.child_memory.per_iteration
+    suppressed = [
+        SuppressedGrowth(resource=name, bytes_per_iteration=growing[name], reason=reason)
+        for name, reason in ignored.items()
+        if name in growing
+    ]
+    sockets = next((series.counts for series in evidence.resources if series.name == "sockets"), ())
+    remaining = []
+    for series in evidence.resources:
+        if series.name == "file_descriptors" and "sockets" in ignored:
+            counts = tuple(count - part for count, part in zip(series.counts, sockets))
+            remaining.append(msgspec.structs.replace(series, counts=counts))
+        elif series.name not in ignored:
+            remaining.append(series)
+    evidence = msgspec.structs.replace(evidence, resources=tuple(r for r in remaining if r.name not in ignored))
+    if CHILD_MEMORY in ignored:
+        evidence = msgspec.structs.replace(evidence, children=(), child_bytes=())
+    return evidence, tuple(suppressed)
 
 
 def _is_filled_by(

@@ -284,6 +284,7 @@ class RunHistory:
             call_work=self._call_work,
             awaits_nothing=self._loaded.awaits_nothing,
             ignored_sites=self._suppressions.ignored_sites(self._sites, self._callers),
+            ignored_resources=self._suppressions.ignored_resources(),
             ignored_holders={
                 key: reason
                 for key, path in containers.paths().items()

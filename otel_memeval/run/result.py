@@ -19,8 +19,9 @@ from otel_memeval.records import (
     Suppressed,
     Verdict,
 )
+from otel_memeval.resource_records import CHILD_MEMORY
 from otel_memeval.run.sentence import verdict_sentence
-from otel_memeval.units import format_bytes
+from otel_memeval.units import format_bytes, format_items
 
 
 def summarize(iterations: Sequence[Iteration]) -> Summary:
@@ -85,8 +86,9 @@ def verdict(
 
 
 def _suppression_reason(growth: Suppressed) -> str:
-    size = format_bytes(growth.bytes_per_iteration, signed=True)
-    return f"not judged: {growth.site or growth.path}, {size} per iteration: {growth.reason}"
+    is_number = growth.resource not in ("", CHILD_MEMORY)
+    size = format_items(growth.bytes_per_iteration) if is_number else format_bytes(growth.bytes_per_iteration, signed=True)
+    return f"not judged: {growth.site or growth.path or growth.resource}, {size} per iteration: {growth.reason}"
 
 
 def passes(result: Result, fail_on: Collection[str]) -> bool:

@@ -11,15 +11,20 @@ from otel_memeval.analysis.evidence import IgnoredSite, SiteKey
 from otel_memeval.analysis.suppression import SuppressedGrowth
 from otel_memeval.errors import UsageError
 from otel_memeval.records import Suppressed
+from otel_memeval.resource_records import CHILD_MEMORY, WORDS
+
+_NEEDED = "each entry needs one of site, holder and resource, and reason"
 
 
 class IgnoreRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Growth that is not judged: of sites or containers that match a pattern; exactly one of both is given."""
+    """Growth that is not judged: of sites, containers or resources that match a pattern; exactly one of them is given."""
 
     site: str = ""
     """``FILE:LINE`` or ``FILE:FUNCTION``; ``*`` and ``?`` are wildcards."""
     holder: str = ""
     """Path of a container; ``*`` and ``?`` are wildcards."""
+    resource: str = ""
+    """Name of a resource as in the result, or ``child_memory``; ``*`` and ``?`` are wildcards."""
     reason: str
 
 
@@ -28,11 +33,11 @@ def ignore_rules(entries: object, origin: str) -> tuple[IgnoreRule, ...]:
     try:
         rules = msgspec.convert(entries, tuple[IgnoreRule, ...])
     except msgspec.ValidationError as error:
-        raise UsageError(f"{origin}: {error}", "each entry needs site or holder, and reason") from None
+        raise UsageError(f"{origin}: {error}", _NEEDED) from None
     for rule in rules:
-        if bool(rule.site) == bool(rule.holder) or not rule.reason.strip():
-            named = rule.site or rule.holder or "an entry"
-            raise UsageError(f"{origin}: {named} is not complete", "each entry needs site or holder, and reason")
+        patterns = [pattern for pattern in (rule.site, rule.holder, rule.resource) if pattern]
+        if len(patterns) != 1 or not rule.reason.strip():
+            raise UsageError(f"{origin}: {patterns[0] if patterns else 'an entry'} is not complete", _NEEDED)
     return rules
 
 
@@ -51,6 +56,7 @@ class Suppressions:
         rules = tuple(rules)
         self._sites = [(_compiled(rule.site), rule) for rule in rules if rule.site]
         self._holders = [(_compiled(rule.holder), rule) for rule in rules if rule.holder]
+        self._resources = [(_compiled(rule.resource), rule) for rule in rules if rule.resource]
         self._reasons: dict[SiteKey, str | None] = {}
 
     def ignored_sites(
@@ -65,6 +71,15 @@ class Suppressions:
                     ignored[site] = IgnoredSite(site=candidates[0], reason=reasons[0])
                     break
         return ignored
+
+    def ignored_resources(self) -> dict[str, str]:
+        """Return the names of the resources that a rule matches, each with the reason of the first such rule."""
+        return {
+            name: rule.reason
+            for pattern, rule in reversed(self._resources)
+            for name in (*WORDS, CHILD_MEMORY)
+            if pattern.fullmatch(name)
+        }
 
     def holder_reason(self, path: str) -> str | None:
         """Return the reason of the first rule that matches the path of a container; None if no rule does."""
@@ -88,6 +103,7 @@ def suppressed_records(suppressed: Sequence[SuppressedGrowth], display_path: Cal
         Suppressed(
             site="" if growth.site is None else f"{display_path(growth.site[0])}:{growth.site[1]}",
             path=growth.path,
+            resource=growth.resource,
             bytes_per_iteration=growth.bytes_per_iteration,
             reason=growth.reason,
         )

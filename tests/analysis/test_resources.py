@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
+from otel_memeval.analysis.assessment import assess
 from otel_memeval.analysis.evidence import ChildSeries, Evidence, IterationWork, ResourceSeries
 from otel_memeval.analysis.judge import Judgement, judge
 from otel_memeval.analysis.resources import CHILD_FLOOR_BYTES, resource_trends
@@ -164,3 +166,24 @@ def test_run_without_resources_has_no_trends() -> None:
     """Where nothing could be read, nothing is said."""
     trends = resource_trends(evidence())
     assert (trends.resources, trends.child_memory, trends.reasons(20)) == ((), None, [])
+
+
+def test_ignored_resource_is_not_judged() -> None:
+    """A leak of threads that the user ignores is named as suppressed; sockets take their part of the descriptors along."""
+    grown = [series("threads", range(21)), series("sockets", range(21)), series("file_descriptors", range(6, 27))]
+    ignored = {"threads": "a pool of ours", "sockets": "TICKET-3"}
+    assessment = assess(msgspec.structs.replace(evidence(grown), ignored_resources=ignored))
+    assert assessment.judgement.state == "stable"
+    assert [(growth.resource, growth.bytes_per_iteration) for growth in assessment.suppressed] == [
+        ("threads", 1.0),
+        ("sockets", 1.0),
+    ]
+
+
+def test_ignored_memory_of_children_is_not_judged() -> None:
+    """Other resources are judged all the same."""
+    children = [child(7, [(20 + n) * MIB for n in range(21)])]
+    both = msgspec.structs.replace(
+        evidence([series("tasks", range(21))], children=children), ignored_resources={"child_memory": "known"}
+    )
+    assert assess(both).judgement.leaking_channels == ("tasks",)
