@@ -103,7 +103,7 @@ def session_dict() -> None:
     SESSIONS[session_id()] = bytearray(2_048)  # <- leak
 
 
-@leak(1_066, "HISTORY[*]")
+@leak(1_066, 'HISTORY["user"]')
 def history_of_one_user() -> None:
     """Append to a list inside of a dictionary."""
     HISTORY.setdefault("user", []).append(bytes(1_024))  # <- leak
