@@ -48,7 +48,7 @@ class FollowUpSteps:
 
         ``explain``: send the types of the retained objects as well, and the references that keep one of them alive.
         """
-        if not may_stop_tracing():
+        if tracemalloc.is_tracing() and not may_stop_tracing():
             untraced = {"type": "Untraced", "message": "tracing cannot be restarted after sub-interpreters", "frames": []}
             self._send({"kind": "stacks", "stacks": [], "failure": untraced})
             return
