@@ -106,7 +106,7 @@ class Benchmark:
             if python is not None:
                 with variables(self._services_of(framework), traced=traced) as environment_:
                     kept = confirm(framework.path(), python, environment_, calls)
-                self.results.confirmed[title(framework.name, traced=traced)] = kept
+                self.results.confirmed[title(framework.name, traced=traced)] = {**kept, "calls": [calls]}
                 save(self.results, self._path)
         print("\n".join(confirmed(self.results.confirmed)))
 

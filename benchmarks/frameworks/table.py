@@ -60,7 +60,7 @@ def versions(measurements: Sequence[Measurement]) -> list[str]:
 def confirmed(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
     """Return a line for each framework that a plain loop has called: bytes kept per call in the last two thirds."""
     return [
-        f"- {name}: C heap {kept['heap'][0]:,.0f}, then {kept['heap'][1]:,.0f} B per call; "
+        f"- {name}, {kept['calls'][0]:,.0f} calls: C heap {kept['heap'][0]:,.0f}, then {kept['heap'][1]:,.0f} B per call; "
         f"resident {kept['resident'][0]:,.0f}, then {kept['resident'][1]:,.0f} B"
         for name, kept in rows.items()
     ]

@@ -44,7 +44,7 @@ def test_each_framework_has_a_scenario_and_a_pinned_version() -> None:
 def test_text_counts_verdicts_and_names_those_that_fail_a_build(tmp_path: Path) -> None:
     """A row has the verdicts of all repetitions; what is saved is loaded again."""
     results = Results(measurements=[FOUND, FOUND, LEAK], unavailable={"crewai": "no wheel"})
-    results.confirmed["agno (traced)"] = {"heap": [900.0, 1000.0], "resident": [0.0, 1024.0]}
+    results.confirmed["agno (traced)"] = {"heap": [900.0, 1000.0], "resident": [0.0, 1024.0], "calls": [2000.0]}
     written = text(results)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in written.splitlines() if line.startswith("| agno")]
     assert [row[:4] for row in rows] == [
@@ -55,7 +55,7 @@ def test_text_counts_verdicts_and_names_those_that_fail_a_build(tmp_path: Path) 
     assert failing(results.measurements) == ["- agno (traced): leaking: keeps 1 KiB"]
     assert "- agno: Python 3.12.1, agno 3.1.10, openai 3.57.0" in written
     assert "- crewai: not measured: no wheel" in written
-    assert "- agno (traced): C heap 900, then 1,000 B per call; resident 0, then 1,024 B" in written
+    assert "- agno (traced), 2,000 calls: C heap 900, then 1,000 B per call; resident 0, then 1,024 B" in written
     save(results, tmp_path / "r.json")
     assert (tmp_path / "r.txt").read_text(encoding="utf-8") == written
     assert load(tmp_path / "r.json") == results
