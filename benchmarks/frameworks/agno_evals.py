@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.frameworks.measure import Measurement, measure
 from benchmarks.packages.environments import UnavailableError
 
@@ -32,4 +34,6 @@ def measure_evals(files: list[Path], python: Path, environment: Mapping[str, str
     (folder / "tmp").mkdir(exist_ok=True)
     for file in files:
         options = ["--iterations", str(MAX_ITERATIONS), "--warmup", "3"]
-        yield from measure(str(file), file.stem, python, {**environment, "AGNO_TELEMETRY": "false"}, options, cwd=folder)
+        variables = {**environment, "AGNO_TELEMETRY": "false"}
+        for measurement in measure(str(file), file.stem, python, variables, options, cwd=folder):
+            yield msgspec.structs.replace(measurement, summary=measurement.summary.replace(f"{file.parent}/", ""))
