@@ -13,10 +13,13 @@ from benchmarks.corpus.ground import Scenario
 from benchmarks.registry import target_name
 from otel_memeval.analysis.evidence import (
     BatchedNativeReadings,
+    CallWork,
+    ChildSeries,
     Evidence,
     HolderSeries,
     IterationWork,
     KeeperReading,
+    ResourceSeries,
     RingBufferReading,
     SiteKey,
 )
@@ -57,6 +60,10 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     ring_buffers: tuple[RingBufferReading, ...] = ()
     keepers: tuple[KeeperReading, ...] = ()
     input_tokens: tuple[int, ...] = ()
+    resources: tuple[ResourceSeries, ...] = ()
+    children: tuple[ChildSeries, ...] = ()
+    child_bytes: tuple[int, ...] = ()
+    call_work: CallWork | None = None
     limits: dict[int, str] = {}
     """Bounds in words, by id of the container."""
     bookkeeping: list[int] = []
@@ -98,6 +105,10 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             keepers=self.keepers,
             work=self.work,
             input_tokens=self.input_tokens,
+            resources=self.resources,
+            children=self.children,
+            child_bytes=self.child_bytes,
+            call_work=self.call_work,
             noop_peak_bytes=self.noop_peak_bytes,
             awaits_nothing=self.awaits_nothing,
         )
@@ -161,6 +172,10 @@ def recording(scenario: Scenario, seed: int, state: str, evidence: Evidence) -> 
             msgspec.structs.replace(keeper, lines=frozenset(map(_shortened, keeper.lines))) for keeper in evidence.keepers
         ),
         input_tokens=evidence.input_tokens,
+        resources=evidence.resources,
+        children=evidence.children,
+        child_bytes=evidence.child_bytes,
+        call_work=evidence.call_work,
         limits={holder.id: holder.limit for holder in evidence.holders if holder.limit},
         bookkeeping=[holder.id for holder in evidence.holders if holder.bookkeeping],
         reused=[

@@ -10,7 +10,16 @@ import msgspec
 from benchmarks.recording import UNKNOWN, read, recording
 from benchmarks.registry import scenarios
 from benchmarks.simulated import LEAKS
-from otel_memeval.analysis.evidence import BatchedNativeReadings, Evidence, HolderSeries, KeeperReading, RingBufferReading
+from otel_memeval.analysis.evidence import (
+    BatchedNativeReadings,
+    CallWork,
+    ChildSeries,
+    Evidence,
+    HolderSeries,
+    KeeperReading,
+    ResourceSeries,
+    RingBufferReading,
+)
 from otel_memeval.analysis.judge import judge
 
 (SCENARIO,) = scenarios("leaks_python:keep_1_kib$")
@@ -48,6 +57,10 @@ def full_evidence() -> Evidence:
             ),
         ),
         input_tokens=tuple(range(20)),
+        resources=(ResourceSeries(name="threads", counts=tuple(range(21))),),
+        children=(ChildSeries(process=7, text="python", private_bytes=tuple(range(21))),),
+        child_bytes=tuple(range(21)),
+        call_work=CallWork(computes=True, communicates=False, dropped=()),
         noop_peak_bytes=279,
         awaits_nothing=True,
     )
@@ -67,7 +80,7 @@ def test_every_field_of_the_evidence_is_recorded() -> None:
     """The evidence of these tests has a value of its own in each field, except for growth that a user ignores."""
     evidence = full_evidence()
     container = evidence.holders[1]
-    empty = ["failed", "ignored_sites", "ignored_holders"]
+    empty = ["failed", "ignored_sites", "ignored_holders", "ignored_resources"]
     assert [name for name in evidence.__struct_fields__ if not getattr(evidence, name)] == empty
     assert [name for name in container.__struct_fields__ if not getattr(container, name)] == ["bound", "limit", "path"]
 
