@@ -80,7 +80,7 @@ def test_every_field_of_the_evidence_is_recorded() -> None:
     """The evidence of these tests has a value of its own in each field, except for growth that a user ignores."""
     evidence = full_evidence()
     container = evidence.holders[1]
-    empty = ["failed", "ignored_sites", "ignored_holders", "ignored_resources"]
+    empty = ["failed", "ignored_sites", "ignored_resources", "ignored_holders"]
     assert [name for name in evidence.__struct_fields__ if not getattr(evidence, name)] == empty
     assert [name for name in container.__struct_fields__ if not getattr(container, name)] == ["bound", "limit", "path"]
 
