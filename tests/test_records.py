@@ -17,7 +17,7 @@ from otel_memeval import records, verdicts
 from otel_memeval.cli.measure import measure_command
 from otel_memeval.records import Result, from_json, json_schema, to_json
 
-SCHEMA_FILE = Path(records.__file__).parent / "result.schema.json"
+SCHEMA_FILE = Path(records.__file__).parent.parent / "result.schema.json"
 FEW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 

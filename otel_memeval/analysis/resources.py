@@ -8,7 +8,7 @@ import msgspec
 
 from otel_memeval.analysis.evidence import ChildSeries, Evidence, ResourceSeries, SiteKey, settled_start
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, trend_of
-from otel_memeval.resource_records import CHILD_MEMORY, WORDS
+from otel_memeval.records import CHILD_MEMORY, WORDS
 from otel_memeval.units import format_bytes, format_items
 
 RESOURCE_FLOOR = 0.1

@@ -10,7 +10,7 @@ from otel_memeval.analysis.evidence import Evidence, SiteKey
 from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.analysis.holder_contents import HolderContents, mainly_fills
 from otel_memeval.analysis.resources import ResourceTrends
-from otel_memeval.resource_records import CHILD_MEMORY
+from otel_memeval.records import CHILD_MEMORY
 
 
 class SuppressedGrowth(msgspec.Struct, frozen=True, kw_only=True):

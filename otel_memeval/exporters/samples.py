@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.records import Iteration, Result
-from otel_memeval.resource_records import WORDS
+from otel_memeval.records import WORDS, Iteration, Result
 from otel_memeval.telemetry import Metric
 from otel_memeval.units import format_location
 from otel_memeval.verdicts import STATES

@@ -10,8 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from otel_memeval.resource_records import CodeLocation as CodeLocation
-from otel_memeval.resource_records import Resources as Resources
+from otel_memeval.records.resources import CodeLocation, Resources
 from otel_memeval.verdicts import State
 
 SCHEMA = 1

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from otel_memeval import wire
 from otel_memeval.analysis.evidence import ChildSeries, ResourceSeries, SiteKey
 from otel_memeval.analysis.resources import ResourceGrowth, ResourceTrends
+from otel_memeval.records import WORDS, ChildMemory, CodeLocation, Resource, Resources
 from otel_memeval.redact import one_line
-from otel_memeval.resource_records import WORDS, ChildMemory, CodeLocation, Resource, Resources
 from otel_memeval.units import format_location
 
 _POOLED = {"threads": "pooled_threads", "child_processes": "pooled_processes", "file_descriptors": "pooled_descriptors"}

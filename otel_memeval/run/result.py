@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.analysis.statistics import describe
 from otel_memeval.records import (
+    CHILD_MEMORY,
     Channels,
     Eval,
     Failure,
@@ -19,7 +20,6 @@ from otel_memeval.records import (
     Suppressed,
     Verdict,
 )
-from otel_memeval.resource_records import CHILD_MEMORY
 from otel_memeval.run.sentence import verdict_sentence
 from otel_memeval.units import format_bytes, format_items
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.analysis.resources import ResourceGrowth, ResourceTrends
-from otel_memeval.records import Holder, Site
-from otel_memeval.resource_records import WORDS
+from otel_memeval.records import WORDS, Holder, Site
 from otel_memeval.units import format_bytes, format_items, format_location
 
 MAX_PATH_CHARACTERS = 100

@@ -10,8 +10,7 @@ import msgspec
 from otel_memeval.analysis.evidence import IgnoredSite, SiteKey
 from otel_memeval.analysis.suppression import SuppressedGrowth
 from otel_memeval.errors import UsageError
-from otel_memeval.records import Suppressed
-from otel_memeval.resource_records import CHILD_MEMORY, WORDS
+from otel_memeval.records import CHILD_MEMORY, WORDS, Suppressed
 
 _NEEDED = "each entry needs one of site, holder and resource, and reason"
 

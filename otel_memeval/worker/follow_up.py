@@ -97,7 +97,7 @@ class FollowUpSteps:
         ``iterations`` are run before, traced with ``frames`` frames per block.
         """
         from .resources.calls import CallRecorder  # not earlier, as in Harness.describe
-        from .resources.describing import ResourceDescriber, describe_children
+        from .resources.descriptions import ResourceDescriber, describe_children
 
         failure: PlainMessage | None = None
         calls: CallRecorder | None = None

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_memeval.records import Result
-from otel_memeval.resource_records import Resource
+from otel_memeval.records import Resource, Result
 from tests.cli.conftest import Done, Together, Tool
 
 LEAKS = """

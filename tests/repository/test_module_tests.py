@@ -9,7 +9,8 @@ from tests.repository.files import ROOT, python_files
 MODULE_TESTS = {
     "__main__": "cli/test_output.py",
     "errors": "test_units.py",
-    "resource_records": "cli/test_resources.py",
+    "records": "test_records.py",
+    "records/resources": "cli/test_resources.py",
     "targets": "cli/test_bad_usage.py",
     "telemetry": "exporters/otlp/test_contract.py",
     "verdicts": "run/test_result.py",

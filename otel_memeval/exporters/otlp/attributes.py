@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otel_memeval import telemetry as name
-from otel_memeval.records import Growth, Iteration, Result
-from otel_memeval.resource_records import Resources
+from otel_memeval.records import Growth, Iteration, Resources, Result
 from otel_memeval.run.locations import SiteChange
 
 Attributes = Mapping[str, object]

@@ -12,9 +12,8 @@ from rich.text import Text
 
 from otel_memeval.exporters.terminal.explanation import print_explanation
 from otel_memeval.exporters.terminal.text import code_location, make_table, print_line, shown
-from otel_memeval.records import GenAi, Holder, Iteration, Result, Run, Site, Statistics
+from otel_memeval.records import WORDS, GenAi, Holder, Iteration, Resources, Result, Run, Site, Statistics
 from otel_memeval.redact import visible
-from otel_memeval.resource_records import WORDS, Resources
 from otel_memeval.units import format_bytes, format_items, format_seconds
 from otel_memeval.verdicts import PROPERTIES
 

@@ -12,8 +12,7 @@ from otel_memeval import telemetry
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import EventPlacement
 from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
-from otel_memeval.records import Failure, GenAi, Iteration, Result
-from otel_memeval.resource_records import ChildMemory, Resource, Resources
+from otel_memeval.records import ChildMemory, Failure, GenAi, Iteration, Resource, Resources, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id, trace_id
 from otel_memeval.verdicts import STATES

@@ -19,8 +19,22 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, state_after_run, state_after_skip
-from otel_memeval.records import Channels, Eval, Failure, GenAi, Growth, Holder, Iteration, Limits, Result, Site, Verdict
-from otel_memeval.resource_records import ChildMemory, Resource, Resources
+from otel_memeval.records import (
+    Channels,
+    ChildMemory,
+    Eval,
+    Failure,
+    GenAi,
+    Growth,
+    Holder,
+    Iteration,
+    Limits,
+    Resource,
+    Resources,
+    Result,
+    Site,
+    Verdict,
+)
 from otel_memeval.verdicts import STATES
 from tests.servers.prometheus import promtool
 
