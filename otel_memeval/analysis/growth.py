@@ -33,6 +33,9 @@ REFERENCE_BYTES = 88
 NOISY_SLOPE_PART = 0.1
 """A slope is noisy if its interval is wider than this part of it."""
 
+MIN_KEEPER_PART = 0.05
+"""Part of the growth of all sites that an object must keep to count: the last statement of a library keeps its arguments."""
+
 MAX_ITERATIONS_TO_FILL = 1_000_000
 """Iterations to a bound beyond which the bound does not count."""
 
@@ -316,10 +319,11 @@ def _ring_buffers(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[Gro
 def _keepers(evidence: Evidence, sites: Sequence[GrowingSite], holders: Collection[int]) -> tuple[GrowingHolder, ...]:
     """Return the objects that keep the memory of growing sites in none of ``holders``, largest growth first."""
     iterations = len(evidence.peak) + evidence.warmup
+    kept = sum(site.bytes_per_iteration for site in sites)
     keepers = []
     for keeper in evidence.keepers:
         lines = {site.key: site.bytes_per_iteration for site in sites if site.key in keeper.lines}
-        if lines and keeper.behind.isdisjoint(holders):
+        if keeper.behind.isdisjoint(holders) and sum(lines.values()) > MIN_KEEPER_PART * kept:
             length = keeper.length or 0
             rate = length / max(iterations, 1)
             keepers.append(GrowingHolder(id=keeper.id, length=length, items_per_iteration=rate, bound=None, lines=lines))

@@ -106,6 +106,18 @@ def test_memory_outside_of_a_bounded_container_is_a_leak(lines: set[SiteKey], be
     assert [growing.id for growing in judgement.holders] == [filling.id, *([7] if state == "leaking" else [])]
 
 
+@pytest.mark.parametrize(("size", "state"), [(52, "bounded"), (53, "leaking")])
+def test_keeper_counts_from_a_twentieth_of_the_growth_on(size: int, state: str) -> None:
+    """An object that keeps one of twenty bytes beside a container that fills up may be a library's last statement."""
+    filling = msgspec.structs.replace(holder(*STEPS, bound=64), id=3)
+    lines = {LINE: levels(*[1_000] * 20, start=0), OTHER: levels(*[size] * 20, start=0)}
+    keeper = KeeperReading(id=7, path="m.LAST", type="Node", length=1, lines=frozenset([OTHER]), behind=frozenset())
+    run = leak(1_000 + size, keepers=(keeper,), holders=(filling,))
+    judgement = judge(msgspec.structs.replace(run, sites=lines, blocks={}))
+    assert judgement.state == state
+    assert (7 in [held.id for held in judgement.holders]) is (state == "leaking")
+
+
 def test_keeper_of_a_leak_has_the_growth_of_its_sites() -> None:
     """Its items per iteration are those of a container, none of another object; it comes before bounded containers."""
     lines = frozenset({LINE})
