@@ -8,6 +8,8 @@ import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
 from otel_memeval.analysis.rises import GrowthMode
+from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
+from otel_memeval.analysis.string_cache import may_fill_string_cache
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, lower_envelope, rises_of, trend_of
 from otel_memeval.analysis.untraced import mapped_trend, native_trend, page_cache_trend, unique_trend
 from otel_memeval.records import Channels, Growth
@@ -36,58 +38,6 @@ NOISY_SLOPE_PART = 0.1
 MIN_KEEPER_PART = 0.05
 """Part of the growth of all sites that an object must keep to count: the last statement of a library keeps its arguments."""
 
-MAX_ITERATIONS_TO_FILL = 1_000_000
-"""Iterations to a bound beyond which the bound does not count."""
-
-MAX_BYTES_TO_FILL = 1 << 36
-"""Bytes to a bound beyond which the bound does not count: 64 GiB on every machine, so that verdicts are the same."""
-
-
-class GrowingSite(msgspec.Struct, frozen=True, kw_only=True):
-    """A site that keeps growing."""
-
-    key: SiteKey
-    bytes_per_iteration: float
-    retained_bytes: int
-    blocks: int
-    allocated_at: tuple[SiteKey, ...] = ()
-    """Sites in a library that allocated, if this site called them; most bytes first."""
-    through: SiteKey | None = None
-    """Site in the library that this site called, the one with the most bytes behind it."""
-    bounded: bool = False
-    """Its memory goes into a container with a bound."""
-
-
-class GrowingHolder(msgspec.Struct, frozen=True, kw_only=True):
-    """A container that keeps growing."""
-
-    id: int
-    length: int
-    items_per_iteration: float
-    bound: int | None
-    """Items that it will not exceed."""
-    limit: str = ""
-    """The bound in words; empty if there is none."""
-    bookkeeping: bool = False
-    """It holds only weak references: no other memory hangs on it."""
-    lines: dict[SiteKey, float] = {}
-    """Growth of the sites whose memory it keeps, in bytes per iteration; empty where its items are measured."""
-
-    @property
-    def bounded(self) -> bool:
-        """Return whether the container has a bound, however far away."""
-        return self.bound is not None or bool(self.limit)
-
-    def fills_up(self, bytes_per_iteration: float) -> bool:
-        """Return whether the container has a bound that the run reaches before memory is full.
-
-        ``bytes_per_iteration``: growth of the run.
-        """
-        if self.bound is None:
-            return bool(self.limit)
-        iterations = (self.bound - self.length) / self.items_per_iteration
-        return iterations <= MAX_ITERATIONS_TO_FILL and iterations * bytes_per_iteration <= MAX_BYTES_TO_FILL
-
 
 class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     """The trends of a run."""
@@ -104,6 +54,8 @@ class RunTrends(msgspec.Struct, frozen=True, kw_only=True):
     """SQLite's page caches that have a limit."""
     sites: tuple[GrowingSite, ...]
     """Growing sites, largest growth first."""
+    string_cache: tuple[GrowingSite, ...]
+    """Growing sites that fill pydantic's cache of strings; they are in no other field."""
     undecided_sites: tuple[SeriesTrend, ...]
     """Trends of sites that may or may not keep growing, largest growth first."""
     holders: tuple[GrowingHolder, ...]
@@ -141,6 +93,9 @@ def run_trends(evidence: Evidence) -> RunTrends:
     filling_rises = _rises_of_holders(evidence, (*filling, *bookkeeping))
     references = _bytes_of_references(evidence, bookkeeping)
     sites, undecided_sites, lost = _site_trends(evidence, _rises_of_holders(evidence, holders), filling_rises, references)
+    keepers = _keepers(evidence, sites, {holder.id for holder in (*holders, *filling)})
+    string_cache = _string_cache(evidence, sites, keepers)
+    sites = tuple(site for site in sites if site not in string_cache)
     kept = sum(site.bytes_per_iteration for site in sites)
     peak_traits = _traits(evidence, noisy=True, growth_mode="independent")
     peak = trend_of(settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, peak_traits)
@@ -155,7 +110,8 @@ def run_trends(evidence: Evidence) -> RunTrends:
         sites=sites,
         undecided_sites=undecided_sites,
         holders=holders or _ring_buffers(evidence, sites),
-        keepers=_keepers(evidence, sites, {holder.id for holder in (*holders, *filling)}),
+        string_cache=string_cache,
+        keepers=keepers,
         filling_holders=filling,
         bookkeeping=bookkeeping,
         bookkeeping_bytes_per_iteration=sum(references.values()),
@@ -313,6 +269,16 @@ def _ring_buffers(evidence: Evidence, sites: Sequence[GrowingSite]) -> tuple[Gro
             id=ring.id, length=ring.length, items_per_iteration=ring.length / iterations, bound=ring.bound, limit=ring.limit
         )
         for ring in rings
+    )
+
+
+def _string_cache(
+    evidence: Evidence, sites: Sequence[GrowingSite], keepers: Sequence[GrowingHolder]
+) -> tuple[GrowingSite, ...]:
+    """Return the sites that fill pydantic's cache of strings: nothing that was described holds their memory."""
+    held = {key for series in evidence.holders for key in series.items}.union(*(keeper.lines for keeper in keepers))
+    return tuple(
+        site for site in sites if site.key not in held and may_fill_string_cache(site.key, site.retained_bytes, site.blocks)
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from otel_memeval.analysis.context_growth import context_reasons
 from otel_memeval.analysis.evidence import Evidence, settled_start
-from otel_memeval.analysis.growth import TOTAL_FLOOR_BYTES, GrowingHolder, GrowingSite, RunTrends, channels, run_trends
+from otel_memeval.analysis.growth import TOTAL_FLOOR_BYTES, RunTrends, channels, run_trends
 from otel_memeval.analysis.idle import idle_reason
 from otel_memeval.analysis.noise import typical_step
 from otel_memeval.analysis.reasons import (
@@ -24,11 +24,13 @@ from otel_memeval.analysis.reasons import (
     not_lasting_reasons,
     page_cache_reason,
     peak_reason,
+    string_cache_reason,
     untraced_channels,
     untraced_reasons,
 )
 from otel_memeval.analysis.resources import ResourceTrends, resource_trends
 from otel_memeval.analysis.rises import NEGLIGIBLE_PART
+from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
 from otel_memeval.analysis.trend import MIN_STEPS
 from otel_memeval.analysis.untraced import (
     MAPPED_FLOOR_BYTES,
@@ -156,6 +158,8 @@ def _decide_growth(trends: RunTrends, evidence: Evidence) -> _Decision | None:
         return _Decision("native-leak", untraced)
     if trends.page_caches.shape == "growing":
         return _Decision("bounded", [page_cache_reason(trends, evidence)])
+    if trends.string_cache:
+        return _Decision("bounded", [string_cache_reason(trends)])
     return None
 
 

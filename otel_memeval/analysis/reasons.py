@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 from otel_memeval.analysis.evidence import Evidence
-from otel_memeval.analysis.growth import GrowingHolder, RunTrends
+from otel_memeval.analysis.growth import RunTrends
+from otel_memeval.analysis.sources import GrowingHolder
+from otel_memeval.analysis.string_cache import CACHED_STRING_BYTES, CACHED_STRINGS
 from otel_memeval.analysis.untraced import NATIVE_FLOOR_BYTES, PROCESS_FLOOR_BYTES
 from otel_memeval.records import Growth
 from otel_memeval.units import format_bytes
@@ -105,6 +107,14 @@ def page_cache_reason(trends: RunTrends, evidence: Evidence) -> str:
     growth = per_iteration(trends.page_caches.growth)
     limit = format_bytes(evidence.page_cache_limit_bytes or 0)
     return f"SQLite's page cache of {size} grows by {growth}, to at most about {limit} (PRAGMA cache_size)"
+
+
+def string_cache_reason(trends: RunTrends) -> str:
+    """Return the reason of pydantic's cache of strings that fills up."""
+    growth = format_bytes(sum(site.bytes_per_iteration for site in trends.string_cache))
+    most = format_bytes(CACHED_STRINGS * CACHED_STRING_BYTES)
+    cache = f"pydantic's cache of strings from JSON grows by {growth} per iteration"
+    return f"{cache}, to at most {CACHED_STRINGS:,} strings, about {most} (cache_strings)"
 
 
 def peak_reason(trends: RunTrends) -> str:

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey
-from otel_memeval.analysis.growth import GrowingHolder, GrowingSite
 from otel_memeval.analysis.holder_contents import (
     HolderContents,
     growth_from_items,
@@ -15,6 +14,7 @@ from otel_memeval.analysis.holder_contents import (
     move_reused_blocks,
     sites_from_items,
 )
+from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
 from otel_memeval.records import Channels, Growth
 
 LEAK, FILL = ("m.py", 3), ("m.py", 9)

@@ -14,8 +14,8 @@ from otel_memeval.analysis.callers import (
     callers_of,
     needs_more_frames,
 )
-from otel_memeval.analysis.growth import GrowingSite
 from otel_memeval.analysis.holder_contents import HolderContents
+from otel_memeval.analysis.sources import GrowingSite
 from otel_memeval.records import CallerAttribution
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
