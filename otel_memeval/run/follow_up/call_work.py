@@ -9,7 +9,6 @@ from otel_memeval.analysis.evidence import CallWork, DroppedStream, Evidence
 from otel_memeval.analysis.idle import may_be_idle
 from otel_memeval.redact import one_line, shortened
 from otel_memeval.run.history import RunHistory, failure_record
-from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
 from otel_memeval.units import format_location
 
@@ -29,11 +28,13 @@ class CallWorkStep:
         self.problem: str | None = None
         """Reason why the call shows nothing."""
 
-    def run(self, client: WorkerClient, evidence: Evidence, observer: Observer) -> None:
-        """Have one call watched if the scenario may be idle. Raises ``WorkerEnded``."""
+    def run(self, client: WorkerClient, evidence: Evidence) -> None:
+        """Have one call watched if the scenario may be idle. Raises ``WorkerEnded``.
+
+        The call is not announced: one that waits for nothing asks no model, and it takes some milliseconds.
+        """
         if evidence.failed or not may_be_idle(evidence):
             return
-        observer.on_note("1 more iteration, not measured, to see whether the scenario does any work")
         client.send(wire.WatchCall())
         message = client.receive_as(wire.WatchedCall)
         if message.failure is not None:

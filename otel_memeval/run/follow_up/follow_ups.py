@@ -51,7 +51,7 @@ class FollowUps:
         """
         if self._options.follow_up:
             with _noting_the_end(self._call_work):
-                self._call_work.run(client, self._history.evidence(), self._observer)
+                self._call_work.run(client, self._history.evidence())
             with _noting_the_end(self.batched_readings):
                 self.batched_readings.run(client, self._history.assessment(), self._observer)
         self._resource_lines.take_owners()
