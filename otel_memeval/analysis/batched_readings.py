@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from otel_memeval.analysis.assessment import Assessment
-from otel_memeval.analysis.untraced import NATIVE_FLOOR_BYTES
+from otel_memeval.analysis.untraced import MIN_NOISE_ITERATIONS, NATIVE_FLOOR_BYTES
 from otel_memeval.verdicts import State
 
 READINGS = 20
@@ -37,7 +37,8 @@ def calls_between_readings(assessment: Assessment, durations_seconds: Sequence[f
     more than its floor and is undecided or came back. ``durations_seconds``: of the measured iterations.
     """
     native = assessment.growth.native
-    rose = native is not None and native.ci_low > NATIVE_FLOOR_BYTES
+    enough = len(assessment.evidence.native) > MIN_NOISE_ITERATIONS
+    rose = enough and native is not None and native.ci_low > NATIVE_FLOOR_BYTES
     hidden = assessment.hidden_native_bytes or (NATIVE_FLOOR_BYTES if rose else 0)
     if assessment.judgement.state not in MAY_HIDE or assessment.evidence.failed or not durations_seconds or not hidden:
         return 0
