@@ -161,6 +161,6 @@ def test_growth_per_call_depends_on_neither_level_nor_batch(shift: int, calls_ap
 
 @pytest.mark.parametrize(("step", "iterations", "expected"), [(65, 20, 8), (64, 20, 0), (65, 10, 8), (65, 9, 0)])
 def test_c_heap_that_rises_and_is_not_judged_is_read_again(step: int, iterations: int, expected: int) -> None:
-    """A quiet C heap whose growth certainly is above its floor, and is no leak, gets batched readings after ten iterations."""
+    """A quiet C heap that rises by more than its floor, and is no leak, gets batched readings after ten iterations."""
     run = evidence(iterations, native=levels(*[step] * iterations))
     assert calls(run) == expected
