@@ -99,13 +99,14 @@ def run_trends(evidence: Evidence) -> RunTrends:
     kept = sum(site.bytes_per_iteration for site in sites)
     peak_traits = _traits(evidence, noisy=True, growth_mode="independent")
     peak = trend_of(settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, peak_traits)
+    mapped = mapped_trend(evidence)
     return RunTrends(
         retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _traits(evidence)),
         peak=peak,
         native=native_trend(evidence),
         calls_apart=1 if evidence.batched_native is None else evidence.batched_native.calls_apart,
-        unique=unique_trend(evidence, peak),
-        mapped=mapped_trend(evidence),
+        unique=unique_trend(evidence, peak, mapped),
+        mapped=mapped,
         page_caches=page_cache_trend(evidence),
         sites=sites,
         undecided_sites=undecided_sites,
@@ -239,8 +240,8 @@ def _holder_trends(
             limit=series.limit,
             bookkeeping=series.bookkeeping,
         )
-        if holder.bookkeeping and holder.bounded:
-            bookkeeping.extend([holder] if trend.shape in ("growing", "undecided") else [])
+        if trend.shape in ("growing", "undecided") and holder.bookkeeping and holder.bounded:
+            bookkeeping.append(holder)
         elif trend.shape == "growing":
             growing.append(holder)
         elif trend.shape == "undecided" and holder.bounded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_memeval.analysis.evidence import DroppedStream, Evidence, settled_start
+from otel_memeval.analysis.evidence import CallWork, DroppedStream, Evidence, IterationWork, settled_start
 from otel_memeval.units import format_bytes
 
 IDLE_PEAK_BYTES = 32
@@ -22,8 +22,7 @@ IDLE_ASYNC_PEAK_BYTES = 65_536
 
 def may_be_idle(evidence: Evidence) -> bool:
     """Return whether no iteration waited, computed for long or changed much memory, so that one watched call can decide."""
-    # Without a warm-up the first iteration imports and connects, whatever the scenario does.
-    work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
+    work = _work(evidence)
     waited = any(each.suspended if each.waits is None else each.waits for each in work)
     computed = any(each.cpu_seconds > IDLE_CPU_SECONDS for each in work)
     moved_bytes = max(_movement(evidence, evidence.native), _movement(evidence, evidence.retained))
@@ -34,14 +33,27 @@ def idle_reason(evidence: Evidence) -> str:
     """Return why the scenario counts as idle; empty if it does work."""
     if not may_be_idle(evidence):
         return ""
-    if evidence.call_work is not None and (evidence.call_work.dropped or evidence.call_work.communicates):
-        return "" if evidence.call_work.communicates else _dropped_reason(evidence.call_work.dropped)
-    if _memory_changed(evidence):
+    return _reason_without_call(evidence) if evidence.call_work is None else _reason_of_call(evidence, evidence.call_work)
+
+
+def _work(evidence: Evidence) -> Sequence[IterationWork]:
+    """Return the work of the iterations; without a warm-up the first one imports and connects, and does not count."""
+    return evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
+
+
+def _reason_of_call(evidence: Evidence, call: CallWork) -> str:
+    if call.communicates:
         return ""
-    if evidence.call_work is not None:
-        return "" if evidence.call_work.computes else "the function calls nothing, and no iteration waited for anything"
-    work = evidence.work if evidence.warmup else evidence.work[1:] or evidence.work
-    if any(each.suspended for each in work):
+    if call.dropped:
+        return _dropped_reason(call.dropped)
+    if call.computes or _memory_changed(evidence):
+        return ""
+    return "the function calls nothing, and no iteration waited for anything"
+
+
+def _reason_without_call(evidence: Evidence) -> str:
+    work = _work(evidence)
+    if _memory_changed(evidence) or any(each.suspended for each in work):
         return ""
     peak_bytes = max(each.peak_bytes for each in work)
     if evidence.awaits_nothing and peak_bytes <= IDLE_ASYNC_PEAK_BYTES:

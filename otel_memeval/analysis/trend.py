@@ -80,7 +80,7 @@ class SeriesTrend(msgspec.Struct, frozen=True, kw_only=True):
     growth: Growth
     undecided: Undecided | None = None
     early: bool = False
-    """It grows, but by so little beside its level that more steps have to show whether the growth lasts."""
+    """It grows, and more steps have to show whether the growth lasts."""
     stride: int = 1
     """Steps of the series per judged step, of a series that was thinned."""
 

@@ -127,8 +127,10 @@ def mapped_trend(evidence: Evidence) -> SeriesTrend:
     return trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, exact)
 
 
-def unique_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
-    """Return the trend of unique memory that neither heap explains; ``peak`` is that of the traced heap's peak.
+def unique_trend(evidence: Evidence, peak: SeriesTrend, mapped: SeriesTrend) -> SeriesTrend:
+    """Return the trend of unique memory that neither heap explains.
+
+    ``peak``, ``mapped``: trends of the peak of the traced heap and of mapped memory.
 
     A short run uses pages for the first time in any of its iterations: its growth is undecided. Growth beside a growing peak
     and without new maps is freed memory, whose pages the allocator keeps.
@@ -139,7 +141,7 @@ def unique_trend(evidence: Evidence, peak: SeriesTrend) -> SeriesTrend:
     comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MIN_RISING_PART * len(later)
     if trend.shape != "growing":
         return trend
-    freed = peak.shape == "growing" and mapped_trend(evidence).shape != "growing"
+    freed = peak.shape == "growing" and mapped.shape != "growing"
     if comes_and_goes or freed:
         return SeriesTrend(shape="returning", growth=trend.growth)
     return _early(trend, MAX_START_READINGS) if len(evidence.process) <= MAX_START_READINGS else trend

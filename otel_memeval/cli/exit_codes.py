@@ -20,8 +20,8 @@ INTERRUPTED = 130
 def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelivered: bool = False) -> int:
     """Return the exit status of a command that measured these results.
 
-    The first that applies: an interruption, a scenario that failed before it was measured, a verdict in ``fail_on`` or an
-    exceeded limit, a tear-down that failed, telemetry that was not delivered.
+    The first that applies: an interruption, a scenario that failed while it was set up or measured, a verdict in ``fail_on``
+    or an exceeded limit, a tear-down that failed, telemetry that was not delivered.
     """
     if any(result.failure is not None and result.failure.type == "Interrupted" for result in results):
         return INTERRUPTED

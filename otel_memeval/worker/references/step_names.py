@@ -42,9 +42,7 @@ class StepNames:
         if label == "[*]" and issubclass(type(parent), dict):
             table = cast("dict[object, object]", parent)
             keys = [key for key, value in dict.items(table) if value is obj and type(key) is str and is_name(key)]
-            if keys and (
-                "__builtins__" in table or any(keys[0] in self._of_module(name) for name in self._modules(objects, first))
-            ):
+            if keys and ("__builtins__" in table or self._is_constant(keys[0], objects, first)):
                 return f'["{keys[0]}"]'
         if type(parent) in _FRAMES:
             frame = getattr(parent, _FRAMES[type(parent)])

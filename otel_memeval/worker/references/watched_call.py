@@ -10,6 +10,7 @@ import contextlib
 import dis
 import gc
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,11 @@ _COMMUNICATES = frozenset(
     | {"fork", "forkpty", "fork_exec", "posix_spawn", "posix_spawnp", "spawnv", "spawnve", "system"}
 )
 """Names of C functions that use a socket or start a process."""
+
+_ONLY_HERE = 2
+"""References to a dropped object while ``dropped`` examines it: the name, and the argument of the count."""
+
+_INSTALLED = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")
 
 _Trace = Callable[[FrameType, str, Any], Any]
 
@@ -147,10 +153,6 @@ class CallWatch:
             found[1].move_to(caller)
 
 
-_ONLY_HERE = 2
-"""References to a dropped object while ``dropped`` examines it: the name, and the argument of the count."""
-
-
 def is_unstarted(made: object) -> bool:
     """Return whether no code of this generator or coroutine has run yet."""
     frame = getattr(made, "ag_frame", None) or getattr(made, "cr_frame", None) or getattr(made, "gi_frame", None)
@@ -168,13 +170,25 @@ def _first_instruction(code: CodeType) -> int:
 
 
 def scenario_files(target_file: str, is_own: Callable[[str], bool]) -> Callable[[str], bool]:
-    """Return a function that tells files of the scenario from those of installed packages, of Python and of the tool."""
-    library = os.path.join(os.path.dirname(os.__file__), "")
+    """Return a function that tells files of the scenario from those of installed packages, of Python and of the tool.
+
+    The rule of ``analysis.callers.CodeOwnership``: a target that is installed makes its whole package the scenario's.
+    """
+    folder = _installed_folder(target_file)
+    package = folder + target_file[len(folder) :].replace(os.sep, "/").partition("/")[0] if folder else ""
 
     def is_scenario(file: str) -> bool:
-        if file == target_file:
-            return True
-        installed = file.startswith((library, "<")) or "site-packages" in file or "dist-packages" in file
-        return not installed and not is_own(file)
+        if _installed_folder(file):
+            return bool(package) and file.startswith(package)
+        return not file.startswith("<") and not is_own(file)
 
     return is_scenario
+
+
+def _installed_folder(file: str) -> str:
+    """Return the folder of installed packages, or of the standard library, that a file lies in; else an empty text."""
+    installed = _INSTALLED.match(file)
+    if installed is not None:
+        return installed.group()
+    library = os.path.join(os.path.dirname(os.__file__), "")
+    return library if file.startswith(library) else ""
