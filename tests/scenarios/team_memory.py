@@ -14,6 +14,7 @@ import sys
 import tracemalloc
 from collections.abc import Awaitable, Callable
 
+from otel_memeval.worker.iterate import run_what_is_ready
 from scenarios import leaky_team, team
 
 FIRST, LAST = 10, 30
@@ -21,14 +22,14 @@ FIRST, LAST = 10, 30
 
 
 def iterate(function: Callable[[], Awaitable[None]], between: Callable[[], None], iterations: int) -> None:
-    """Set up, call, and tear down in one event loop; ``between`` is called after every iteration."""
+    """Set up, call, and tear down in one event loop; ``between`` is called after every iteration, once nothing is ready."""
 
     async def main() -> None:
         await team.setup()
         try:
             for _ in range(iterations):
                 await function()
-                await asyncio.sleep(0)
+                await run_what_is_ready()
                 between()
         finally:
             await team.teardown()

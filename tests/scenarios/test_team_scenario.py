@@ -192,7 +192,7 @@ def test_team_retains_no_memory_per_iteration() -> None:
     assert more["objects"] < 20
     # Python 3.10 keeps the last frame of every function, which the garbage collector does not count.
     allowed = 4096 if sys.version_info >= (3, 11) else 128 * 1024
-    assert more["bytes"] < allowed  # buffers of the first iterations may be given back meanwhile
+    assert abs(more["bytes"]) < allowed
 
 
 @pytest.mark.usefixtures("named_services")
