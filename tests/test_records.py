@@ -97,3 +97,9 @@ def test_fail_on_defaults_to_the_failing_states() -> None:
     assert verdicts.FAILING_STATES == ("leaking", "native-leak", "idle", "failed")
     defaults = {parameter.name: parameter.default for parameter in measure_command.params}
     assert defaults["fail_on"] == ",".join(verdicts.FAILING_STATES)
+
+
+def test_resources_have_the_same_names_everywhere() -> None:
+    """The record, the words and the attributes of spans name the same resources."""
+    fields = set(records.Resources.__struct_fields__) - {"child_memory_bytes"}
+    assert fields == set(records.WORDS) == set(telemetry.RESOURCES_PER_ITERATION)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.run.locations import display_path, site_record
 from otel_memeval.source import function_at, signature
 

@@ -24,7 +24,7 @@ from benchmarks.frameworks.environments import environment
 from benchmarks.frameworks.frameworks import FRAMEWORKS, Framework
 from benchmarks.frameworks.measure import Measurement, confirm, measure, plain_cpu_seconds, variables
 from benchmarks.frameworks.results_file import command, load, save
-from benchmarks.frameworks.table import confirmed, failing, table, title
+from benchmarks.frameworks.table import confirmed, failing, lasts, table, title
 from benchmarks.packages.environments import UnavailableError, default_folder
 from benchmarks.tool_runs import ROOT
 from scenarios.services.launch import EmbeddedServices
@@ -125,10 +125,10 @@ class Benchmark:
                 save(self.results, self._path)
 
     def has_unconfirmed_alarms(self) -> bool:
-        """Return whether a verdict fails a build although no plain loop confirms that the framework keeps memory."""
-        known = self.results.confirmed
+        """Return whether a verdict fails a build although no plain loop keeps memory to its end."""
+        leaking = {name for name, kept in self.results.confirmed.items() if lasts(kept)}
         return any(
-            not found.passed and title(found.name, traced=found.traced) not in known for found in self.results.measurements
+            not found.passed and title(found.name, traced=found.traced) not in leaking for found in self.results.measurements
         )
 
     def _measure(

@@ -57,11 +57,21 @@ def versions(measurements: Sequence[Measurement]) -> list[str]:
     return lines
 
 
+LASTING_PART = 0.5
+"""Part of the growth in the middle third of a plain loop that its last third must have: a cache that fills slows down."""
+
+
+def lasts(kept: Mapping[str, Sequence[float]]) -> bool:
+    """Return whether a plain loop keeps memory to its end: that confirms a leak."""
+    middle, last = kept["heap"]
+    return middle > 0 and last >= LASTING_PART * middle
+
+
 def confirmed(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
     """Return a line for each framework that a plain loop has called: bytes kept per call in the last two thirds."""
     return [
         f"- {name}, {kept['calls'][0]:,.0f} calls: C heap {kept['heap'][0]:,.0f}, then {kept['heap'][1]:,.0f} B per call; "
-        f"resident {kept['resident'][0]:,.0f}, then {kept['resident'][1]:,.0f} B"
+        f"resident {kept['resident'][0]:,.0f}, then {kept['resident'][1]:,.0f} B: {'lasts' if lasts(kept) else 'fades'}"
         for name, kept in rows.items()
     ]
 

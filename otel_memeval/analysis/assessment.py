@@ -16,7 +16,7 @@ from otel_memeval.analysis.holder_contents import (
     sites_from_items,
 )
 from otel_memeval.analysis.judge import Judgement, judge
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.analysis.suppression import SuppressedGrowth, suppress, suppress_resources
 from otel_memeval.analysis.untraced import hidden_native_bytes
 from otel_memeval.records import Channels

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from otel_memeval.analysis.evidence import SiteKey
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 
 MIN_ITERATIONS = 4
 """Iterations with stacks: replaced memory is there after the first half, kept memory is added in the second."""

@@ -8,7 +8,7 @@ import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
 from otel_memeval.analysis.rises import GrowthMode
-from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingHolder, GrowingSite
 from otel_memeval.analysis.string_cache import may_fill_string_cache
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, lower_envelope, rises_of, trend_of
 from otel_memeval.analysis.untraced import mapped_trend, native_trend, page_cache_trend, unique_trend

@@ -8,7 +8,7 @@ import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, SiteKey
 from otel_memeval.analysis.growth import NOISY_SLOPE_PART
-from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingHolder, GrowingSite
 from otel_memeval.records import Channels, Growth
 
 BOUNDED_PART = 0.5

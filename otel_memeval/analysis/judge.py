@@ -30,7 +30,7 @@ from otel_memeval.analysis.reasons import (
 )
 from otel_memeval.analysis.resources import ResourceTrends, resource_trends
 from otel_memeval.analysis.rises import NEGLIGIBLE_PART
-from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingHolder, GrowingSite
 from otel_memeval.analysis.trend import MIN_STEPS
 from otel_memeval.analysis.untraced import (
     MAPPED_FLOOR_BYTES,

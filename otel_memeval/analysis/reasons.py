@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from otel_memeval.analysis.evidence import Evidence
 from otel_memeval.analysis.growth import RunTrends
-from otel_memeval.analysis.sources import GrowingHolder
+from otel_memeval.analysis.sites_and_holders import GrowingHolder
 from otel_memeval.analysis.string_cache import CACHED_STRING_BYTES, CACHED_STRINGS
 from otel_memeval.analysis.untraced import NATIVE_FLOOR_BYTES, PROCESS_FLOOR_BYTES
 from otel_memeval.records import Growth

@@ -9,7 +9,7 @@ import msgspec
 from otel_memeval.analysis.evidence import Evidence, SiteKey
 from otel_memeval.analysis.holder_contents import HolderContents, mainly_fills
 from otel_memeval.analysis.resources import ResourceTrends
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.records import CHILD_MEMORY
 
 

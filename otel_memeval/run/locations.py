@@ -8,7 +8,7 @@ from pathlib import Path
 
 from otel_memeval.analysis.callers import is_generated
 from otel_memeval.analysis.evidence import SiteKey
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.records import CodeLocation, Record, Site
 from otel_memeval.source import function_at, signature
 

@@ -13,7 +13,7 @@ from otel_memeval.analysis.callers import (
     attribution_iterations,
     needs_more_frames,
 )
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 
 STANDARD = "/opt/python/lib/python3.12"
 JSON = (f"{STANDARD}/json/decoder.py", 353)

@@ -14,7 +14,7 @@ from otel_memeval.analysis.holder_contents import (
     move_reused_blocks,
     sites_from_items,
 )
-from otel_memeval.analysis.sources import GrowingHolder, GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingHolder, GrowingSite
 from otel_memeval.records import Channels, Growth
 
 LEAK, FILL = ("m.py", 3), ("m.py", 9)

@@ -12,7 +12,7 @@ from benchmarks.frameworks.agno_evals import CHECKOUT_VARIABLE, eval_files
 from benchmarks.frameworks.frameworks import FRAMEWORKS, SCENARIOS
 from benchmarks.frameworks.measure import Measurement
 from benchmarks.frameworks.results_file import Results, load, save, text
-from benchmarks.frameworks.table import failing
+from benchmarks.frameworks.table import failing, lasts
 from benchmarks.packages.environments import UnavailableError
 
 FOUND = Measurement(
@@ -75,3 +75,10 @@ def test_agno_evals_come_from_the_checkout_that_the_variable_names(tmp_path: Pat
     for name in ("__init__.py", "simple_response.py", "README.md"):
         (folder / name).touch()
     assert [path.name for path in eval_files()] == ["simple_response.py"]
+
+
+@pytest.mark.parametrize(("last", "expected"), [(500.0, True), (499.0, False)])
+def test_plain_loop_confirms_a_leak_that_lasts(last: float, expected: bool) -> None:
+    """A cache that fills up slows down: the last third keeps at least half of what the middle third keeps."""
+    assert lasts({"heap": [1000.0, last]}) is expected
+    assert not lasts({"heap": [0.0, 0.0]})

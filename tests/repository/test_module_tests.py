@@ -8,7 +8,7 @@ from tests.repository.files import ROOT, python_files
 
 MODULE_TESTS = {
     "__main__": "cli/test_output.py",
-    "analysis/sources": "analysis/test_growth.py",
+    "analysis/sites_and_holders": "analysis/test_growth.py",
     "errors": "test_units.py",
     "records": "test_records.py",
     "records/resources": "cli/test_resources.py",

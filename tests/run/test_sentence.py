@@ -7,7 +7,7 @@ import pytest
 
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.analysis.judge import Judgement
-from otel_memeval.analysis.sources import GrowingHolder
+from otel_memeval.analysis.sites_and_holders import GrowingHolder
 from otel_memeval.records import Channels, Growth, Holder, Site
 from otel_memeval.run.containers import holder_records
 from otel_memeval.run.sentence import describe_holder, verdict_sentence

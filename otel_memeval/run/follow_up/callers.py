@@ -15,7 +15,7 @@ from otel_memeval.analysis.callers import (
     needs_more_frames,
 )
 from otel_memeval.analysis.holder_contents import HolderContents
-from otel_memeval.analysis.sources import GrowingSite
+from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.records import CallerAttribution
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
