@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_memeval import records, verdicts
+from otel_memeval import records, telemetry, verdicts
 from otel_memeval.cli.measure import measure_command
 from otel_memeval.records import Result, from_json, json_schema, to_json
 
