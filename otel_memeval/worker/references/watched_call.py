@@ -178,6 +178,8 @@ def scenario_files(target_file: str, is_own: Callable[[str], bool]) -> Callable[
     package = folder + target_file[len(folder) :].replace(os.sep, "/").partition("/")[0] if folder else ""
 
     def is_scenario(file: str) -> bool:
+        if file == target_file:
+            return True  # also where the target has no file: "<string>"
         if _installed_folder(file):
             return bool(package) and file.startswith(package)
         return not file.startswith("<") and not is_own(file)
