@@ -63,7 +63,6 @@ class FakeWorker:
         return {
             "retained_bytes": live * self._sites,
             "retained_blocks": index * self._sites,
-            "peak_bytes": 5000,
             "traced_current_bytes": live * self._sites + 50_000,
             "rss_bytes": 50_000_000,
             "uss_bytes": 40_000_000,
@@ -84,6 +83,8 @@ class FakeWorker:
                 started_at=datetime.now(timezone.utc).isoformat(),
                 duration_seconds=1e-6,
                 cpu_seconds=1e-6,
+                peak_bytes=5000,
+                imported_modules=0,
                 waits=1,
                 suspended=True,
                 failure=None,

@@ -113,7 +113,7 @@ def measure(shape: str, blocks: int) -> dict[str, float]:
     heap = _least(lambda: read_heap(_nothing))
     floor = _least(_get_traces)
     gc.enable()
-    reading = _least(lambda: reader.read(0))
+    reading = _least(lambda: reader.read())
     live = read_heap(_nothing).retained_blocks
     del kept
     return {"blocks": live, "compare": compare, "floor": floor, "heap": heap, "reading": reading}

@@ -135,7 +135,6 @@ def make_reading() -> Callable[..., wire.Reading]:
         plain: dict[str, Any] = {
             "retained_bytes": retained_bytes,
             "retained_blocks": 1,
-            "peak_bytes": 0,
             "traced_current_bytes": retained_bytes,
             "rss_bytes": None,
             "uss_bytes": None,

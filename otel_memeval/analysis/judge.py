@@ -172,11 +172,12 @@ def _end_reasons(trends: RunTrends, evidence: Evidence) -> list[str]:
 def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:
     """Return the decision on a run in which nothing certainly grows: undecided, levelled off, or stable."""
     iterations = len(evidence.peak)
+    retained_level = math.inf if _only_references(trends) else _level(evidence, evidence.retained)
     undecided = [
         (name, trend, trend.growth.bytes_per_iteration >= UNDECIDED_PART * level)
         for name, trend, level in (
-            ("retained memory", trends.retained, math.inf if _only_references(trends) else _level(evidence.retained)),
-            ("the C heap", trends.native, 0.0 if trends.native.early else _level(evidence.native)),
+            ("retained memory", trends.retained, retained_level),
+            ("the C heap", trends.native, 0.0 if trends.native.early else _level(evidence, evidence.native)),
             ("the process' own memory", trends.process, _process_level(evidence)),
             ("the peak", trends.peak, 0.0 if _peak_rose(evidence) else math.inf),
             *(("a line's live memory", trend, _site_level(trends, evidence)) for trend in trends.undecided_sites[:1]),
@@ -196,7 +197,8 @@ def _decide_without_growth(trends: RunTrends, evidence: Evidence) -> _Decision:
     notes = (*map(bookkeeping_reason, trends.bookkeeping), *too_little)
     rest = (*notes, *not_lasting_reasons(trends), *_hidden_reasons(trends, evidence))
     if trends.retained.shape == "settled":
-        grown = format_bytes(evidence.retained[-1] - evidence.retained[0], signed=True)
+        retained = settled_start(evidence, evidence.retained)
+        grown = format_bytes(retained[-1] - retained[0], signed=True)
         return _Decision("settling", [f"retained memory rose by {grown} and then stopped rising", *rest])
     return _Decision("stable", ["no line, no container and no channel keeps growing", *rest])
 
@@ -215,8 +217,9 @@ def _hidden_reasons(trends: RunTrends, evidence: Evidence) -> list[str]:
     return [f"the C heap is so noisy that growth of less than {format_bytes(hidden)} per iteration would not show"]
 
 
-def _level(values: Sequence[int]) -> float:
-    return float(abs(values[0])) if values else 0.0
+def _level(evidence: Evidence, values: Sequence[int]) -> float:
+    judged = settled_start(evidence, values)
+    return float(abs(judged[0])) if judged else 0.0
 
 
 def _process_level(evidence: Evidence) -> float:
@@ -227,17 +230,17 @@ def _process_level(evidence: Evidence) -> float:
     """
     values, mapped = evidence.process, evidence.mapped
     if not 2 <= len(values) <= MAX_START_READINGS:
-        return _level(values)
+        return _level(evidence, values)
     at_rest = values[-1] - values[-2] < PROCESS_FLOOR_BYTES
     within_maps = len(mapped) > 2 and mapped[-1] - mapped[-3] < MAPPED_FLOOR_BYTES
-    return math.inf if at_rest or within_maps else _level(values)
+    return math.inf if at_rest or within_maps else _level(evidence, values)
 
 
 def _site_level(trends: RunTrends, evidence: Evidence) -> float:
     """Return the level beside which a site counts; where the total has levelled off, its rise counts as well."""
-    retained = evidence.retained
+    retained = settled_start(evidence, evidence.retained)
     rose = (retained[-1] - retained[0]) / max(len(retained) - 1, 1) if trends.retained.shape == "settled" else 0.0
-    return max(_level(retained), NEGLIGIBLE_PART * rose / UNDECIDED_PART)
+    return max(_level(evidence, evidence.retained), NEGLIGIBLE_PART * rose / UNDECIDED_PART)
 
 
 def _peak_rose(evidence: Evidence) -> bool:
@@ -250,7 +253,7 @@ def _total_agrees(trends: RunTrends, evidence: Evidence) -> bool:
     if trends.retained.shape in ("growing", "undecided"):
         return True
     kept = trends.kept_bytes_per_iteration
-    return typical_step(evidence.retained) > kept or kept < TOTAL_FLOOR_BYTES
+    return typical_step(settled_start(evidence, evidence.retained)) > kept or kept < TOTAL_FLOOR_BYTES
 
 
 def _leaking_channels(trends: RunTrends, growth: Channels) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def native_trend(evidence: Evidence) -> SeriesTrend:
 
 def _is_early(evidence: Evidence, bytes_per_iteration: float) -> bool:
     """Return whether growth of the C heap is so small a part of it that more iterations are needed."""
-    small = bytes_per_iteration < SMALL_SLOPE_PART * evidence.native[0]
+    small = bytes_per_iteration < SMALL_SLOPE_PART * settled_start(evidence, evidence.native)[0]
     return small and len(evidence.native) - 1 < SMALL_SLOPE_ITERATIONS
 
 

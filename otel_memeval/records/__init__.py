@@ -9,7 +9,6 @@ from otel_memeval.records.resources import (
     Resources,
 )
 from otel_memeval.records.result import (
-    SCHEMA,
     BatchedReadings,
     CallerAttribution,
     ChainStep,
@@ -30,17 +29,14 @@ from otel_memeval.records.result import (
     Record,
     Recorder,
     Result,
-    ResultFile,
     Run,
     Site,
     Statistics,
     Summary,
     Suppressed,
     Verdict,
-    from_json,
-    json_schema,
-    to_json,
 )
+from otel_memeval.records.result_file import SCHEMA, ResultFile, from_json, json_schema, to_json
 
 __all__ = [
     "CHILD_MEMORY",

@@ -1,19 +1,13 @@
-"""Frozen records of the result of a run, with their JSON.
-
-Schema 1 (0.1.0): the first. Adding a field is free; renaming or removing one is a new number, and a line here.
-"""
+"""Frozen records of the result of a run; ``result_file`` has their JSON."""
 
 from __future__ import annotations
 
-import json
 from typing import Literal
 
 import msgspec
 
 from otel_memeval.records.resources import CodeLocation, Resources
 from otel_memeval.verdicts import State
-
-SCHEMA = 1
 
 Phase = Literal["warmup", "measured"]
 Recorder = Literal["tracemalloc", "memray"]
@@ -65,6 +59,8 @@ class Iteration(Record, frozen=True):
     native_heap_bytes: int | None = None
     """Bytes of the C heap without tracemalloc's tables and without Python's traced blocks."""
     cpu_seconds: float | None = None
+    imported_modules: int = 0
+    """Modules that were imported during the call."""
     gen_ai: GenAi | None = None
     """None unless the scenario was traced."""
 
@@ -275,6 +271,8 @@ class Summary(Record, frozen=True):
     runtime_seconds: Statistics | None = None
     peak_bytes: Statistics | None = None
     retained_bytes: Statistics | None = None
+    without_first: bool = False
+    """The first measured iteration is left out: it imported modules, and no warm-up came before it."""
 
 
 class InitialReading(Record, frozen=True):
@@ -312,36 +310,3 @@ class Result(Record, frozen=True):
     """With ``--explain`` and a verdict of growth."""
     limits_exceeded: list[str] = []
     """One sentence for each limit of the user that was exceeded."""
-
-
-class ResultFile(Record, frozen=True):
-    """File that ``--json`` writes."""
-
-    schema: int
-    runs: list[Result]
-
-
-def to_json(results: list[Result]) -> bytes:
-    """Return the result file: indented JSON with a newline at its end."""
-    file = ResultFile(schema=SCHEMA, runs=results)
-    try:
-        data = msgspec.json.encode(file)
-    except UnicodeEncodeError:  # half a character, as in a path that is not UTF-8: written as a question mark
-        data = json.dumps(msgspec.to_builtins(file), ensure_ascii=False).encode("utf-8", "replace")
-    return msgspec.json.format(data, indent=2) + b"\n"
-
-
-def from_json(data: bytes) -> list[Result]:
-    """Return the results of a file. Raises ``msgspec.ValidationError``, with the place, if it is not a result file."""
-    return msgspec.json.decode(data, type=ResultFile).runs
-
-
-def json_schema() -> dict[str, object]:
-    """Return the JSON Schema (2020-12) of the result file."""
-    schema = msgspec.json.schema(ResultFile)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "otel_memeval result",
-        "description": f"Schema {SCHEMA}. Bytes are integers in bytes; durations are seconds; times are RFC 3339 in UTC.",
-        **schema,
-    }

@@ -37,7 +37,6 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Totals of one reading, in bytes; None where a channel cannot be read."""
 
     retained_bytes: int
-    peak_bytes: int
     traced_current_bytes: int
     dirty_bytes: int | None
     native_heap_bytes: int | None
@@ -106,7 +105,7 @@ class RunHistory:
         self._add_reading(reading)
         self._work.append(
             IterationWork(
-                cpu_seconds=done.cpu_seconds, waits=done.waits, suspended=done.suspended, peak_bytes=reading.peak_bytes
+                cpu_seconds=done.cpu_seconds, waits=done.waits, suspended=done.suspended, peak_bytes=done.peak_bytes
             )
         )
         self._input_tokens.append(None if gen_ai is None else gen_ai.input_tokens)
@@ -119,12 +118,13 @@ class RunHistory:
             error=None if done.failure is None else failure_record(done.failure, self._secrets),
             retained_bytes=reading.retained_bytes,
             retained_blocks=reading.retained_blocks,
-            peak_bytes=reading.peak_bytes,
+            peak_bytes=done.peak_bytes,
             traced_current_bytes=reading.traced_current_bytes,
             rss_bytes=reading.rss_bytes,
             uss_bytes=reading.uss_bytes,
             native_heap_bytes=reading.native_heap_bytes,
             cpu_seconds=done.cpu_seconds,
+            imported_modules=done.imported_modules,
             gen_ai=gen_ai,
         )
         self.iterations.append(record)
@@ -198,7 +198,6 @@ class RunHistory:
         self._levels.append(
             Levels(
                 retained_bytes=reading.retained_bytes,
-                peak_bytes=reading.peak_bytes,
                 traced_current_bytes=reading.traced_current_bytes,
                 dirty_bytes=reading.dirty_bytes,
                 native_heap_bytes=reading.native_heap_bytes,
@@ -263,7 +262,7 @@ class RunHistory:
             warmup=warmups,
             failed=sum(iteration.status == "error" and iteration.phase == "measured" for iteration in self.iterations),
             retained=tuple(level.retained_bytes for level in levels),
-            peak=tuple(level.peak_bytes for level in levels[1:]),
+            peak=tuple(work.peak_bytes for work in self._work[warmups:]),
             native=tuple(level.native_heap_bytes for level in levels if level.native_heap_bytes is not None),
             batched_native=self._batched,
             process=tuple(_unexplained_bytes(level, level.dirty_bytes) for level in levels if level.dirty_bytes is not None),

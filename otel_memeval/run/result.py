@@ -24,13 +24,14 @@ from otel_memeval.run.sentence import verdict_sentence
 from otel_memeval.units import format_bytes, format_items
 
 
-def summarize(iterations: Sequence[Iteration]) -> Summary:
+def summarize(iterations: Sequence[Iteration], *, without_first: bool = False) -> Summary:
     """Return statistics over the measured iterations; an iteration without a reading counts for no memory statistic."""
-    measured = [iteration for iteration in iterations if iteration.phase == "measured"]
+    measured = [iteration for iteration in iterations if iteration.phase == "measured"][without_first:]
     return Summary(
         runtime_seconds=describe([iteration.duration_seconds for iteration in measured if iteration.status == "ok"]),
         peak_bytes=describe([float(peak) for iteration in measured if (peak := iteration.peak_bytes) is not None]),
         retained_bytes=describe([float(kept) for iteration in measured if (kept := iteration.retained_bytes) is not None]),
+        without_first=without_first,
     )
 
 

@@ -20,6 +20,7 @@ from otel_memeval.redact import one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.imports import import_reasons, is_first_unusual, late_imports
 from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, plan
@@ -259,12 +260,15 @@ class Session:
     def result(self) -> Result:
         """Return the result of the run and report it to the observer."""
         assessment = self.assessment()
+        iterations = self._history.iterations
+        imports = late_imports(iterations, self._history.initial_reading)
+        without_first = is_first_unusual(imports, iterations)
+        import_notes = import_reasons(imports, first_is_left_out=without_first)
         judgement = msgspec.structs.replace(
             assessment.judgement,
             growth=assessment.growth,
-            reasons=(*assessment.judgement.reasons, *self._later_reasons()),
+            reasons=(*assessment.judgement.reasons, *import_notes, *self._later_reasons()),
         )
-        iterations = self._history.iterations
         attributed = self._follow_ups.callers.attributed(assessment.sites, assessment.holders)
         sites = [site_record(site, self._settings.folder) for site in attributed]
         holders = holder_records(assessment.holders)[: self._plan.top]
@@ -286,7 +290,7 @@ class Session:
                 suppressed,
                 self._missing_channels,
             ),
-            statistics=summarize(iterations),
+            statistics=summarize(iterations, without_first=without_first),
             suppressed=suppressed,
             resources=self._history.resources.record(
                 judgement.resources, lambda site: code_location(site, self._settings.folder)

@@ -37,7 +37,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     retained_bytes: int
     retained_blocks: int
-    peak_bytes: int
     traced_current_bytes: int
     rss_bytes: int | None
     uss_bytes: int | None
@@ -140,7 +139,7 @@ class SpansDropped(Message, frozen=True, tag="spans_dropped"):
 class IterationCall(Message, frozen=True):
     """One call of the scenario's function. ``waits``: how often the process waited; None if unknown.
 
-    ``suspended``: other callbacks of the event loop ran during the call.
+    ``suspended``: other callbacks of the event loop ran during the call. ``imported_modules``: modules that it added.
     """
 
     index: int
@@ -148,6 +147,8 @@ class IterationCall(Message, frozen=True):
     started_at: str
     duration_seconds: float
     cpu_seconds: float
+    peak_bytes: int
+    imported_modules: int
     waits: int | None
     suspended: bool
     failure: FailureInfo | None

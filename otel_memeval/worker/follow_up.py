@@ -128,7 +128,7 @@ class FollowUpSteps:
             failure = await self._iterate(iterations, reader.still_tracing, lambda: None)
             if failure is not None or Clock.seconds() > end:
                 break
-            self._send({"kind": "batched_reading", "reading": reader.read(0), "failure": None})
+            self._send({"kind": "batched_reading", "reading": reader.read(), "failure": None})
         self._send({"kind": "batched_reading", "reading": None, "failure": failure})
 
     async def watch_call(self) -> None:

@@ -200,18 +200,20 @@ class Harness:
     async def _iterations(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
         func = self._loaded().func
         for index in range(first, first + count):
+            modules = len(sys.modules)
             with self._in_span(f"{phase}/{index}"), self._reserve:
                 result = await self._caller.call(func)
             result.value = None
             await self._caller.run_what_is_ready()
+            imported = max(0, len(sys.modules) - modules)
             if not self._reader.still_tracing():
                 self._send_spans()
-                self._send({"kind": "tracing_stopped", "index": index, "phase": phase, **_call_fields(result)})
+                self._send({"kind": "tracing_stopped", **_call_fields(phase, index, result, imported)})
                 return False
-            reading = self._reader.read(result.peak_bytes)
+            reading = self._reader.read()
             reading["resources"] = (await self._resources.read_settled(self._caller.loop(), self._caller.pause)).fields()
             self._send_spans()
-            self._send({"kind": "iteration", "index": index, "phase": phase, "reading": reading, **_call_fields(result)})
+            self._send({"kind": "iteration", "reading": reading, **_call_fields(phase, index, result, imported)})
             if result.failure is not None and not keep_going:
                 return False
             del result, reading
@@ -311,12 +313,16 @@ async def _async_nothing() -> None:
     return None
 
 
-def _call_fields(result: CallResult) -> PlainMessage:
+def _call_fields(phase: str, index: int, result: CallResult, imported_modules: int) -> PlainMessage:
     """Return the fields of an iteration's message that come from the call."""
     return {
+        "index": index,
+        "phase": phase,
         "started_at": datetime.fromtimestamp(result.started_at_ns / 1e9, timezone.utc).isoformat(),
         "duration_seconds": result.duration_seconds,
         "cpu_seconds": result.cpu_seconds,
+        "peak_bytes": result.peak_bytes,
+        "imported_modules": imported_modules,
         "waits": result.waits,
         "suspended": result.suspended,
         "failure": None if result.failure is None else failure_fields(result.failure),

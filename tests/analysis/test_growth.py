@@ -22,6 +22,14 @@ def test_retained_memory_settles_from_192_bytes_on(rise: int, state: State) -> N
     assert judge(evidence(retained=levels(rise, *[0] * 19))).state == state
 
 
+@pytest.mark.parametrize(("warmup", "rise"), [(0, "+800 B"), (3, "+977 KiB")])
+def test_rise_of_a_settling_run_is_without_the_first_iteration_unless_there_was_a_warm_up(warmup: int, rise: str) -> None:
+    """Without a warm-up the first step is that of imports: neither the verdict nor its reason has it."""
+    run = evidence(retained=levels(1_000_000, 800, *[0] * 18), warmup=warmup)
+    judgement = judge(run)
+    assert (judgement.state, judgement.reasons[0]) == ("settling", f"retained memory rose by {rise} and then stopped rising")
+
+
 @pytest.mark.parametrize(("step", "state"), [(256, "creeping"), (255, "stable")])
 def test_peak_creeps_from_256_bytes_on(step: int, state: State) -> None:
     """A peak that grows alone creeps from 256 bytes per iteration on."""

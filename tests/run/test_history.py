@@ -38,6 +38,8 @@ def done(index: int, reading: wire.Reading, phase: str = "measured", error: str 
         "started_at": "2026-01-01T00:00:00+00:00",
         "duration_seconds": 0.5,
         "cpu_seconds": 0.25,
+        "peak_bytes": 0,
+        "imported_modules": 0,
         "waits": 3,
         "suspended": True,
         "failure": wire.FailureInfo(type="ValueError", message=error) if error else None,
@@ -49,9 +51,9 @@ def test_series_begin_before_the_first_measured_iteration(make_reading: MakeRead
     """Warm-ups are recorded and left out of what is judged; levels have one value more than iterations, peaks have not."""
     history = empty_history()
     history.add_initial_reading(ready(make_reading(100, native_heap_bytes=1)))
-    history.add_iteration(done(1, make_reading(200, peak_bytes=9, native_heap_bytes=2), "warmup", cpu_seconds=9.0))
-    history.add_iteration(done(1, make_reading(300, peak_bytes=10, native_heap_bytes=3)))
-    history.add_iteration(done(2, make_reading(400, peak_bytes=20, native_heap_bytes=4)))
+    history.add_iteration(done(1, make_reading(200, native_heap_bytes=2), "warmup", cpu_seconds=9.0, peak_bytes=9))
+    history.add_iteration(done(1, make_reading(300, native_heap_bytes=3), peak_bytes=10))
+    history.add_iteration(done(2, make_reading(400, native_heap_bytes=4), peak_bytes=20))
     evidence = history.evidence()
     assert (history.warmups, history.measured, evidence.warmup) == (1, 2, 1)
     assert evidence.retained == (200, 300, 400)
@@ -231,7 +233,7 @@ def test_series_are_the_totals_that_the_worker_saw(steps: list[dict[int, int]]) 
         now = {**now, **step}
         seen.append(now)
         reading = wire.Reading(
-            retained_bytes=sum(now.values()), retained_blocks=0, peak_bytes=0, traced_current_bytes=0, rss_bytes=None,
+            retained_bytes=sum(now.values()), retained_blocks=0, traced_current_bytes=0, rss_bytes=None,
             uss_bytes=None, native_heap_bytes=None, files=["a.py"] if not place else [], sites=changed, holders=[],
         )  # fmt: skip
         if place:

@@ -103,10 +103,10 @@ class MemoryReader:
     def read_first(self) -> PlainMessage:
         """Return the initial reading, which growth is counted from: it has every site."""
         self.still_tracing()
-        return self.read(0)
+        return self.read()
 
-    def read(self, peak_bytes: int) -> PlainMessage:
-        """Collect garbage, and return the changes since the last reading, with ``peak_bytes`` of the last iteration.
+    def read(self) -> PlainMessage:
+        """Collect garbage, and return the changes since the last reading.
 
         The caller has already let the loop run what was ready. The C heap and the process are read first, because the
         reading of the traces allocates memory for a moment.
@@ -138,7 +138,6 @@ class MemoryReader:
         return {
             "retained_bytes": heap.retained_bytes,
             "retained_blocks": heap.retained_blocks,
-            "peak_bytes": peak_bytes,
             "traced_current_bytes": current,
             "rss_bytes": rss,
             "uss_bytes": uss,

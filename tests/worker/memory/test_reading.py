@@ -21,11 +21,11 @@ class Node:
 reader = MemoryReader(lambda file: False, ProcessReader())
 reader.prime()
 reader.start()
-reader.read(0)
+reader.read()
 full = []
 gc.callbacks.append(lambda phase, info: full.append(info["collected"]) if phase == "stop" and info["generation"] == 2 else 0)
 {leave}
-reader.read(0)
+reader.read()
 print(json.dumps([len(full), full[-1], sum(type(obj) is Node for obj in gc.get_objects())]))
 """
 
