@@ -91,11 +91,12 @@ def _least(function: Callable[[], object], times: int = TIMES) -> float:
 
 def measure(shape: str, blocks: int) -> dict[str, float]:
     """Build the heap in this process and return the times in seconds."""
+    from otel_memeval.worker.memory.frozen_heap import FrozenHeap
     from otel_memeval.worker.memory.heap import read_heap
     from otel_memeval.worker.memory.process_memory import ProcessReader
     from otel_memeval.worker.memory.reading import MemoryReader
 
-    reader = MemoryReader(_nothing, ProcessReader())
+    reader = MemoryReader(_nothing, ProcessReader(), FrozenHeap())
     reader.start()
     kept = _BUILD[shape](blocks)
     reader.read_first()

@@ -150,6 +150,7 @@ class _InProcessRun:
                 await self._harness.describe_resources([], 0.0, 0, 0)  # none is judged to grow yet: no examples
                 await self._harness.finish()
         finally:
+            self._harness.thaw()
             tracemalloc.stop()
 
     def _describe(self) -> None:

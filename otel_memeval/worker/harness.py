@@ -58,7 +58,7 @@ class Harness:
         self._send_lines = send_lines
         self._is_own = is_own
         self._process = ProcessReader()
-        self._reader = MemoryReader(is_own, self._process)
+        self._reader = MemoryReader(is_own, self._process, caller.heap)
         self._resources = ResourceReader()
         self._reserve = DescriptorReserve()
         self._module_name = ""
@@ -230,6 +230,10 @@ class Harness:
             if dropped:
                 self._send({"kind": "spans_dropped", "count": dropped})
 
+    def thaw(self) -> None:
+        """Give the objects that were frozen for the readings back to the garbage collector."""
+        self._reader.thaw()
+
     def describe(
         self,
         holders: list[int],
@@ -244,6 +248,7 @@ class Harness:
         """
         from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
 
+        self.thaw()
         live_blocks = self._reader.live_blocks(self._reader.numbered_sites(grown))
         sites = sorted(self._reader.numbered_sites(leaking))
         wanted = {*holders, *undecided}
@@ -283,6 +288,7 @@ class Harness:
 
     async def _follow_up(self, step: Coroutine[object, object, object]) -> None:
         """Run a step in the span of the run, and drop the spans that the scenario made in it."""
+        self.thaw()
         with self._in_span(_RUN):
             await step
         if self._tracing is not None:
@@ -290,6 +296,7 @@ class Harness:
 
     async def finish(self) -> None:
         """Run the tear-down, if the set-up succeeded, and send the packages in use."""
+        self.thaw()
         teardown = self._loaded().teardown
         failure = None
         if teardown is not None and self._is_set_up:

@@ -6,17 +6,16 @@ Between the begin of a measurement and the end of the function, no code of the t
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import tracemalloc
 from asyncio import get_running_loop, sleep
 from collections.abc import AsyncIterable, Awaitable, Callable
-from gc import collect
 from inspect import isasyncgenfunction, iscoroutinefunction, isgenerator, isroutine
 from types import TracebackType
 from typing import cast
 
 from .clock import Clock
+from .memory.frozen_heap import FrozenHeap
 from .memory.process_memory import waits
 from .target import without_partial
 
@@ -138,27 +137,13 @@ class _CallTimer:
         result.waits = None if now is None or self._waits is None else now - self._waits
 
 
-def _empty_free_lists() -> None:
-    """Return freed objects that the interpreter keeps for reuse to the allocator.
-
-    Lists and dicts of the last reading lie there with their traces: reused by the scenario, they would count as the tool's.
-    A full collection empties the free lists; while everything is frozen, it has no objects to visit.
-    """
-    if gc.get_freeze_count():  # the scenario froze its objects: unfreezing them would change its behaviour
-        collect()
-        return
-    gc.freeze()
-    collect()
-    gc.unfreeze()
-
-
-def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop) -> CallResult:
+def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: FrozenHeap) -> CallResult:
     """Call the function once in this thread; its async parts run in ``loop``."""
     if is_run_in_loop(func):
-        return loop.run_until_complete(call_in_loop(func))
+        return loop.run_until_complete(call_in_loop(func, heap))
     result = CallResult()
     process = os.getpid()
-    _empty_free_lists()
+    heap.empty_free_lists()
     timer = _CallTimer()
     begin = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
@@ -176,13 +161,13 @@ def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop) -> CallRes
     return result
 
 
-async def call_in_loop(func: Callable[[], object]) -> CallResult:
+async def call_in_loop(func: Callable[[], object], heap: FrozenHeap) -> CallResult:
     """Call the function once inside the running loop."""
     result = CallResult()
     process = os.getpid()
     others_ran: list[bool] = []
     handle = get_running_loop().call_soon(others_ran.append, True)
-    _empty_free_lists()
+    heap.empty_free_lists()
     timer = _CallTimer()
     begin = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()

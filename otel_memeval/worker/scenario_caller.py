@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from .clock import Clock
 from .event_loop import LoopFactory, ScenarioLoop, loop_that_is_set
 from .iterate import CallResult, ScenarioFailure, call, call_in_loop, is_run_in_loop, nothing, run_what_is_ready
+from .memory.frozen_heap import FrozenHeap
 from .memory.reading import CALLS_BEFORE_CACHED
 
 _PRIMING_TURNS = 30
@@ -30,6 +31,10 @@ _PAUSE_STEP_SECONDS = 0.001
 
 class ScenarioCaller:
     """Base of the two ways to call the scenario: from outside of an event loop, and from inside."""
+
+    def __init__(self) -> None:
+        self.heap = FrozenHeap()
+        """The heap between the calls."""
 
     def open(self, factory: LoopFactory | None, is_needed: bool) -> None:
         """Make the event loop, once the scenario is loaded; raises as ``ScenarioLoop``.
@@ -66,6 +71,7 @@ class BlockingCaller(ScenarioCaller):
     """Calls from outside of an event loop. Its coroutines never suspend: ``drive`` runs them without a loop."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._factory: LoopFactory | None = None
         self._is_needed = False
         self._scenario_loop = ScenarioLoop(None, loop_that_is_set())
@@ -84,14 +90,14 @@ class BlockingCaller(ScenarioCaller):
             _cached_nothing.cache_info()  # as a reading does for every such cache
         for _ in range(_PRIMING_TURNS):
             self.loop().run_until_complete(run_what_is_ready())
-        self.loop().run_until_complete(_prime_running_loop())
-        call(nothing, self.loop())
+        self.loop().run_until_complete(_prime_running_loop(self.heap))
+        call(nothing, self.loop(), self.heap)
 
     async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
-        return call(func, self.loop())
+        return call(func, self.loop(), self.heap)
 
     async def call_set_up(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
-        result = call(func, self.loop())
+        result = call(func, self.loop(), self.heap)
         if self._scenario_loop.is_outdated() and not is_run_in_loop(func):
             try:
                 self.open(self._factory, self._is_needed)
@@ -123,10 +129,10 @@ class LoopCaller(ScenarioCaller):
     """Calls from inside the running loop."""
 
     async def prime(self) -> None:  # noqa: D102 - as in ScenarioCaller
-        await _prime_running_loop()
+        await _prime_running_loop(self.heap)
 
     async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
-        return await call_in_loop(func)
+        return await call_in_loop(func, self.heap)
 
     async def run_what_is_ready(self) -> None:  # noqa: D102
         await run_what_is_ready()
@@ -157,7 +163,7 @@ def _empty_table_of_current_tasks() -> None:
         table.clear()
 
 
-async def _prime_running_loop() -> None:
+async def _prime_running_loop(heap: FrozenHeap) -> None:
     """Fill the loop's queue once, so that the blocks it takes now and then are there already."""
     loop = get_running_loop()
     for _ in range(_PRIMING_CALLBACKS):
@@ -165,7 +171,7 @@ async def _prime_running_loop() -> None:
     timer = loop.call_later(_PRIMING_SECONDS, nothing)
     await run_what_is_ready()
     timer.cancel()  # it has not run if the scenario has frozen the clock
-    await call_in_loop(nothing)
+    await call_in_loop(nothing, heap)
 
 
 _cached_nothing = functools.lru_cache(maxsize=1)(nothing)

@@ -150,25 +150,43 @@ def _roles(objects: list[object]) -> bytes:
     return bytes(map(roles.__getitem__, kinds))
 
 
-def _containers() -> tuple[list[object], list[object], dict[int, object], set[int]]:
-    """Return every container that lives now, and the ids of dicts that are the insides of caches.
+class Containers:
+    """The containers that live now, without those that are frozen.
 
-    The containers are: plain ones; instances of derived classes, and caches; dicts that the garbage collector does not know,
-    by their ids, unless the heap is so large that the search would make a reading slow.
+    ``plain``: exactly dicts, lists, sets and deques; ``others``: instances of derived classes, and caches. ``inside``: ids
+    of the dicts inside of caches, which are no containers of their own. ``walked``: number of objects that were examined.
     """
-    objects = gc.get_objects()
-    roles = _roles(objects)
-    plain = list(compress(objects, roles.translate(_ARE_PLAIN)))
-    others = list(compress(objects, roles.translate(_ARE_OTHERS)))
-    caches = list(compress(objects, roles.translate(_ARE_CACHES)))
-    followed = compress(objects, roles.translate(_ARE_FOLLOWED)) if len(objects) <= 4 * MAX_CONTAINERS else ()
-    return plain, others, _untracked_dicts(list(followed)), {id(inner) for inner in map(inner_dict, caches)}
+
+    __slots__ = ("inside", "others", "plain", "walked")
+
+    def __init__(self) -> None:
+        """Find the containers: dicts that the garbage collector does not know too, unless the heap is so large that the
+        search would make a reading slow.
+        """
+        objects = gc.get_objects()
+        roles = _roles(objects)
+        self.walked = len(objects)
+        self.plain = list(compress(objects, roles.translate(_ARE_PLAIN)))
+        self.others = list(compress(objects, roles.translate(_ARE_OTHERS)))
+        self.inside = set(map(id, map(inner_dict, compress(objects, roles.translate(_ARE_CACHES)))))
+        if len(objects) <= 4 * MAX_CONTAINERS:
+            self.plain += _untracked_dicts(list(compress(objects, roles.translate(_ARE_FOLLOWED)))).values()
 
 
 def find_containers() -> list[object]:
     """Return every container that lives now; the dict inside an ``lru_cache`` is not one of them."""
-    plain, others, untracked, inside = _containers()
-    return [container for container in (*plain, *others, *untracked.values()) if id(container) not in inside]
+    found = Containers()
+    return [container for container in (*found.plain, *found.others) if id(container) not in found.inside]
+
+
+def lengths_of(plain: list[object], others: list[object]) -> list[int]:
+    """Return the lengths of containers, the plain ones first.
+
+    Plain containers are measured in C: a Python object for each of them would be traced.
+    """
+    lengths = list(map(len, plain))  # type: ignore[arg-type]
+    lengths += map(length, others)
+    return lengths
 
 
 def _longer_than(lengths: list[int], count: int) -> int:
@@ -185,28 +203,32 @@ def _longer_than(lengths: list[int], count: int) -> int:
     return -1
 
 
+def longest(plain: list[object], count: int) -> list[object]:
+    """Return the longest plain containers, at most ``count``; of a length with which not all fit, none."""
+    if len(plain) <= count:
+        return plain
+    lengths = list(map(len, plain))  # type: ignore[arg-type]
+    return list(compress(plain, map(_longer_than(lengths, count).__lt__, lengths)))
+
+
 def _by_id(ids: Iterable[int], lengths: Iterable[int]) -> dict[int, int]:
     return dict(zip(ids, lengths))
 
 
-def read_lengths(own: Iterable[object] = ()) -> dict[int, int]:
+def read_lengths(containers: Containers, own: Iterable[object] = ()) -> dict[int, int]:
     """Return the length of every container by its ``id()``, without the tool's ``own`` containers.
 
     Above ``MAX_CONTAINERS``, the shortest are left out, as few as possible.
     """
-    plain, others, untracked, inside = _containers()
-    # Plain containers are measured in C: a Python object for each of them would be traced.
-    lengths = list(map(len, plain))  # type: ignore[arg-type]
-    lengths += map(length, others)
-    lengths += map(len, untracked.values())  # type: ignore[arg-type]
+    lengths = lengths_of(containers.plain, containers.others)
+    every = chain(containers.plain, containers.others)
     if len(lengths) > MAX_CONTAINERS:
         shortest = _longer_than(lengths, MAX_CONTAINERS)
         keep = list(map(shortest.__lt__, lengths))
-        kept = compress(chain(plain, others, untracked.values()), keep)
-        by_id = _by_id(map(id, kept), compress(lengths, keep))
+        by_id = _by_id(map(id, compress(every, keep)), compress(lengths, keep))
     else:
-        by_id = _by_id(chain(map(id, plain), map(id, others), untracked), lengths)
-    for key in inside:
+        by_id = _by_id(map(id, every), lengths)
+    for key in containers.inside:
         by_id.pop(key, None)
     for container in own:
         by_id.pop(id(container), None)
@@ -218,3 +240,9 @@ def changed_lengths(before: dict[int, int], now: dict[int, int]) -> list[tuple[i
     was = list(map(before.get, now))
     changed = compress(zip(now, was, now.values()), map(ne, was, now.values()))
     return [(key, items, items_now) for key, items, items_now in changed if items is not None]
+
+
+def changed_in_place(containers: list[object], before: list[int], now: list[int]) -> list[tuple[int, int, int]]:
+    """Return ``(id, before, now)`` of the containers whose length changed; a container that is gone is an empty tuple."""
+    changed = compress(zip(containers, before, now), map(ne, before, now))
+    return [(id(container), items, items_now) for container, items, items_now in changed if type(container) is not tuple]

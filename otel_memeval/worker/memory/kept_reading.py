@@ -24,9 +24,9 @@ class KeptReading:
         self._descriptor = -1
         self._identity: tuple[int, int] | None = None
 
-    def store(self, sites: LiveBySite, lengths: Lengths) -> None:
-        """Replace the reading that is kept."""
-        data = marshal.dumps((sites, lengths))
+    def store(self, sites: LiveBySite, lengths: Lengths, frozen_lengths: list[int]) -> None:
+        """Replace the reading that is kept; ``frozen_lengths`` are those of frozen containers, in their order."""
+        data = marshal.dumps((sites, lengths, frozen_lengths))
         self._size_bytes = len(data)
         if not hasattr(os, "memfd_create"):
             self._data = data
@@ -38,14 +38,14 @@ class KeptReading:
         while written < len(data):
             written += os.pwrite(self._descriptor, memoryview(data)[written:], written)
 
-    def load(self) -> tuple[LiveBySite, Lengths]:
+    def load(self) -> tuple[LiveBySite, Lengths, list[int]]:
         """Return the reading that is kept; an empty one if there is none, or the scenario closed its file."""
         if not self._size_bytes:
-            return {}, {}
+            return {}, {}, []
         if not hasattr(os, "memfd_create"):
             return marshal.loads(self._data)  # type: ignore[no-any-return] # noqa: S302 - written by store()
         if not self._is_open():
-            return {}, {}
+            return {}, {}, []
         data = os.pread(self._descriptor, self._size_bytes, 0)
         return marshal.loads(data)  # type: ignore[no-any-return] # noqa: S302 - written by store()
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from gc import collect
 from typing import Any
 
-from .container_lengths import changed_lengths, inner_dict, length, read_lengths
-from .heap import Site, changed_sites, may_be_large, read_heap
+from .container_lengths import Containers, changed_in_place, changed_lengths, inner_dict, length, read_lengths
+from .frozen_heap import FrozenHeap
+from .heap import LiveBySite, Site, changed_sites, may_be_large, read_heap
 from .kept_reading import KeptReading
 from .process_memory import ProcessReader
 
@@ -34,12 +35,13 @@ _clear_type_cache: Callable[[], None] = getattr(sys, "_clear_internal_caches", N
 """The first name is that of Python 3.13 and later, where the second one warns."""
 
 
-def collect_garbage() -> None:
-    """Collect all garbage, also that of finalizers and of idle sub-interpreters."""
+def collect_garbage() -> bool:
+    """Collect all garbage, also that of finalizers and of idle sub-interpreters; return whether there was any."""
     _collect_in_sub_interpreters()
-    for _ in range(MAX_COLLECTIONS):
+    for collections in range(MAX_COLLECTIONS):
         if not collect():
-            return
+            return collections > 0
+    return True
 
 
 def has_sub_interpreters() -> bool:
@@ -70,10 +72,11 @@ class MemoryReader:
     ``is_own`` returns whether a file is the tool's: the memory that such files allocate is left out, and no other.
     """
 
-    def __init__(self, is_own: Callable[[str], bool], process: ProcessReader) -> None:
+    def __init__(self, is_own: Callable[[str], bool], process: ProcessReader, frozen: FrozenHeap) -> None:
         self._is_own = is_own
         self._process = process
         self._kept = KeptReading()
+        self._frozen = frozen
         self._files: dict[str, int] = {}
         self._sentinel: object = None
 
@@ -88,7 +91,7 @@ class MemoryReader:
             may_be_large([0])
             length([])
             inner_dict(_cached_nothing)
-        self._kept.store({}, read_lengths())
+        self._kept.store({}, read_lengths(Containers()), [])
         self._kept.load()
 
     def start(self) -> None:
@@ -118,18 +121,16 @@ class MemoryReader:
             _clear_type_cache()
             # The last full collection must find no garbage. Most garbage of an iteration is young: without it, the first
             # full collection is the last one as well.
+            self._release_frozen()
             collect(1)
             collect_garbage()
+            self._collect_frozen()
             c_heap = self._process.c_heap_bytes()
             rss, uss, dirty = self._process.resident_bytes()
             mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
             current = tracemalloc.get_traced_memory()[0]
             heap = read_heap(self._is_own)
-            lengths = read_lengths((self._files, self.__dict__, heap.sites))
-            sites_before, lengths_before = self._kept.load()
-            sites = changed_sites(sites_before, heap.sites)
-            holders = changed_lengths(lengths_before, lengths)
-            self._kept.store(heap.sites, lengths)
+            sites, holders = self._changes(heap.sites)
         finally:
             if was_enabled:
                 gc.enable()
@@ -151,9 +152,46 @@ class MemoryReader:
             "holders": holders[:MAX_HOLDERS_SENT],
         }
 
+    def _changes(self, live: LiveBySite) -> tuple[list[tuple[str, int, int, int]], list[tuple[int, int, int]]]:
+        """Return the changes of sites and of containers since the last reading, and keep this reading."""
+        own = (self._files, self.__dict__, live)
+        containers = Containers()
+        lengths, frozen_lengths = read_lengths(containers, own), self._frozen.lengths()
+        sites_before, lengths_before, frozen_before = self._kept.load()
+        holders = changed_lengths(lengths_before, lengths)
+        holders += changed_in_place(self._frozen.containers(), frozen_before, frozen_lengths)
+        if self._frozen.is_wanted(containers.walked):
+            if self._frozen.is_frozen:
+                self._frozen.thaw()
+                containers = Containers()
+            lengths, frozen_lengths = {}, self._frozen.freeze(containers, own)
+        self._kept.store(live, lengths, frozen_lengths)
+        return changed_sites(sites_before, live), holders
+
+    def _release_frozen(self) -> None:
+        """Let go of the containers that the scenario has dropped since the last reading."""
+        if self._frozen.is_taken_over():
+            self.thaw()
+        self._frozen.release()
+
+    def _collect_frozen(self) -> None:
+        """Collect the garbage among the frozen objects where there may be some."""
+        if self._frozen.is_collection_due(tracemalloc.get_traced_memory()[0]):
+            self.thaw()
+            self._frozen.note_collection(collect_garbage())
+
+    def thaw(self) -> None:
+        """Give the frozen objects back to the garbage collector, so that all can be found; the next reading walks them."""
+        if not self._frozen.is_frozen:
+            return
+        sites, lengths, frozen_lengths = self._kept.load()
+        lengths.update(zip(map(id, self._frozen.containers()), frozen_lengths))
+        self._kept.store(sites, lengths, [])
+        self._frozen.thaw()
+
     def live_blocks(self, sites: frozenset[Site]) -> dict[Site, int]:
         """Return the live blocks of each of these sites at the last reading, 0 if none was left."""
-        last, _ = self._kept.load()
+        last, _, _ = self._kept.load()
         return {site: last.get(site, (0, 0))[1] for site in sites}
 
     def numbered_sites(self, sites: list[tuple[int, int]]) -> frozenset[Site]:

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.worker.memory import container_lengths as containers
-from otel_memeval.worker.memory.container_lengths import changed_lengths, find_containers, length, own_bound, read_lengths
+from otel_memeval.worker.memory.container_lengths import (
+    Containers,
+    changed_lengths,
+    find_containers,
+    length,
+    own_bound,
+    read_lengths,
+)
 
 
 class Refusing(dict[str, int]):
@@ -77,7 +84,7 @@ def test_every_kind_of_container_is_read(place: int) -> None:
     _, container, items = filled()[place]
     assert length(container) == items
     referring = [container]  # the collector does not know some dicts: they are found as referents
-    assert read_lengths()[id(referring[0])] == items
+    assert read_lengths(Containers())[id(referring[0])] == items
 
 
 def test_length_of_another_object_is_an_error() -> None:
@@ -90,8 +97,8 @@ def test_length_of_another_object_is_an_error() -> None:
 def test_container_in_an_object_is_read() -> None:
     """The list in a ``UserList`` is read, and the ``UserList`` is not."""
     wrapper = UserList([1, 2, 3])
-    assert read_lengths()[id(wrapper.data)] == 3
-    assert id(wrapper) not in read_lengths()
+    assert read_lengths(Containers())[id(wrapper.data)] == 3
+    assert id(wrapper) not in read_lengths(Containers())
 
 
 @functools.lru_cache(maxsize=8)
@@ -112,13 +119,13 @@ def test_cache_is_one_container_and_its_results_are_others(cache: Any) -> None:
     cache.cache_clear()
     before = set(map(id, find_containers()))
     results = [cache(number) for number in range(5)]
-    lengths = read_lengths()
+    lengths = read_lengths(Containers())
     assert lengths[id(cache)] == 5
     new = [container for container in find_containers() if id(container) not in before]
     assert [container for container in new if type(container) is dict and len(container) == 5] == []
     assert [lengths[id(result)] for result in results] == [1] * 5
     results[0].clear()
-    assert read_lengths()[id(results[0])] == 0
+    assert read_lengths(Containers())[id(results[0])] == 0
 
 
 def test_full_cache_stays_one_container() -> None:
@@ -127,7 +134,7 @@ def test_full_cache_stays_one_container() -> None:
     for number in range(20):
         cached(number)
     assert length(cached) == 8
-    assert read_lengths()[id(cached)] == 8
+    assert read_lengths(Containers())[id(cached)] == 8
 
 
 def test_attribute_of_a_cached_function_does_not_replace_its_method() -> None:
@@ -164,17 +171,18 @@ def test_own_bound_is_that_of_a_deque_or_a_cache(container: object, limit: int |
 def test_shortest_containers_are_left_out_above_the_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
     """With more containers than are followed, the longest stay; with as many, all stay."""
     small, large, larger = [0], list(range(900_000)), list(range(900_001))
-    monkeypatch.setattr(containers, "_containers", lambda: ([small, large], [larger], {}, set()))
+    found = Containers()
+    found.plain, found.others, found.inside = [small, large], [larger], set()
     for maximum, expected in [(3, [1, 900_000, 900_001]), (2, [900_000, 900_001]), (1, [900_001])]:
         monkeypatch.setattr(containers, "MAX_CONTAINERS", maximum)
-        assert sorted(read_lengths().values()) == expected
+        assert sorted(read_lengths(found).values()) == expected
 
 
 def test_longest_containers_of_the_process_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more containers than the maximum are read, and the longest list of this process is among them."""
     longest = list(range(1_000_000))
     monkeypatch.setattr(containers, "MAX_CONTAINERS", 10)
-    lengths = read_lengths()
+    lengths = read_lengths(Containers())
     assert len(lengths) <= 10
     assert lengths[id(longest)] == 1_000_000
 
@@ -207,7 +215,7 @@ for obj in list(found.values()):
 for own in (found, vars()):
     found.pop(id(own), None)
 expected = {key: containers.length(obj) for key, obj in found.items()}
-lengths = containers.read_lengths()
+lengths = containers.read_lengths(containers.Containers())
 differ = [type(found[key]).__name__ for key in expected if lengths.get(key) != expected[key]]
 new = [key for key in lengths if key not in expected]
 print(json.dumps([len(expected), differ, len(new)]))
@@ -225,7 +233,7 @@ def test_lengths_are_those_of_a_plain_walk(run_python: Callable[..., Any]) -> No
 def test_own_containers_are_left_out() -> None:
     """Containers that the caller names are not read, and others are."""
     own, other = [1], [1, 2]
-    lengths = read_lengths((own,))
+    lengths = read_lengths(Containers(), (own,))
     assert id(own) not in lengths
     assert lengths[id(other)] == 2
 

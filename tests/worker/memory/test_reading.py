@@ -10,6 +10,7 @@ import pytest
 
 PROGRAM = """
 import gc, json, sys
+from otel_memeval.worker.memory.frozen_heap import FrozenHeap
 from otel_memeval.worker.memory.process_memory import ProcessReader
 from otel_memeval.worker.memory.reading import MemoryReader
 class Node:
@@ -18,7 +19,7 @@ class Node:
     def __del__(self):
         if self.after:
             Node(self.after - 1)
-reader = MemoryReader(lambda file: False, ProcessReader())
+reader = MemoryReader(lambda file: False, ProcessReader(), FrozenHeap())
 reader.prime()
 reader.start()
 reader.read()

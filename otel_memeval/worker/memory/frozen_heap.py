@@ -1,0 +1,167 @@
+"""Freeze the objects from before the iterations, so that a reading walks only what the scenario made since.
+
+``gc.freeze`` moves all objects to a generation that no collection and no ``gc.get_objects`` visits. Imported frameworks have
+180,000 to 2.5 million objects, and each reading walks the heap three times.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterable
+from itertools import compress
+from operator import not_
+from sys import getrefcount
+
+from .container_lengths import MAX_CONTAINERS, Containers, lengths_of, longest
+
+MIN_OBJECTS = 30_000
+"""Objects from which on the heap is frozen: a reading walks fewer in some 10 ms (``benchmarks/reading.py``)."""
+
+MAX_LISTED = 4 * MAX_CONTAINERS
+"""Frozen containers whose lengths are read, the longest ones: 200,000 take 10 ms."""
+
+MAX_READINGS_BETWEEN = 16
+"""Most readings without a collection of frozen objects while the traced heap grows."""
+
+_ONLY_LISTED = next(map(getrefcount, [[]]))
+"""References to an object that nothing but a list refers to, as ``map`` counts them."""
+
+_GONE = ()
+"""Takes the place of a container that the scenario has dropped, so that the others keep their places."""
+
+_FROZEN_BY_PYTHON = 1000
+"""More objects than an interpreter freezes at its start (375 in CPython 3.12), and fewer than any program has."""
+
+_CAN_FREEZE = "t" not in getattr(sys, "abiflags", "")
+"""A free-threaded build freezes objects in another way, and its readings are not slowed down by the heap in this way."""
+
+
+class FrozenHeap:
+    """The objects that are frozen, and a list of the containers among them, which no walk finds any longer.
+
+    The list refers to each container. It releases a container that nothing else refers to at the next reading, with the
+    garbage of that iteration; garbage in cycles of frozen objects needs ``thaw``, which ``is_collection_due`` asks for.
+    """
+
+    __slots__ = (
+        "_frozen_marker",
+        "_gap",
+        "_is_left_to_scenario",
+        "_modules",
+        "_others",
+        "_plain",
+        "_readings",
+        "_traced_bytes",
+        "_young_marker",
+        "is_frozen",
+    )
+
+    def __init__(self) -> None:
+        self.is_frozen = False
+        """Whether objects are frozen by this tool."""
+        self._plain: list[object] = []
+        self._others: list[object] = []
+        self._frozen_marker: list[object] = [object()]
+        self._young_marker: list[object] = [object()]
+        self._modules = 0
+        self._is_left_to_scenario = not _CAN_FREEZE
+        self._traced_bytes = 0
+        self._readings = 0
+        self._gap = 1
+
+    def empty_free_lists(self) -> None:
+        """Return freed objects that the interpreter keeps for reuse to the allocator.
+
+        Lists and dicts of the last reading lie there with their traces: reused by the scenario, they would count as the
+        tool's. A full collection empties the free lists; while everything is frozen, it has no objects to visit.
+        """
+        if self.is_frozen or _is_any_frozen():  # unfreezing objects of the scenario would change its behaviour
+            gc.collect()
+            return
+        gc.freeze()
+        gc.collect()
+        gc.unfreeze()
+
+    def is_wanted(self, objects: int) -> bool:
+        """Return whether to freeze after a reading that has walked so many objects.
+
+        That is the case where modules were imported since the last time: objects that stay. What the iterations make without
+        imports is left to be walked: it may become garbage.
+        """
+        if self._is_left_to_scenario or objects < MIN_OBJECTS or len(sys.modules) == self._modules:
+            return False
+        return self.is_frozen or not _is_any_frozen()
+
+    def freeze(self, containers: Containers, own: Iterable[object]) -> list[int]:
+        """Freeze all objects; return the lengths of the containers, which ``lengths`` returns from now on."""
+        excluded = {*containers.inside, *map(id, own)}
+        self._plain = longest(_without(containers.plain, excluded), MAX_LISTED)
+        self._others = _without(containers.others, excluded)
+        self._modules = len(sys.modules)
+        gc.freeze()
+        self._young_marker = [object()]
+        self.is_frozen = True
+        return self.lengths()
+
+    def thaw(self) -> None:
+        """Give all objects back to the garbage collector, and let go of the containers."""
+        if self.is_frozen and not self._is_left_to_scenario:
+            gc.unfreeze()
+        self._plain, self._others, self._modules, self.is_frozen = [], [], 0, False
+
+    def is_taken_over(self) -> bool:
+        """Return whether the scenario has called ``gc.freeze`` or ``gc.unfreeze``: the tool freezes nothing from then on.
+
+        ``gc.get_freeze_count`` would visit all objects. ``gc.get_referrers`` finds none that is frozen.
+        """
+        if self.is_frozen:
+            found = set(map(id, gc.get_referrers(self._frozen_marker[0], self._young_marker[0])))
+            if id(self._frozen_marker) in found or id(self._young_marker) not in found:
+                self._is_left_to_scenario = True
+        return self._is_left_to_scenario
+
+    def containers(self) -> list[object]:
+        """Return the frozen containers, in the order of ``lengths``; an empty tuple for each that is gone."""
+        return [*self._plain, *self._others]
+
+    def lengths(self) -> list[int]:
+        """Return the length of each frozen container, 0 for those that are gone."""
+        return lengths_of(self._plain, self._others)
+
+    def release(self) -> None:
+        """Let go of the containers that the scenario has dropped."""
+        while _drop_unreferenced(self._plain) + _drop_unreferenced(self._others):
+            pass
+
+    def is_collection_due(self, traced_bytes: int) -> bool:
+        """Return whether frozen objects may be garbage: the heap has grown, and the last such collection is long ago."""
+        grew = traced_bytes > self._traced_bytes
+        self._traced_bytes = traced_bytes
+        self._readings += 1
+        return self.is_frozen and grew and self._readings >= self._gap
+
+    def note_collection(self, found: bool) -> None:
+        """Take the result of a collection of all objects: where garbage was found, the next one is due soon."""
+        self._readings = 0
+        self._gap = 1 if found else min(2 * self._gap, MAX_READINGS_BETWEEN)
+
+
+def _is_any_frozen() -> bool:
+    """Return whether objects are frozen, by the scenario or by this tool."""
+    return gc.get_freeze_count() > _FROZEN_BY_PYTHON
+
+
+def _without(containers: list[object], excluded: set[int]) -> list[object]:
+    return list(compress(containers, map(not_, map(excluded.__contains__, map(id, containers)))))
+
+
+def _drop_unreferenced(containers: list[object]) -> int:
+    """Replace the containers that nothing else refers to; return how many."""
+    counts = list(map(getrefcount, containers))
+    index, dropped = -1, 0
+    for _ in range(counts.count(_ONLY_LISTED)):
+        index = counts.index(_ONLY_LISTED, index + 1)
+        containers[index] = _GONE
+        dropped += 1
+    return dropped
