@@ -179,7 +179,7 @@ def find_containers() -> list[object]:
     return [container for container in (*found.plain, *found.others) if id(container) not in found.inside]
 
 
-def lengths_of(plain: list[object], others: list[object]) -> list[int]:
+def lengths_of(plain: Iterable[object], others: Iterable[object]) -> list[int]:
     """Return the lengths of containers, the plain ones first.
 
     Plain containers are measured in C: a Python object for each of them would be traced.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterable
-from itertools import compress
+from itertools import chain, compress
 from operator import not_
 from sys import getrefcount
 
@@ -23,6 +23,9 @@ MAX_LISTED = 4 * MAX_CONTAINERS
 
 MAX_READINGS_BETWEEN = 16
 """Most readings without a collection of frozen objects while the traced heap grows."""
+
+_CHUNK = 8_000
+"""Containers in one list: malloc may map larger lists than 64 KB or not, so that their size in the C heap is not known."""
 
 _ONLY_LISTED = next(map(getrefcount, [[]]))
 """References to an object that nothing but a list refers to, as ``map`` counts them."""
@@ -41,7 +44,7 @@ class FrozenHeap:
     """The objects that are frozen, and a list of the containers among them, which no walk finds any longer.
 
     The list refers to each container. It releases a container that nothing else refers to at the next reading, with the
-    garbage of that iteration; garbage in cycles of frozen objects needs ``thaw``, which ``is_collection_due`` asks for.
+    garbage of that iteration; garbage in cycles of frozen objects needs ``thaw``: see ``is_outdated``.
     """
 
     __slots__ = (
@@ -52,7 +55,7 @@ class FrozenHeap:
         "_others",
         "_plain",
         "_readings",
-        "_traced_bytes",
+        "_retained_bytes",
         "_young_marker",
         "is_frozen",
     )
@@ -60,13 +63,13 @@ class FrozenHeap:
     def __init__(self) -> None:
         self.is_frozen = False
         """Whether objects are frozen by this tool."""
-        self._plain: list[object] = []
-        self._others: list[object] = []
+        self._plain: list[list[object]] = []
+        self._others: list[list[object]] = []
         self._frozen_marker: list[object] = [object()]
         self._young_marker: list[object] = [object()]
         self._modules = 0
         self._is_left_to_scenario = not _CAN_FREEZE
-        self._traced_bytes = 0
+        self._retained_bytes = 0
         self._readings = 0
         self._gap = 1
 
@@ -84,20 +87,19 @@ class FrozenHeap:
         gc.unfreeze()
 
     def is_wanted(self, objects: int) -> bool:
-        """Return whether to freeze after a reading that has walked so many objects.
+        """Return whether to freeze the objects after a reading that has walked so many.
 
-        That is the case where modules were imported since the last time: objects that stay. What the iterations make without
-        imports is left to be walked: it may become garbage.
+        What the iterations make later, without imports, is left to be walked: it may become garbage.
         """
-        if self._is_left_to_scenario or objects < MIN_OBJECTS or len(sys.modules) == self._modules:
+        if self.is_frozen or self._is_left_to_scenario or objects < MIN_OBJECTS:
             return False
-        return self.is_frozen or not _is_any_frozen()
+        return len(sys.modules) != self._modules and not _is_any_frozen()
 
     def freeze(self, containers: Containers, own: Iterable[object]) -> list[int]:
         """Freeze all objects; return the lengths of the containers, which ``lengths`` returns from now on."""
         excluded = {*containers.inside, *map(id, own)}
-        self._plain = longest(_without(containers.plain, excluded), MAX_LISTED)
-        self._others = _without(containers.others, excluded)
+        self._plain = _chunks(longest(_without(containers.plain, excluded), MAX_LISTED))
+        self._others = _chunks(_without(containers.others, excluded))
         self._modules = len(sys.modules)
         gc.freeze()
         self._young_marker = [object()]
@@ -123,33 +125,41 @@ class FrozenHeap:
 
     def containers(self) -> list[object]:
         """Return the frozen containers, in the order of ``lengths``; an empty tuple for each that is gone."""
-        return [*self._plain, *self._others]
+        return list(chain(*self._plain, *self._others))
 
     def lengths(self) -> list[int]:
         """Return the length of each frozen container, 0 for those that are gone."""
-        return lengths_of(self._plain, self._others)
+        return lengths_of(chain(*self._plain), chain(*self._others))
 
     def release(self) -> None:
         """Let go of the containers that the scenario has dropped."""
-        while _drop_unreferenced(self._plain) + _drop_unreferenced(self._others):
+        while sum(map(_drop_unreferenced, chain(self._plain, self._others))):
             pass
 
-    def is_collection_due(self, traced_bytes: int) -> bool:
-        """Return whether frozen objects may be garbage: the heap has grown, and the last such collection is long ago."""
-        grew = traced_bytes > self._traced_bytes
-        self._traced_bytes = traced_bytes
+    def is_outdated(self, retained_bytes: int) -> bool:
+        """Return whether to collect and to freeze all objects anew after this reading.
+
+        That is the case where modules were imported, and where frozen objects may be garbage: the heap has grown, and the
+        last such collection is long ago.
+        """
+        may_have_garbage = retained_bytes > self._retained_bytes or not self._gap
+        self._retained_bytes = retained_bytes
         self._readings += 1
-        return self.is_frozen and grew and self._readings >= self._gap
+        return self.is_frozen and (len(sys.modules) != self._modules or (may_have_garbage and self._readings >= self._gap))
 
     def note_collection(self, found: bool) -> None:
-        """Take the result of a collection of all objects: where garbage was found, the next one is due soon."""
+        """Take the result of a collection of all objects: where garbage was found, the next one is due after one reading."""
         self._readings = 0
-        self._gap = 1 if found else min(2 * self._gap, MAX_READINGS_BETWEEN)
+        self._gap = 0 if found else min(2 * self._gap or 1, MAX_READINGS_BETWEEN)
 
 
 def _is_any_frozen() -> bool:
     """Return whether objects are frozen, by the scenario or by this tool."""
     return gc.get_freeze_count() > _FROZEN_BY_PYTHON
+
+
+def _chunks(containers: list[object]) -> list[list[object]]:
+    return [containers[start : start + _CHUNK] for start in range(0, len(containers), _CHUNK)]
 
 
 def _without(containers: list[object], excluded: set[int]) -> list[object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -16,6 +17,10 @@ TEST_BYTES = 100_000
 
 MAPPED_TEST_BYTES = (1 << 20, 2 << 20, 4 << 20)
 """Sizes of a block that glibc maps: an M_MMAP_THRESHOLD of 128 KiB by default."""
+
+
+CACHED_SIZES = tuple(range(24, 1033, 16))
+"""One size for each bin of a thread's cache of free blocks: 64 bins up to 1,032 bytes (``tcache`` in malloc/malloc.c)."""
 
 
 class MallocInfo(Protocol):
@@ -75,15 +80,23 @@ class Malloc:
 class GlibcMalloc(Malloc):
     """malloc of glibc 2.33 and later."""
 
-    def __init__(self, read_info: Callable[[], MallocInfo], drift: Callable[[], int]) -> None:
+    def __init__(
+        self, read_info: Callable[[], MallocInfo], drift: Callable[[], int], fill_cache: Callable[[], None]
+    ) -> None:
         super().__init__()
         self._read_info = read_info
+        self._fill_cache = fill_cache
         # Mapped blocks are whole pages. glibc 2.43 adds some bytes to their sum with each realloc.
         self._drift = drift()
         self._mapped_before = self._mapped_bytes = self._read_info().hblkhd
 
     def used_bytes(self) -> int | None:
-        """Return the bytes of blocks in the heap and of mapped blocks."""
+        """Return the bytes of blocks in the heap and of mapped blocks.
+
+        Free blocks in the cache of a thread count as used. The cache of this thread is filled first, so that it is the same
+        for all readings.
+        """
+        self._fill_cache()
         info = self._read_info()
         return info.uordblks + self._mapped(info)
 
@@ -163,7 +176,20 @@ def _glibc(libc: ctypes.CDLL) -> Malloc | None:
     libc.mallinfo2.restype = _Mallinfo2
     libc.mallinfo2.argtypes = []
     read_info = cast("Callable[[], MallocInfo]", libc.mallinfo2)
-    return GlibcMalloc(read_info, lambda: _drift_bytes(read_info, libc))
+    sizes = CACHED_SIZES * _places_in_cache(libc)
+    return GlibcMalloc(read_info, lambda: _drift_bytes(read_info, libc), lambda: _fill_cache(libc, sizes))
+
+
+def _fill_cache(libc: ctypes.CDLL, sizes: tuple[int, ...]) -> None:
+    """Fill the cache of this thread with blocks of these sizes."""
+    deque(map(libc.free, list(map(libc.malloc, sizes))), maxlen=0)
+
+
+def _places_in_cache(libc: ctypes.CDLL) -> int:
+    """Return how many blocks a bin of a thread's cache takes: 7, from glibc 2.42 on 16 (``TCACHE_FILL_COUNT``)."""
+    libc.gnu_get_libc_version.restype = ctypes.c_char_p
+    major, _, minor = libc.gnu_get_libc_version().partition(b".")
+    return 16 if (int(major), int(minor)) >= (2, 42) else 7
 
 
 def _drift_bytes(read_info: Callable[[], MallocInfo], libc: ctypes.CDLL) -> int:

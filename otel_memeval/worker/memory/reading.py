@@ -13,7 +13,7 @@ from typing import Any
 
 from .container_lengths import Containers, changed_in_place, changed_lengths, inner_dict, length, read_lengths
 from .frozen_heap import FrozenHeap
-from .heap import LiveBySite, Site, changed_sites, may_be_large, read_heap
+from .heap import HeapReading, Site, changed_sites, may_be_large, read_heap
 from .kept_reading import KeptReading
 from .process_memory import ProcessReader
 
@@ -121,16 +121,17 @@ class MemoryReader:
             _clear_type_cache()
             # The last full collection must find no garbage. Most garbage of an iteration is young: without it, the first
             # full collection is the last one as well.
-            self._release_frozen()
+            if self._frozen.is_taken_over():
+                self.thaw()
+            self._frozen.release()
             collect(1)
             collect_garbage()
-            self._collect_frozen()
             c_heap = self._process.c_heap_bytes()
             rss, uss, dirty = self._process.resident_bytes()
             mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
             current = tracemalloc.get_traced_memory()[0]
             heap = read_heap(self._is_own)
-            sites, holders = self._changes(heap.sites)
+            sites, holders = self._changes(heap)
         finally:
             if was_enabled:
                 gc.enable()
@@ -152,33 +153,24 @@ class MemoryReader:
             "holders": holders[:MAX_HOLDERS_SENT],
         }
 
-    def _changes(self, live: LiveBySite) -> tuple[list[tuple[str, int, int, int]], list[tuple[int, int, int]]]:
-        """Return the changes of sites and of containers since the last reading, and keep this reading."""
-        own = (self._files, self.__dict__, live)
+    def _changes(self, heap: HeapReading) -> tuple[list[tuple[str, int, int, int]], list[tuple[int, int, int]]]:
+        """Return the changes of sites and of containers since the last reading; keep this reading, and freeze what stays."""
+        own = (self._files, self.__dict__, heap.sites)
         containers = Containers()
         lengths, frozen_lengths = read_lengths(containers, own), self._frozen.lengths()
         sites_before, lengths_before, frozen_before = self._kept.load()
         holders = changed_lengths(lengths_before, lengths)
         holders += changed_in_place(self._frozen.containers(), frozen_before, frozen_lengths)
-        if self._frozen.is_wanted(containers.walked):
-            if self._frozen.is_frozen:
-                self._frozen.thaw()
-                containers = Containers()
-            lengths, frozen_lengths = {}, self._frozen.freeze(containers, own)
-        self._kept.store(live, lengths, frozen_lengths)
-        return changed_sites(sites_before, live), holders
-
-    def _release_frozen(self) -> None:
-        """Let go of the containers that the scenario has dropped since the last reading."""
-        if self._frozen.is_taken_over():
-            self.thaw()
-        self._frozen.release()
-
-    def _collect_frozen(self) -> None:
-        """Collect the garbage among the frozen objects where there may be some."""
-        if self._frozen.is_collection_due(tracemalloc.get_traced_memory()[0]):
-            self.thaw()
+        if self._frozen.is_outdated(heap.retained_bytes):
+            del containers
+            self._frozen.thaw()
             self._frozen.note_collection(collect_garbage())
+            containers = Containers()
+            lengths, frozen_lengths = read_lengths(containers, own), []
+        if self._frozen.is_wanted(containers.walked):
+            lengths, frozen_lengths = {}, self._frozen.freeze(containers, own)
+        self._kept.store(heap.sites, lengths, frozen_lengths)
+        return changed_sites(sites_before, heap.sites), holders
 
     def thaw(self) -> None:
         """Give the frozen objects back to the garbage collector, so that all can be found; the next reading walks them."""

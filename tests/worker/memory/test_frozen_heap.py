@@ -97,7 +97,7 @@ dead = weakref.ref(state.nodes[0])
 for index in range(20):  # a pool from before: each step replaces a node that refers to itself
     state.nodes[index] = Node(str(index))
     read()
-print(json.dumps([[retained for retained, *_ in readings[3:]], 1000, dead() is None]))
+print(json.dumps([[retained for retained, *_ in readings[3:]], 1400, dead() is None]))
 """
 
 
@@ -107,7 +107,7 @@ def test_garbage_in_cycles_from_before_is_collected(run_python: Callable[..., An
     expected, *_ = json.loads(run_python(PROGRAM + GARBAGE, "1000000000").stdout)
     assert is_dead
     assert max(found - thawed for found, thawed in zip(retained, expected)) < 8 * node_bytes
-    assert retained[-1] - expected[-1] < 2 * node_bytes
+    assert retained[-1] - expected[-1] < 3 * node_bytes
 
 
 DROPPED = """

@@ -8,8 +8,10 @@ import mmap
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -104,7 +106,7 @@ class _Info:
 def test_mapped_blocks_are_counted_without_the_drift(drift_bytes: int, changes: list[tuple[int, int]]) -> None:
     """With and without a drift, only pages that are mapped and unmapped count, however many reallocs there are in all."""
     info = _Info(drift_bytes)
-    malloc = GlibcMalloc(lambda: info, lambda: drift_bytes)
+    malloc = GlibcMalloc(lambda: info, lambda: drift_bytes, lambda: None)
     start = malloc.used_bytes()
     mapped = 0
     for pages, reallocs in changes:
@@ -113,3 +115,25 @@ def test_mapped_blocks_are_counted_without_the_drift(drift_bytes: int, changes: 
         used, system = malloc.used_bytes(), malloc.system_bytes()
         assert start is not None
         assert used == system == start + mapped * mmap.PAGESIZE
+
+
+CACHED = """
+import ctypes, json, random
+from otel_memeval.worker.memory.malloc import find_malloc
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+malloc, numbers, used = find_malloc(), random.Random(1), []
+for _ in range(12):
+    for block in [libc.malloc(numbers.randrange(24, 1000)) for _ in range(numbers.randrange(400))]:
+        libc.free(block)
+    used.append(malloc.used_bytes())
+kept = [libc.malloc(200) for _ in range(3)]
+print(json.dumps([max(used[2:]) - min(used[2:]), malloc.used_bytes() - used[-1]]))
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="the cache of glibc's malloc is Linux'")
+def test_freed_blocks_in_the_cache_of_a_thread_do_not_count(run_python: Callable[..., Any]) -> None:
+    """Blocks that were freed leave the bytes in use as they were, whatever their number and sizes; kept ones are exact."""
+    moved, kept = json.loads(run_python(CACHED).stdout)
+    assert (moved, kept) == (0, 3 * 208)
