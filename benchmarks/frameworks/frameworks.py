@@ -66,3 +66,12 @@ FRAMEWORKS = (
          "openinference-instrumentation-autogen-agentchat==0.1.22", *_TRACING),
     ),
 )  # fmt: skip
+
+FOLLOWED_UP = (
+    Framework("agno", "agno_storage.py", "SQLite", _AGNO),
+    next(framework for framework in FRAMEWORKS if framework.name == "crewai"),
+    Framework("dspy", "dspy_program.py", "none", ("dspy==3.4.1",)),
+    Framework("mem0", "mem0_memory.py", "qdrant", ("mem0ai==2.2.1",)),
+    Framework("gradio", "gradio_chat.py", "none", ("gradio==6.31.0",)),
+)
+"""Scenarios with large heaps, for ``benchmarks.follow_up``."""

@@ -11,7 +11,8 @@ from .memory.reading import PlainMessage
 from .memory.sqlite import page_cache_limit
 from .references.items import ReusedTables, holds_weakly, is_bookkeeping, lines_of_storage, sites_of
 from .references.keepers import LiveKeeper, find_keepers, newest_objects
-from .references.paths import find_paths, type_name
+from .references.paths import find_paths
+from .references.referents import type_name
 from .references.ring_buffers import LiveRingBuffer, empty_slots, find_ring_buffers
 from .references.roots import PathRoots, containers_of_the_interpreter, subclass_tables
 

@@ -6,15 +6,16 @@ import contextlib
 import os
 import re
 import sys
-import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..memory.container_lengths import LruCache, length, own_bound
 from ..memory.heap import Site
 from ..references.items import dead_references
-from ..references.paths import ReferencePath, dict_of_type, mro_of_type, own_dict, type_name
-from .code_limits import CodeLimits, SurroundingCode, plain_name
+from ..references.paths import ReferencePath
+from ..references.referents import type_name
+from .code_limits import CodeLimits, SurroundingCode
 from .conditions import MAX_RATIO, Bound
+from .mentions import attributes, plain_name
 from .names import is_number
 
 NO_CODE_BOUNDS = "MEMEVAL_NO_CODE_BOUNDS"
@@ -27,9 +28,6 @@ _USUAL_NAMES = frozenset(
 
 _IN_USE = "currsize"
 """Name in cachetools of the number that is compared with ``maxsize``: items, or another measure of them."""
-
-_PLAIN_MODULES = (None, "builtins", "collections")
-"""Modules of classes without attributes that a person added."""
 
 CURSORS_OF_CONNECTION = 200
 """Cursors after which a connection drops weak references to dead ones (Modules/_sqlite/connection.c)."""
@@ -94,7 +92,7 @@ class BoundFinder:
         for place in range(len(chain) - 2, 0, -1):
             if not (path.links[place][0].startswith(" -> ") and path.links[place + 1][0].startswith(" -> ")):
                 return None
-            for _, value in _attributes(chain[place - 1]):
+            for _, value in attributes(chain[place - 1]):
                 if type(value) in (dict, list, set) and not any(value is obj for obj in chain) and length(value) >= items:
                     bound = self._bound_by_code_or_attribute([*chain[:place], value])
                     if bound is not None:
@@ -137,9 +135,9 @@ def _bound_by_attribute(container: object, objects: Sequence[object], code: Surr
     """Return the bound by an attribute with a usual name, of the container or the objects that it belongs to."""
     items = length(container)
     for obj in objects:
-        attributes = _attributes(obj)
-        in_use = next((value for name, value in attributes if plain_name(name) == _IN_USE and is_number(value)), None)
-        for name, value in attributes:
+        pairs = attributes(obj)
+        in_use = next((value for name, value in pairs if plain_name(name) == _IN_USE and is_number(value)), None)
+        for name, value in pairs:
             maximum, plain = _positive_int(value), plain_name(name)
             if plain not in _USUAL_NAMES or maximum is None or not (code is None or code.compares_attribute(plain)):
                 continue
@@ -154,19 +152,3 @@ def _bound_by_attribute(container: object, objects: Sequence[object], code: Surr
 
 def _positive_int(value: object) -> int | None:
     return value if type(value) is int and value > 0 else None
-
-
-def _attributes(obj: object) -> list[tuple[str, object]]:
-    """Return names and values of an instance's attributes and its classes' constants; no code of the object is run."""
-    kinds = [kind for kind in mro_of_type(type(obj)) if dict_of_type(kind).get("__module__") not in _PLAIN_MODULES]
-    if not kinds or issubclass(type(obj), (type, types.ModuleType)):
-        return []
-    attributes = list(own_dict(obj).items())
-    for kind in kinds:
-        for name, member in tuple(dict_of_type(kind).items()):
-            if type(member) is types.MemberDescriptorType:
-                with contextlib.suppress(Exception):  # an empty slot
-                    attributes.append((name, member.__get__(obj, kind)))
-            else:
-                attributes.append((name, member))
-    return attributes

@@ -6,7 +6,8 @@ import ast
 import types
 from collections.abc import Sequence
 
-from ..references.paths import dict_of_type, mro_of_type
+from ..references.referents import dict_of_type, mro_of_type
+from .mentions import Reach
 from .names import UNKNOWN, NameLookup, attribute, function_in, property_of
 from .syntax import SourceFiles, statements_of
 
@@ -20,9 +21,10 @@ Callee = tuple[types.FunctionType, list[object]]
 class CallResolver:
     """Resolves calls of methods of the objects in ``object_chain``, which lead to one container, and of plain functions."""
 
-    def __init__(self, sources: SourceFiles, object_chain: Sequence[object]) -> None:
+    def __init__(self, sources: SourceFiles, object_chain: Sequence[object], reach: Reach) -> None:
         self.sources = sources
         self.object_chain = object_chain
+        self.reach = reach
         self._left = MAX_CALLS
 
     def may_follow(self) -> bool:

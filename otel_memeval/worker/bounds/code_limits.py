@@ -10,15 +10,16 @@ import ast
 import gc
 import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeGuard
 
 from ..memory.container_lengths import CONTAINER_TYPES
 from ..memory.heap import Site
-from ..references.paths import dict_of_type, mro_of_type
 from .calls import CallResolver
 from .conditions import Bound
+from .mentions import Mentions, Reach, methods, plain_name
 from .mutations import Addition
-from .names import NameLookup, function_in
+from .names import NameLookup
 from .statements import StatementReader
 from .syntax import SourceFiles
 
@@ -37,18 +38,20 @@ class CodeLimits:
         self.sources = SourceFiles()
         self.grown = frozenset(grown)
         wanted = {id(obj) for chain in object_chains for obj in chain}
+        self.mentions = Mentions()
         functions = [obj for obj in gc.get_objects() if type(obj) is types.FunctionType]
         self._functions_by_object = _functions_by_object(functions, wanted)
 
     def surrounding_code(self, object_chain: Sequence[object]) -> SurroundingCode:
         """Return the code around the last object of the chain; the others lead to it from a module."""
-        return SurroundingCode(self, dict(list(self._functions(object_chain))[:MAX_FUNCTIONS]), object_chain)
+        functions = dict(islice(self._functions(object_chain), MAX_FUNCTIONS))
+        return SurroundingCode(self, functions, object_chain)
 
     def _functions(self, object_chain: Sequence[object]) -> Iterator[tuple[types.FunctionType, dict[str, object]]]:
         """Yield functions that may mutate the container, each with its first argument if that is known."""
         seen: set[int] = set()
         for obj in reversed(object_chain):
-            for function, first in _methods(obj):
+            for _, function, first in methods(obj):
                 if id(function) not in seen and function.__name__ not in _CONSTRUCTORS:
                     seen.add(id(function))
                     parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
@@ -72,14 +75,25 @@ class SurroundingCode:
         self._grown = limits.grown
         self._object_chain = object_chain
         self._arguments = functions
-        self._sources = {function: limits.sources.source_of(function) for function in functions}
+        self._sources = limits.sources
+        self._mentions = limits.mentions
+        self._changing: dict[str, bool] = {}
         self._readers: list[tuple[types.FunctionType, StatementReader]] = []
-        calls = CallResolver(limits.sources, object_chain)
-        changing = frozenset().union(*(source.changing_names for source in self._sources.values() if source is not None))
-        for function, arguments in functions.items():
-            reader = StatementReader(object_chain[-1], calls, changing)
-            reader.read_function(function, arguments)
+        reach = Reach(limits.mentions, functions, object_chain)
+        calls = CallResolver(limits.sources, object_chain, reach)
+        for function in reach.functions:
+            reader = StatementReader(object_chain[-1], calls, self._is_changing)
+            reader.read_function(function, functions[function])
             self._readers.append((function, reader))
+
+    def _is_changing(self, name: str) -> bool:
+        """Return whether one of the functions adds to a number of this name."""
+        if name not in self._changing:
+            plain = plain_name(name)
+            storing = (function for function in self._arguments if self._mentions.stores(function.__code__, plain))
+            sources = map(self._sources.source_of, storing)
+            self._changing[name] = any(source is not None and name in source.changing_names for source in sources)
+        return self._changing[name]
 
     def bound(self) -> Bound | None:
         """Return the bound, if every addition respects one. A helper may rely on its callers, if all of them do."""
@@ -109,27 +123,22 @@ class SurroundingCode:
         ``bound`` covers comparisons with a length; this covers others, as with ``self.qsize()``. True if no code can be
         read.
         """
-        has_source = False
-        for function, _ in self._readers:
-            source = self._sources[function]
+        for function, arguments in self._arguments.items():
+            if name not in self._mentions.plain_names(function.__code__):
+                continue
+            source = self._sources.source_of(function)
             if source is None:
                 continue
-            has_source = True
-            names = NameLookup(function, source, self._arguments[function], self._object_chain)
+            names = NameLookup(function, source, arguments, self._object_chain)
             for part in source.parts:
                 if isinstance(part, ast.Compare) and name in map(_name_of, ast.walk(part)):
                     measured = [names.value(call.args[0]) for call in ast.walk(part) if _is_len(call)]
                     if not any(issubclass(type(value), CONTAINER_TYPES) for value in measured):
                         return True
-        return not has_source
+        return all(self._sources.source_of(function) is None for function in self._arguments)
 
     def _has_grown(self, addition: Addition) -> bool:
         return any((addition.file, line) in self._grown for line in range(addition.line, addition.last_line + 1))
-
-
-def plain_name(name: str) -> str:
-    """Return an attribute's name in lower case, without leading underscores and without a class (``_Cache__maxsize``)."""
-    return name.rpartition("__")[2].lstrip("_").lower()
 
 
 def _name_of(part: ast.AST) -> str:
@@ -138,16 +147,6 @@ def _name_of(part: ast.AST) -> str:
 
 def _is_len(part: ast.AST) -> TypeGuard[ast.Call]:
     return isinstance(part, ast.Call) and len(part.args) == 1 and _name_of(part.func) == "len"
-
-
-def _methods(obj: object) -> Iterator[tuple[types.FunctionType, list[object]]]:
-    """Yield the functions of an object's class and its bases, each with its first argument."""
-    is_class = issubclass(type(obj), type)
-    for kind in mro_of_type(obj if is_class else type(obj)):
-        for member in tuple(dict_of_type(kind).values()):
-            function = function_in(member)
-            if function is not None:
-                yield function, [] if type(member) is staticmethod else [obj]
 
 
 def _functions_by_object(functions: Sequence[types.FunctionType], wanted: set[int]) -> dict[int, list[types.FunctionType]]:

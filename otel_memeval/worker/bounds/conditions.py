@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import floor
 
 from ..memory.container_lengths import CONTAINER_TYPES, length
-from ..references.paths import dict_of_type, mro_of_type
+from ..references.referents import dict_of_type, mro_of_type
 from .names import UNKNOWN, NameLookup, is_number
 
 MAX_RATIO = 50_000
@@ -63,14 +63,14 @@ Inliner = Callable[[NameLookup, ast.expr], "tuple[NameLookup, ast.expr] | None"]
 class ConditionReader:
     """Reads conditions of one function, for one container.
 
-    ``changing``: names of numbers that code adds to. ``taken`` in the methods: whether the branch for a true or the branch
-    for a false condition is meant.
+    ``is_changing`` returns whether code adds to a number of this name. ``taken`` in the methods: whether the branch for a
+    true or the branch for a false condition is meant.
     """
 
-    def __init__(self, names: NameLookup, container: object, changing: frozenset[str], inline: Inliner) -> None:
+    def __init__(self, names: NameLookup, container: object, is_changing: Callable[[str], bool], inline: Inliner) -> None:
         self.names = names
         self.container = container
-        self._changing = changing
+        self._is_changing = is_changing
         self._inline = inline
         self._file = names.function.__code__.co_filename
 
@@ -132,7 +132,7 @@ class ConditionReader:
         return taken and not has_size  # any other object counts as true
 
     def _with_names(self, names: NameLookup) -> ConditionReader:
-        return ConditionReader(names, self.container, self._changing, self._inline)
+        return ConditionReader(names, self.container, self._is_changing, self._inline)
 
     def _simplify(self, test: ast.expr, taken: bool) -> tuple[ast.expr, bool]:
         """Remove every ``not``, and replace a local name by the expression that was assigned to it."""
@@ -220,9 +220,7 @@ class ConditionReader:
     def _linear_length(self, expression: ast.expr, depth: int = 0) -> _LinearLength | None:
         if depth > _MAX_NESTING:
             return None
-        varies = self._varies(expression)
-        expression = self.names.resolve_local(expression)
-        varies = varies or self._varies(expression)
+        written, expression = expression, self.names.resolve_local(expression)
         measured = self._argument_of_len(expression)
         if measured is not None:
             if measured is self.container:
@@ -240,13 +238,14 @@ class ConditionReader:
             return _LinearLength(left.factor + sign * right.factor, constant, varies=left.varies or right.varies)
         value = self.names.value(expression)
         if is_number(value):
+            varies = self._varies(written) or self._varies(expression)
             return _LinearLength(0, value, varies=varies)  # type: ignore[arg-type]
         inner = self._inline(self.names, expression)
         return None if inner is None else self._with_names(inner[0])._linear_length(inner[1], depth + 1)
 
     def _varies(self, expression: ast.expr) -> bool:
         name = getattr(expression, "attr", None) or getattr(expression, "id", None)
-        return name in self._changing
+        return name is not None and self._is_changing(name)
 
     def _argument_of_len(self, expression: ast.expr) -> object:
         """Return the object whose ``len()`` the expression is; None if it is no such expression."""

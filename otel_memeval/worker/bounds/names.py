@@ -8,7 +8,7 @@ import types
 from collections.abc import Sequence
 
 from ..memory.container_lengths import CONTAINER_TYPES
-from ..references.paths import dict_of_type, mro_of_type, own_dict
+from ..references.referents import dict_of_type, mro_of_type, own_dict
 from .syntax import FunctionSource
 
 UNKNOWN = object()

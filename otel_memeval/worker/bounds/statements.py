@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..memory.container_lengths import CONTAINER_TYPES
-from ..references.paths import dict_of_type, mro_of_type
+from ..references.referents import dict_of_type, mro_of_type
 from .calls import Callee, CallResolver, bound_arguments, is_super
 from .conditions import ConditionReader
+from .mentions import MAX_DEPTH
 from .mutations import Branch, Branches, Mutations
 from .names import UNKNOWN, NameLookup
-from .syntax import statements_of
+from .syntax import FunctionSource, statements_of
 
 _ADDING = frozenset(
     (
@@ -24,20 +25,16 @@ _REMOVING = frozenset(("clear", "discard", "pop", "popitem", "popleft", "remove"
 """Names of methods that add and remove, and of functions of ``heapq`` and ``bisect``."""
 
 
-MAX_DEPTH = 3
-"""Calls inside each other that are followed: a method, its helper, and the container's own method."""
-
-
 class StatementReader:
-    """Collects the mutations of ``container``; ``changing``: names of numbers that code adds to."""
+    """Collects the mutations of ``container``; ``is_changing`` returns whether code adds to a number of this name."""
 
-    def __init__(self, container: object, calls: CallResolver, changing: frozenset[str]) -> None:
+    def __init__(self, container: object, calls: CallResolver, is_changing: Callable[[str], bool]) -> None:
         self.mutations = Mutations(container)
         self.called: set[types.CodeType] = set()
         """Code of the functions that were followed."""
         self.container = container
         self.calls = calls
-        self._changing = changing
+        self._is_changing = is_changing
         self.adds_missing_keys = any("__missing__" in dict_of_type(kind) for kind in mro_of_type(type(container)))
         """Whether looking a key up adds it."""
 
@@ -53,8 +50,8 @@ class StatementReader:
         if source is None:
             return
         names = NameLookup(function, source, arguments, self.calls.object_chain)
-        reader = ConditionReader(names, self.container, self._changing, self.calls.returned_expression)
-        _FunctionBody(self, reader, (*callers, function.__code__)).read(statements_of(source.node), branches)
+        reader = ConditionReader(names, self.container, self._is_changing, self.calls.returned_expression)
+        _FunctionBody(self, reader, source, (*callers, function.__code__)).read(statements_of(source.node), branches)
 
     def follow_call(
         self,
@@ -71,7 +68,8 @@ class StatementReader:
             return
         arguments = bound_arguments(code, first, call, names)
         values = [*arguments.values(), *(function.__globals__.get(name, UNKNOWN) for name in code.co_names)]
-        if any(value is obj for value in values for obj in self.calls.object_chain) and self.calls.may_follow():
+        leads_to_container = any(value is obj for value in values for obj in self.calls.object_chain)
+        if leads_to_container and self.calls.reach.is_relevant(function, arguments.values()) and self.calls.may_follow():
             self.called.add(code)
             self.read_function(function, arguments, branches, callers)
 
@@ -79,8 +77,15 @@ class StatementReader:
 class _FunctionBody:
     """The body of one function."""
 
-    def __init__(self, statements: StatementReader, reader: ConditionReader, callers: tuple[types.CodeType, ...]) -> None:
+    def __init__(
+        self,
+        statements: StatementReader,
+        reader: ConditionReader,
+        source: FunctionSource,
+        callers: tuple[types.CodeType, ...],
+    ) -> None:
         self._statements = statements
+        self._inner_calls = source.inner_calls
         self._mutations = statements.mutations
         self._reader = reader
         self._names = reader.names
@@ -208,6 +213,9 @@ class _FunctionBody:
         return any(isinstance(part, ast.expr) and self._is_container(part) for part in ast.walk(expression))
 
     def _expression(self, expression: ast.AST, branches: Branches) -> None:
+        children = self._inner_calls.get(id(expression))
+        if children is None:  # without a call and an item, it changes nothing
+            return
         if isinstance(expression, ast.IfExp):
             self._expression(expression.test, branches)
             self._expression(expression.body, (*branches, self._branch(expression.test, True)))
@@ -228,7 +236,7 @@ class _FunctionBody:
             self._call(expression, branches)
         elif isinstance(expression, ast.Subscript) and self._statements.adds_missing_keys and self._is_lookup(expression):
             self._mutations.note_addition(expression, branches, self._file)
-        for child in ast.iter_child_nodes(expression):
+        for child in children:
             self._expression(child, branches)
 
     def _is_lookup(self, part: ast.Subscript) -> bool:

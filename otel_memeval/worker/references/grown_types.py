@@ -10,7 +10,8 @@ from itertools import filterfalse
 
 from ..memory.heap import Site
 from .items import allocated_at, may_be_traced, size_of
-from .paths import dict_of_type, find_paths, type_name
+from .paths import find_paths
+from .referents import dict_of_type, type_name
 
 MAX_TYPES = 20
 """Types in a message: more than the report shows."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import tracemalloc
 import types
 import weakref
 from _tracemalloc import _get_object_traceback, _get_traces
@@ -16,7 +15,7 @@ from typing import cast
 
 from ..memory.container_lengths import LruCache, inner_dict
 from ..memory.heap import LiveBySite, Site
-from .paths import dict_of_module, dict_of_type, mro_of_type, name_of_type
+from .referents import dict_of_module, dict_of_type, mro_of_type, name_of_type
 
 MAX_ITEMS = 20
 """Items of each container that are read, the newest: the items that a leak adds are among them."""
@@ -118,14 +117,15 @@ def may_be_traced(objects: list[object], most_instances: int | None = None) -> l
 
 def allocated_at(obj: object) -> Site | None:
     """Return the line that allocated an object; None if that was before tracing began."""
-    return next(iter(stack_of(obj)), None)
+    frames = stack_of(obj)
+    return frames[0] if frames else None
 
 
 def stack_of(obj: object) -> tuple[Site, ...]:
     """Return the traced frames that allocated an object, the innermost first; none if that was before tracing began."""
-    traceback = tracemalloc.get_object_traceback(obj)
-    if traceback is not None:
-        return tuple((frame.filename, frame.lineno) for frame in reversed(traceback))
+    frames = cast("tuple[Site, ...] | None", _get_object_traceback(obj))
+    if frames is not None:
+        return frames
     if not (_MISSES_INSTANCES and _KNOWS_ADDRESSES) or not type(obj).__flags__ & _MANAGED_DICT:
         return ()
     return _traceback_at(0, id(obj) - _MANAGED_HEADER_BYTES) or ()

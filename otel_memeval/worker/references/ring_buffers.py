@@ -39,11 +39,13 @@ class LiveRingBuffer:
 def find_ring_buffers(containers: Iterable[object], grown: Mapping[Site, int]) -> list[LiveRingBuffer]:
     """Return the lists that hold most of the live memory of a growing line; ``grown``: live blocks of each growing line."""
     live = {site: blocks for site, blocks in grown.items() if blocks}
+    fewest = max(2, -(-min(live.values(), default=0) // BLOCKS_PER_ITEM))
     found = []
-    for obj in containers:
-        if type(obj) is not list or not 2 <= len(obj) <= MAX_ITEMS:
+    for obj in containers if live else ():
+        if type(obj) is not list or not fewest <= len(obj) <= MAX_ITEMS:
             continue
-        if not any(_line(item) in live for item in obj[:_ENDS] + obj[-_ENDS:]):
+        ends = filter(None, map(_get_object_traceback, obj[:_ENDS] + obj[-_ENDS:]))
+        if not any(frames[0] in live for frames in ends):
             continue
         counts: dict[Site, int] = {}
         for item in obj:

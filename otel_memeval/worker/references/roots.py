@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import cast
 
-from .paths import ReferencePath, dict_of_module, dict_of_type, modules, name_of_type, own_dict
+from .paths import ReferencePath, modules
+from .referents import dict_of_module, dict_of_type, name_of_type, own_dict
 from .step_names import StepNames
 
 _NOT_ROOTS = (

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from typing import cast
 
-from .paths import Link, dict_of_module, dict_of_type
+from .referents import Link, dict_of_module, dict_of_type
 
 MAX_KEY_CHARACTERS = 32
 """Length of a key above which it is hidden: names are shorter, tokens and texts are longer."""
