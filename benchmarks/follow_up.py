@@ -1,6 +1,6 @@
 """Measure the time from the last iteration to the report: ``python -m benchmarks.follow_up [NAME...]``.
 
-Each scenario runs in an environment of its own (kept in the user's cache, or ``--envs DIR``), against the local model server.
+Each scenario runs in an environment of its own (kept in the user's cache, or ``--envs DIR``), with the local model server.
 Each figure is processor time: of the processes that the tool starts, and of the tool's own process. Target: at most 5 s each
 for both together.
 """
@@ -77,8 +77,8 @@ def main() -> None:
     assert services.model_url is not None
     addresses = {"OPENAI_BASE_URL": services.model_url, "OPENAI_API_KEY": "no-key-needed", "NO_PROXY": "127.0.0.1"}
     print(f"Tool under Python {platform.python_version()}, {platform.platform()}\n")
-    print("| scenario    | versions                                 | verdict      | worker  | tool    | both    | wall time |")
-    print("|-------------|------------------------------------------|--------------|---------|---------|---------|-----------|")
+    print("| scenario    | versions                              | verdict      | worker  | tool    | both    | wall time |")
+    print("|-------------|---------------------------------------|--------------|---------|---------|---------|-----------|")
     try:
         for framework in FOLLOWED_UP:
             if arguments.names and framework.name not in arguments.names:
@@ -90,7 +90,7 @@ def main() -> None:
             name = framework.pins[0].partition("==")[0].partition("[")[0]
             versions = f"Python {result.run.python}, {name} {result.run.packages.get(name, '?')}"
             seconds = f"{worker:5.1f} s | {own:5.1f} s | {worker + own:5.1f} s | {wall:7.1f} s"
-            print(f"| {framework.name:11} | {versions:40} | {result.verdict.state:12} | {seconds} |", flush=True)
+            print(f"| {framework.name:11} | {versions:37} | {result.verdict.state:12} | {seconds} |", flush=True)
     finally:
         asyncio.run(services.stop())
 

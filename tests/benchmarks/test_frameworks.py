@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from benchmarks.frameworks.agno_evals import CHECKOUT_VARIABLE, eval_files
-from benchmarks.frameworks.frameworks import FRAMEWORKS, SCENARIOS
+from benchmarks.frameworks.frameworks import FOLLOWED_UP, FRAMEWORKS, SCENARIOS
 from benchmarks.frameworks.measure import Measurement
 from benchmarks.frameworks.results_file import Results, load, save, text
 from benchmarks.frameworks.table import failing, lasts
@@ -36,9 +36,11 @@ LEAK = msgspec.structs.replace(FOUND, traced=True, state="leaking", passed=False
 def test_each_framework_has_a_scenario_and_a_pinned_version() -> None:
     """The nine frameworks are there, and no scenario is left over."""
     assert len({framework.name.removesuffix("-sqlite") for framework in FRAMEWORKS}) == 9
-    files = {framework.scenario for framework in FRAMEWORKS} | {"team_parts.py"}
+    files = {framework.scenario for framework in (*FRAMEWORKS, *FOLLOWED_UP)} | {"team_parts.py"}
     assert files == {path.name for path in SCENARIOS.glob("*.py")}
-    assert [pin for pin in (framework.pins[0] for framework in FRAMEWORKS) if not re.search(r"==\d", pin)] == []
+    assert [
+        pin for pin in (framework.pins[0] for framework in (*FRAMEWORKS, *FOLLOWED_UP)) if not re.search(r"==\d", pin)
+    ] == []
 
 
 def test_text_counts_verdicts_and_names_those_that_fail_a_build(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ VECTOR_LENGTH = 64
 class TextVectors:
     """Takes the place of a model that makes vectors."""
 
-    def embed(self, text, memory_action=None):
+    def embed(self, text, *_):
         return [random.Random(f"{place} {text}").uniform(-1, 1) for place in range(VECTOR_LENGTH)]
 
 
