@@ -26,7 +26,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="run each scenario with seeds 1 to N (default 1)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="number of seeds (default 1)")
+    parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the first seed (default 1)")
     parser.add_argument("--iterations", type=int, default=20, metavar="N")
     parser.add_argument("--warmup", type=int, default=3, metavar="N")
     parser.add_argument("--only", default="", metavar="PATTERN", help="a regular expression for module:name")
@@ -53,7 +54,7 @@ def main() -> None:
     jobs = [
         (tool, scenario, seed)
         for tool in tools
-        for seed in range(1, arguments.seeds + 1)
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
         for scenario in scenarios(arguments.only)
     ]
     done = 0
