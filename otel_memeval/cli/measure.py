@@ -175,7 +175,6 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
     from otel_memeval.exporters.terminal.text import make_console, print_note
-    from otel_memeval.run.in_process import measure_in_process
     from otel_memeval.run.observer import Observer
     from otel_memeval.run.worker_run import run_target
 
@@ -195,6 +194,8 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
     try:
         for target in options.targets:
             if options.in_process:
+                from otel_memeval.run.in_process import measure_in_process  # imports asyncio, which nothing else needs
+
                 report(measure_in_process(target, run_options, observer_for(target), settings))
             else:
                 run_target(target, run_options, observer_for, settings, report)
