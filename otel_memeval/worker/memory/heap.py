@@ -72,16 +72,21 @@ class HeapReading:
     """State of the traced heap, without the tool's own files.
 
     ``retained_bytes`` and ``retained_blocks`` are live. ``malloc_bytes`` is the part of the C heap that traced blocks and
-    their traces take, own files included. ``sites`` maps each site to its live ``(bytes, blocks)``.
+    their traces take, own files included. ``sites`` maps each site to its live ``(bytes, blocks)``; None if all are as at
+    the reading before.
     """
 
     __slots__ = ("malloc_bytes", "retained_blocks", "retained_bytes", "sites")
 
-    def __init__(self, retained_bytes: int, retained_blocks: int, malloc: int, sites: LiveBySite) -> None:
+    def __init__(self, retained_bytes: int, retained_blocks: int, malloc: int, sites: LiveBySite | None) -> None:
         self.retained_bytes = retained_bytes
         self.retained_blocks = retained_blocks
         self.malloc_bytes = malloc
         self.sites = sites
+
+    def without_sites(self) -> HeapReading:
+        """Return a copy for the next reading, if it finds the heap unchanged."""
+        return HeapReading(self.retained_bytes, self.retained_blocks, self.malloc_bytes, None)
 
 
 class _MallocBytesBySize(dict[int, int]):

@@ -23,6 +23,9 @@ MAX_COLLECTIONS = 10
 CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
 """Calls of a function before tracing: Python 3.10 makes a cache at the 1024th (``OPCACHE_MIN_RUNS`` in ceval.c)."""
 
+MANY_BLOCKS = 500_000
+"""Blocks from which on the lines are read only if the traced bytes have changed: reading them costs 0.1 s and more."""
+
 MAX_HOLDERS_SENT = 2_000
 """Changed containers in one message, those that changed most first: some 50 KB, and far more than can grow unnoticed."""
 
@@ -79,6 +82,8 @@ class MemoryReader:
         self._frozen = frozen
         self._files: dict[str, int] = {}
         self._sentinel: object = None
+        self._last_heap = HeapReading(0, 0, 0, None)
+        self._last_traced_bytes = -1
 
     def prime(self) -> None:
         """Allocate before tracing starts what a reading allocates once and keeps."""
@@ -130,7 +135,7 @@ class MemoryReader:
             rss, uss, dirty = self._process.resident_bytes()
             mapped, idle = self._process.mapped_bytes(), self._process.idle_bytes()
             current = tracemalloc.get_traced_memory()[0]
-            heap = read_heap(self._is_own)
+            heap = self._read_heap(current)
             sites, holders = self._changes(heap)
         finally:
             if was_enabled:
@@ -153,6 +158,17 @@ class MemoryReader:
             "holders": holders[:MAX_HOLDERS_SENT],
         }
 
+    def _read_heap(self, traced_bytes: int) -> HeapReading:
+        """Return the traced heap, in which ``traced_bytes`` are live.
+
+        A large heap whose bytes are the same to the byte is taken to be the heap of the reading before.
+        """
+        if traced_bytes == self._last_traced_bytes and self._last_heap.retained_blocks >= MANY_BLOCKS:
+            return self._last_heap
+        heap = read_heap(self._is_own)
+        self._last_heap, self._last_traced_bytes = heap.without_sites(), traced_bytes
+        return heap
+
     def _changes(self, heap: HeapReading) -> tuple[list[tuple[str, int, int, int]], list[tuple[int, int, int]]]:
         """Return the changes of sites and of containers since the last reading; keep this reading, and freeze what stays."""
         own = (self._files, self.__dict__, heap.sites)
@@ -169,8 +185,9 @@ class MemoryReader:
             lengths, frozen_lengths = read_lengths(containers, own), []
         if self._frozen.is_wanted(containers.walked):
             lengths, frozen_lengths = {}, self._frozen.freeze(containers, own)
-        self._kept.store(heap.sites, lengths, frozen_lengths)
-        return changed_sites(sites_before, heap.sites), holders
+        sites = sites_before if heap.sites is None else heap.sites
+        self._kept.store(sites, lengths, frozen_lengths)
+        return changed_sites(sites_before, sites), holders
 
     def thaw(self) -> None:
         """Give the frozen objects back to the garbage collector, so that all can be found; the next reading walks them."""

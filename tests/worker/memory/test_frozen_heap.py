@@ -46,7 +46,7 @@ frozen_at_first = reader._frozen.is_frozen
 readings = []
 
 def read():
-    reading = reader.read(0)
+    reading = reader.read()
     holders = sorted((names[key], before, now) for key, before, now in reading["holders"] if key in names)
     readings.append([reading["retained_bytes"], reading["retained_blocks"], holders])
     return reading["retained_bytes"]
@@ -182,3 +182,38 @@ def test_new_dict_of_a_frozen_object_is_found(run_python: Callable[..., Any]) ->
     assert ["counts", 7, 8] in holders[-1]
     assert frozen < 1000
     assert is_visible
+
+
+MANY = """
+import array, json
+from otel_memeval.worker.memory import frozen_heap, reading
+from otel_memeval.worker.memory.process_memory import ProcessReader
+reading.MANY_BLOCKS = 1000
+calls = []
+read_heap = reading.read_heap
+reading.read_heap = lambda is_own: calls.append(1) or read_heap(is_own)
+reader = reading.MemoryReader(lambda file: "otel_memeval" in file, ProcessReader(), frozen_heap.FrozenHeap())
+reader.prime()
+reader.start()
+kept = [[number] for number in range(2000)]
+more = [None] * 20
+reader.read_first()
+retained, read = array.array("q", [0] * 12), array.array("q", [0] * 12)  # no object for a number
+for step in range(12):
+    if step >= 6:
+        more[step] = [step]
+    calls.clear()
+    message = reader.read()
+    retained[step], read[step] = message["retained_bytes"], len(calls)
+    del message
+print(json.dumps([list(retained), list(read)]))
+"""
+
+
+def test_lines_of_a_large_heap_are_read_where_its_bytes_changed(run_python: Callable[..., Any]) -> None:
+    """A heap of many blocks is not read again while the traced bytes stay the same; each change is seen at once."""
+    retained, read = json.loads(run_python(MANY).stdout)
+    assert read[4:6] == [0, 0]
+    assert read[6:] == [1] * 6
+    assert len(set(retained[3:6])) == 1
+    assert {after - before for before, after in zip(retained[5:], retained[6:])} == {64}
