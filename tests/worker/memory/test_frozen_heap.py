@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -216,4 +217,4 @@ def test_lines_of_a_large_heap_are_read_where_its_bytes_changed(run_python: Call
     assert read[4:6] == [0, 0]
     assert read[6:] == [1] * 6
     assert len(set(retained[3:6])) == 1
-    assert {after - before for before, after in zip(retained[5:], retained[6:])} == {64}
+    assert {after - before for before, after in pairwise(retained[5:])} == {64}
