@@ -55,8 +55,9 @@ def child(iterations: int, scenario: str) -> None:
     """Measure a run in this process as the command line does, and print its memory and time."""
     from otel_memeval.config import from_process
     from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
+    from otel_memeval.run.context import RunContext, RunStart
     from otel_memeval.run.plan import Options
-    from otel_memeval.run.session import RunContext, RunStart, Session
+    from otel_memeval.run.session import Session
     from otel_memeval.run.worker_run import run_eval
 
     settings = from_process()

@@ -85,15 +85,15 @@ def _with_slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
-def attribution_iterations(series: Sequence[Sequence[int]]) -> int:
-    """Return the iterations that tell kept memory from replaced memory, given the live bytes of the sites so far.
+def attribution_iterations(series: Sequence[Sequence[int]], readings_every: int = 1) -> int:
+    """Return the iterations that tell kept memory from replaced memory, given the live bytes of the sites at each reading.
 
     Twice the widest gap between two rises, so that each half of the iterations has a rise.
     """
     gap = 1
     for values in series:
         rises = sum(1 for before, after in pairwise(values) if after > before)
-        gap = max(gap, -(-(len(values) - 1) // rises)) if rises else gap
+        gap = max(gap, -(-(len(values) - 1) * readings_every // rises)) if rises else gap
     return min(MAX_ITERATIONS, max(MIN_ITERATIONS, 2 * gap))
 
 

@@ -31,7 +31,7 @@ def regular_spacing_chance(count: int, widest: int, narrowest: int, steps: int) 
     return min(1.0, patterns / math.comb(steps, count))
 
 
-def keyed_cache_chance(rises: Sequence[int], steps: int, calls_before: int) -> float:
+def keyed_cache_chance(rises: Sequence[int], steps: int, calls_before: float) -> float:
     """Return the chance that a cache of limited keys has as few rises in the first half and as many in the second half.
 
     The number of keys is the worst case, ``MAX_KEYS_PER_CALL`` times the calls at most. ``calls_before``: warm-up calls.
@@ -53,7 +53,7 @@ def keyed_cache_chance(rises: Sequence[int], steps: int, calls_before: int) -> f
     return worst
 
 
-def _mean_decay(rate: float, first: int, count: int) -> float:
+def _mean_decay(rate: float, first: float, count: int) -> float:
     """Return the mean of exp(-rate t) over ``count`` integers t from ``first`` on."""
     return math.exp(-rate * first) * math.expm1(-rate * count) / (math.expm1(-rate) * max(count, 1))
 
@@ -69,7 +69,7 @@ def _tail_bound(events: int, trials: int, chance: float) -> float:
     return math.exp(-trials * distance)
 
 
-def record_chance(rises: Sequence[int], steps: int, calls_before: int) -> float:
+def record_chance(rises: Sequence[int], steps: int, calls_before: float) -> float:
     """Return the chance of at least as many records as rises, in all steps and in the second half of the steps."""
     half = steps // 2
     late = sum(rise > half for rise in rises)

@@ -144,14 +144,16 @@ class IgnoredSite(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All series of the measured iterations, in bytes.
 
-    A series of levels begins with the reading before the first measured iteration, so n iterations give n + 1 values;
-    ``peak``, ``work`` and ``input_tokens`` have n.
+    A series of levels begins with the reading before the first measured iteration, so n iterations give n + 1 values, and
+    n / ``readings_every`` + 1 if not every iteration was read; ``peak``, ``work`` and ``input_tokens`` have n.
     """
 
     module: str = ""
     """The scenario's module: containers that it holds come first."""
     warmup: int
     """Warm-up iterations before the measured ones."""
+    readings_every: int = 1
+    """Iterations between two values of a series of levels."""
     failed: int
     """Measured iterations that raised an error."""
     retained: tuple[int, ...]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, HolderSeries, SiteKey, settled_start
+from otel_memeval.analysis.levels import level_traits, level_trend, mean_rise
 from otel_memeval.analysis.rises import GrowthMode
 from otel_memeval.analysis.sites_and_holders import GrowingHolder, GrowingSite
 from otel_memeval.analysis.string_cache import may_fill_string_cache
@@ -97,11 +98,11 @@ def run_trends(evidence: Evidence) -> RunTrends:
     string_cache = _string_cache(evidence, sites, keepers)
     sites = tuple(site for site in sites if site not in string_cache)
     kept = sum(site.bytes_per_iteration for site in sites)
-    peak_traits = _traits(evidence, noisy=True, growth_mode="independent")
+    peak_traits = SeriesTraits(noisy=True, growth_mode="independent", calls_before=max(evidence.warmup, 1))
     peak = trend_of(settled_start(evidence, evidence.peak), PEAK_FLOOR_BYTES, peak_traits)
     mapped = mapped_trend(evidence)
     return RunTrends(
-        retained=trend_of(settled_start(evidence, evidence.retained), TOTAL_FLOOR_BYTES, _traits(evidence)),
+        retained=level_trend(evidence, evidence.retained, TOTAL_FLOOR_BYTES),
         peak=peak,
         native=native_trend(evidence),
         calls_apart=1 if evidence.batched_native is None else evidence.batched_native.calls_apart,
@@ -121,13 +122,6 @@ def run_trends(evidence: Evidence) -> RunTrends:
         kept_bytes_per_iteration=kept,
         net_bytes_per_iteration=kept - lost,
     )
-
-
-def _traits(
-    evidence: Evidence, *, noisy: bool = False, single_block: bool = False, growth_mode: GrowthMode = ""
-) -> SeriesTraits:
-    calls_before = max(evidence.warmup, 1)
-    return SeriesTraits(noisy=noisy, single_block=single_block, growth_mode=growth_mode, calls_before=calls_before)
 
 
 def channels(trends: RunTrends, iterations: int) -> Channels:
@@ -167,7 +161,7 @@ def _bytes_of_references(evidence: Evidence, bookkeeping: Sequence[GrowingHolder
 
 
 def _rises(evidence: Evidence, values: Sequence[int], floor: float) -> Rises:
-    return tuple(rises_of(lower_envelope(settled_start(evidence, values)), floor))
+    return tuple(rises_of(lower_envelope(settled_start(evidence, values)), floor * evidence.readings_every))
 
 
 def _site_trends(
@@ -189,7 +183,8 @@ def _site_trends(
         judged = settled_start(evidence, values)
         if not judged or max(judged) - min(judged) < SITE_FLOOR_BYTES:
             continue
-        trend = trend_of(judged, SITE_FLOOR_BYTES, _traits(evidence, single_block=evidence.blocks.get(key) == 1))
+        traits = level_traits(evidence, single_block=evidence.blocks.get(key) == 1)
+        trend = level_trend(evidence, values, SITE_FLOOR_BYTES, traits)
         rises = _rises(evidence, values, SITE_FLOOR_BYTES) if trend.shape == "undecided" else ()
         explained = references.get(key, 0.0) + references.get(None, 0.0)
         if explained and trend.growth.bytes_per_iteration - explained < TOTAL_FLOOR_BYTES:
@@ -197,12 +192,12 @@ def _site_trends(
         if trend.shape == "growing":
             growing.append(_growing_site(evidence, key, trend.growth.bytes_per_iteration))
         elif rises in growing_rises:
-            growing.append(_growing_site(evidence, key, (judged[-1] - judged[0]) / (len(judged) - 1)))
+            growing.append(_growing_site(evidence, key, mean_rise(evidence, values)))
         elif trend.shape == "undecided" and rises not in filling_rises:
             if trend.growth.bytes_per_iteration >= TOTAL_FLOOR_BYTES:
                 undecided.append(trend)
         elif judged[-1] < judged[0]:
-            losing = trend_of([-value for value in judged], SITE_FLOOR_BYTES, _traits(evidence))
+            losing = level_trend(evidence, [-value for value in values], SITE_FLOOR_BYTES)
             lost += losing.growth.bytes_per_iteration if losing.shape == "growing" else 0.0
     growing.sort(key=lambda site: (-site.bytes_per_iteration, site.key))
     undecided.sort(key=lambda trend: -trend.growth.bytes_per_iteration)
@@ -229,9 +224,8 @@ def _holder_trends(
     bookkeeping = []
     undecided = []
     for series in evidence.holders:
-        trend = trend_of(
-            settled_start(evidence, series.lengths), HOLDER_FLOOR_ITEMS, _traits(evidence, growth_mode=_growth_mode(series))
-        )
+        traits = level_traits(evidence, growth_mode=_growth_mode(series))
+        trend = level_trend(evidence, series.lengths, HOLDER_FLOOR_ITEMS, traits)
         holder = GrowingHolder(
             id=series.id,
             length=series.lengths[-1] if series.lengths else 0,

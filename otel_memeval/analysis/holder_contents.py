@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from otel_memeval.analysis.evidence import Evidence, SiteKey, settled_start
+from otel_memeval.analysis.evidence import Evidence, SiteKey
 from otel_memeval.analysis.growth import NOISY_SLOPE_PART
+from otel_memeval.analysis.levels import mean_rise
 from otel_memeval.analysis.sites_and_holders import GrowingHolder, GrowingSite
 from otel_memeval.records import Channels, Growth
 
@@ -172,8 +173,7 @@ def sites_from_items(contents: Sequence[HolderContents], evidence: Evidence) -> 
             continue
         growth = {site: container.bytes_of(site) for site in container.items}
         if not growth and container.storage is not None:
-            values = settled_start(evidence, evidence.sites.get(container.storage, (0, 0, 0)))
-            growth = {container.storage: (values[-1] - values[0]) / max(1, len(values) - 1)}
+            growth = {container.storage: mean_rise(evidence, evidence.sites.get(container.storage, ()))}
         if growth:
             return tuple(
                 GrowingSite(

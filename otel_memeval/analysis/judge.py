@@ -13,6 +13,7 @@ from otel_memeval.analysis.context_growth import context_reasons
 from otel_memeval.analysis.evidence import Evidence, settled_start
 from otel_memeval.analysis.growth import TOTAL_FLOOR_BYTES, RunTrends, channels, run_trends
 from otel_memeval.analysis.idle import idle_reason
+from otel_memeval.analysis.levels import mean_rise
 from otel_memeval.analysis.noise import typical_step
 from otel_memeval.analysis.reasons import (
     bookkeeping_reason,
@@ -238,8 +239,7 @@ def _process_level(evidence: Evidence) -> float:
 
 def _site_level(trends: RunTrends, evidence: Evidence) -> float:
     """Return the level beside which a site counts; where the total has levelled off, its rise counts as well."""
-    retained = settled_start(evidence, evidence.retained)
-    rose = (retained[-1] - retained[0]) / max(len(retained) - 1, 1) if trends.retained.shape == "settled" else 0.0
+    rose = mean_rise(evidence, evidence.retained) if trends.retained.shape == "settled" else 0.0
     return max(_level(evidence, evidence.retained), NEGLIGIBLE_PART * rose / UNDECIDED_PART)
 
 
@@ -253,7 +253,8 @@ def _total_agrees(trends: RunTrends, evidence: Evidence) -> bool:
     if trends.retained.shape in ("growing", "undecided"):
         return True
     kept = trends.kept_bytes_per_iteration
-    return typical_step(settled_start(evidence, evidence.retained)) > kept or kept < TOTAL_FLOOR_BYTES
+    step = typical_step(settled_start(evidence, evidence.retained)) / evidence.readings_every
+    return step > kept or kept < TOTAL_FLOOR_BYTES
 
 
 def _leaking_channels(trends: RunTrends, growth: Channels) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from otel_memeval.analysis.evidence import ChildSeries, Evidence, ResourceSeries, SiteKey, settled_start
-from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, trend_of
+from otel_memeval.analysis.levels import level_traits, level_trend, mean_rise
+from otel_memeval.analysis.trend import SeriesTrend
 from otel_memeval.records import CHILD_MEMORY, WORDS
 from otel_memeval.units import format_bytes, format_items
 
@@ -120,15 +121,14 @@ def _judged(resource: ResourceSeries) -> list[int]:
 
 
 def _trend(evidence: Evidence, counts: Sequence[int]) -> SeriesTrend:
-    traits = SeriesTraits(growth_mode="appended", calls_before=max(evidence.warmup, 1))
-    return trend_of(settled_start(evidence, counts), RESOURCE_FLOOR, traits)
+    return level_trend(evidence, counts, RESOURCE_FLOOR, level_traits(evidence, growth_mode="appended"))
 
 
 def _growth(evidence: Evidence, resource: ResourceSeries, shape: str) -> ResourceGrowth:
     counts = settled_start(evidence, resource.counts) or (0,)
     trend = _trend(evidence, resource.counts)
     needed = trend.steps_needed or 2 * len(evidence.peak)
-    matters = counts[-1] - counts[0] >= RESOURCE_FLOOR * (len(counts) - 1)
+    matters = mean_rise(evidence, resource.counts) >= RESOURCE_FLOOR
     return ResourceGrowth(
         name=resource.name,
         before=counts[0],
@@ -165,8 +165,7 @@ def _child_memory(evidence: Evidence, *, leaves_children: bool) -> ChildMemoryGr
 
 
 def _memory_trend(evidence: Evidence, values: Sequence[int]) -> SeriesTrend:
-    traits = SeriesTraits(noisy=True, calls_before=max(evidence.warmup, 1))
-    return trend_of(settled_start(evidence, values), CHILD_FLOOR_BYTES, traits)
+    return level_trend(evidence, values, CHILD_FLOOR_BYTES, level_traits(evidence, noisy=True))
 
 
 def _child_example(child: ChildSeries, trend: SeriesTrend) -> str:

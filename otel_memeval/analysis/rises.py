@@ -61,7 +61,7 @@ def keeps_growing(
     smoothed: bool,
     fell: bool,
     growth_mode: GrowthMode,
-    calls_before: int,
+    calls_before: float,
 ) -> bool:
     """Return whether retained memory rises to the end, without slowing down, in a way that chance does not explain.
 
@@ -118,7 +118,7 @@ def _unsmoothed(rises: Sequence[int]) -> list[int]:
     return [index for index in rises if index + 1 in rises or index - 1 not in rises]
 
 
-def _exceeds_records(window: Sequence[float], rises: Sequence[int], calls_before: int) -> bool:
+def _exceeds_records(window: Sequence[float], rises: Sequence[int], calls_before: float) -> bool:
     """Return whether records of a harmless pool would hardly be as many and as late as the rises."""
     limit = EQUAL_SIZES_CHANCE if _equal_sizes(window, rises) else HARMLESS_CHANCE
     return record_chance(rises, len(window) - 1, calls_before) <= limit

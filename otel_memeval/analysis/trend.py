@@ -56,8 +56,9 @@ class SeriesTraits(msgspec.Struct, frozen=True, kw_only=True):
     single_block: bool = False
     """The memory is one block that grows."""
     growth_mode: GrowthMode = ""
-    calls_before: int = 0
+    calls_before: float = 0
     """Warm-up calls."""
+    calls_per_step: int = 1
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,7 @@ class SeriesTrend(msgspec.Struct, frozen=True, kw_only=True):
     early: bool = False
     """It grows, and more steps have to show whether the growth lasts."""
     stride: int = 1
-    """Steps of the series per judged step, of a series that was thinned."""
+    """Calls per judged step, of a series that was thinned or has several calls per step."""
 
     @property
     def steps_needed(self) -> int | None:
@@ -128,9 +129,16 @@ def longest_retention(values: Sequence[float], min_rise: float = 0.0) -> int:
 def trend_of(values: Sequence[float], floor_per_step: float, traits: SeriesTraits | None = None) -> SeriesTrend:
     """Return the shape and the slope of ``values``; growth of less than ``floor_per_step`` per step counts as none.
 
-    With a start value and n steps, ``values`` has n + 1 entries, in any unit. Without traits the series is exact.
+    With a start value and n steps, ``values`` has n + 1 entries, in any unit. Without traits the series is exact. Floor and
+    slope are those of a call where a step has several calls (``calls_per_step``).
     """
     traits = traits or SeriesTraits()
+    if traits.calls_per_step > 1:
+        calls = traits.calls_per_step
+        # In steps, with 1 / (step + calls_before + 1) as the chance that one of the calls of a step is a record (chance).
+        before = (traits.calls_before + 1) / calls - 1
+        per_step = msgspec.structs.replace(traits, calls_per_step=1, calls_before=before)
+        return _per_call(trend_of(values, floor_per_step * calls, per_step), calls)
     if len(values) > MAX_POINTS:
         return _thinned(values, floor_per_step, traits)
     if traits.smoothed:
@@ -213,13 +221,17 @@ def _thinned(values: Sequence[float], floor_per_step: float, traits: SeriesTrait
     """Return the trend of every n-th value, the last one included, with its slope per step of the full series."""
     stride = math.ceil(len(values) / MAX_POINTS)
     thin = values[(len(values) - 1) % stride :: stride]
-    trend = trend_of(thin, floor_per_step * stride, traits)
+    return _per_call(trend_of(thin, floor_per_step * stride, traits), stride)
+
+
+def _per_call(trend: SeriesTrend, calls: int) -> SeriesTrend:
+    """Return a trend with steps of several calls as one with a slope per call."""
     growth = Growth(
-        bytes_per_iteration=trend.growth.bytes_per_iteration / stride,
-        ci_low=trend.growth.ci_low / stride,
-        ci_high=trend.growth.ci_high / stride,
+        bytes_per_iteration=trend.growth.bytes_per_iteration / calls,
+        ci_low=trend.growth.ci_low / calls,
+        ci_high=trend.growth.ci_high / calls,
     )
-    return SeriesTrend(shape=trend.shape, growth=growth, undecided=trend.undecided, stride=stride)
+    return msgspec.structs.replace(trend, growth=growth, stride=trend.stride * calls)
 
 
 def _too_short(values: Sequence[float], envelope: Sequence[float], floor_per_step: float, retention: int) -> SeriesTrend:

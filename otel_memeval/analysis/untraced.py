@@ -8,6 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from otel_memeval.analysis.evidence import Evidence, settled_start
+from otel_memeval.analysis.levels import level_traits, level_trend
 from otel_memeval.analysis.noise import jitter
 from otel_memeval.analysis.trend import SeriesTraits, SeriesTrend, Undecided, trend_of
 
@@ -55,23 +56,25 @@ def _smoothed(values: Sequence[float]) -> list[float]:
 def _untraced_trend(evidence: Evidence, channel: Sequence[float], floor_bytes: float) -> SeriesTrend:
     """Return the trend of a channel that small changes of other code make jitter."""
     values = settled_start(evidence, channel)
-    traits = SeriesTraits(noisy=True, smoothed=True, calls_before=max(evidence.warmup, 1))
-    return trend_of(_smoothed(values), _noise_floor(values, floor_bytes), traits)
+    floor_bytes = max(floor_bytes, _noise_bytes(evidence, values))
+    return trend_of(_smoothed(values), floor_bytes, level_traits(evidence, noisy=True, smoothed=True))
 
 
-def _noise_floor(values: Sequence[float], floor_bytes: float) -> float:
-    floor_bytes = max(floor_bytes, NATIVE_DRIFT * abs(values[0])) if values else floor_bytes
-    return max(floor_bytes, jitter(_smoothed(values)))
+def _noise_bytes(evidence: Evidence, values: Sequence[float]) -> float:
+    """Return the noise per iteration: that of a reading does not depend on the iterations before it."""
+    drift = NATIVE_DRIFT * abs(values[0]) if values else 0.0
+    return max(drift, jitter(_smoothed(values))) / evidence.readings_every
 
 
-def _native(evidence: Evidence) -> Sequence[float]:
-    """Return the series of the C heap, scaled to steps of one call where batched readings were made."""
+def _with_judged_native(evidence: Evidence) -> Evidence:
+    """Return the evidence with the series of the C heap that is judged: of batched readings, or without page caches."""
     batched = evidence.batched_native
     if batched is not None:
-        return [value / batched.calls_apart for value in batched.native]
+        return msgspec.structs.replace(evidence, native=batched.native, readings_every=batched.calls_apart)
     if not fills_page_caches(evidence):
-        return evidence.native
-    return [value - cached for value, cached in zip(evidence.native, evidence.page_caches)]
+        return evidence
+    rest = [value - cached for value, cached in zip(evidence.native, evidence.page_caches)]
+    return msgspec.structs.replace(evidence, native=tuple(rest))
 
 
 def fills_page_caches(evidence: Evidence) -> bool:
@@ -82,17 +85,17 @@ def fills_page_caches(evidence: Evidence) -> bool:
 
 def page_cache_trend(evidence: Evidence) -> SeriesTrend:
     """Return the trend of SQLite's page caches that have a limit."""
-    caches = settled_start(evidence, evidence.page_caches) if fills_page_caches(evidence) else ()
-    return trend_of(caches, NATIVE_FLOOR_BYTES, SeriesTraits(calls_before=max(evidence.warmup, 1)))
+    return level_trend(evidence, evidence.page_caches if fills_page_caches(evidence) else (), NATIVE_FLOOR_BYTES)
 
 
 def native_trend(evidence: Evidence) -> SeriesTrend:
     """Return the trend of the C heap, in bytes per call."""
-    trend = _untraced_trend(evidence, _native(evidence), NATIVE_FLOOR_BYTES)
-    batched = evidence.batched_native
-    if batched is None and trend.shape == "growing" and _is_early(evidence, trend.growth.bytes_per_iteration):
+    judged = _with_judged_native(evidence)
+    trend = _untraced_trend(judged, judged.native, NATIVE_FLOOR_BYTES)
+    is_batched = evidence.batched_native is not None
+    if not is_batched and trend.shape == "growing" and _is_early(evidence, trend.growth.bytes_per_iteration):
         return _early(trend, SMALL_SLOPE_ITERATIONS)
-    return trend if batched is None else msgspec.structs.replace(trend, stride=trend.stride * batched.calls_apart)
+    return trend
 
 
 def _is_early(evidence: Evidence, bytes_per_iteration: float) -> bool:
@@ -106,11 +109,11 @@ def hidden_native_bytes(evidence: Evidence) -> float:
 
     0 where the heap is quiet, and where too few iterations were read to tell.
     """
-    values = _native(evidence)
-    if len(values) <= MIN_NOISE_ITERATIONS:
+    judged = _with_judged_native(evidence)
+    if len(judged.native) <= MIN_NOISE_ITERATIONS:
         return 0.0
-    floor_bytes = _noise_floor(settled_start(evidence, values), NATIVE_FLOOR_BYTES)
-    return floor_bytes if floor_bytes > NATIVE_FLOOR_BYTES else 0.0
+    noise_bytes = _noise_bytes(judged, settled_start(judged, judged.native))
+    return noise_bytes if noise_bytes > NATIVE_FLOOR_BYTES else 0.0
 
 
 def _without_arenas(values: Sequence[int]) -> list[int]:
@@ -123,8 +126,7 @@ def _without_arenas(values: Sequence[int]) -> list[int]:
 
 def mapped_trend(evidence: Evidence) -> SeriesTrend:
     """Return the trend of mapped memory, which is exact to a page."""
-    exact = SeriesTraits(calls_before=max(evidence.warmup, 1))
-    return trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, exact)
+    return trend_of(_without_arenas(settled_start(evidence, evidence.mapped)), MAPPED_FLOOR_BYTES, level_traits(evidence))
 
 
 def unique_trend(evidence: Evidence, peak: SeriesTrend, mapped: SeriesTrend) -> SeriesTrend:
@@ -138,7 +140,8 @@ def unique_trend(evidence: Evidence, peak: SeriesTrend, mapped: SeriesTrend) -> 
     trend = _untraced_trend(evidence, evidence.process, PROCESS_FLOOR_BYTES)
     smooth = _smoothed(settled_start(evidence, evidence.process))
     later = [after - before for before, after in pairwise(smooth)][len(smooth) // 2 :]
-    comes_and_goes = sum(step >= PROCESS_FLOOR_BYTES / 2 for step in later) < MIN_RISING_PART * len(later)
+    least_bytes = PROCESS_FLOOR_BYTES * evidence.readings_every / 2
+    comes_and_goes = sum(step >= least_bytes for step in later) < MIN_RISING_PART * len(later)
     if trend.shape != "growing":
         return trend
     freed = peak.shape == "growing" and mapped.shape != "growing"

@@ -252,6 +252,8 @@ class Run(Record, frozen=True):
     """Class of the event loop that the scenario ran in; empty if it is asyncio's own."""
     changed_variables: list[str] = []
     """Variables of the environment that the scenario did not get, or got with another value, so as to be measured."""
+    readings_every: int = 1
+    """Measured iterations from one reading to the next; an iteration without a reading has its peak, but no memory."""
 
 
 class Statistics(Record, frozen=True):

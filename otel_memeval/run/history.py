@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment, assess
 from otel_memeval.analysis.evidence import (
@@ -16,9 +14,10 @@ from otel_memeval.analysis.evidence import (
     SiteKey,
     series_from_changes,
 )
-from otel_memeval.records import Failure, GenAi, InitialReading, Iteration, Phase
+from otel_memeval.records import Failure, GenAi, InitialReading, Iteration
 from otel_memeval.redact import one_line, shortened, visible
 from otel_memeval.run.containers import ContainerDescriptions
+from otel_memeval.run.reading_records import Levels, initial_record, iteration_record, phase_of
 from otel_memeval.run.resources import ResourceReadings
 from otel_memeval.run.suppressions import Suppressions
 
@@ -33,20 +32,8 @@ def failure_record(info: wire.FailureInfo, secrets: tuple[str, ...]) -> Failure:
     return Failure(type=kind, message=one_line(info.message, secrets))
 
 
-class Levels(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Totals of one reading, in bytes; None where a channel cannot be read."""
-
-    retained_bytes: int
-    traced_current_bytes: int
-    dirty_bytes: int | None
-    native_heap_bytes: int | None
-    mapped_bytes: int | None
-    idle_bytes: int | None
-    sqlite_bytes: int | None
-
-
 class RunHistory:
-    """All answers of one run. Reading 0 is the one after the set-up; then comes one per iteration, warm-up included."""
+    """All answers of one run. Reading 0 is the one after the set-up; then comes one after each iteration that was read."""
 
     def __init__(
         self,
@@ -67,6 +54,7 @@ class RunHistory:
         self._blocks: dict[SiteKey, int] = {}
         self._lengths: dict[int, list[tuple[int, int]]] = {}
         self._levels: list[Levels] = []
+        self._read_after: list[int] = []
         self._work: list[IterationWork] = []
         self._input_tokens: list[int | None] = []
         self._latest: list[tuple[SiteKey, int, int]] = []
@@ -75,6 +63,8 @@ class RunHistory:
         self._noop_peak_bytes = 0
         self._assessment: Assessment | None = None
         self.iterations: list[Iteration] = []
+        self.readings_every = 1
+        """Measured iterations from one reading to the next."""
         self.initial_reading: InitialReading | None = None
 
     @property
@@ -90,44 +80,26 @@ class RunHistory:
     def add_initial_reading(self, ready: wire.Ready) -> InitialReading:
         """Take the reading after the set-up, from which growth is counted; return its record."""
         self._noop_peak_bytes = ready.noop_peak_bytes
-        self.initial_reading = InitialReading(
-            retained_bytes=ready.reading.retained_bytes,
-            rss_bytes=ready.reading.rss_bytes,
-            uss_bytes=ready.reading.uss_bytes,
-            native_heap_bytes=ready.reading.native_heap_bytes,
-        )
+        self.initial_reading = initial_record(ready.reading)
         self._add_reading(ready.reading)
         return self.initial_reading
 
     def add_iteration(self, done: wire.IterationDone, gen_ai: GenAi | None = None) -> Iteration:
         """Take one iteration with its reading; return its record. ``gen_ai`` sums up its spans, if it was traced."""
-        reading = done.reading
-        self._add_reading(reading)
+        self._assessment = None
+        self.readings_every = done.readings_every
         self._work.append(
             IterationWork(
                 cpu_seconds=done.cpu_seconds, waits=done.waits, suspended=done.suspended, peak_bytes=done.peak_bytes
             )
         )
         self._input_tokens.append(None if gen_ai is None else gen_ai.input_tokens)
-        record = Iteration(
-            index=done.index,
-            phase=_phase(done.phase),
-            started_at=done.started_at,
-            duration_seconds=done.duration_seconds,
-            status="ok" if done.failure is None else "error",
-            error=None if done.failure is None else failure_record(done.failure, self._secrets),
-            retained_bytes=reading.retained_bytes,
-            retained_blocks=reading.retained_blocks,
-            peak_bytes=done.peak_bytes,
-            traced_current_bytes=reading.traced_current_bytes,
-            rss_bytes=reading.rss_bytes,
-            uss_bytes=reading.uss_bytes,
-            native_heap_bytes=reading.native_heap_bytes,
-            cpu_seconds=done.cpu_seconds,
-            imported_modules=done.imported_modules,
-            gen_ai=gen_ai,
+        record = iteration_record(
+            done, None if done.failure is None else failure_record(done.failure, self._secrets), gen_ai
         )
         self.iterations.append(record)
+        if done.reading is not None:
+            self._add_reading(done.reading)
         return record
 
     def has_iteration(self, done: wire.IterationDone) -> bool:
@@ -141,7 +113,7 @@ class RunHistory:
         self._assessment = None
         record = Iteration(
             index=index,
-            phase=_phase(phase),
+            phase=phase_of(phase),
             started_at=started_at,
             duration_seconds=duration_seconds,
             status="error",
@@ -195,17 +167,8 @@ class RunHistory:
     def _add_reading(self, reading: wire.Reading) -> None:
         self._assessment = None
         place = len(self._levels)
-        self._levels.append(
-            Levels(
-                retained_bytes=reading.retained_bytes,
-                traced_current_bytes=reading.traced_current_bytes,
-                dirty_bytes=reading.dirty_bytes,
-                native_heap_bytes=reading.native_heap_bytes,
-                mapped_bytes=reading.mapped_bytes,
-                idle_bytes=reading.idle_bytes,
-                sqlite_bytes=reading.sqlite_bytes,
-            )
-        )
+        self._read_after.append(len(self.iterations))
+        self._levels.append(Levels.of(reading))
         self.resources.add(reading.resources)
         self._files.extend(reading.files)
         self._latest = []
@@ -249,33 +212,51 @@ class RunHistory:
             self._assessment = assess(self.evidence())
         return self._assessment
 
+    def _judged_readings(self, warmups: int) -> list[int]:
+        """Return the places of the readings that are judged, at even intervals counted back from the last one.
+
+        Readings that only decided the interval are left out.
+        """
+        last = self._read_after[-1] if self._read_after else 0
+        return [
+            place
+            for place, iterations in enumerate(self._read_after)
+            if iterations >= warmups and (last - iterations) % self.readings_every == 0
+        ]
+
     def evidence(self) -> Evidence:
         """Return the series of the measured iterations, the reading before them first."""
-        readings = len(self._levels)
-        warmups = min(self.warmups, max(readings - 1, 0))
-        levels = self._levels[warmups:]
-        lengths = {key: series_from_changes(changes, readings)[warmups:] for key, changes in self._lengths.items()}
+        warmups = min(self.warmups, self._read_after[-1] if self._read_after else 0)
+        places = self._judged_readings(warmups)
+        levels = [self._levels[place] for place in places]
+
+        def series(changes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+            values = series_from_changes(changes, len(self._levels))
+            return tuple([values[place] for place in places])
+
+        lengths = {key: series(changes) for key, changes in self._lengths.items()}
         containers = self._containers
         holders, rings, keepers = containers.series(lengths), containers.ring_buffers(), containers.keepers()
         return Evidence(
             module=self._loaded.module,
             warmup=warmups,
+            readings_every=self.readings_every,
             failed=sum(iteration.status == "error" and iteration.phase == "measured" for iteration in self.iterations),
             retained=tuple(level.retained_bytes for level in levels),
             peak=tuple(work.peak_bytes for work in self._work[warmups:]),
             native=tuple(level.native_heap_bytes for level in levels if level.native_heap_bytes is not None),
             batched_native=self._batched,
-            process=tuple(_unexplained_bytes(level, level.dirty_bytes) for level in levels if level.dirty_bytes is not None),
+            process=tuple(rest for level in levels if (rest := level.unexplained_bytes) is not None),
             page_caches=tuple(level.sqlite_bytes for level in levels if level.sqlite_bytes is not None),
             page_cache_limit_bytes=self._containers.page_cache_limit_bytes,
             mapped=tuple(level.mapped_bytes for level in levels if level.mapped_bytes is not None),
-            sites={key: series_from_changes(changes, readings)[warmups:] for key, changes in self._sites.items()},
+            sites={key: series(changes) for key, changes in self._sites.items()},
             blocks=self._blocks,
             holders=holders,
             ring_buffers=rings,
-            resources=self.resources.series(warmups),
-            children=self.resources.children(warmups),
-            child_bytes=self.resources.child_bytes(warmups),
+            resources=self.resources.series(places),
+            children=self.resources.children(places),
+            child_bytes=self.resources.child_bytes(places),
             keepers=keepers,
             work=tuple(self._work[warmups:]),
             input_tokens=tuple(tokens for tokens in self._input_tokens[warmups:] if tokens is not None),
@@ -290,12 +271,3 @@ class RunHistory:
                 if (reason := self._suppressions.holder_reason(path)) is not None
             },
         )
-
-
-def _unexplained_bytes(level: Levels, dirty_bytes: int) -> int:
-    """Return the written memory of the process that neither heap explains."""
-    return dirty_bytes - level.traced_current_bytes - (level.native_heap_bytes or 0) - (level.idle_bytes or 0)
-
-
-def _phase(text: str) -> Phase:
-    return "warmup" if text == "warmup" else "measured"

@@ -21,10 +21,11 @@ from otel_memeval.errors import TargetError, UsageError
 from otel_memeval.records import Result
 from otel_memeval.redact import one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES
+from otel_memeval.run.context import RunContext, RunStart
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options, Plan, plan
 from otel_memeval.run.scenario_spans import ScenarioSpans
-from otel_memeval.run.session import RunContext, RunStart, Session
+from otel_memeval.run.session import Session
 from otel_memeval.supervisor import WorkerEnded
 from otel_memeval.targets import split_target
 from otel_memeval.worker import target

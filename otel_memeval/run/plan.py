@@ -94,6 +94,15 @@ def check(options: Options) -> None:
         raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
 
 
+def longer_run(total: int, wanted: int, most: int, readings_every: int) -> int:
+    """Return the iterations of a run of ``total`` that is extended to ``wanted``, to one more at least and ``most`` at most.
+
+    The last iteration is one that is read. Returns ``total`` if there is no room.
+    """
+    intervals = max(1, -((total - wanted) // readings_every))
+    return total + readings_every * min(intervals, (most - total) // readings_every)
+
+
 def plan(loaded: wire.Loaded, options: Options, project_ignore: Sequence[IgnoreRule] = ()) -> Plan:
     """Combine the fields of the eval with the options of the caller and the project's rules for ignored growth.
 

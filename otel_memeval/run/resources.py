@@ -50,14 +50,14 @@ class ResourceReadings:
         """Return the resources that were added during the run, by the name of their kind."""
         return self._added
 
-    def _judged(self, first: int) -> list[wire.ResourceCounts]:
-        """Return the readings from the one at ``first`` on; none if one of them was not made."""
-        readings = [counts for counts in self._readings[first:] if counts is not None]
-        return readings if len(readings) == len(self._readings[first:]) else []
+    def _judged(self, places: Sequence[int]) -> list[wire.ResourceCounts]:
+        """Return the readings at these places; none if one of them was not made."""
+        readings = [counts for place in places if (counts := self._readings[place]) is not None]
+        return readings if len(readings) == len(places) else []
 
-    def series(self, first: int) -> tuple[ResourceSeries, ...]:
-        """Return the series of each resource from the reading at ``first`` on; without those that could not be read."""
-        readings = self._judged(first)
+    def series(self, places: Sequence[int]) -> tuple[ResourceSeries, ...]:
+        """Return the series of each resource at the readings ``places``; without those that could not be read."""
+        readings = self._judged(places)
         found = []
         for name in WORDS if readings else ():
             counts = [getattr(each, name) for each in readings]
@@ -85,14 +85,14 @@ class ResourceReadings:
             texts[one_line(group.text, self._secrets)] += group.count
         return tuple(f"{text} ({count})" if count > 1 else text for text, count in texts.most_common())
 
-    def child_bytes(self, first: int) -> tuple[int, ...]:
-        """Return the memory of all children at each reading from ``first`` on; empty if there never was a child."""
-        totals = tuple(sum(private for _, _, private in counts.children) for counts in self._judged(first))
+    def child_bytes(self, places: Sequence[int]) -> tuple[int, ...]:
+        """Return the memory of all children at the readings ``places``; empty if there never was a child."""
+        totals = tuple(sum(private for _, _, private in counts.children) for counts in self._judged(places))
         return totals if any(totals) else ()
 
-    def children(self, first: int) -> tuple[ChildSeries, ...]:
-        """Return the series of each child that lived at all readings from ``first`` on."""
-        readings = [{process: private for process, _, private in counts.children} for counts in self._judged(first)]
+    def children(self, places: Sequence[int]) -> tuple[ChildSeries, ...]:
+        """Return the series of each child that lived at all readings ``places``."""
+        readings = [{process: private for process, _, private in counts.children} for counts in self._judged(places)]
         lasting = set(readings[0]).intersection(*readings[1:]) if readings else set()
         return tuple(
             ChildSeries(

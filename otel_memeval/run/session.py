@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-import uuid
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import NamedTuple
 
 import msgspec
 
 from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment
-from otel_memeval.config import PROJECT_TABLE, Settings
+from otel_memeval.config import PROJECT_TABLE
 from otel_memeval.errors import TargetError, WorkerError
 from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
+from otel_memeval.run.context import RunContext
 from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.imports import import_reasons, is_first_unusual, late_imports
 from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
-from otel_memeval.run.observer import Observer
-from otel_memeval.run.plan import Options, plan
+from otel_memeval.run.plan import longer_run, plan
 from otel_memeval.run.resources import GRACE_SECONDS
 from otel_memeval.run.result import exceeded, summarize, verdict
 from otel_memeval.run.scenario_spans import ScenarioSpans
@@ -32,33 +30,6 @@ from otel_memeval.run.target_error import target_error
 from otel_memeval.run.worker_client import Worker, WorkerClient
 from otel_memeval.supervisor import WorkerEnded, uninterrupted
 from otel_memeval.tracing.ids import trace_id
-
-
-class RunStart(msgspec.Struct, frozen=True, kw_only=True):
-    """Identity and start of a run."""
-
-    run_id: str
-    started_at: str
-    """RFC 3339, UTC."""
-    monotonic_seconds: float
-
-    @classmethod
-    def now(cls, run_id: str | None = None) -> RunStart:
-        """Return a start at this moment, with a new id unless one is given."""
-        return cls(
-            run_id=run_id or uuid.uuid4().hex,
-            started_at=datetime.now(timezone.utc).isoformat(),
-            monotonic_seconds=time.monotonic(),
-        )
-
-
-class RunContext(NamedTuple):
-    """Surroundings of one run."""
-
-    start: RunStart
-    options: Options
-    observer: Observer
-    settings: Settings
 
 
 class Session:
@@ -111,11 +82,13 @@ class Session:
         eval_ = self._plan.eval
         total = eval_.iterations
         complete = self._iterate("warmup", eval_.warmup, total) and self._iterate("measured", total, total)
-        while complete and total < self._plan.most_iterations:
+        most = self._plan.most_iterations
+        while complete and total < most:
             judgement = self.assessment().judgement
-            if judgement.state != "inconclusive":
+            longer = longer_run(total, judgement.iterations_needed or 0, most, self._history.readings_every)
+            if judgement.state != "inconclusive" or longer == total:
                 break
-            total = min(self._plan.most_iterations, max(judgement.iterations_needed or 0, total + 1))
+            total = longer
             self._observer.on_extension(eval_.warmup + total, judgement.reasons[0])
             complete = self._iterate("measured", total - self._history.measured, total)
         self._measured = True
@@ -326,4 +299,5 @@ class Session:
             missing_channels=self._missing_channels,
             event_loop=self._event_loop,
             changed_variables=self._client.changed_variables,
+            readings_every=self._history.readings_every,
         )

@@ -8,9 +8,10 @@ from otel_memeval.config import Settings
 from otel_memeval.errors import WorkerError
 from otel_memeval.records import Failure, Result
 from otel_memeval.redact import one_line, redact
+from otel_memeval.run.context import RunContext, RunStart
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import RunContext, RunStart, Session
+from otel_memeval.run.session import Session
 from otel_memeval.supervisor import WorkerEnded, WorkerProcess, WorkerSettings
 from otel_memeval.targets import split_target
 

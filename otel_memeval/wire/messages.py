@@ -155,9 +155,14 @@ class IterationCall(Message, frozen=True):
 
 
 class IterationDone(IterationCall, frozen=True, tag="iteration"):
-    """An iteration and the reading after it."""
+    """An iteration and the reading after it; None where none was due: memory is read after every ``readings_every``-th.
 
-    reading: Reading
+    ``traced_current_bytes``: tracemalloc's count after an iteration without a reading.
+    """
+
+    reading: Reading | None
+    readings_every: int = 1
+    traced_current_bytes: int | None = None
 
 
 class TracingStopped(IterationCall, frozen=True, tag="tracing_stopped"):

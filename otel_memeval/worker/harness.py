@@ -23,6 +23,7 @@ from .iterate import CallResult, ScenarioFailure, is_run_in_loop, nothing
 from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage, has_sub_interpreters, may_stop_tracing
 from .packages import packages_in_use
+from .readings import Readings
 from .resources.reading import ResourceReader
 from .resources.reserve import DescriptorReserve
 from .scenario_caller import PRIMING_CALLS, ScenarioCaller
@@ -60,6 +61,7 @@ class Harness:
         self._process = ProcessReader()
         self._reader = MemoryReader(is_own, self._process, caller.heap)
         self._resources = ResourceReader()
+        self._readings = Readings(caller, self._reader, self._resources)
         self._reserve = DescriptorReserve()
         self._module_name = ""
         self._eval: target.LoadedEval | None = None
@@ -140,8 +142,7 @@ class Harness:
         if self._tracing is not None:
             self._tracing.prime(PRIMING_CALLS)
         if await self._primed():
-            self._reader.prime()
-            self._resources.prime(self._caller.loop())
+            self._readings.prime()
             self._reader.start()
             if await self._set_up():
                 return True
@@ -177,8 +178,7 @@ class Harness:
             description = str(result.value)
         self._is_set_up = True
         await self._caller.run_what_is_ready()
-        reading = self._reader.read_first()
-        reading["resources"] = self._resources.read_first(self._caller.loop()).fields()
+        reading = self._readings.first()
         self._send_spans()
         loop = foreign_name(self._caller.loop())
         ready = {"description": description, "noop_peak_bytes": noop_peak_bytes, "event_loop": loop, "reading": reading}
@@ -199,6 +199,7 @@ class Harness:
 
     async def _iterations(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
         func = self._loaded().func
+        self._readings.plan(phase, first + count - 1)
         for index in range(first, first + count):
             modules = len(sys.modules)
             with self._in_span(f"{phase}/{index}"), self._reserve:
@@ -210,10 +211,9 @@ class Harness:
                 self._send_spans()
                 self._send({"kind": "tracing_stopped", **_call_fields(phase, index, result, imported)})
                 return False
-            reading = self._reader.read()
-            reading["resources"] = (await self._resources.read_settled(self._caller.loop(), self._caller.pause)).fields()
+            reading = await self._readings.after_iteration(index, result)
             self._send_spans()
-            self._send({"kind": "iteration", "reading": reading, **_call_fields(phase, index, result, imported)})
+            self._send({"kind": "iteration", **reading, **_call_fields(phase, index, result, imported)})
             if result.failure is not None and not keep_going:
                 return False
             del result, reading

@@ -16,9 +16,10 @@ from benchmarks.fake_worker import FakeWorker
 from benchmarks.receiver import free_port
 from otel_memeval.config import Settings
 from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
+from otel_memeval.run.context import RunContext, RunStart
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
-from otel_memeval.run.session import RunContext, RunStart, Session
+from otel_memeval.run.session import Session
 from tests.cli.receivers import PlannedResponse, Receiver
 
 if TYPE_CHECKING:

@@ -51,6 +51,9 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
 def _notes(run: Run) -> list[str]:
     """Return one line for each circumstance of the run that is not the usual one."""
     notes = [f"not measured: {missing}" for missing in run.missing_channels]
+    if run.readings_every > 1:
+        readings = f"every {run.readings_every} iterations, because a reading takes longer than an iteration"
+        notes.append(f"memory was read after {readings}; the peak is that of each iteration")
     if run.event_loop:
         notes.append(f"event loop: {run.event_loop}")
     if run.changed_variables:
@@ -77,10 +80,17 @@ def _iterations_table(result: Result) -> Table:
     title = f"{shown(result.eval.name)}: {counted}, Python {result.run.python}"
     table = make_table(title, numbers=["#", "duration", "retained", "change", "peak", "process"])
     before = result.initial_reading.retained_bytes if result.initial_reading else None
-    for iteration in result.iterations:
+    for iteration in _shown_iterations(result):
         table.add_row(*_iteration_row(iteration, before), style="dim" if iteration.phase == "warmup" else "")
         before = iteration.retained_bytes if iteration.retained_bytes is not None else before
     return table
+
+
+def _shown_iterations(result: Result) -> list[Iteration]:
+    """Return the iterations of the table: all, or where not every iteration was read, those that were, and failed ones."""
+    if result.run.readings_every == 1:
+        return result.iterations
+    return [each for each in result.iterations if each.retained_bytes is not None or each.status == "error"]
 
 
 def _iteration_row(iteration: Iteration, before: int | None) -> list[str]:

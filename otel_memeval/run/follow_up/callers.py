@@ -60,7 +60,9 @@ class CallerSearch:
         wanted = known if explain else of_libraries
         if not of_libraries and not explain:
             return
-        self.count = attribution_iterations([assessment.evidence.sites.get(site.key, ()) for site in wanted])
+        evidence = assessment.evidence
+        series = [evidence.sites.get(site.key, ()) for site in wanted]
+        self.count = attribution_iterations(series, evidence.readings_every)
         numbered = [(number[site.key[0]], site.key[1]) for site in wanted]
         purpose = "to explain the growth" if explain else "to find the callers of the library's growing lines"
         for frames in (FRAMES, MOST_FRAMES):
