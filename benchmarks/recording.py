@@ -56,6 +56,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     mapped: tuple[int, ...] = ()
     page_caches: tuple[int, ...] = ()
     page_cache_limit_bytes: int | None = None
+    readings_every: int = 1
     batched_native: BatchedNativeReadings | None = None
     ring_buffers: tuple[RingBufferReading, ...] = ()
     keepers: tuple[KeeperReading, ...] = ()
@@ -98,6 +99,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             mapped=self.mapped,
             page_caches=self.page_caches,
             page_cache_limit_bytes=self.page_cache_limit_bytes,
+            readings_every=self.readings_every,
             sites={(file, line): values for file, line, values, _ in self.sites},
             blocks={(file, line): blocks for file, line, _, blocks in self.sites},
             holders=self._holders(),
@@ -164,6 +166,7 @@ def recording(scenario: Scenario, seed: int, state: str, evidence: Evidence) -> 
         mapped=evidence.mapped,
         page_caches=evidence.page_caches,
         page_cache_limit_bytes=evidence.page_cache_limit_bytes,
+        readings_every=evidence.readings_every,
         batched_native=evidence.batched_native,
         ring_buffers=tuple(
             msgspec.structs.replace(ring, lines=frozenset(map(_shortened, ring.lines))) for ring in evidence.ring_buffers

@@ -32,7 +32,9 @@ def ready(reading: wire.Reading) -> wire.Ready:
     return wire.Ready(description="", noop_peak_bytes=279, event_loop="", reading=reading)
 
 
-def done(index: int, reading: wire.Reading, phase: str = "measured", error: str = "", **parts: Any) -> wire.IterationDone:
+def done(
+    index: int, reading: wire.Reading | None, phase: str = "measured", error: str = "", **parts: Any
+) -> wire.IterationDone:
     """One iteration as the worker tells it."""
     plain = {
         "started_at": "2026-01-01T00:00:00+00:00",
@@ -208,6 +210,62 @@ def test_an_unread_iteration_is_recorded_without_figures(make_reading: MakeReadi
     assert (record.index, record.status, record.retained_bytes, record.duration_seconds) == (2, "error", None, 1.5)
     evidence = history.evidence()
     assert (history.measured, evidence.failed, evidence.retained) == (2, 1, (1, 2))
+
+
+def read_every_fourth(make_reading: MakeReading, warmups: int, iterations: int) -> RunHistory:
+    """Return a run whose first three iterations were read, and then each fourth, counted back from the last one.
+
+    A line and a list grow by 10 bytes and an item per iteration.
+    """
+    history = empty_history()
+    history.add_initial_reading(ready(make_reading(0, files=["a.py"])))
+    last_length = 0
+    for number in range(1, warmups + iterations + 1):
+        index = number - warmups
+        is_read = index <= max(0, 3 - warmups) or (iterations - index) % 4 == 0
+        reading = None
+        if is_read:
+            sites, holders = [(0, 1, 10 * number, number)], [(77, last_length, number)]
+            reading = make_reading(10 * number, sites=sites, holders=holders)
+            last_length = number
+        parts: dict[str, Any] = {"peak_bytes": number, "readings_every": 4 if number > 3 else 1, "traced_current_bytes": 5}
+        history.add_iteration(
+            done(max(index, number * (index < 1)), reading, "warmup" if index < 1 else "measured", **parts)
+        )
+    return history
+
+
+def test_iteration_without_a_reading_has_its_peak_and_no_memory(make_reading: MakeReading) -> None:
+    """Peak and tracemalloc's count are known after each iteration; all that a reading finds is None."""
+    history = read_every_fourth(make_reading, 3, 42)
+    record = history.iterations[5]
+    assert (record.index, record.status, record.peak_bytes, record.traced_current_bytes) == (3, "ok", 6, 5)
+    assert (record.retained_bytes, record.retained_blocks, record.rss_bytes, record.native_heap_bytes) == (None,) * 4
+    assert history.iterations[4].retained_bytes == 50
+
+
+@pytest.mark.parametrize(("warmups", "first"), [(3, 5), (0, 2)])
+def test_series_have_even_intervals_that_end_with_the_last_reading(
+    make_reading: MakeReading, warmups: int, first: int
+) -> None:
+    """Readings that only decided the interval are left out; peaks are those of all measured iterations."""
+    evidence = read_every_fourth(make_reading, warmups, 42).evidence()
+    numbers = list(range(first, warmups + 43, 4))
+    assert (evidence.readings_every, evidence.warmup) == (4, warmups)
+    assert evidence.retained == evidence.sites["a.py", 1] == tuple(10 * number for number in numbers)
+    assert evidence.holders[0].lengths == tuple(numbers)
+    assert evidence.peak == tuple(range(warmups + 1, warmups + 43))
+    assert len(evidence.work) == 42
+
+
+def test_growth_is_per_iteration_when_each_fourth_was_read(make_reading: MakeReading) -> None:
+    """Line, list and total grow by their bytes and items per iteration."""
+    assessment = read_every_fourth(make_reading, 3, 42).assessment()
+    assert assessment.judgement.state == "leaking"
+    assert assessment.growth.retained is not None
+    assert assessment.growth.retained.bytes_per_iteration == 10
+    assert assessment.sites[0].bytes_per_iteration == 10
+    assert assessment.judgement.holders[0].items_per_iteration == 1
 
 
 @pytest.mark.parametrize("phase", ["warmup", "measured"])

@@ -9,7 +9,7 @@ import pytest
 from otel_memeval import wire
 from otel_memeval.errors import UsageError
 from otel_memeval.evaluation import PerformanceEval
-from otel_memeval.run.plan import Options, Plan, plan
+from otel_memeval.run.plan import Options, Plan, longer_run, plan
 from otel_memeval.worker import target
 
 
@@ -73,6 +73,26 @@ def test_how_far_an_undecided_eval_may_go(iterations: int, own: int | None, opti
 def test_a_fixed_number_is_not_extended() -> None:
     """With --iterations there are exactly so many, also where --max-iterations says more."""
     assert planned(Options(iterations=3, max_iterations=50), num_iterations=5).most_iterations == 3
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted", "most", "every", "longer"),
+    [
+        (20, 60, 80, 1, 60),
+        (20, 0, 80, 1, 21),
+        (20, 100, 80, 1, 80),
+        (80, 100, 80, 1, 80),
+        (100, 130, 400, 12, 136),
+        (100, 124, 400, 12, 124),
+        (100, 0, 400, 12, 112),
+        (100, 1000, 400, 12, 400),
+        (100, 1000, 395, 12, 388),
+        (100, 1000, 111, 12, 100),
+    ],
+)
+def test_longer_run_ends_with_an_iteration_that_is_read(total: int, wanted: int, most: int, every: int, longer: int) -> None:
+    """It has what is wanted and at least one interval more, up to the limit; no room leaves the run as it is."""
+    assert longer_run(total, wanted, most, every) == longer
 
 
 @pytest.mark.parametrize(("limit", "count"), [(4096, 4096), ("4096", 4096), ("16KiB", 16384), (0, 0), (None, None)])

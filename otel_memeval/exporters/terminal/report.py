@@ -52,8 +52,8 @@ def _notes(run: Run) -> list[str]:
     """Return one line for each circumstance of the run that is not the usual one."""
     notes = [f"not measured: {missing}" for missing in run.missing_channels]
     if run.readings_every > 1:
-        readings = f"every {run.readings_every} iterations, because a reading takes longer than an iteration"
-        notes.append(f"memory was read after {readings}; the peak is that of each iteration")
+        reason = "a reading takes longer than an iteration; peaks are those of all iterations"
+        notes.append(f"memory was read once every {run.readings_every} iterations: {reason}")
     if run.event_loop:
         notes.append(f"event loop: {run.event_loop}")
     if run.changed_variables:
