@@ -38,14 +38,9 @@ _Traceback = tuple[Site, ...]
 _Trace = tuple[int, int, _Traceback, int]
 """Domain, size in bytes, frames from the innermost outwards, number of all frames."""
 
-_Sizes = defaultdict[_Traceback, list[int]]
+_Sizes = dict[_Traceback, list[int]]
 
-_SIZE: Callable[[_Trace], int] = itemgetter(1)
-_TRACEBACK: Callable[[_Trace], _Traceback] = itemgetter(2)
 _FIRST: Callable[[tuple[Any, ...]], Any] = itemgetter(0)
-
-_MANY_BLOCKS = 1000
-"""Blocks of a line from which on it is faster to test their sizes with ``bytes`` first (measured)."""
 
 
 def count_equal(items: Iterable[_Item]) -> dict[_Item, int]:
@@ -90,39 +85,34 @@ class HeapReading:
 
 
 class _MallocBytesBySize(dict[int, int]):
-    """Bytes of the C heap by size of the block: none up to the threshold; calculated once per size."""
+    """Bytes of the C heap by size of the block; calculated once per size."""
 
     def __missing__(self, size: int) -> int:
-        taken = self[size] = malloc_bytes(size) if size > MALLOC_THRESHOLD_BYTES else 0
+        taken = self[size] = malloc_bytes(size)
         return taken
 
 
-# Every object that is made while tracemalloc is on is traced, and its line is found by a search from the function's first
-# line. So code that runs once per block or per line makes no object if it can, and stands in functions of a few lines.
+def _sizes_by_traceback(traces: list[_Trace]) -> tuple[_Sizes, int]:
+    """Return the sizes of all live blocks by traceback, and the bytes of the C heap that the larger blocks take.
 
-
-def _sizes_by_traceback(traces: list[_Trace]) -> _Sizes:
-    """Return the sizes of all live blocks by traceback."""
-    sizes: _Sizes = defaultdict(list)
-    any(map(list.append, map(sizes.__getitem__, map(_TRACEBACK, traces)), map(_SIZE, traces)))
-    return sizes
-
-
-def may_be_large(sizes: list[int]) -> bool:
-    """Return whether a block may come from malloc; for long lists by a pass in C that is five times as fast as ``max``."""
-    if len(sizes) < _MANY_BLOCKS:
-        return max(sizes) > MALLOC_THRESHOLD_BYTES
-    try:
-        bytes(sizes)
-    except ValueError:  # a size is larger than 255
-        return True
-    return False
-
-
-def _from_malloc(sizes: _Sizes) -> int:
-    """Return the bytes of the C heap that the larger blocks take."""
-    taken = _MallocBytesBySize().__getitem__
-    return sum([sum(map(taken, of_line)) for of_line in filter(may_be_large, sizes.values())])
+    The loop makes no object for a block: while tracemalloc is on, that object would be traced. Traces of one line often
+    follow each other: only where the traceback changes, its hash is needed.
+    """
+    sizes: _Sizes = {}
+    large: list[int] = []
+    last: _Traceback | None = None
+    of_traceback: list[int] = []
+    for _, size, traceback, _ in traces:
+        if traceback is not last:
+            last = traceback
+            found = sizes.get(traceback)
+            if found is None:
+                found = sizes[traceback] = []
+            of_traceback = found
+        of_traceback.append(size)
+        if size > MALLOC_THRESHOLD_BYTES:
+            large.append(size)
+    return sizes, sum(map(_MallocBytesBySize().__getitem__, large))
 
 
 def _live_by_site(sizes: _Sizes) -> LiveBySite:
@@ -131,7 +121,7 @@ def _live_by_site(sizes: _Sizes) -> LiveBySite:
 
 def _of_first_frames(sizes: _Sizes) -> _Sizes:
     """Join the sizes of tracebacks with the same first frame, which are one site."""
-    by_site: _Sizes = defaultdict(list)
+    by_site: defaultdict[_Traceback, list[int]] = defaultdict(list)
     for traceback, of_traceback in sizes.items():
         by_site[traceback[:1]] += of_traceback
     return by_site
@@ -144,9 +134,9 @@ def read_heap(is_own: Callable[[str], bool]) -> HeapReading:
     """
     traces = cast("list[_Trace]", _get_traces())
     malloc = TRACE_BYTES * len(traces)
-    sizes = _sizes_by_traceback(traces)
+    sizes, large_bytes = _sizes_by_traceback(traces)
+    malloc += large_bytes
     del traces
-    malloc += _from_malloc(sizes)
     sites = _live_by_site(sizes)
     if len(sites) < len(sizes):
         sites = _live_by_site(_of_first_frames(sizes))

@@ -13,7 +13,7 @@ from typing import Any
 
 from .container_lengths import Containers, changed_in_place, changed_lengths, inner_dict, length, read_lengths
 from .frozen_heap import FrozenHeap
-from .heap import HeapReading, Site, changed_sites, may_be_large, read_heap
+from .heap import HeapReading, Site, changed_sites, read_heap
 from .kept_reading import KeptReading
 from .process_memory import ProcessReader
 
@@ -93,7 +93,6 @@ class MemoryReader:
         self._process.idle_bytes()
         for _ in range(CALLS_BEFORE_CACHED):  # the functions that a reading calls for each file, line and container
             self._is_own("")
-            may_be_large([0])
             length([])
             inner_dict(_cached_nothing)
         self._kept.store({}, read_lengths(Containers()), [])
