@@ -17,7 +17,7 @@ MAX_ITERATIONS = 20
 """The same for a leak that does not grow in every iteration."""
 
 CUT_OFF_PART = 0.1
-"""Stacks are recorded again with more frames if more than this part of their bytes is in stacks that were cut off."""
+"""Stacks are recorded again with more frames if more than this part of the growth is in stacks that were cut off."""
 
 MAX_ALLOCATION_SITES = 3
 """Sites of a library that are named beside the site that called them."""
@@ -98,14 +98,26 @@ def attribution_iterations(series: Sequence[Sequence[int]], readings_every: int 
 
 
 def needs_more_frames(sites: Sequence[GrowingSite], stacks: Sequence[CallStack], code: CodeOwnership) -> bool:
-    """Return whether so many stacks of these sites end before code of the scenario that more frames are worth their time."""
-    wanted = {site.key for site in sites}
-    stacks = [stack for stack in stacks if stack.frames[0] in wanted]
-    cut_off = [
-        stack for stack in stacks if not stack.complete and not any(code.is_scenario_code(file) for file, _ in stack.frames)
-    ]
-    added = sum(stack.added_bytes for stack in cut_off) > CUT_OFF_PART * sum(stack.added_bytes for stack in stacks)
-    return added or sum(stack.alive_bytes for stack in cut_off) > CUT_OFF_PART * sum(stack.alive_bytes for stack in stacks)
+    """Return whether so much of the growth has stacks that end before code of the scenario that more frames are worth it."""
+    grown = cut_off = 0.0
+    for site in sites:
+        shares = _shares([stack for stack in stacks if stack.frames[0] == site.key])
+        grown += site.bytes_per_iteration
+        cut_off += site.bytes_per_iteration * sum(share for stack, share in shares if _is_cut_off(stack, code))
+    return cut_off > CUT_OFF_PART * grown
+
+
+def _is_cut_off(stack: CallStack, code: CodeOwnership) -> bool:
+    return not stack.complete and not any(code.is_scenario_code(file) for file, _ in stack.frames)
+
+
+def _shares(stacks: Sequence[CallStack]) -> list[tuple[CallStack, float]]:
+    """Return the stacks of a site with their shares of its added bytes; of those that it keeps, if none were added."""
+    weights = [stack.added_bytes for stack in stacks]
+    if not any(weights):
+        weights = [stack.alive_bytes for stack in stacks]
+    total = sum(weights)
+    return [(stack, weight / total) for stack, weight in zip(stacks, weights) if weight]
 
 
 def attribute_to_callers(
@@ -174,16 +186,10 @@ def _callers(
     """Return the sites to name for a site, each with its share of the bytes; the site itself where no caller is known."""
     if code.is_scenario_code(key[0]):
         return {(key, None): 1.0}
-    of_key = [stack for stack in stacks if stack.frames[0] == key]
-    weights = [stack.added_bytes for stack in of_key]
-    if not any(weights):
-        weights = [stack.alive_bytes for stack in of_key]
-    total = sum(weights)
     shares: dict[_Caller, float] = {}
-    for stack, weight in zip(of_key, weights):
-        if weight:
-            caller = _caller(stack, code, packages)
-            shares[caller] = shares.get(caller, 0.0) + weight / total
+    for stack, share in _shares([stack for stack in stacks if stack.frames[0] == key]):
+        caller = _caller(stack, code, packages)
+        shares[caller] = shares.get(caller, 0.0) + share
     return shares or {(key, None): 1.0}
 
 

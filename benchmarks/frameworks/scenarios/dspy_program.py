@@ -1,5 +1,9 @@
 """A DSPy program: one question, a chain of thought."""
 
+import os
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
 import dspy
 from team_parts import MODEL, question
 

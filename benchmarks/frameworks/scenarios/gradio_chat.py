@@ -15,7 +15,7 @@ def answer(message, history):
 
 def setup():
     global APP, CLIENT
-    APP = gradio.ChatInterface(answer)
+    APP = gradio.ChatInterface(answer, api_name="chat")
     _, url, _ = APP.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     CLIENT = Client(url, verbose=False)
 

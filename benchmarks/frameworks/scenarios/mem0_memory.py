@@ -28,4 +28,4 @@ def setup():
 def run():
     text = question()
     MEMORY.add(text, user_id="team", infer=False)
-    MEMORY.search(text, user_id="team", limit=3)
+    MEMORY.search(text, filters={"user_id": "team"})

@@ -78,13 +78,17 @@ class SurroundingCode:
         self._sources = limits.sources
         self._mentions = limits.mentions
         self._changing: dict[str, bool] = {}
-        self._readers: list[tuple[types.FunctionType, StatementReader]] = []
-        reach = Reach(limits.mentions, functions, object_chain)
-        calls = CallResolver(limits.sources, object_chain, reach)
-        for function in reach.functions:
-            reader = StatementReader(object_chain[-1], calls, self._is_changing)
-            reader.read_function(function, functions[function])
-            self._readers.append((function, reader))
+        self._readers: dict[types.FunctionType, StatementReader] = {}
+        self._reach = Reach(limits.mentions, functions, object_chain)
+        self._calls = CallResolver(limits.sources, object_chain, self._reach)
+
+    def _read(self, function: types.FunctionType) -> StatementReader:
+        """Return the mutations of the container by a function, which is read once."""
+        if function not in self._readers:
+            reader = StatementReader(self._object_chain[-1], self._calls, self._is_changing)
+            reader.read_function(function, self._arguments[function])
+            self._readers[function] = reader
+        return self._readers[function]
 
     def _is_changing(self, name: str) -> bool:
         """Return whether one of the functions adds to a number of this name."""
@@ -97,7 +101,8 @@ class SurroundingCode:
 
     def bound(self) -> Bound | None:
         """Return the bound, if every addition respects one. A helper may rely on its callers, if all of them do."""
-        additions = [(function, reader, row) for function, reader in self._readers for row in reader.mutations.additions]
+        readers = [(function, self._read(function)) for function in self._reach.functions]
+        additions = [(function, reader, row) for function, reader in readers for row in reader.mutations.additions]
         ran = [row for row in additions if self._has_grown(row[2])]
         bounds: list[Bound] = []
         for function, reader, addition in ran or additions:
@@ -108,11 +113,12 @@ class SurroundingCode:
         return max(bounds, key=lambda bound: bound.max_items or 0) if bounds else None
 
     def _bound_by_callers(self, function: types.FunctionType, addition: Addition) -> Bound | None:
-        callers = [reader.mutations for _, reader in self._readers if function.__code__ in reader.called]
+        readers = map(self._read, self._reach.callers(function))
         bounds = [
-            mutations.bound_of(other)
-            for mutations in callers
-            for other in mutations.additions
+            reader.mutations.bound_of(other)
+            for reader in readers
+            if function.__code__ in reader.called
+            for other in reader.mutations.additions
             if (other.file, other.line) == (addition.file, addition.line)
         ]
         return None if None in bounds or not bounds else bounds[0]

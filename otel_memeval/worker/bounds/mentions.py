@@ -75,13 +75,14 @@ class Mentions:
 class Reach:
     """Tells the functions that can reach the last object of ``object_chain``, a container, by its names.
 
-    They mention the container, or a container that it is an item of, or they call a function that does.
+    They mention the container, or a container that it is an item of; or they call a function that does.
     """
 
     def __init__(
         self, mentions: Mentions, functions: Collection[types.FunctionType], object_chain: Sequence[object]
     ) -> None:
         self._mentions = mentions
+        self._all_functions = functions
         first = len(object_chain) - 1
         while first and issubclass(type(object_chain[first - 1]), CONTAINER_TYPES):
             first -= 1
@@ -90,40 +91,47 @@ class Reach:
         self._methods = {id(function) for obj in wanted for _, function, _ in methods(obj)}
         pairs = [pair for obj in object_chain for pair in _names_in(obj)]
         pairs += [pair for obj in object_chain for value in own_dict(obj).values() for pair in own_dict(value).items()]
-        self._names = {name for name, value in pairs if id(value) in self._ids}
-        self._answers: dict[tuple[int, int], bool] = {}
-        called_as = {function: {function.__name__} for function in functions}
+        self._called_as = {function: {function.__name__} for function in functions}
         for obj in object_chain:
             for name, function, _ in methods(obj):
-                if function in called_as:
-                    called_as[function].add(name)
-        levels = [list(filter(self.mentions, functions))]
-        while levels[-1] and len(levels) <= MAX_DEPTH:
-            self._names.update(name for function in levels[-1] for name in called_as[function])
-            self._answers.clear()
-            levels.append(list(filter(self.mentions, functions)))
-        self.functions = levels[:2][-1]
-        """The functions that mention the container or call one that does, in their order."""
+                if function in self._called_as:
+                    self._called_as[function].add(name)
+        names = {name for name, value in pairs if id(value) in self._ids}
+        self.functions = self._mentioning(names)
+        """The functions that mention the container, in their order."""
+        level = self.functions
+        for _ in range(MAX_DEPTH):
+            names = names.union(*(self._called_as[function] for function in level))
+            level = [other for other in functions if not names.isdisjoint(mentions.names(other.__code__))]
+        self._names = names
+        self._answers: dict[tuple[int, int], bool] = {}
+
+    def callers(self, function: types.FunctionType) -> list[types.FunctionType]:
+        """Return the functions that call one of the functions by its name, itself or through a function of a module."""
+        return self._mentioning(self._called_as[function])
 
     def is_relevant(self, function: types.FunctionType, values: Iterable[object]) -> bool:
         """Return whether a function that is called with these values can reach the container."""
-        return any(id(value) in self._ids for value in values) or self.mentions(function)
+        return any(id(value) in self._ids for value in values) or self._mention(function, self._names, self._answers)
 
-    def mentions(self, function: types.FunctionType, depth: int = 0) -> bool:
-        """Return whether a function mentions the container, or names a function of a module that does."""
+    def _mentioning(self, names: set[str]) -> list[types.FunctionType]:
+        answers: dict[tuple[int, int], bool] = {}
+        return [function for function in self._all_functions if self._mention(function, names, answers)]
+
+    def _mention(
+        self, function: types.FunctionType, names: set[str], answers: dict[tuple[int, int], bool], depth: int = 0
+    ) -> bool:
+        """Return whether a function mentions the container or a name, or names a function of a module that does."""
         key = (id(function), depth)
-        if key not in self._answers:
-            self._answers[key] = False  # while its own calls are searched
-            self._answers[key] = self._mentions_container(function, depth)
-        return self._answers[key]
-
-    def _mentions_container(self, function: types.FunctionType, depth: int) -> bool:
-        if id(function) in self._methods or not self._names.isdisjoint(self._mentions.names(function.__code__)):
-            return True
-        named, called = self._mentions.named(function)
-        if not self._ids.isdisjoint(named):
-            return True
-        return depth < MAX_DEPTH and any(self.mentions(inner, depth + 1) for inner in called)
+        if key not in answers:
+            named, called = self._mentions.named(function)
+            answers[key] = (
+                id(function) in self._methods
+                or not names.isdisjoint(self._mentions.names(function.__code__))
+                or not self._ids.isdisjoint(named)
+                or (depth < MAX_DEPTH and any(self._mention(inner, names, answers, depth + 1) for inner in called))
+            )
+        return answers[key]
 
 
 def _stored_names(code: types.CodeType) -> Iterator[str]:

@@ -8,7 +8,7 @@ import types
 import weakref
 from _tracemalloc import _get_object_traceback, _get_traces
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from gc import get_referents
 from itertools import compress, islice
 from typing import cast
@@ -106,13 +106,27 @@ def may_be_traced(objects: list[object], most_instances: int | None = None) -> l
 
     ``most_instances``: of instances of which Python 3.11 tells nothing, only so many are returned, the last ones.
     """
-    traced = list(compress(objects, map(_get_object_traceback, objects)))
-    if _MISSES_INSTANCES:
-        kinds = list(map(type, objects))
-        missed = {kind for kind in set(kinds) if kind.__flags__ & _MANAGED_DICT}
-        instances = compress(objects, map(missed.__contains__, kinds))
-        traced.extend(instances if most_instances is None else deque(instances, most_instances))
-    return traced
+    return [*compress(objects, map(_get_object_traceback, objects)), *_untraceable_instances(objects, most_instances)]
+
+
+def _untraceable_instances(objects: list[object], most: int | None) -> Iterable[object]:
+    """Return the last instances of which Python 3.11 tells nothing, all of them for None."""
+    if not _MISSES_INSTANCES:
+        return ()
+    kinds = list(map(type, objects))
+    missed = {kind for kind in set(kinds) if kind.__flags__ & _MANAGED_DICT}
+    return deque(compress(objects, map(missed.__contains__, kinds)), most)
+
+
+def allocated_in(sites: Collection[Site], objects: list[object], most_instances: int) -> Iterator[tuple[Site, object]]:
+    """Yield the objects that these lines allocated, each with its line. ``most_instances`` as in ``may_be_traced``."""
+    for obj, frames in zip(objects, map(_get_object_traceback, objects)):
+        if frames is not None and frames[0] in sites:
+            yield frames[0], obj
+    for obj in _untraceable_instances(objects, most_instances):
+        site = allocated_at(obj)
+        if site is not None and site in sites:
+            yield site, obj
 
 
 def allocated_at(obj: object) -> Site | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import compress, filterfalse, takewhile
+from itertools import filterfalse, takewhile
 
 from ..memory.heap import Site
-from .items import allocated_at, may_be_traced
+from .items import allocated_in, may_be_traced
 from .paths import ReferencePath, modules
 
 MAX_OBJECTS = 5
@@ -64,12 +64,9 @@ def newest_objects(lines: Collection[Site], containers: Iterable[object]) -> dic
     level = gc.get_objects() if found else []
     level.extend(filterfalse(gc.is_tracked, [*containers, *(contents for _, contents in modules())] if found else ()))
     while level:
-        traced = may_be_traced(level, MAX_INSTANCES)
-        at_lines = compress(traced, map(found.__contains__, map(allocated_at, traced)))
-        for obj in at_lines:
-            objects = found[allocated_at(obj) or ("", 0)]
-            objects.append(obj)
-            del objects[:-MAX_OBJECTS]
+        for site, obj in allocated_in(found, level, MAX_INSTANCES):
+            found[site].append(obj)
+            del found[site][:-MAX_OBJECTS]
         following: list[object] = []
         for start in range(0, len(level), _CHUNK):
             # The referents of a module may be freed already (Python 3.12).
