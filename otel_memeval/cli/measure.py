@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -179,6 +180,7 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
     from otel_memeval.run.worker_run import run_target
 
     out, err = make_console(stderr=options.json_path == "-"), make_console(stderr=True)
+    shown = contextlib.ExitStack()
     run_options = _run_options(options)
 
     def report(result: Result) -> None:
@@ -189,7 +191,9 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
             print_report(out, result, Report())
 
     def observer_for(target: str) -> Observer:
-        return pipeline.observer(TerminalObserver(target, out, err, quiet=options.quiet, debug=options.debug))
+        terminal = TerminalObserver(target, out, err, quiet=options.quiet, debug=options.debug, shows_output=options.verbose)
+        shown.callback(terminal.close)
+        return pipeline.observer(terminal)
 
     try:
         for target in options.targets:
@@ -203,6 +207,7 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
             if failure is not None and failure.type == "Interrupted":
                 break
     finally:
+        shown.close()
         pipeline.close()
         for line in [*pipeline.lines, *(() if options.quiet or not results else pipeline.notes)]:
             print_note(err, line)

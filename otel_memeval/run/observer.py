@@ -20,6 +20,9 @@ class Observer:
         """
         return None
 
+    def on_step(self, name: str) -> None:
+        """Handle the beginning of a step other than the iterations, such as ``set-up`` or ``looking for holders``."""
+
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Handle the end of the set-up; ``description`` is the scenario's own line, empty without a ``describe`` hook."""
 
@@ -58,6 +61,10 @@ class ObserverGroup(Observer):
         """Return the answer of the first observer that decides."""
         answers = (observer.should_sample(trace_id) for observer in self._observers)
         return next((answer for answer in answers if answer is not None), None)
+
+    def on_step(self, name: str) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.on_step(name))
 
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Pass the call on."""

@@ -65,6 +65,7 @@ class Session:
         client = WorkerClient(worker, options.timeout_seconds, ScenarioSpans(options, settings, observer))
         if client.spans.wanted:
             client.send(client.spans.command(start.run_id))
+        observer.on_step("importing the scenario")
         client.send(wire.LoadTarget(source=source, name=name))
         try:
             answer = client.receive()
@@ -110,6 +111,7 @@ class Session:
 
     def _set_up(self) -> bool:
         """Run the set-up; return False if it failed."""
+        self._observer.on_step("set-up")
         self._client.send(wire.SetUp())
         answer = self._client.receive()
         if isinstance(answer, wire.SetUpFailed):
@@ -181,6 +183,7 @@ class Session:
 
     def _describe_containers(self) -> None:
         """Have the worker describe the growing containers."""
+        self._observer.on_step("looking for holders")
         judgement = self.assessment().judgement
         asked = [holder.id for holder in judgement.holders[:MOST_DESCRIBED]]
         undecided = list(judgement.undecided_holders[:MOST_DESCRIBED])
@@ -194,11 +197,13 @@ class Session:
 
     def _describe_resources(self) -> None:
         """Have the worker describe the resources that grow, after a grace period in which some may end."""
+        self._observer.on_step("looking for resources that are left")
         added = self._history.added_resources()
         self._client.send(wire.DescribeResources(added=added, grace_seconds=GRACE_SECONDS if added else 0.0))
         self._history.add_resources(self._client.until(wire.ResourceDescriptions, lambda _: None))
 
     def _tear_down(self) -> None:
+        self._observer.on_step("tear-down")
         self._client.send(wire.Finish())
         finished = self._client.until(wire.Finished, lambda _: None)
         self._packages = finished.packages

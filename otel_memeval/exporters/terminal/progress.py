@@ -1,13 +1,16 @@
-"""Show a run while it is measured: the scenario's description, a progress bar, and with ``--debug`` the growing sites."""
+"""Show a run while it is measured: the scenario's description, its progress, and with ``--debug`` the growing sites."""
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from otel_memeval.exporters.terminal.progress_display import HiddenProgress, LiveLine, PlainLines
+from otel_memeval.exporters.terminal.run_progress import RunProgress
 from otel_memeval.exporters.terminal.text import print_line, shown
-from otel_memeval.records import Iteration
+from otel_memeval.records import Iteration, Result
 from otel_memeval.redact import visible
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.observer import Observer
@@ -19,43 +22,50 @@ _SHOWN_LINES = 20
 
 
 class TerminalObserver(Observer):
-    """Writes the description to ``out`` and everything else to ``err``; the progress bar needs a terminal."""
+    """Writes the description to ``out`` and everything else to ``err``.
 
-    def __init__(self, target: str, out: Console, err: Console, *, quiet: bool, debug: bool) -> None:
+    Progress is a line that is rewritten, where ``err`` is a terminal, else a line every ten seconds. ``shows_output``: the
+    scenario writes to the same terminal meanwhile, and would write into that line.
+    """
+
+    def __init__(
+        self, target: str, out: Console, err: Console, *, quiet: bool, debug: bool, shows_output: bool = False
+    ) -> None:
         self._target = target
         self._out = out
         self._err = err
         self._quiet = quiet
         self._debug = debug
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._progress = RunProgress(time.monotonic)
+        # A console counts as a terminal under FORCE_COLOR as well, where it is the log of a build.
+        is_live = err.is_terminal and err.file.isatty() and not err.is_dumb_terminal and not shows_output
+        self._display: HiddenProgress = PlainLines(err, self._progress, target)
+        if is_live:
+            self._display = LiveLine(err, self._progress)
+
+    def on_step(self, name: str) -> None:
+        """Show the step."""
+        self._progress.begin_step(name)
+        if not self._quiet:
+            self._display.start()
 
     def on_set_up(self, description: str, plan: Plan) -> None:
-        """Print the description, else the eval and its target; start the progress bar."""
+        """Print the description, else the eval and its target; show the progress of the iterations."""
         self._debug = self._debug or plan.debug
         if self._quiet:
             return
+        self._display.stop()
         text = visible(description) or f"{shown(plan.eval.name)} ({shown(self._target)})"
         print_line(self._out, Text(text))
-        if plan.show_progress and self._err.is_terminal:
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=20),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[retained]}"),
-                TimeRemainingColumn(compact=True),
-                console=self._err,
-                transient=True,
-            )
-            self._progress.start()
-            total = plan.eval.warmup + plan.eval.iterations
-            self._task = self._progress.add_task("iteration", total=total, retained="")
+        self._progress.begin_iterations(plan.eval.warmup + plan.eval.iterations)
+        if plan.show_progress:
+            self._display.start()
+        else:
+            self._display = HiddenProgress()
 
     def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:
-        """Move the bar; with ``--debug`` print the sites that grew in this iteration."""
-        if self._progress is not None:
-            retained = f"{format_bytes(iteration.retained_bytes)} retained" if iteration.retained_bytes else ""
-            self._progress.update(self._task, advance=1, total=total, retained=retained)
+        """Count the iteration; with ``--debug`` print the sites that grew in it."""
+        self._progress.end_iteration(iteration.retained_bytes, total)
         if self._debug and not self._quiet:
             phase = "warm-up" if iteration.phase == "warmup" else "iteration"
             error = f": {visible(f'{iteration.error.type}: {iteration.error.message}')}" if iteration.error else ""
@@ -75,7 +85,7 @@ class TerminalObserver(Observer):
             self._err.print(Text(visible(note), style="dim"), soft_wrap=True)
 
     def on_output(self, output: str) -> None:
-        """Remove the bar and print the end of the scenario's output."""
+        """Remove the progress and print the end of the scenario's output."""
         self.close()
         if not output.strip() or self._quiet:
             return
@@ -87,8 +97,10 @@ class TerminalObserver(Observer):
         for line in last:
             self._err.print(Text(f"  | {visible(line)}"), soft_wrap=True)
 
+    def on_result(self, result: Result) -> None:  # noqa: ARG002 - as an Observer
+        """Remove the progress: the report follows."""
+        self.close()
+
     def close(self) -> None:
-        """Remove the bar."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        """Remove the progress."""
+        self._display.stop()

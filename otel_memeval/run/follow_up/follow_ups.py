@@ -50,23 +50,35 @@ class FollowUps:
         Raises ``WorkerEnded`` when the worker ends in a step; that step has the reason as its problem.
         """
         if self._options.follow_up:
-            with _noting_the_end(self._call_work):
+            with self._step(self._call_work, "watching one more call"):
                 self._call_work.run(client, self._history.evidence())
-            with _noting_the_end(self.batched_readings):
+            with self._step(self.batched_readings, "looking for small steps in the C heap"):
                 self.batched_readings.run(client, self._history.assessment(), self._observer)
         self._resource_lines.take_owners()
         if self._options.follow_up:
-            with _noting_the_end(self._resource_lines):
+            with self._step(self._resource_lines, "looking for lines that leave resources behind"):
                 self._resource_lines.run(client, self._history.assessment(), self._observer)
         assessment = self._history.assessment()
         state = assessment.judgement.state
         explain = self._options.explain and state in EXPLAINED
         if state != "creeping" and (explain or (self._options.follow_up and state in ATTRIBUTED)):
-            with _noting_the_end(self.callers):
+            with self._step(self.callers, "looking for callers"):
                 self.callers.run(client, assessment, self._observer, explain=explain)
         if explain:
-            with _noting_the_end(self._explainer):
+            with self._step(self._explainer, "recording stacks"):
                 self._explainer.run(client, state, self._observer)
+
+    @contextmanager
+    def _step(
+        self, step: CallWorkStep | BatchedReadingStep | CallerSearch | ResourceLineSearch | Explainer, name: str
+    ) -> Iterator[None]:
+        """Announce a step; if the worker ends in it, note the reason as its problem."""
+        self._observer.on_step(name)
+        try:
+            yield
+        except WorkerEnded as ended:
+            step.problem = f"{ended.type}: {ended}"
+            raise
 
     def _steps(self) -> tuple[CallWorkStep, BatchedReadingStep, CallerSearch, ResourceLineSearch]:
         return self._call_work, self.batched_readings, self.callers, self._resource_lines
@@ -83,14 +95,3 @@ class FollowUps:
     def explanation(self) -> Explanation | None:
         """Return the explanation; None without ``--explain``."""
         return self._explainer.explanation(self.callers) if self._options.explain else None
-
-
-@contextmanager
-def _noting_the_end(
-    step: CallWorkStep | BatchedReadingStep | CallerSearch | ResourceLineSearch | Explainer,
-) -> Iterator[None]:
-    try:
-        yield
-    except WorkerEnded as ended:
-        step.problem = f"{ended.type}: {ended}"
-        raise

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from otel_memeval.exporters.terminal.progress import TerminalObserver
-from otel_memeval.records import Eval, Failure, Iteration, Limits
+from otel_memeval.records import Eval, Failure, Iteration, Limits, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.plan import Plan
 
@@ -27,6 +27,14 @@ def planned(name: str = "An eval", *, debug: bool = False, progress: bool = True
     return Plan(eval=eval_, most_iterations=20, top=5, debug=debug, show_progress=progress)
 
 
+class TerminalText(io.StringIO):
+    """Text that is written to a terminal."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
+
+
 class Screen:
     """An observer and the two consoles that it writes to."""
 
@@ -34,7 +42,15 @@ class Screen:
         self, target: str = "m:run", *, is_terminal: bool = False, quiet: bool = False, debug: bool = False
     ) -> None:
         self.out, self.err = (
-            Console(file=io.StringIO(), width=80, force_terminal=is_terminal, highlight=False, emoji=False) for _ in range(2)
+            Console(
+                file=TerminalText() if is_terminal else io.StringIO(),
+                width=80,
+                force_terminal=is_terminal,
+                highlight=False,
+                emoji=False,
+                _environ={"TERM": "xterm"},
+            )
+            for _ in range(2)
         )
         self.observer = TerminalObserver(target, self.out, self.err, quiet=quiet, debug=debug)
 
@@ -66,9 +82,9 @@ def test_long_first_line_is_folded_on_a_terminal_only() -> None:
     assert max(map(cell_len, screen.texts()[0].split("\n"))) <= 80
 
 
-def test_progress_bar_needs_a_terminal(make_iteration: MakeIteration) -> None:
-    """The bar shows iterations and retained memory, and is removed; a pipe, ``--quiet`` and no spinner have none."""
-    for screen, plan, bar in [
+def test_progress_line_needs_a_terminal(make_iteration: MakeIteration) -> None:
+    """The line shows iterations and retained memory, and is removed; a pipe, ``--quiet`` and no spinner have none."""
+    for screen, plan, is_shown in [
         (Screen(is_terminal=True), planned(), True),
         (Screen(is_terminal=True), planned(progress=False), False),
         (Screen(is_terminal=True, quiet=True), planned(), False),
@@ -80,8 +96,26 @@ def test_progress_bar_needs_a_terminal(make_iteration: MakeIteration) -> None:
         screen.observer.close()
         screen.observer.close()
         err = screen.texts()[1]
-        assert ("3/5" in err) == ("989 KiB retained" in err) == bool(err) == bar
-        assert not bar or err.endswith("\x1b[2K")  # the line is erased
+        assert ("iteration 4 of 5" in err) == ("989 KiB retained" in err) == bool(err) == is_shown
+        assert not is_shown or err.endswith("\x1b[2K")  # the line is erased
+
+
+def test_step_is_shown_until_the_report(make_result: Callable[..., Result]) -> None:
+    """Steps before and after the iterations have a line, which the description and the report do not find in their way."""
+    screen = Screen(is_terminal=True)
+    screen.observer.on_step("importing the scenario")
+    screen.observer.on_set_up("described", planned())
+    screen.observer.on_step("looking for holders")
+    assert screen.texts()[0] == "described\n"
+    screen.observer.on_result(make_result())
+    first, second = screen.texts()[1].split("\x1b[2K", 1)
+    assert "importing the scenario" in first
+    assert "looking for holders" in second
+    assert second.endswith("\x1b[2K")
+    quiet = Screen(is_terminal=True, quiet=True)
+    quiet.observer.on_step("set-up")
+    quiet.observer.on_result(make_result())
+    assert quiet.texts() == ("", "")
 
 
 def grown(file: str, line: int, size: int) -> SiteChange:

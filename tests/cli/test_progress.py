@@ -1,0 +1,93 @@
+"""Progress of a real run, on a terminal of 80 columns and in a pipe."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+from rich.cells import cell_len
+
+from tests.cli.conftest import ROOT, Tool
+
+SOURCE = """
+    import time
+    KEPT = []
+
+    def setup():
+        time.sleep(0.6)
+
+    def run():
+        time.sleep(0.3)
+        KEPT.append(bytearray(100_000))
+"""
+SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
+
+
+def on_terminal(tool: Tool, *arguments: str) -> str:
+    """Return all that a command writes to a terminal of 80 columns."""
+    screen, device = pty.openpty()
+    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "otel_memeval", *arguments]
+    environment = tool.environment({"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"})
+    process = subprocess.Popen(command, cwd=tool.folder, env=environment, stdin=device, stdout=device, stderr=device)
+    os.close(device)
+    written = b""
+    try:
+        while block := os.read(screen, 65536):
+            written += block
+    except OSError:  # the other side is closed (Linux)
+        pass
+    finally:
+        os.close(screen)
+    assert process.wait(60) in (0, 1)
+    return written.decode()
+
+
+def on_screen(written: str) -> list[str]:
+    """Return the lines that a terminal shows at the end, by the sequences that move the cursor or erase a line."""
+    lines = [""]
+    row = 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[a-zA-Z]|\r|\n|[^\x1b\r\n]+", written):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part[0] not in "\x1b\r":
+            lines[row] += part
+    return [line.rstrip() for line in lines]
+
+
+def test_line_of_a_terminal_is_rewritten(tool: Tool) -> None:
+    """Set-up and iterations with memory are shown in 80 columns; the screen at the end has the report only."""
+    tool.write("scenario.py", SOURCE)
+    written = on_terminal(tool, "scenario.py", "--iterations", "6", "--warmup", "1")
+    shown = [SEQUENCE.sub("", part) for part in re.split(r"\r|\n|\x1b\[2K", written)]
+    for text in (" set-up", " iteration 1 of 7", " iteration 4 of 7, 293 KiB retained"):
+        assert any(text in line for line in shown), text
+    assert any(re.search(r"iteration 2 of 7, 97\.\d KiB retained, \d s left", line) for line in shown)
+    assert max(map(cell_len, shown)) <= 80
+    final = on_screen(written)
+    assert final[0] == "scenario (scenario.py)"
+    assert final[1].startswith("scenario: 6 iterations after 1 warm-up")
+    assert [line for line in final if "━" in line or line.endswith(" left")] == []
+    assert any(line.startswith("scenario: leaking: ") for line in final)
+
+
+def test_short_run_has_no_progress_in_a_pipe(tool: Tool) -> None:
+    """Lines come every ten seconds only; a colour that is forced makes no terminal of a pipe."""
+    tool.write("scenario.py", SOURCE)
+    done = tool.run("scenario.py", "--iterations", "4", "--warmup", "0", environment={"FORCE_COLOR": "1"})
+    assert "iteration 2 of" not in done.stderr
+    assert "\x1b[2K" not in done.stderr
+    quiet = on_terminal(tool, "scenario.py", "--iterations", "4", "--warmup", "0", "-q")
+    assert SEQUENCE.sub("", quiet).startswith("scenario: ")
+    assert "set-up" not in quiet
