@@ -116,6 +116,7 @@ def main() -> None:
         ("reading", "The cost of a reading", READING),
         ("resources", "The cost of reading resources beside memory", ""),
         ("cost", "The cost of measuring", ""),
+        ("many-iterations", "A run of a thousand short iterations", ""),
         ("export", "The cost of exporting, and lost spans", ""),
         ("service", "Memory and files of the exporter service after thousands of runs", ""),
         ("scrape", "The time of a scrape of 300 evals", ""),

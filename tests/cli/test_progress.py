@@ -11,8 +11,13 @@ import subprocess
 import sys
 import termios
 
+import pytest
 from rich.cells import cell_len
 
+from otel_memeval.config import for_measuring
+from otel_memeval.run.observer import Observer, ObserverGroup
+from otel_memeval.run.plan import Options
+from otel_memeval.run.worker_run import run_eval
 from tests.cli.conftest import ROOT, Tool
 
 SOURCE = """
@@ -91,3 +96,28 @@ def test_short_run_has_no_progress_in_a_pipe(tool: Tool) -> None:
     quiet = on_terminal(tool, "scenario.py", "--iterations", "4", "--warmup", "0", "-q")
     assert SEQUENCE.sub("", quiet).startswith("scenario: ")
     assert "set-up" not in quiet
+
+
+class Steps(Observer):
+    """Keeps the names of the steps."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def on_step(self, name: str) -> None:
+        """Keep the name."""
+        self.names.append(name)
+
+
+def test_each_step_has_a_name(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import and set-up come first, then the steps of the follow-up that a leak calls for, last the tear-down."""
+    tool.write("scenario.py", "KEPT = []\ndef run(): KEPT.append(bytearray(100_000))\n")
+    monkeypatch.chdir(tool.folder)
+    steps = Steps()
+    session = run_eval("scenario.py", "", Options(iterations=5, warmup=0), ObserverGroup([steps]), for_measuring())
+    assert session.failure is None
+    assert steps.names[:4] == [
+        "importing the scenario", "set-up", "looking for holders", "looking for resources that are left"
+    ]  # fmt: skip
+    assert "looking for callers" in steps.names
+    assert steps.names[-1] == "tear-down"
