@@ -124,6 +124,7 @@ def _run_options(options: MeasureOptions) -> Options:
         python=options.python or sys.executable,
         keep_going=options.keep_going,
         follow_up=not options.no_follow_up,
+        follow_up_budget_seconds=options.follow_up_budget,
         explain=options.explain,
         show_output=options.verbose,
         trace_scenario=options.trace_scenario,

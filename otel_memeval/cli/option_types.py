@@ -24,19 +24,22 @@ class Size(click.ParamType["int"]):
 
 
 class Duration(click.ParamType["float"]):
-    """A duration such as ``15m``, as a number of seconds above 0."""
+    """A duration such as ``15m``, as a number of seconds above 0, or from 0 on if that is allowed."""
 
     name = "DURATION"
 
+    def __init__(self, *, allows_zero: bool = False) -> None:
+        self._allows_zero = allows_zero
+
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number of seconds. Raises ``click.BadParameter`` if it is not a duration above 0."""
+        """Return the number of seconds. Raises ``click.BadParameter`` if it is no duration, or too short."""
         from otel_memeval.units import parse_seconds
 
         try:
             seconds = parse_seconds(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
-        if not seconds > 0:
+        if not (seconds > 0 or (self._allows_zero and seconds == 0)):
             self.fail(f"{value} is not more than 0 seconds", param, ctx)
         return seconds
 

@@ -33,6 +33,7 @@ class MeasureOptions(NamedTuple):
     keep_going: bool
     trace_scenario: bool
     no_follow_up: bool
+    follow_up_budget: float
     explain: bool
     every: float | None
     serve: str | None
@@ -89,6 +90,14 @@ _PARAMETERS = (
         help="Call nothing after the measured iterations. By default, a leak in a line of a library is followed by a few "
         "more iterations that find the line that called it, and short calls are repeated if the C heap is too noisy for "
         "single calls.",
+    ),
+    click.option(
+        "--follow-up-budget",
+        type=Duration(allows_zero=True),
+        default="10s",
+        show_default=True,
+        help="Time for the search after the last measured iteration; no step is begun after it, and the report names what "
+        "was left out.",
     ),
     click.option(
         "--explain",

@@ -310,5 +310,7 @@ class Result(Record, frozen=True):
     """None if no line of a library grew."""
     explanation: Explanation | None = None
     """With ``--explain`` and a verdict of growth."""
+    left_out: list[str] = []
+    """One sentence for each step after the last iteration that did not fit into the follow-up budget."""
     limits_exceeded: list[str] = []
     """One sentence for each limit of the user that was exceeded."""

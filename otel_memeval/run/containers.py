@@ -29,10 +29,13 @@ class ContainerDescriptions:
         self._keepers: list[wire.KeeperInfo] = []
         self._without_description: frozenset[int] = frozenset()
         self.page_cache_limit_bytes: int | None = None
+        self.unsearched_bounds = 0
+        """Number of containers whose bound was not searched for."""
 
     def add(self, asked: Sequence[int], answer: wire.Holders) -> None:
         """Take the worker's answer to a request for the containers ``asked``."""
         self.page_cache_limit_bytes = answer.page_cache_limit_bytes
+        self.unsearched_bounds = len(answer.unsearched)
         self._holders = {holder.id: holder for holder in answer.holders}
         self._ring_buffers = {ring.id: ring for ring in answer.ring_buffers if ring.id not in self._holders}
         described = self._holders.keys() | self._ring_buffers.keys()

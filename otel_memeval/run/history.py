@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
 
 from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment, assess
@@ -126,6 +127,16 @@ class RunHistory:
         """Take the worker's description of the containers whose ids are ``asked``, and of lists of fixed length."""
         self._containers.add(asked, answer)
         self._assessment = None
+
+    @property
+    def unsearched_bounds(self) -> int:
+        """Number of containers whose bound was not searched for, because the time was used up."""
+        return self._containers.unsearched_bounds
+
+    def usual_seconds(self) -> float:
+        """Return the median duration of the measured iterations, 0 if there were none."""
+        durations = [iteration.duration_seconds for iteration in self.iterations if iteration.phase == "measured"]
+        return median(durations) if durations else 0.0
 
     def added_resources(self) -> list[tuple[str, int]]:
         """Return name and number of the added resources of each kind that grows or may grow."""

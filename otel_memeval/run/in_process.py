@@ -148,7 +148,7 @@ class _InProcessRun:
                     if count and not await self._harness.iterate(phase, 1, count, keep_going):
                         break
                 self._describe()
-                await self._harness.describe_resources([], 0.0, 0, 0)  # none is judged to grow yet: no examples
+                await self._harness.describe_resources([], 0.0, 0, 0, 0.0)  # none is judged to grow yet: no examples
                 await self._harness.finish()
         finally:
             self._harness.thaw()
@@ -160,7 +160,8 @@ class _InProcessRun:
         changes = reading if isinstance(reading, dict) else {}
         longer = [key for key, before, now in changes.get("holders", []) if now > before]
         sites = [(number, line) for number, line, live_bytes, _ in changes.get("sites", []) if live_bytes]
-        self._harness.describe(longer[:MOST_DESCRIBED], [], sites, sites[:MOST_SEARCHED_SITES])
+        seconds = self._options.follow_up_budget_seconds
+        self._harness.describe(longer[:MOST_DESCRIBED], [], sites, sites[:MOST_SEARCHED_SITES], seconds)
 
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Return the result, judged from the messages that were kept. Raises ``TargetError`` or ``UsageError``."""

@@ -40,6 +40,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Continue after an iteration that raised."""
     follow_up: bool = True
     """Run further iterations after the measured ones: caller attribution and batched readings."""
+    follow_up_budget_seconds: float = 10.0
+    """Wall time after the last measured iteration from which on no further step is begun."""
     explain: bool = False
     """After a verdict of growth, run further iterations to find types, references and stacks of the growth."""
     show_output: bool = False
@@ -90,6 +92,8 @@ def check(options: Options) -> None:
     ):
         if value is not None:
             _at_least(name, value, least)
+    if not options.follow_up_budget_seconds >= 0:
+        raise UsageError(f"--follow-up-budget is {options.follow_up_budget_seconds:g}", "it must be 0 seconds or more")
     if not options.timeout_seconds > 0:  # not a number is not more than 0 either
         raise UsageError(f"--timeout is {options.timeout_seconds:g}", "it must be more than 0 seconds")
 

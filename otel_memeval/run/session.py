@@ -17,6 +17,7 @@ from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.context import RunContext
+from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.imports import import_reasons, is_first_unusual, late_imports
@@ -93,10 +94,11 @@ class Session:
             self._observer.on_extension(eval_.warmup + total, judgement.reasons[0])
             complete = self._iterate("measured", total - self._history.measured, total)
         self._measured = True
+        budget = FollowUpBudget.begin(self._options.follow_up_budget_seconds)
         try:
-            self._describe_containers()
+            self._describe_containers(budget)
             self._describe_resources()
-            self._follow_ups.run(self._client)
+            self._follow_ups.run(self._client, budget)
         except WorkerEnded as ended:  # what was measured is judged all the same
             self._follow_ups.end(ended)
             return
@@ -181,7 +183,7 @@ class Session:
             ]
         self._observer.on_iteration(iteration, changes, self._plan.eval.warmup + measured)
 
-    def _describe_containers(self) -> None:
+    def _describe_containers(self, budget: FollowUpBudget) -> None:
         """Have the worker describe the growing containers."""
         self._observer.on_step("looking for holders")
         judgement = self.assessment().judgement
@@ -192,7 +194,10 @@ class Session:
             undecided = [holder.id for holder in holders[:MOST_DESCRIBED] if holder.id not in asked]
         leaking = self._history.numbered([site.key for site in judgement.sites[:MOST_SEARCHED_SITES]])
         grown = self._history.risen_sites()
-        self._client.send(wire.DescribeContainers(holders=asked, undecided=undecided, grown=grown, leaking=leaking))
+        seconds = budget.remaining_seconds
+        self._client.send(
+            wire.DescribeContainers(holders=asked, undecided=undecided, grown=grown, leaking=leaking, seconds=seconds)
+        )
         self._history.add_containers([*asked, *undecided], self._client.receive_as(wire.Holders))
 
     def _describe_resources(self) -> None:
@@ -278,6 +283,7 @@ class Session:
             batched_readings=self._follow_ups.batched_readings.record(),
             caller_attribution=self._follow_ups.callers.record(),
             explanation=self._follow_ups.explanation(),
+            left_out=self._follow_ups.left_out,
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
         self._observer.on_result(result)

@@ -49,26 +49,28 @@ class DescribeContainers(Command, frozen=True, tag="describe"):
     """Describe the containers with these ids, and the objects that keep the memory of ``leaking`` sites in none of them.
 
     ``undecided``: ids of containers that may not grow. ``grown``: sites whose live memory rose. Sites are given as number of
-    the file and line.
+    the file and line. After ``seconds``, bounds are searched for only as long as they decide the verdict.
     """
 
     holders: list[int]
     undecided: list[int]
     grown: list[tuple[int, int]]
     leaking: list[tuple[int, int]]
+    seconds: float
 
 
 class DescribeResources(Command, frozen=True, tag="describe_resources"):
     """Describe the resources that were ``added`` last: name and number, none for those that did not grow.
 
     Processes, threads and tasks may end by themselves within ``grace_seconds``. ``iterations`` are run before, traced with
-    ``frames`` frames per block.
+    ``frames`` frames per block; after ``seconds``, no further one is begun.
     """
 
     added: list[tuple[str, int]]
     grace_seconds: float
     frames: int = 1
     iterations: int = 0
+    seconds: float = 0.0
 
 
 class WatchCall(Command, frozen=True, tag="watch_call"):
@@ -86,24 +88,28 @@ class ReadBatches(Command, frozen=True, tag="read_batches"):
 class AttributeCallers(Command, frozen=True, tag="attribute_callers"):
     """Run ``count`` iterations traced with ``frames`` frames per block, and report the stacks that lead to these sites.
 
-    ``explain``: report the types of the retained objects as well. ``sites``: number of the file and line.
+    ``explain``: report the types of the retained objects as well. ``sites``: number of the file and line. After ``seconds``,
+    no further iteration is begun.
     """
 
     frames: int
     count: int
     explain: bool
     sites: list[tuple[int, int]]
+    seconds: float
 
 
 class RecordStacks(Command, frozen=True, tag="record_stacks"):
     """Run ``count`` iterations under memray, which writes to ``path``.
 
-    ``peak``: report the memory that is alive at the peak, not the memory that is left at the end.
+    ``peak``: report the memory that is alive at the peak, not the memory that is left at the end. After ``seconds``, no
+    further iteration is begun.
     """
 
     count: int
     peak: bool
     path: str
+    seconds: float
 
 
 class Finish(Command, frozen=True, tag="finish"):

@@ -224,11 +224,15 @@ class KeeperInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holders(Message, frozen=True, tag="holders"):
-    """Descriptions of the containers that still live, and of ring buffers."""
+    """Descriptions of the containers that still live, and of ring buffers.
+
+    ``unsearched``: ids of containers whose bound was not searched for, because the time was used up.
+    """
 
     holders: list[HolderInfo]
     ring_buffers: list[RingBufferInfo] = []
     keepers: list[KeeperInfo] = []
+    unsearched: list[int] = []
     page_cache_limit_bytes: int | None = None
     """Bytes that SQLite's page caches may take; None where they have no limit."""
 

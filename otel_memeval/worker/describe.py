@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+import gc
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from .bounds import Bound, bounds_of
 from .memory.container_lengths import LruCache, find_containers, hits, length
@@ -20,24 +23,42 @@ MAX_BOUND_CHARACTERS = 200
 """Length at which the code that sets a bound is cut off, so that it fits a line or two of the report."""
 
 
+@contextlib.contextmanager
+def _collector_off() -> Iterator[None]:
+    """Keep the lists and syntax trees that are made in the block from starting collections of the whole heap."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_collector_off()
 def describe_containers(
-    wanted: set[int],
+    wanted: Collection[int],
     grown: Mapping[Site, int],
     scenario_module: str,
     is_own: Callable[[str], bool],
     undecided: Collection[int] = (),
     leaking: Collection[Site] = (),
+    end_seconds: float = math.inf,
 ) -> PlainMessage:
     """Return the message that describes containers and ring buffers; the heap is walked once for both.
 
-    ``wanted``: the ``id()`` of each container to describe. Containers that no longer live, and containers that hold other
-    objects weakly, are left out. ``grown``: live blocks of each line whose live memory rose, 0 if none is left. Ring buffers
-    are lists of constant length that hold memory of these lines; only those with a bound are described. ``leaking``: lines
-    that keep growing; those with objects in no container are described by the objects that keep them. ``undecided``: the
-    ``wanted`` containers that may not grow.
+    ``wanted``: the ``id()`` of each container to describe, in the order in which bounds are searched for. Containers that no
+    longer live, and containers that hold other objects weakly, are left out. ``grown``: live blocks of each line whose live
+    memory rose, 0 if none is left. Ring buffers are lists of constant length that hold memory of these lines; only those
+    with a bound are described. ``leaking``: lines that keep growing; those with objects in no container are described by the
+    objects that keep them. ``undecided``: the ``wanted`` containers that may not grow. After ``end_seconds`` of the clock,
+    bounds decide nothing once a container that grows has none: no further one is searched for, and the message has the ids
+    of the containers without that search.
     """
     containers = find_containers()
-    alive = {id(container): container for container in containers if id(container) in wanted}
+    numbers = {key: place for place, key in enumerate(wanted)}
+    alive = {id(container): container for container in containers if id(container) in numbers}
+    alive = {key: alive[key] for key in sorted(alive, key=numbers.__getitem__)}
     rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
     items = {key: sites_of(container, is_own) for key, container in alive.items()}
     in_items = {site for key, (_, sites, _) in items.items() if key not in undecided for site in sites}
@@ -53,10 +74,11 @@ def describe_containers(
     roots = PathRoots(scenario_module, words)
     texts = {**words, **{key: roots.text(path) for key, path in paths.items() if key in alive or key in rings}}
     full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}
-    bounds = bounds_of({**full, **alive}, paths, grown)
+    bounds, unsearched = bounds_of({**full, **alive}, paths, grown, alive.keys() - set(undecided), end_seconds)
     return {
         "kind": "holders",
         "page_cache_limit_bytes": page_cache_limit(),
+        "unsearched": unsearched,
         "holders": _holders(alive, texts, bounds, grown, items),
         "ring_buffers": [
             _ring_buffer(rings[key], texts[key], bounds.get(key))

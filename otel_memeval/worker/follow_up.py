@@ -5,6 +5,7 @@ The causes are callers, types of objects, and stacks with C frames.
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 from collections.abc import Callable
 
@@ -27,7 +28,7 @@ def failure_fields(failure: ScenarioFailure) -> PlainMessage:
 
 
 class FollowUpSteps:
-    """Calls the scenario's function again. Parameters as those of ``Harness``."""
+    """Calls the scenario's function again, but not after ``seconds``. Other parameters as those of ``Harness``."""
 
     def __init__(
         self,
@@ -35,7 +36,9 @@ class FollowUpSteps:
         func: Callable[[], object],
         send: Callable[[PlainMessage], None],
         is_own: Callable[[str], bool],
+        seconds: float = math.inf,
     ) -> None:
+        self._end_seconds = Clock.seconds() + seconds
         self._caller = caller
         self._func = func
         self._send = send
@@ -158,6 +161,8 @@ class FollowUpSteps:
     ) -> PlainMessage | None:
         """Run ``count`` iterations that are not measured; return the failure that ended them early, or None."""
         for index in range(1, count + 1):
+            if Clock.seconds() > self._end_seconds:
+                return {"type": "Timeout", "message": "the follow-up budget was used up (--follow-up-budget)", "frames": []}
             result = await self._caller.call(self._func)
             result.value = None
             await self._caller.run_what_is_ready()

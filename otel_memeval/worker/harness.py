@@ -6,6 +6,7 @@ The worker process sends the messages through a pipe; ``run.in_process`` keeps t
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 import sys
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import target
+from .clock import Clock
 from .event_loop import foreign_name
 from .follow_up import FollowUpSteps, failure_fields
 from .iterate import CallResult, ScenarioFailure, is_run_in_loop, nothing
@@ -240,27 +242,30 @@ class Harness:
         undecided: list[int],
         grown: list[tuple[int, int]],
         leaking: list[tuple[int, int]],
+        seconds: float,
     ) -> None:
         """Send descriptions of the containers with these ids that still live, and of ring buffers.
 
         ``undecided``: ids of containers that may not grow.
         ``grown``: the sites whose live memory rose, ``leaking``: those that keep growing, as number of the file and line.
+        ``seconds`` as in ``wire.DescribeContainers``.
         """
         from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
 
+        end_seconds = Clock.seconds() + seconds
         self.thaw()
         live_blocks = self._reader.live_blocks(self._reader.numbered_sites(grown))
         sites = sorted(self._reader.numbered_sites(leaking))
-        wanted = {*holders, *undecided}
-        self._send(describe_containers(wanted, live_blocks, self._module_name, self._is_own, set(undecided), sites))
+        wanted = [*holders, *undecided]
+        unsure = set(undecided)
+        self._send(describe_containers(wanted, live_blocks, self._module_name, self._is_own, unsure, sites, end_seconds))
 
     async def describe_resources(
-        self, added: list[tuple[str, int]], grace_seconds: float, frames: int, iterations: int
+        self, added: list[tuple[str, int]], grace_seconds: float, frames: int, iterations: int, seconds: float
     ) -> None:
         """Send descriptions of the resources that were added last. Parameters as in ``wire.DescribeResources``."""
-        await self._follow_up(
-            self._follow_up_steps().describe_resources(self._resources, dict(added), grace_seconds, frames, iterations)
-        )
+        steps = self._follow_up_steps(seconds)
+        await self._follow_up(steps.describe_resources(self._resources, dict(added), grace_seconds, frames, iterations))
 
     async def read_batches(self, readings: int, iterations: int, seconds: float) -> None:
         """Take further readings, each after some iterations. Parameters as in ``wire.ReadBatches``."""
@@ -270,21 +275,23 @@ class Harness:
         """Report whether a call of the function does any work, and the streams that it drops unread."""
         await self._follow_up(self._follow_up_steps().watch_call())
 
-    async def attribute_callers(self, frames: int, count: int, explain: bool, sites: list[tuple[int, int]]) -> None:
+    async def attribute_callers(
+        self, frames: int, count: int, explain: bool, sites: list[tuple[int, int]], seconds: float
+    ) -> None:
         """Report the callers of these sites. Parameters as in ``wire.AttributeCallers``.
 
         This gives up the traces that exist so far: no reading can follow.
         """
         numbered = self._reader.numbered_sites(sites)
-        steps = self._follow_up_steps()
+        steps = self._follow_up_steps(seconds)
         await self._follow_up(steps.attribute_callers(frames, count, explain, numbered, self._module_name))
 
-    async def record_stacks(self, count: int, peak: bool, path: str) -> None:
+    async def record_stacks(self, count: int, peak: bool, path: str, seconds: float) -> None:
         """Report the stacks that memray records. Parameters as in ``wire.RecordStacks``."""
-        await self._follow_up(self._follow_up_steps().record_stacks(count, peak, path))
+        await self._follow_up(self._follow_up_steps(seconds).record_stacks(count, peak, path))
 
-    def _follow_up_steps(self) -> FollowUpSteps:
-        return FollowUpSteps(self._caller, self._loaded().func, self._send, self._is_own)
+    def _follow_up_steps(self, seconds: float = math.inf) -> FollowUpSteps:
+        return FollowUpSteps(self._caller, self._loaded().func, self._send, self._is_own, seconds)
 
     async def _follow_up(self, step: Coroutine[object, object, object]) -> None:
         """Run a step in the span of the run, and drop the spans that the scenario made in it."""

@@ -100,12 +100,12 @@ _COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {
     "load": (Harness.load, (_text, _text)),
     "set_up": (Harness.set_up, ()),
     "iterate": (Harness.iterate, (_text, int, int, _flag)),
-    "describe": (Harness.describe, (_ids, _ids, _sites, _sites)),
-    "describe_resources": (Harness.describe_resources, (_counts, float, int, int)),
+    "describe": (Harness.describe, (_ids, _ids, _sites, _sites, float)),
+    "describe_resources": (Harness.describe_resources, (_counts, float, int, int, float)),
     "watch_call": (Harness.watch_call, ()),
     "read_batches": (Harness.read_batches, (int, int, float)),
-    "attribute_callers": (Harness.attribute_callers, (int, int, _flag, _sites)),
-    "record_stacks": (Harness.record_stacks, (int, _flag, _text)),
+    "attribute_callers": (Harness.attribute_callers, (int, int, _flag, _sites, float)),
+    "record_stacks": (Harness.record_stacks, (int, _flag, _text, float)),
     "finish": (Harness.finish, ()),
 }
 """By name: the method of the harness, and how to read each of its arguments. ``wire.commands`` has the same table."""

@@ -112,6 +112,7 @@ def test_limits_are_numbers_or_text(limit: int | str | None, count: int | None) 
         ({"top": -1}, {}, "--top is -1; it must be 0 or more"),
         ({"timeout_seconds": 0.0}, {}, "--timeout is 0; it must be more than 0 seconds"),
         ({"timeout_seconds": -0.5}, {}, "--timeout is -0.5; it must be more than 0 seconds"),
+        ({"follow_up_budget_seconds": -1.0}, {}, "--follow-up-budget is -1; it must be 0 seconds or more"),
         ({"timeout_seconds": float("nan")}, {}, "--timeout is nan; it must be more than 0 seconds"),
         ({}, {"num_iterations": 0}, "num_iterations of eval 'e' is 0; it must be 1 or more"),
         ({}, {"num_iterations": 1, "warmup_runs": -1}, "warmup_runs of eval 'e' is -1; it must be 0 or more"),

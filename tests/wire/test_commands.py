@@ -40,6 +40,6 @@ def test_command_is_readable() -> None:
     """A command's line is its name and plain words."""
     assert wire.encode_command(wire.LoadTarget(source="agents/my team.py", name="run")) == "load agents/my%20team.py run"
     assert wire.encode_command(wire.Iterate(phase="measured", first=6, count=5, keep_going=True)) == "iterate measured 6 5 1"
-    sites = wire.AttributeCallers(frames=12, count=4, explain=False, sites=[(0, 7), (3, 10)])
-    assert wire.encode_command(sites) == "attribute_callers 12 4 0 0:7,3:10"
+    sites = wire.AttributeCallers(frames=12, count=4, explain=False, sites=[(0, 7), (3, 10)], seconds=9.5)
+    assert wire.encode_command(sites) == "attribute_callers 12 4 0 0:7,3:10 9.5"
     assert wire.encode_command(wire.Finish()) == "finish"

@@ -73,12 +73,12 @@ async def steps():
     if await run.set_up():
         await run.iterate("warmup", 1, 1, False)
         await run.iterate("measured", 1, 2, True)
-        run.describe([id(KEPT)], [], [], [])
-        await run.describe_resources([("file_descriptors", 1)], 0.0, 1, 0)
+        run.describe([id(KEPT)], [], [], [], 9.0)
+        await run.describe_resources([("file_descriptors", 1)], 0.0, 1, 0, 9.0)
         await run.watch_call()
         await run.read_batches(1, 1, 1.0)
-        await run.attribute_callers(3, 2, True, [])
-        await run.record_stacks(2, True, "")
+        await run.attribute_callers(3, 2, True, [], 9.0)
+        await run.record_stacks(2, True, "", 9.0)
         await run.finish()
 scenario_caller.drive(steps())
 assert run.is_finished

@@ -8,6 +8,7 @@ from otel_memeval.analysis.batched_readings import MAX_SECONDS, READINGS, calls_
 from otel_memeval.analysis.evidence import BatchedNativeReadings
 from otel_memeval.analysis.noise import MIN_VALUES
 from otel_memeval.records import BatchedReadings
+from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
@@ -24,18 +25,21 @@ class BatchedReadingStep:
         self.problem: str | None = None
         """Reason why the readings show nothing."""
 
-    def run(self, client: WorkerClient, assessment: Assessment, observer: Observer) -> None:
+    def run(self, client: WorkerClient, budget: FollowUpBudget, assessment: Assessment, observer: Observer) -> None:
         """Take the readings if growth of the C heap may be hidden by noise. Raises ``WorkerEnded``."""
         durations_seconds = [
             iteration.duration_seconds for iteration in self._history.iterations if iteration.phase == "measured"
         ]
-        self._calls = calls_between_readings(assessment, durations_seconds)
-        if not self._calls:
+        calls = calls_between_readings(assessment, durations_seconds)
+        if not calls:
             return
+        budget.begin_step("the search for small steps in the C heap")
+        self._calls = calls
         observer.on_note(
             f"{READINGS} more readings, not measured, {self._calls} calls apart, to see small steps in the C heap"
         )
-        client.send(wire.ReadBatches(readings=READINGS + 1, iterations=self._calls, seconds=2 * MAX_SECONDS))
+        seconds = min(2 * MAX_SECONDS, budget.remaining_seconds)
+        client.send(wire.ReadBatches(readings=READINGS + 1, iterations=self._calls, seconds=seconds))
         while (message := client.until(wire.BatchedReading, lambda _: None)).reading is not None:
             self._history.add_unmeasured_files(message.reading)
             if message.reading.native_heap_bytes is not None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import CallWork, DroppedStream, Evidence
+from otel_memeval.analysis.assessment import Assessment
+from otel_memeval.analysis.evidence import CallWork, DroppedStream
 from otel_memeval.analysis.idle import may_be_idle
 from otel_memeval.redact import one_line, shortened
+from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.worker_client import WorkerClient
 from otel_memeval.units import format_location
+from otel_memeval.verdicts import State
+
+NEVER_IDLE: tuple[State, ...] = ("failed", "leaking", "native-leak", "bounded")
+"""States that are decided before idleness is (docs/verdicts.md)."""
 
 _LONGEST_NAME_CHARACTERS = 80
 
@@ -28,13 +34,14 @@ class CallWorkStep:
         self.problem: str | None = None
         """Reason why the call shows nothing."""
 
-    def run(self, client: WorkerClient, evidence: Evidence) -> None:
-        """Have one call watched if the scenario may be idle. Raises ``WorkerEnded``.
+    def run(self, client: WorkerClient, budget: FollowUpBudget, assessment: Assessment) -> None:
+        """Have one call watched if the scenario may be idle, and nothing grows. Raises ``WorkerEnded``.
 
         The call is not announced: one that waits for nothing asks no model, and it takes some milliseconds.
         """
-        if evidence.failed or not may_be_idle(evidence):
+        if assessment.judgement.memory_state in NEVER_IDLE or not may_be_idle(assessment.evidence):
             return
+        budget.begin_step("the call to see whether the scenario works")
         client.send(wire.WatchCall())
         message = client.receive_as(wire.WatchedCall)
         if message.failure is not None:

@@ -17,6 +17,7 @@ from otel_memeval.analysis.callers import (
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.records import CallerAttribution
+from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
@@ -49,7 +50,9 @@ class CallerSearch:
         self.count = 0
         """Iterations of each attempt."""
 
-    def run(self, client: WorkerClient, assessment: Assessment, observer: Observer, *, explain: bool) -> None:
+    def run(
+        self, client: WorkerClient, budget: FollowUpBudget, assessment: Assessment, observer: Observer, *, explain: bool
+    ) -> None:
         """Run the further iterations if a site of a library grows, or with ``explain`` if any does.
 
         With ``explain`` the types of the objects that stay are found as well. Raises ``WorkerEnded``.
@@ -60,16 +63,27 @@ class CallerSearch:
         wanted = known if explain else of_libraries
         if not of_libraries and not explain:
             return
+        step = "the explanation" if explain else "the search for callers"
+        budget.begin_step(step)
         evidence = assessment.evidence
         series = [evidence.sites.get(site.key, ()) for site in wanted]
-        self.count = attribution_iterations(series, evidence.readings_every)
+        needed = attribution_iterations(series, evidence.readings_every)
+        self.count = budget.calls(needed, self._history.usual_seconds())
         numbered = [(number[site.key[0]], site.key[1]) for site in wanted]
         purpose = "to explain the growth" if explain else "to find the callers of the library's growing lines"
         for frames in (FRAMES, MOST_FRAMES):
+            if frames == MOST_FRAMES:
+                budget.begin_step(f"{step} through more than {FRAMES} calls")
             observer.on_note(f"{self.count} more iterations, not measured, {purpose}")
             self._frames = frames
             client.send(
-                wire.AttributeCallers(frames=frames, count=self.count, explain=explain and frames == FRAMES, sites=numbered)
+                wire.AttributeCallers(
+                    frames=frames,
+                    count=self.count,
+                    explain=explain and frames == FRAMES,
+                    sites=numbered,
+                    seconds=budget.remaining_seconds,
+                )
             )
             self._take(client, assessment.sites)
             if self.problem is not None or not needs_more_frames(of_libraries, self.stacks, self._ownership):

@@ -16,6 +16,7 @@ from otel_memeval.records import (
     Recorder,
 )
 from otel_memeval.redact import one_line
+from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.callers import CallerSearch
 from otel_memeval.run.history import failure_record
 from otel_memeval.run.locations import code_location
@@ -46,18 +47,20 @@ class Explainer:
         self.problem: str | None = None
         """Reason why the iterations under memray ended early."""
 
-    def run(self, client: WorkerClient, state: State, observer: Observer) -> None:
+    def run(self, client: WorkerClient, budget: FollowUpBudget, state: State, observer: Observer) -> None:
         """Record stacks with memray for growth that tracemalloc does not show: of the C heap, or of the peak.
 
         Raises ``WorkerEnded``.
         """
         if state not in ("native-leak", "creeping"):
             return
+        budget.begin_step("the search for stacks with memray")
         self._peak = state == "creeping"
         count = PEAK_ITERATIONS if self._peak else NATIVE_ITERATIONS
         observer.on_note(f"{count} more iterations, not measured, under memray if it is installed")
         with tempfile.TemporaryDirectory(prefix="memeval-") as folder:
-            client.send(wire.RecordStacks(count=count, peak=self._peak, path=os.path.join(folder, "memray.bin")))
+            path = os.path.join(folder, "memray.bin")
+            client.send(wire.RecordStacks(count=count, peak=self._peak, path=path, seconds=budget.remaining_seconds))
             self._take(client.until(wire.MemrayStacks, self._count))
 
     def _count(self, message: wire.AnyMessage) -> None:

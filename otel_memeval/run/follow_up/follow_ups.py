@@ -9,6 +9,7 @@ from otel_memeval import wire
 from otel_memeval.config import Settings
 from otel_memeval.records import Explanation
 from otel_memeval.run.follow_up.batched_readings import BatchedReadingStep
+from otel_memeval.run.follow_up.budget import FollowUpBudget, StepLeftOutError
 from otel_memeval.run.follow_up.call_work import CallWorkStep
 from otel_memeval.run.follow_up.callers import CallerSearch
 from otel_memeval.run.follow_up.explanation import Explainer
@@ -43,39 +44,48 @@ class FollowUps:
         self._explainer = Explainer(settings.folder, settings.secrets)
         self._call_work = CallWorkStep(history, settings.secrets, lambda file: display_path(file, settings.folder))
         self._incomplete = ""
+        self.left_out: list[str] = []
+        """Sentences for the steps that did not fit into the budget."""
 
-    def run(self, client: WorkerClient) -> None:
-        """Take the steps that the assessment calls for.
+    def run(self, client: WorkerClient, budget: FollowUpBudget) -> None:
+        """Take the steps that the assessment calls for, as far as the budget allows.
 
         Raises ``WorkerEnded`` when the worker ends in a step; that step has the reason as its problem.
         """
+        unsearched = self._history.unsearched_bounds
+        if unsearched:
+            self.left_out.append(
+                f"the bounds of {unsearched} more growing containers were not searched for: {budget.reason}"
+            )
         if self._options.follow_up:
             with self._step(self._call_work, "watching one more call"):
-                self._call_work.run(client, self._history.evidence())
+                self._call_work.run(client, budget, self._history.assessment())
             with self._step(self.batched_readings, "looking for small steps in the C heap"):
-                self.batched_readings.run(client, self._history.assessment(), self._observer)
+                self.batched_readings.run(client, budget, self._history.assessment(), self._observer)
         self._resource_lines.take_owners()
         if self._options.follow_up:
             with self._step(self._resource_lines, "looking for lines that leave resources behind"):
-                self._resource_lines.run(client, self._history.assessment(), self._observer)
+                self._resource_lines.run(client, budget, self._history.assessment(), self._observer)
         assessment = self._history.assessment()
         state = assessment.judgement.state
         explain = self._options.explain and state in EXPLAINED
         if state != "creeping" and (explain or (self._options.follow_up and state in ATTRIBUTED)):
             with self._step(self.callers, "looking for callers"):
-                self.callers.run(client, assessment, self._observer, explain=explain)
+                self.callers.run(client, budget, assessment, self._observer, explain=explain)
         if explain:
             with self._step(self._explainer, "recording stacks"):
-                self._explainer.run(client, state, self._observer)
+                self._explainer.run(client, budget, state, self._observer)
 
     @contextmanager
     def _step(
         self, step: CallWorkStep | BatchedReadingStep | CallerSearch | ResourceLineSearch | Explainer, name: str
     ) -> Iterator[None]:
-        """Announce a step; if the worker ends in it, note the reason as its problem."""
+        """Announce a step; note that it was left out, or the reason as its problem if the worker ends in it."""
         self._observer.on_step(name)
         try:
             yield
+        except StepLeftOutError as left_out:
+            self.left_out.append(str(left_out))
         except WorkerEnded as ended:
             step.problem = f"{ended.type}: {ended}"
             raise
@@ -88,8 +98,8 @@ class FollowUps:
         self._incomplete = f"the search after the last iteration is incomplete, it ended with {ended.type}: {ended}"
 
     def reasons(self) -> tuple[str, ...]:
-        """Return the sentences of the verdict for steps that failed."""
-        reasons = (*(reason for step in self._steps() for reason in step.reasons()),)
+        """Return the sentences of the verdict for steps that failed or were left out."""
+        reasons = (*(reason for step in self._steps() for reason in step.reasons()), *self.left_out)
         return reasons or ((self._incomplete,) if self._incomplete else ())
 
     def explanation(self) -> Explanation | None:

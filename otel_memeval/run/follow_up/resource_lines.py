@@ -11,6 +11,7 @@ from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.analysis.callers import CodeOwnership
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.resources import ResourceGrowth
+from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.callers import MOST_FRAMES
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.observer import Observer
@@ -37,16 +38,21 @@ class ResourceLineSearch:
         """Take the lines of objects that own resources, as far as they are known without further iterations."""
         self._take(self._history.resources.added)
 
-    def run(self, client: WorkerClient, assessment: Assessment, observer: Observer) -> None:
+    def run(self, client: WorkerClient, budget: FollowUpBudget, assessment: Assessment, observer: Observer) -> None:
         """Run further iterations if the line of a resource that grows is not known. Raises ``WorkerEnded``."""
         growing = assessment.judgement.resources.growing
         unknown = [resource for resource in growing if resource.name not in self._lines or resource.name == "threads"]
         if not unknown:
             return
+        budget.begin_step("the search for the lines that leave resources behind")
         count = min(_MOST_ITERATIONS, ITERATIONS * math.ceil(1 / min(resource.per_iteration for resource in unknown)))
         observer.on_note(f"{count} more iterations, not measured, to find the lines that leave resources behind")
         added = [(resource.name, _added_in(resource, count)) for resource in unknown]
-        client.send(wire.DescribeResources(added=added, grace_seconds=0.0, frames=MOST_FRAMES, iterations=count))
+        client.send(
+            wire.DescribeResources(
+                added=added, grace_seconds=0.0, frames=MOST_FRAMES, iterations=count, seconds=budget.remaining_seconds
+            )
+        )
         answer = client.until(wire.ResourceDescriptions, lambda _: None)
         if answer.failure is None:
             self._take(answer.added)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from ..clock import Clock
 from ..memory.container_lengths import LruCache, length, own_bound
 from ..memory.heap import Site
 from ..references.items import dead_references
@@ -37,9 +39,16 @@ LIVE_TIMERS_PART = 4
 
 
 def bounds_of(
-    containers: Mapping[int, object], paths: Mapping[int, ReferencePath], grown: Collection[Site] = ()
-) -> dict[int, Bound]:
-    """Return the bound of each container that has one. All mappings have the ``id()`` of the container as key.
+    containers: Mapping[int, object],
+    paths: Mapping[int, ReferencePath],
+    grown: Collection[Site] = (),
+    growing: Collection[int] = (),
+    end_seconds: float = math.inf,
+) -> tuple[dict[int, Bound], list[int]]:
+    """Return the bound of each container that has one, and the ids of containers whose bound was not searched for.
+
+    All mappings have the ``id()`` of the container as key. The search ends after ``end_seconds`` of the clock, but not
+    before one of the ``growing`` containers was found to have no bound: then the others decide no verdict.
 
     ``paths``: the references from a module to the containers, as far as there are any. ``grown``: lines whose live memory
     rose in the run. If ``MEMEVAL_NO_CODE_BOUNDS`` is 1, no code is read, and only bounds in the data remain: maxlen,
@@ -48,12 +57,18 @@ def bounds_of(
     read_code = os.environ.get(NO_CODE_BOUNDS) != "1"
     finder = BoundFinder([paths[key] for key in containers if key in paths], grown, read_code=read_code)
     bounds: dict[int, Bound] = {}
+    unsearched: list[int] = []
+    is_decided = False
     for key, container in containers.items():
+        if is_decided and Clock.seconds() > end_seconds:
+            unsearched.append(key)
+            continue
         with contextlib.suppress(Exception):  # code of a kind that the reader does not expect sets no bound
             bound = finder.bound_of(container, paths.get(key))
             if bound is not None:
                 bounds[key] = bound
-    return bounds
+        is_decided = is_decided or (key in growing and key not in bounds)
+    return bounds, unsearched
 
 
 class BoundFinder:

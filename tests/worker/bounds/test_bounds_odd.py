@@ -232,3 +232,20 @@ def test_cancelled_timers_are_bounded_and_others_are_not(
     (description,) = described(module, timers)
     assert description["bound"] == bound
     loop.close()
+
+
+def test_bounds_are_searched_for_as_long_as_they_decide_the_verdict(module: types.ModuleType, tmp_path: Path) -> None:
+    """Once the time is over, containers after a growing one without a bound are named instead."""
+    path = tmp_path / "code.py"
+    source = CODE + "E, F = [], []\ndef more(): E.append(1); F.append(1)\n"
+    path.write_text(source, encoding="utf-8")
+    run_in(module, source, str(path))
+    module.more()
+    wanted = [id(module.D), id(module.E), id(module.F)]
+    for end_seconds, unsearched in ((0.0, [id(module.F)]), (float("inf"), [])):
+        answer = describe_containers(wanted, {}, module.__name__, lambda _: False, end_seconds=end_seconds)
+        assert answer["unsearched"] == unsearched
+        rows: Any = answer["holders"]
+        assert [(row["id"], row["bound"]) for row in rows] == list(zip(wanted, (64, None, None)))
+    undecided = describe_containers(wanted[1:], {}, module.__name__, lambda _: False, wanted[1:], end_seconds=0.0)
+    assert undecided["unsearched"] == []
