@@ -114,6 +114,7 @@ def main() -> None:
         ("simulated", "Simulated series", ""),
         ("detection", "Iterations that leaks need", ""),
         ("reading", "The cost of a reading", READING),
+        ("follow_up", "The cost of the search after the last iteration", ""),
         ("resources", "The cost of reading resources beside memory", ""),
         ("cost", "The cost of measuring", ""),
         ("many-iterations", "A run of a thousand short iterations", ""),
