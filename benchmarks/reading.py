@@ -171,8 +171,8 @@ def measure_large(kind: str, imports: str) -> dict[str, float]:
 
 
 def _objects_of_a_program(count: int) -> list[object]:
-    """Return objects as programs have them: of each four that the garbage collector knows, two are containers."""
-    return [Record(number) for number in range(count // 4)]
+    """Return objects as programs have them: half of those that the garbage collector knows are containers."""
+    return [Record(number) for number in range(count // 2)]
 
 
 def _reader() -> MemoryReader:
