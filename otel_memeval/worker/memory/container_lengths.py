@@ -244,5 +244,7 @@ def changed_lengths(before: dict[int, int], now: dict[int, int]) -> list[tuple[i
 
 def changed_in_place(containers: list[object], before: list[int], now: list[int]) -> list[tuple[int, int, int]]:
     """Return ``(id, before, now)`` of the containers whose length changed; a container that is gone is an empty tuple."""
+    if before == now:
+        return []
     changed = compress(zip(containers, before, now), map(ne, before, now))
     return [(id(container), items, items_now) for container, items, items_now in changed if type(container) is not tuple]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from _tracemalloc import _get_traces
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from itertools import repeat
-from operator import itemgetter, length_hint
+from itertools import compress, repeat
+from operator import itemgetter, length_hint, ne
 from typing import Any, TypeVar, cast
 
 MALLOC_THRESHOLD_BYTES = 512
@@ -142,7 +142,7 @@ def read_heap(is_own: Callable[[str], bool]) -> HeapReading:
         sites = _live_by_site(_of_first_frames(sizes))
     del sizes
     own = set(filter(is_own, set(map(_FIRST, sites))))
-    for site in [site for site in sites if site[0] in own]:
+    for site in list(compress(sites, map(own.__contains__, map(_FIRST, sites)))):
         del sites[site]
     live = sites.values()
     return HeapReading(sum(map(_FIRST, live)), sum(map(itemgetter(1), live)), malloc, sites)
@@ -150,6 +150,8 @@ def read_heap(is_own: Callable[[str], bool]) -> HeapReading:
 
 def changed_sites(before: LiveBySite, now: LiveBySite) -> list[tuple[str, int, int, int]]:
     """Return ``(file, line, bytes, blocks)`` of every site whose live memory changed; 0, 0 if none is left."""
-    changed = [(site[0], site[1], live[0], live[1]) for site, live in now.items() if before.get(site) != live]
-    changed.extend((site[0], site[1], 0, 0) for site in before if site not in now)
+    was = list(map(before.get, now))
+    changed = [(*site, *live) for site, live in compress(now.items(), map(ne, was, now.values()))]
+    if len(now) - was.count(None) < len(before):
+        changed.extend((*site, 0, 0) for site in before if site not in now)
     return changed

@@ -23,8 +23,8 @@ MAX_COLLECTIONS = 10
 CALLS_BEFORE_CACHED = 1100 if sys.version_info < (3, 11) else 0
 """Calls of a function before tracing: Python 3.10 makes a cache at the 1024th (``OPCACHE_MIN_RUNS`` in ceval.c)."""
 
-MANY_BLOCKS = 500_000
-"""Blocks from which on the lines are read only if the traced bytes have changed: reading them costs 0.1 s and more."""
+MANY_BLOCKS = 20_000
+"""Blocks from which on the lines are read only if the traced bytes have changed: reading them costs 5 ms and more."""
 
 MAX_HOLDERS_SENT = 2_000
 """Changed containers in one message, those that changed most first: some 50 KB, and far more than can grow unnoticed."""
