@@ -76,6 +76,7 @@ class BoundFinder:
 
     def __init__(self, paths: Iterable[ReferencePath], grown: Collection[Site] = (), *, read_code: bool = True) -> None:
         self._code = CodeLimits((path.objects for path in paths), grown) if read_code else None
+        self._known: dict[tuple[int, ...], Bound | None] = {}
 
     def bound_of(self, container: object, path: ReferencePath | None) -> Bound | None:
         """Return the bound of the container; None if none is known, or if the container exceeds the number."""
@@ -93,6 +94,12 @@ class BoundFinder:
         return self._bound_by_code_or_attribute(path.objects) or self._bound_of_cache(container, path)
 
     def _bound_by_code_or_attribute(self, object_chain: Sequence[object]) -> Bound | None:
+        key = tuple(map(id, object_chain))
+        if key not in self._known:  # the other parts of a cache are asked for each of its parts
+            self._known[key] = self._find_bound(object_chain)
+        return self._known[key]
+
+    def _find_bound(self, object_chain: Sequence[object]) -> Bound | None:
         code = None if self._code is None else self._code.surrounding_code(object_chain)
         bound = None if code is None else code.bound()
         return bound or _bound_by_attribute(object_chain[-1], object_chain[-1:-3:-1], code)

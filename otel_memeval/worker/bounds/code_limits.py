@@ -17,7 +17,7 @@ from ..memory.container_lengths import CONTAINER_TYPES
 from ..memory.heap import Site
 from .calls import CallResolver
 from .conditions import Bound
-from .mentions import Mentions, Reach, methods, plain_name
+from .mentions import Mentions, Reach, plain_name
 from .mutations import Addition
 from .names import NameLookup
 from .statements import StatementReader
@@ -51,7 +51,7 @@ class CodeLimits:
         """Yield functions that may mutate the container, each with its first argument if that is known."""
         seen: set[int] = set()
         for obj in reversed(object_chain):
-            for _, function, first in methods(obj):
+            for _, function, first in self.mentions.methods(obj):
                 if id(function) not in seen and function.__name__ not in _CONSTRUCTORS:
                     seen.add(id(function))
                     parameters = function.__code__.co_varnames[: function.__code__.co_argcount]

@@ -6,6 +6,7 @@ import contextlib
 import dis
 import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import cast
 
 from ..memory.container_lengths import CONTAINER_TYPES
 from ..references.referents import dict_of_type, mro_of_type, own_dict
@@ -31,6 +32,7 @@ class Mentions:
         self._names: dict[int, tuple[types.CodeType, frozenset[str]]] = {}
         self._plain_names: dict[int, frozenset[str]] = {}
         self._stored: dict[int, frozenset[str]] = {}
+        self._members: dict[type, list[tuple[str, types.FunctionType, bool]]] = {}
         self._named: dict[types.FunctionType, tuple[frozenset[int], list[types.FunctionType]]] = {}
 
     def names(self, code: types.CodeType) -> frozenset[str]:
@@ -45,6 +47,17 @@ class Mentions:
                     names.add(constant)
             known = self._names[id(code)] = (code, frozenset(names))
         return known[1]
+
+    def methods(self, obj: object) -> Iterator[tuple[str, types.FunctionType, list[object]]]:
+        """Yield the functions of an object's class and its bases, each with its name there and its first argument."""
+        kind = cast("type", obj if issubclass(type(obj), type) else type(obj))
+        if kind not in self._members:
+            members = [pair for base in mro_of_type(kind) for pair in tuple(dict_of_type(base).items())]
+            functions = [(name, function_in(member), type(member) is staticmethod) for name, member in members]
+            found = [(name, function, is_static) for name, function, is_static in functions if function is not None]
+            self._members[kind] = found
+        for name, function, is_static in self._members[kind]:
+            yield name, function, [] if is_static else [obj]
 
     def stores(self, code: types.CodeType, name: str) -> bool:
         """Return whether the code may assign a value to a name or an attribute of this name; ``plain_name`` applies."""
@@ -88,12 +101,12 @@ class Reach:
             first -= 1
         wanted = object_chain[first:]
         self._ids = set(map(id, wanted))
-        self._methods = {id(function) for obj in wanted for _, function, _ in methods(obj)}
+        self._methods = {id(function) for obj in wanted for _, function, _ in mentions.methods(obj)}
         pairs = [pair for obj in object_chain for pair in _names_in(obj)]
         pairs += [pair for obj in object_chain for value in own_dict(obj).values() for pair in own_dict(value).items()]
         self._called_as = {function: {function.__name__} for function in functions}
         for obj in object_chain:
-            for name, function, _ in methods(obj):
+            for name, function, _ in mentions.methods(obj):
                 if function in self._called_as:
                     self._called_as[function].add(name)
         names = {name for name, value in pairs if id(value) in self._ids}
@@ -179,16 +192,6 @@ def attributes(obj: object) -> list[tuple[str, object]]:
             else:
                 found.append((name, member))
     return found
-
-
-def methods(obj: object) -> Iterator[tuple[str, types.FunctionType, list[object]]]:
-    """Yield the functions of an object's class and its bases, each with its name in the class and its first argument."""
-    is_class = issubclass(type(obj), type)
-    for kind in mro_of_type(obj if is_class else type(obj)):
-        for name, member in tuple(dict_of_type(kind).items()):
-            function = function_in(member)
-            if function is not None:
-                yield name, function, [] if type(member) is staticmethod else [obj]
 
 
 def plain_name(name: str) -> str:

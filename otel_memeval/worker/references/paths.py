@@ -30,26 +30,41 @@ def _step(parent: object, obj: object) -> str:
     return label if type(label) is str else f"[{label}]"
 
 
-class _Walk:
-    """A breadth-first walk. Each object has the place of its parent: only the paths of targets are built."""
+_hash_of = object.__hash__
+"""Tells objects apart as ``id`` does; from Python 3.12 on, each call of ``id`` calls the audit hooks of the process."""
 
-    def __init__(self, required: set[int], further: Collection[int]) -> None:
+
+def _hash_at(address: int) -> int:
+    """Return the hash of the object whose ``id()`` is given: the address, rotated (``_Py_HashPointer``)."""
+    bits = sys.maxsize.bit_length() + 1
+    rotated = address >> 4 | (address & 15) << bits - 4
+    return rotated - (1 << bits) if rotated > sys.maxsize else rotated
+
+
+class _Walk:
+    """A breadth-first walk. Each object has the place of its parent: only the paths of targets are built.
+
+    ``required`` and ``further``: the ``id()`` of each target.
+    """
+
+    def __init__(self, required: Collection[int], further: Collection[int]) -> None:
         self.found: dict[int, ReferencePath] = {}
-        self.required = required
-        self.remaining = required.union(further)
+        self.required = set(map(_hash_at, required))
+        self.remaining = {_hash_at(key): key for key in (*required, *further)}
         self.objects: list[object] = []
         self._parents: list[int] = []
         self._names: list[str] = []
         self._following = 0
         self._ways = Ways()
         own = (sys.modules, vars(sys), self.__dict__, *self.__dict__.values())
-        self.visited: set[int] = set(map(id, own))
+        self.visited = {_hash_at(id(obj)) for obj in own}
 
     def add_module(self, name: str, contents: dict[str, object]) -> None:
         """Note a module; no path leads through its dict."""
-        self.visited.add(id(contents))
-        if id(contents) in self.remaining:
-            self._find(id(contents), ReferencePath([(name, contents)], None))
+        key = _hash_of(contents)
+        self.visited.add(key)
+        if key in self.remaining:
+            self._find(key, ReferencePath([(name, contents)], None))
 
     def add_root(self, name: str, obj: object) -> None:
         """Begin at an attribute of a module."""
@@ -66,7 +81,7 @@ class _Walk:
         """Take the objects that were not seen before."""
         visited, ways, remaining = self.visited, self._ways, self.remaining
         for value in values:
-            key = id(value)
+            key = _hash_of(value)
             if key in visited:
                 continue
             if key in remaining:
@@ -96,9 +111,8 @@ class _Walk:
                 self.visit(place, way(objects[place]))
 
     def _find(self, key: int, path: ReferencePath) -> None:
-        self.remaining.discard(key)
         self.required.discard(key)
-        self.found[key] = path
+        self.found[self.remaining.pop(key)] = path
 
     def _links_to(self, place: int) -> list[Link]:
         links = []
@@ -166,7 +180,7 @@ def find_paths(
     A path from the scenario's module goes before a shorter one from another module, unless that module has the object as an
     attribute. No path leads through frames, modules of the tool, or the interpreter's bookkeeping such as ``sys.modules``.
     """
-    walk = _Walk(set(targets), further_targets)
+    walk = _Walk(targets, further_targets)
     roots = _roots(scenario_module)
     for name, contents in roots:
         walk.add_module(name, contents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import types
 from _thread import _local as threading_local
@@ -157,13 +158,37 @@ class Ways(dict[type, "Way | None"]):
     """
 
     def __init__(self) -> None:
-        super().__init__({**dict.fromkeys(_CONTAINERS, cast("Way", tuple)), dict: _of_dict})
+        super().__init__(dict.fromkeys(_CONTAINERS, cast("Way", tuple)))
+        self[dict], self[types.FunctionType] = _of_dict, _of_function
+        for kind in (types.CellType, partial):
+            self[kind] = gc.get_referents
 
     def __missing__(self, kind: type) -> Way | None:
-        special = (type, types.FunctionType, *_METHODS, types.CellType, partial, threading_local, *_SUSPENDED)
-        way: Way | None = _by_references if issubclass(kind, special) else _of_instance
-        self[kind] = way = None if issubclass(kind, _NOT_FOLLOWED) else way
+        way: Way | None = _of_instance
+        if issubclass(kind, _NOT_FOLLOWED):
+            way = None
+        elif issubclass(kind, type):
+            way = _of_class
+        elif issubclass(kind, (*_METHODS, threading_local, *_SUSPENDED)):
+            way = _by_references
+        self[kind] = way
         return way
+
+
+def _of_function(obj: object) -> Iterable[object]:
+    function = cast("types.FunctionType", obj)
+    values: list[object] = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # a cell that is still empty
+            values.append(cell.cell_contents)
+    values += function.__defaults__ or ()
+    values += (function.__kwdefaults__ or {}).values()
+    values += function.__dict__.values()
+    return values
+
+
+def _of_class(obj: object) -> Iterable[object]:
+    return list(dict_of_type(obj).values())
 
 
 def _of_dict(obj: object) -> Iterable[object]:
