@@ -20,8 +20,11 @@ class Observer:
         """
         return None
 
-    def on_step(self, name: str) -> None:
-        """Handle the beginning of a step other than the iterations, such as ``set-up`` or ``looking for holders``."""
+    def on_step(self, name: str, seconds_left: float | None = None) -> None:
+        """Handle the beginning of a step other than the iterations, such as ``set-up`` or ``looking for holders``.
+
+        ``seconds_left``: time for this step and those that follow it; None where no limit is set.
+        """
 
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Handle the end of the set-up; ``description`` is the scenario's own line, empty without a ``describe`` hook."""
@@ -62,9 +65,9 @@ class ObserverGroup(Observer):
         answers = (observer.should_sample(trace_id) for observer in self._observers)
         return next((answer for answer in answers if answer is not None), None)
 
-    def on_step(self, name: str) -> None:
+    def on_step(self, name: str, seconds_left: float | None = None) -> None:
         """Pass the call on."""
-        self._each(lambda observer: observer.on_step(name))
+        self._each(lambda observer: observer.on_step(name, seconds_left))
 
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Pass the call on."""

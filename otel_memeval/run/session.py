@@ -185,7 +185,7 @@ class Session:
 
     def _describe_containers(self, budget: FollowUpBudget) -> None:
         """Have the worker describe the growing containers."""
-        self._observer.on_step("looking for holders")
+        self._observer.on_step("looking for holders", budget.remaining_seconds)
         judgement = self.assessment().judgement
         asked = [holder.id for holder in judgement.holders[:MOST_DESCRIBED]]
         undecided = list(judgement.undecided_holders[:MOST_DESCRIBED])

@@ -9,6 +9,7 @@ import math
 import tracemalloc
 from collections.abc import Callable
 
+from .call_fields import failure_fields
 from .clock import Clock
 from .iterate import ScenarioFailure
 from .memory.heap import Site
@@ -20,11 +21,6 @@ from .references.watched_call import CallWatch, scenario_files
 from .resources.reading import ResourceReader
 from .scenario_caller import ScenarioCaller
 from .target import without_partial
-
-
-def failure_fields(failure: ScenarioFailure) -> PlainMessage:
-    """Return a failure as it stands in a message."""
-    return {"type": failure.type, "message": failure.message, "frames": failure.frames}
 
 
 class FollowUpSteps:

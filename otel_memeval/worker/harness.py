@@ -13,22 +13,22 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
-from datetime import datetime, timezone
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import target
+from .call_fields import call_fields, failure_fields
 from .clock import Clock
 from .event_loop import foreign_name
-from .follow_up import FollowUpSteps, failure_fields
-from .iterate import CallResult, ScenarioFailure, is_run_in_loop, nothing
+from .follow_up import FollowUpSteps
+from .iterate import ScenarioFailure, is_run_in_loop
 from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage, has_sub_interpreters, may_stop_tracing
 from .packages import packages_in_use
 from .readings import Readings
 from .resources.reading import ResourceReader
 from .resources.reserve import DescriptorReserve
-from .scenario_caller import PRIMING_CALLS, ScenarioCaller
+from .scenario_caller import PRIMING_CALLS, ScenarioCaller, noop_peak_bytes
 
 if TYPE_CHECKING:
     from .otel.tracing import SendLines, Tracing
@@ -162,7 +162,7 @@ class Harness:
 
     async def _set_up(self) -> bool:
         loaded = self._loaded()
-        noop_peak_bytes = await self._noop_peak_bytes(loaded.func)
+        noop_peak = await noop_peak_bytes(self._caller, loaded.func)
         if loaded.setup is not None:
             with self._in_span(_RUN):
                 failure = (await self._caller.call_set_up(loaded.setup)).failure
@@ -183,15 +183,9 @@ class Harness:
         reading = self._readings.first()
         self._send_spans()
         loop = foreign_name(self._caller.loop())
-        ready = {"description": description, "noop_peak_bytes": noop_peak_bytes, "event_loop": loop, "reading": reading}
+        ready = {"description": description, "noop_peak_bytes": noop_peak, "event_loop": loop, "reading": reading}
         self._send({"kind": "ready", **ready})
         return True
-
-    async def _noop_peak_bytes(self, func: Callable[[], object]) -> int:
-        """Return the peak of an iteration that does nothing, called as ``func`` is: the peak of the call itself."""
-        noop = _async_nothing if is_run_in_loop(func) else nothing
-        await self._caller.call(noop)  # the first call allocates objects that later calls reuse
-        return (await self._caller.call(noop)).peak_bytes
 
     async def iterate(self, phase: str, first: int, count: int, keep_going: bool) -> bool:
         """Run ``count`` iterations, numbered from ``first``. Return False if one failed and ``keep_going`` is not set."""
@@ -211,11 +205,11 @@ class Harness:
             imported = max(0, len(sys.modules) - modules)
             if not self._reader.still_tracing():
                 self._send_spans()
-                self._send({"kind": "tracing_stopped", **_call_fields(phase, index, result, imported)})
+                self._send({"kind": "tracing_stopped", **call_fields(phase, index, result, imported)})
                 return False
             reading = await self._readings.after_iteration(index, result)
             self._send_spans()
-            self._send({"kind": "iteration", **reading, **_call_fields(phase, index, result, imported)})
+            self._send({"kind": "iteration", **reading, **call_fields(phase, index, result, imported)})
             if result.failure is not None and not keep_going:
                 return False
             del result, reading
@@ -321,23 +315,3 @@ class Harness:
             }
         )
         self.is_finished = True
-
-
-async def _async_nothing() -> None:
-    return None
-
-
-def _call_fields(phase: str, index: int, result: CallResult, imported_modules: int) -> PlainMessage:
-    """Return the fields of an iteration's message that come from the call."""
-    return {
-        "index": index,
-        "phase": phase,
-        "started_at": datetime.fromtimestamp(result.started_at_ns / 1e9, timezone.utc).isoformat(),
-        "duration_seconds": result.duration_seconds,
-        "cpu_seconds": result.cpu_seconds,
-        "peak_bytes": result.peak_bytes,
-        "imported_modules": imported_modules,
-        "waits": result.waits,
-        "suspended": result.suspended,
-        "failure": None if result.failure is None else failure_fields(result.failure),
-    }

@@ -174,6 +174,17 @@ async def _prime_running_loop(heap: FrozenHeap) -> None:
     await call_in_loop(nothing, heap)
 
 
+async def noop_peak_bytes(caller: ScenarioCaller, func: Callable[[], object]) -> int:
+    """Return the peak of an iteration that does nothing, called as ``func`` is: the peak of the call itself."""
+    noop = _async_nothing if is_run_in_loop(func) else nothing
+    await caller.call(noop)  # the first call allocates objects that later calls reuse
+    return (await caller.call(noop)).peak_bytes
+
+
+async def _async_nothing() -> None:
+    return None
+
+
 _cached_nothing = functools.lru_cache(maxsize=1)(nothing)
 
 

@@ -104,9 +104,14 @@ class Steps(Observer):
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def on_step(self, name: str) -> None:
-        """Keep the name."""
+    def on_step(self, name: str, seconds_left: float | None = None) -> None:
+        """Keep the name; steps of the follow-up have a limit, others have none."""
         self.names.append(name)
+        if name.startswith("looking for holders"):
+            assert seconds_left is not None
+            assert 9 < seconds_left <= 10
+        elif name in ("importing the scenario", "set-up", "tear-down"):
+            assert seconds_left is None
 
 
 def test_each_step_has_a_name(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ MODULE_TESTS = {
     "worker": "wire/test_messages.py",
     "worker/bounds": "worker/bounds/test_bounds_code.py",
     "worker/bounds/syntax": "worker/bounds/test_bounds_odd.py",
+    "worker/call_fields": "wire/test_messages.py",
     "worker/otel/tracing": "cli/test_trace_scenario.py",
     "worker/references/grown_types": "cli/test_explaining.py",
     "worker/references/memray_stacks": "cli/test_explaining.py",

@@ -43,9 +43,9 @@ class TerminalObserver(Observer):
         if is_live:
             self._display = LiveLine(err, self._progress)
 
-    def on_step(self, name: str) -> None:
+    def on_step(self, name: str, seconds_left: float | None = None) -> None:
         """Show the step."""
-        self._progress.begin_step(name)
+        self._progress.begin_step(name, seconds_left)
         if not self._quiet:
             self._display.start()
 

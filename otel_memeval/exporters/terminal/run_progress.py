@@ -17,6 +17,7 @@ class RunProgress:
         self._clock = clock
         self._step = ""
         self._step_began = clock()
+        self._most_seconds = 0.0
         self._iterations_began = self._iteration_ended = self._step_began
         self._retained_bytes: int | None = None
         self.done = 0
@@ -24,9 +25,10 @@ class RunProgress:
         self.total: int | None = None
         """Iterations of the run, warm-up included; None in a step without iterations."""
 
-    def begin_step(self, name: str) -> None:
-        """Begin a step without iterations, such as the set-up."""
+    def begin_step(self, name: str, seconds_left: float | None = None) -> None:
+        """Begin a step without iterations, such as the set-up; ``seconds_left``: time for it and the steps that follow."""
         self._step, self._step_began, self.total = name, self._clock(), None
+        self._most_seconds = seconds_left or 0.0
 
     def begin_iterations(self, total: int) -> None:
         """Begin the iterations."""
@@ -40,16 +42,24 @@ class RunProgress:
         self._retained_bytes = self._retained_bytes if retained_bytes is None else retained_bytes
 
     def text(self) -> str:
-        """Return the state: ``iteration 7 of 23, 989 KiB retained, 1 min 23 s left``, or ``looking for holders, 4 s``."""
+        """Return the state: ``iteration 7 of 23, 989 KiB retained, 1 min 23 s left``, or ``set-up, 4 s``."""
         if self.total is None:
-            passed = self._clock() - self._step_began
-            return self._step + (f", {_seconds(passed)}" if passed >= MIN_SHOWN_SECONDS else "")
+            return self._text_of_step()
         parts = [f"iteration {min(self.done + 1, self.total)} of {self.total}"]
         if self._retained_bytes is not None:
             parts.append(f"{format_bytes(self._retained_bytes)} retained")
         left = self.seconds_left()
         if left is not None and left >= MIN_SHOWN_SECONDS:
             parts.append(f"{_seconds(left)} left")
+        return ", ".join(parts)
+
+    def _text_of_step(self) -> str:
+        passed = self._clock() - self._step_began
+        parts = [self._step]
+        if passed >= MIN_SHOWN_SECONDS:
+            parts.append(_seconds(passed))
+        if self._most_seconds - passed >= MIN_SHOWN_SECONDS:
+            parts.append(f"at most {_seconds(self._most_seconds - passed)} left")
         return ", ".join(parts)
 
     def seconds_left(self) -> float | None:

@@ -58,30 +58,33 @@ class FollowUps:
                 f"the bounds of {unsearched} more growing containers were not searched for: {budget.reason}"
             )
         if self._options.follow_up:
-            with self._step(self._call_work, "watching one more call"):
+            with self._step(self._call_work, "watching one more call", budget):
                 self._call_work.run(client, budget, self._history.assessment())
-            with self._step(self.batched_readings, "looking for small steps in the C heap"):
+            with self._step(self.batched_readings, "looking for small steps in the C heap", budget):
                 self.batched_readings.run(client, budget, self._history.assessment(), self._observer)
         self._resource_lines.take_owners()
         if self._options.follow_up:
-            with self._step(self._resource_lines, "looking for lines that leave resources behind"):
+            with self._step(self._resource_lines, "looking for lines that leave resources behind", budget):
                 self._resource_lines.run(client, budget, self._history.assessment(), self._observer)
         assessment = self._history.assessment()
         state = assessment.judgement.state
         explain = self._options.explain and state in EXPLAINED
         if state != "creeping" and (explain or (self._options.follow_up and state in ATTRIBUTED)):
-            with self._step(self.callers, "looking for callers"):
+            with self._step(self.callers, "looking for callers", budget):
                 self.callers.run(client, budget, assessment, self._observer, explain=explain)
         if explain:
-            with self._step(self._explainer, "recording stacks"):
+            with self._step(self._explainer, "recording stacks", budget):
                 self._explainer.run(client, budget, state, self._observer)
 
     @contextmanager
     def _step(
-        self, step: CallWorkStep | BatchedReadingStep | CallerSearch | ResourceLineSearch | Explainer, name: str
+        self,
+        step: CallWorkStep | BatchedReadingStep | CallerSearch | ResourceLineSearch | Explainer,
+        name: str,
+        budget: FollowUpBudget,
     ) -> Iterator[None]:
         """Announce a step; note that it was left out, or the reason as its problem if the worker ends in it."""
-        self._observer.on_step(name)
+        self._observer.on_step(name, budget.remaining_seconds)
         try:
             yield
         except StepLeftOutError as left_out:

@@ -48,6 +48,20 @@ def test_step_has_its_name_and_its_time(passed: float, text: str) -> None:
     assert run.text() == text
 
 
+@pytest.mark.parametrize(
+    ("passed", "text"), [(0, "looking, at most 10 s left"), (3, "looking, 3 s, at most 7 s left"), (12, "looking, 12 s")]
+)
+def test_step_with_a_limit_has_the_time_left(passed: float, text: str) -> None:
+    """The rest of the limit goes down, and is left out once it is used up; a step after it has no limit."""
+    clock = Clock()
+    run = RunProgress(clock)
+    run.begin_step("looking", 10.0)
+    clock.now += passed
+    assert run.text() == text
+    run.begin_step("tear-down")
+    assert run.text() == "tear-down"
+
+
 def test_iterations_have_number_memory_and_time_left() -> None:
     """The iteration that runs is named; the time left is the mean of those so far, and goes down while one runs."""
     clock = Clock()

@@ -1,0 +1,29 @@
+"""Fields of messages that come from a call of the scenario."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from .iterate import CallResult, ScenarioFailure
+from .memory.reading import PlainMessage
+
+
+def failure_fields(failure: ScenarioFailure) -> PlainMessage:
+    """Return a failure as it stands in a message."""
+    return {"type": failure.type, "message": failure.message, "frames": failure.frames}
+
+
+def call_fields(phase: str, index: int, result: CallResult, imported_modules: int) -> PlainMessage:
+    """Return the fields of an iteration's message that come from the call."""
+    return {
+        "index": index,
+        "phase": phase,
+        "started_at": datetime.fromtimestamp(result.started_at_ns / 1e9, timezone.utc).isoformat(),
+        "duration_seconds": result.duration_seconds,
+        "cpu_seconds": result.cpu_seconds,
+        "peak_bytes": result.peak_bytes,
+        "imported_modules": imported_modules,
+        "waits": result.waits,
+        "suspended": result.suspended,
+        "failure": None if result.failure is None else failure_fields(result.failure),
+    }
