@@ -55,13 +55,13 @@ SCENARIOS = {
     "asynchronous": "async def keep():\n    KEPT.append(json.loads('[1.5]'))\n"
         "async def run():\n    await keep()\n",
     "raises": "def run():\n    CALLS.append(0)\n"
-        "    if len(CALLS) > 25: raise LookupError('enough')\n    KEPT.append(json.loads('[1.5]'))\n",
+        "    if len(CALLS) > 24: raise LookupError('enough')\n    KEPT.append(json.loads('[1.5]'))\n",
     "hangs": "def run():\n    CALLS.append(0)\n"
-        "    if len(CALLS) > 25: time.sleep(60)\n    KEPT.append(json.loads('[1.5]'))\n",
+        "    if len(CALLS) > 24: time.sleep(60)\n    KEPT.append(json.loads('[1.5]'))\n",
     "exits": "def run():\n    CALLS.append(0)\n"
-        "    if len(CALLS) > 25: os._exit(7)\n    KEPT.append(json.loads('[1.5]'))\n",
+        "    if len(CALLS) > 24: os._exit(7)\n    KEPT.append(json.loads('[1.5]'))\n",
     "stops tracing": "def run():\n    CALLS.append(0)\n"
-        "    if len(CALLS) > 25: tracemalloc.stop()\n    KEPT.append(json.loads('[1.5]'))\n",
+        "    if len(CALLS) > 24: tracemalloc.stop()\n    KEPT.append(json.loads('[1.5]'))\n",
 }  # fmt: skip
 
 
