@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import IO
+
+from otel_memeval.supervisor.pipe import readable
 
 KEPT_BYTES = 64 * 1024
 _BLOCK = 65536
 
+_WAIT_SECONDS = 0.25
+"""Time after which the thread asks again whether to go on."""
+
 
 class Output:
-    """Drains one stream in a thread of its own until the stream ends; ``pass_on`` gets all of it, in whole lines."""
+    """Drains one stream in a thread of its own until the stream ends; ``pass_on`` gets all of it, in whole lines.
 
-    def __init__(self, stream: BinaryIO, pass_on: Callable[[bytes], None] | None = None) -> None:
+    The thread closes the stream: closing it elsewhere would wait for the end of the read, which may never come.
+    """
+
+    def __init__(self, stream: IO[bytes], pass_on: Callable[[bytes], None] | None = None) -> None:
         self._stream = stream
         self._pass_on = pass_on
         self._unfinished_line = b""
@@ -22,15 +31,24 @@ class Output:
         self._kept_bytes = 0
         self.total_bytes = 0
         self._lock = threading.Lock()
+        self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._drain, name="memeval-output", daemon=True)
         self._thread.start()
 
     def _drain(self) -> None:
+        with self._stream:
+            self._drain_blocks()
+
+    def _next_block(self) -> bytes:
+        """Return the next output; nothing at the end of the stream, or if no more is wanted."""
+        while not readable(self._stream.fileno(), _WAIT_SECONDS):
+            if self._is_over.is_set():
+                return b""
+        return os.read(self._stream.fileno(), _BLOCK)
+
+    def _drain_blocks(self) -> None:
         while True:
-            try:
-                block = self._stream.read1(_BLOCK)  # type: ignore[attr-defined]
-            except (OSError, ValueError):  # closed under us
-                block = b""
+            block = self._next_block()
             if self._pass_on is not None:
                 self._pass_on_lines(self._pass_on, block)
             if not block:
@@ -51,9 +69,14 @@ class Output:
         if lines or newline:
             pass_on(lines + newline)
 
-    def finish(self, timeout_seconds: float) -> None:
+    def wait(self, timeout_seconds: float) -> None:
         """Wait for the end of the stream up to the time limit: a process that got away may hold it open."""
         self._thread.join(timeout_seconds)
+
+    def finish(self, timeout_seconds: float) -> None:
+        """Wait for the end of the stream up to the time limit, then drain it no longer."""
+        self.wait(timeout_seconds)
+        self._is_over.set()
 
     def tail(self) -> str:
         """Return the last ``KEPT_BYTES`` as text: whole lines, the last one with a line end."""

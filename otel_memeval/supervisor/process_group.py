@@ -1,7 +1,8 @@
 """Find and end the processes that a scenario leaves behind, however they detached themselves.
 
-On Linux this process becomes the parent of orphans below it (``PR_SET_CHILD_SUBREAPER``), so that a double fork or a new
-session does not hide one. A process belongs to the run if its environment has the run's mark, or by its session.
+On Linux this process becomes the parent of orphans below it (``PR_SET_CHILD_SUBREAPER``), so that a double fork, a new
+session or an empty environment does not hide one: each child that this process gets during the run and did not start
+belongs to the run.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ _SHORT_GRACE_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def adopting_orphans() -> Iterator[None]:
-    """Make orphaned descendants children of this process inside the block."""
+def adopting_orphans() -> Iterator[frozenset[int]]:
+    """Make orphaned descendants children of this process inside the block; the value is the ids of its children so far."""
     if not sys.platform.startswith("linux"):
-        yield
+        yield frozenset()
         return
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     before = ctypes.c_int(0)
     prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        yield
+        yield frozenset(_children_of_this_process())
     finally:
         prctl(_PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
 
@@ -64,6 +65,11 @@ class Watchdog:
             os.close(self._pipe)
         finally:
             os.close(read)
+
+    @property
+    def process_id(self) -> int:
+        """The id of the watchdog process; 0 without one."""
+        return 0 if self._process is None else self._process.pid
 
     def watch(self, worker: int) -> None:
         """Name the process that leads the session which has to end with this process."""
@@ -98,23 +104,23 @@ def _children_of_this_process() -> list[int]:
     return children
 
 
-def left_behind(run_id: str, worker: int) -> list[int]:
-    """Return the ids of living processes of the run whose parents are gone, without the worker."""
-    mark = f"{RUN_MARK}={run_id}".encode()
-    return [
-        process for process in _children_of_this_process() if process != worker and watchdog.is_of_run(process, mark, worker)
-    ]
+def left_behind(others: Collection[int]) -> list[int]:
+    """Return the ids of living children of this process, without the ``others``; those that have ended are reaped."""
+    children = [process for process in _children_of_this_process() if process not in others]
+    _reap(children)
+    return [process for process in children if not watchdog.has_ended(process)]
 
 
-def _reap(processes: set[int]) -> None:
+def _reap(processes: Collection[int]) -> None:
     for process in processes:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process, os.WNOHANG)
 
 
-def end_left_behind(run_id: str, worker: int, interruptions: Collection[int]) -> int:
+def end_left_behind(others: Collection[int], interruptions: Collection[int]) -> int:
     """End every process that the run left behind, SIGTERM first, SIGKILL after a grace period; return their number.
 
+    ``others`` are the children of this process that do not belong to what the run left behind.
     The grace period is for services of the scenario, such as a database in a temporary directory, that clean up on SIGTERM.
     It is shorter once ``interruptions`` is not empty.
     """
@@ -125,7 +131,7 @@ def end_left_behind(run_id: str, worker: int, interruptions: Collection[int]) ->
     start = time.monotonic()
     while True:
         # Looked up again each time: the children of a process that ends become children of this process.
-        living = left_behind(run_id, worker)
+        living = left_behind(others)
         seen.update(living)
         deadline = start + (_SHORT_GRACE_SECONDS if interruptions else _GRACE_SECONDS)
         last_call = time.monotonic() >= deadline
@@ -134,7 +140,6 @@ def end_left_behind(run_id: str, worker: int, interruptions: Collection[int]) ->
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(process, signal.SIGKILL if last_call else signal.SIGTERM)
                 asked.add(process)
-        _reap(seen)
         if not living or time.monotonic() >= deadline + 2:
             return len(seen)
         time.sleep(0.02)

@@ -29,6 +29,7 @@ _NEEDED = "--python needs the path of a CPython 3.10 or later"
 
 _START_TIMEOUT_SECONDS = 30.0
 _END_TIMEOUT_SECONDS = 10.0
+_OUTPUT_TIMEOUT_SECONDS = 1.0
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,7 @@ class WorkerProcess:
         self._commands = -1
         self._messages = -1
         self._outputs: list[Output] = []
+        self._other_children: frozenset[int] = frozenset()
         self._said_its_last = False
         self._interruptions: list[int] = []
         self._fast_shutdown = False
@@ -74,13 +76,14 @@ class WorkerProcess:
         """An interruption came while the worker was being ended."""
 
     def __enter__(self) -> WorkerProcess:
-        self._closing.enter_context(adopting_orphans())
+        self._other_children = self._closing.enter_context(adopting_orphans())
         try:
             with uninterrupted():  # between a process' start and the moment it is known here it would be left
                 watchdog = Watchdog(self._settings.run_id)
                 self._closing.callback(watchdog.dismiss)
                 self._process = self._start()
                 watchdog.watch(self._process.pid)
+                self._other_children = self._other_children.union((self._process.pid, watchdog.process_id))
             hello = self.receive(_START_TIMEOUT_SECONDS)
         except WorkerEnded as ended:
             self.close()
@@ -130,7 +133,7 @@ class WorkerProcess:
     def _last_words(self) -> str:
         """Return the last line that the worker wrote to stderr."""
         if self._outputs:
-            self._outputs[1].finish(0.5)
+            self._outputs[1].wait(0.5)
         lines = self._outputs[1].tail().strip().splitlines() if self._outputs else []
         return f": {lines[-1][:200]}" if lines else ""
 
@@ -173,7 +176,7 @@ class WorkerProcess:
                 os.close(handle)
         for stream in (process.stdout, process.stderr):
             assert stream is not None
-            self._outputs.append(Output(stream, self._show if self._settings.show_output else None))  # type: ignore[arg-type]
+            self._outputs.append(Output(stream, self._show if self._settings.show_output else None))
         return process
 
     def _show(self, lines: bytes) -> None:
@@ -303,9 +306,6 @@ class WorkerProcess:
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         interruptions = [signal.SIGTERM] if self._fast_shutdown else self._interruptions
-        end_left_behind(self._settings.run_id, process.pid, interruptions)
+        end_left_behind(self._other_children, interruptions)
         for output in self._outputs:
-            output.finish(2.0)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+            output.finish(_OUTPUT_TIMEOUT_SECONDS)
