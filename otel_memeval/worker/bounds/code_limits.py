@@ -101,16 +101,27 @@ class SurroundingCode:
 
     def bound(self) -> Bound | None:
         """Return the bound, if every addition respects one. A helper may rely on its callers, if all of them do."""
-        readers = [(function, self._read(function)) for function in self._reach.functions]
-        additions = [(function, reader, row) for function, reader in readers for row in reader.mutations.additions]
-        ran = [row for row in additions if self._has_grown(row[2])]
-        bounds: list[Bound] = []
-        for function, reader, addition in ran or additions:
-            bound = reader.mutations.bound_of(addition) or self._bound_by_callers(function, addition)
+        ran: list[Bound] = []
+        others: list[tuple[types.FunctionType, Addition]] = []
+        for function in self._reach.functions:
+            for addition in self._read(function).mutations.additions:
+                if not self._has_grown(addition):
+                    others.append((function, addition))
+                    continue
+                bound = self._bound_of(function, addition)
+                if bound is None:  # whatever the functions do that are not read yet
+                    return None
+                ran.append(bound)
+        bounds: list[Bound] = ran
+        for function, addition in () if ran else others:
+            bound = self._bound_of(function, addition)
             if bound is None:
                 return None
             bounds.append(bound)
         return max(bounds, key=lambda bound: bound.max_items or 0) if bounds else None
+
+    def _bound_of(self, function: types.FunctionType, addition: Addition) -> Bound | None:
+        return self._read(function).mutations.bound_of(addition) or self._bound_by_callers(function, addition)
 
     def _bound_by_callers(self, function: types.FunctionType, addition: Addition) -> Bound | None:
         readers = map(self._read, self._reach.callers(function))
