@@ -120,67 +120,66 @@ def needs_loop(value: object) -> bool:
     return is_awaitable(value) or hasattr(type(value), "__aiter__")
 
 
-class _CallTimer:
-    """Wall time, processor time and waits from its creation to ``stop()``."""
+class _Measurement:
+    """Wall time, processor time, waits and peak of one call, from its creation to ``end()``.
 
-    __slots__ = ("_cpu_seconds", "_start", "_waits")
+    The functions that call the scenario are short: where no memory is left, CPython 3.11 and later hang in an exception
+    handler beyond the 256th instruction of a function, because they cannot make the number of that instruction.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_begin_bytes", "_cpu_seconds", "_process", "_start", "_waits", "result")
+
+    def __init__(self, heap: FrozenHeap) -> None:
+        self.result = CallResult()
+        self._process = os.getpid()
+        heap.empty_free_lists()
         self._waits = waits()
         self._cpu_seconds = Clock.cpu_seconds()
         self._start = Clock.seconds()
+        self._begin_bytes = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
 
-    def stop(self, result: CallResult) -> None:
+    def end(self) -> CallResult:
+        """Return the result. Raises ``ForkedChild`` in a process that the scenario forked."""
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        result = self.result
         result.duration_seconds = Clock.seconds() - self._start
         result.cpu_seconds = Clock.cpu_seconds() - self._cpu_seconds
         now = waits()
         result.waits = None if now is None or self._waits is None else now - self._waits
+        if os.getpid() != self._process:
+            raise ForkedChild
+        result.peak_bytes = max(0, peak_bytes - self._begin_bytes)
+        return result
 
 
 def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: FrozenHeap) -> CallResult:
     """Call the function once in this thread; its async parts run in ``loop``."""
     if is_run_in_loop(func):
         return loop.run_until_complete(call_in_loop(func, heap))
-    result = CallResult()
-    process = os.getpid()
-    heap.empty_free_lists()
-    timer = _CallTimer()
-    begin = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
+    measurement = _Measurement(heap)
     try:
         value = func()
         if needs_loop(value):
-            value = loop.run_until_complete(_consume_in_loop(value, result))
-        result.value = consume_sync(value)
+            value = loop.run_until_complete(_consume_in_loop(value, measurement.result))
+        measurement.result.value = consume_sync(value)
     except BaseException as error:
-        result.failure = ScenarioFailure(error)
-    peak = tracemalloc.get_traced_memory()[1]
-    timer.stop(result)
-    _check_process(process)
-    result.peak_bytes = max(0, peak - begin)
-    return result
+        measurement.result.failure = ScenarioFailure(error)
+    return measurement.end()
 
 
 async def call_in_loop(func: Callable[[], object], heap: FrozenHeap) -> CallResult:
     """Call the function once inside the running loop."""
-    result = CallResult()
-    process = os.getpid()
     others_ran: list[bool] = []
     handle = get_running_loop().call_soon(others_ran.append, True)
-    heap.empty_free_lists()
-    timer = _CallTimer()
-    begin = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
+    measurement = _Measurement(heap)
     try:
-        result.value = await consume(func())
+        measurement.result.value = await consume(func())
     except BaseException as error:
-        result.failure = ScenarioFailure(error)
-    peak = tracemalloc.get_traced_memory()[1]
-    timer.stop(result)
-    _check_process(process)
+        measurement.result.failure = ScenarioFailure(error)
+    result = measurement.end()
     handle.cancel()
     result.suspended = bool(others_ran)
-    result.peak_bytes = max(0, peak - begin)
     return result
 
 
@@ -192,11 +191,6 @@ async def _consume_in_loop(value: object, result: CallResult) -> object:
     finally:
         handle.cancel()
         result.suspended = bool(others_ran)
-
-
-def _check_process(process: int) -> None:
-    if os.getpid() != process:
-        raise ForkedChild
 
 
 async def run_what_is_ready() -> None:
