@@ -15,8 +15,8 @@ from sys import getrefcount
 
 from .container_lengths import MAX_CONTAINERS, Containers, lengths_of, longest
 
-MIN_OBJECTS = 30_000
-"""Objects from which on the heap is frozen: a reading walks fewer in some 10 ms (``benchmarks/reading.py``)."""
+MIN_OBJECTS = 10_000
+"""Objects from which on the heap is frozen: about those of an interpreter with asyncio; fewer are walked in 3 ms."""
 
 MAX_LISTED = 4 * MAX_CONTAINERS
 """Frozen containers whose lengths are read, the longest ones: 200,000 take 10 ms."""

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import gc, json, sys
-from otel_memeval.worker.memory.frozen_heap import FrozenHeap
+from otel_memeval.worker.memory import frozen_heap
 from otel_memeval.worker.memory.process_memory import ProcessReader
 from otel_memeval.worker.memory.reading import MemoryReader
 class Node:
@@ -19,7 +19,8 @@ class Node:
     def __del__(self):
         if self.after:
             Node(self.after - 1)
-reader = MemoryReader(lambda file: False, ProcessReader(), FrozenHeap())
+reader = MemoryReader(lambda file: False, ProcessReader(), frozen_heap.FrozenHeap())
+frozen_heap.MIN_OBJECTS = 1_000_000  # a frozen heap is collected by other rules: test_frozen_heap.py
 reader.prime()
 reader.start()
 reader.read()
