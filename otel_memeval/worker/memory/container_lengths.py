@@ -28,6 +28,9 @@ MAX_CONTAINERS = 50_000
 
 _cache_info: Callable[[Any], Any] = LruCache.cache_info
 
+GONE: deque[object] = deque(maxlen=0)
+"""Takes the place of a container that the scenario has dropped, so that others keep their places; it stays empty."""
+
 CONTAINER_TYPES = (dict, list, set, deque)
 _CHUNK = 4096
 """Objects whose referents are listed at once: few calls, and no list of all referents."""
@@ -243,8 +246,8 @@ def changed_lengths(before: dict[int, int], now: dict[int, int]) -> list[tuple[i
 
 
 def changed_in_place(containers: list[object], before: list[int], now: list[int]) -> list[tuple[int, int, int]]:
-    """Return ``(id, before, now)`` of the containers whose length changed; a container that is gone is an empty tuple."""
+    """Return ``(id, before, now)`` of the containers whose length changed; one that is gone has none."""
     if before == now:
         return []
     changed = compress(zip(containers, before, now), map(ne, before, now))
-    return [(id(container), items, items_now) for container, items, items_now in changed if type(container) is not tuple]
+    return [(id(container), items, items_now) for container, items, items_now in changed if container is not GONE]

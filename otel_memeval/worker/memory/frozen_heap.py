@@ -13,7 +13,7 @@ from itertools import chain, compress
 from operator import not_
 from sys import getrefcount
 
-from .container_lengths import MAX_CONTAINERS, Containers, lengths_of, longest
+from .container_lengths import GONE, MAX_CONTAINERS, Containers, lengths_of, longest
 
 MIN_OBJECTS = 10_000
 """Objects from which on the heap is frozen: about those of an interpreter with asyncio; fewer are walked in 3 ms."""
@@ -29,9 +29,6 @@ _CHUNK = 8_000
 
 _ONLY_LISTED = next(map(getrefcount, [[]]))
 """References to an object that nothing but a list refers to, as ``map`` counts them."""
-
-_GONE = ()
-"""Takes the place of a container that the scenario has dropped, so that the others keep their places."""
 
 _FROZEN_BY_PYTHON = 1000
 """More objects than an interpreter freezes at its start (375 in CPython 3.12), and fewer than any program has."""
@@ -124,7 +121,7 @@ class FrozenHeap:
         return self._is_left_to_scenario
 
     def containers(self) -> list[object]:
-        """Return the frozen containers, in the order of ``lengths``; an empty tuple for each that is gone."""
+        """Return the frozen containers, in the order of ``lengths``; ``GONE`` for each that is gone."""
         return list(chain(*self._plain, *self._others))
 
     def lengths(self) -> list[int]:
@@ -172,6 +169,6 @@ def _drop_unreferenced(containers: list[object]) -> int:
     index, dropped = -1, 0
     for _ in range(counts.count(_ONLY_LISTED)):
         index = counts.index(_ONLY_LISTED, index + 1)
-        containers[index] = _GONE
+        containers[index] = GONE
         dropped += 1
     return dropped

@@ -119,14 +119,20 @@ state.by_kind["list"][4].append([[content]])
 dead = weakref.ref(content)
 read()
 del content, state.by_kind["list"][4]
+named = state.by_kind["named"].pop()
+named["it"] = Content()
+dead_too = weakref.ref(named["it"])
+del named, cached
 read()
-print(json.dumps(dead() is None))
+state.queue.append(2)
+read()
+print(json.dumps([dead() is None, dead_too() is None, readings[-2][2], readings[-1][2]]))
 """
 
 
 def test_dropped_container_is_freed_at_the_next_reading(run_python: Callable[..., Any]) -> None:
     """A container from before that the scenario has dropped keeps nothing alive after the next reading."""
-    assert json.loads(run_python(PROGRAM + DROPPED, "1").stdout) is True
+    assert json.loads(run_python(PROGRAM + DROPPED, "1").stdout) == [True, True, [], [["queue", 1, 2]]]
 
 
 TAKEN_OVER = """
