@@ -90,7 +90,7 @@ def test_readings_are_those_of_a_heap_that_is_not_frozen(run_python: Callable[..
     thawed, expected = json.loads(run_python(PROGRAM + MUTATIONS, "1000000000", str(seed)).stdout)
     assert (frozen, thawed) == (True, False)
     assert [holders for *_, holders in readings] == [holders for *_, holders in expected]
-    assert all(abs(found[0] - thawed[0]) < 1000 for found, thawed in zip(readings, expected))
+    assert all(abs(found[0] - thawed[0]) < 2000 for found, thawed in zip(readings, expected))
 
 
 GARBAGE = """
