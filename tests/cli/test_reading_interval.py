@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from otel_memeval.worker import reading_interval
 from tests.cli.conftest import Call, Tool
 
 SOURCE = """
@@ -33,6 +34,12 @@ SOURCE = """
 
     some = PerformanceEval(nothing, num_iterations=105, warmup_runs=3)
 """
+
+
+@pytest.fixture(autouse=True)
+def budget_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore the budget: with ``--in-process`` the scenario changes that of the tests' process."""
+    monkeypatch.setattr(reading_interval, "BUDGET_SECONDS", reading_interval.BUDGET_SECONDS)
 
 
 @pytest.mark.parametrize("options", [[], ["--in-process"]])

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterable
+from gc import collect, freeze, get_freeze_count, get_referrers, unfreeze
 from itertools import chain, compress
 from operator import not_
 from sys import getrefcount
@@ -77,11 +77,11 @@ class FrozenHeap:
         tool's. A full collection empties the free lists; while everything is frozen, it has no objects to visit.
         """
         if self.is_frozen or _is_any_frozen():  # unfreezing objects of the scenario would change its behaviour
-            gc.collect()
+            collect()
             return
-        gc.freeze()
-        gc.collect()
-        gc.unfreeze()
+        freeze()
+        collect()
+        unfreeze()
 
     def is_wanted(self, objects: int) -> bool:
         """Return whether to freeze the objects after a reading that has walked so many.
@@ -98,7 +98,7 @@ class FrozenHeap:
         self._plain = _chunks(longest(_without(containers.plain, excluded), MAX_LISTED))
         self._others = _chunks(_without(containers.others, excluded))
         self._modules = len(sys.modules)
-        gc.freeze()
+        freeze()
         self._young_marker = [object()]
         self.is_frozen = True
         return self.lengths()
@@ -106,7 +106,7 @@ class FrozenHeap:
     def thaw(self) -> None:
         """Give all objects back to the garbage collector, and let go of the containers."""
         if self.is_frozen and not self._is_left_to_scenario:
-            gc.unfreeze()
+            unfreeze()
         self._plain, self._others, self._modules, self.is_frozen = [], [], 0, False
 
     def is_taken_over(self) -> bool:
@@ -115,7 +115,7 @@ class FrozenHeap:
         ``gc.get_freeze_count`` would visit all objects. ``gc.get_referrers`` finds none that is frozen.
         """
         if self.is_frozen:
-            found = set(map(id, gc.get_referrers(self._frozen_marker[0], self._young_marker[0])))
+            found = set(map(id, get_referrers(self._frozen_marker[0], self._young_marker[0])))
             if id(self._frozen_marker) in found or id(self._young_marker) not in found:
                 self._is_left_to_scenario = True
         return self._is_left_to_scenario
@@ -152,7 +152,7 @@ class FrozenHeap:
 
 def _is_any_frozen() -> bool:
     """Return whether objects are frozen, by the scenario or by this tool."""
-    return gc.get_freeze_count() > _FROZEN_BY_PYTHON
+    return get_freeze_count() > _FROZEN_BY_PYTHON
 
 
 def _chunks(containers: list[object]) -> list[list[object]]:
