@@ -48,8 +48,11 @@ _PATTERNS = (
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)")
 """Sequences that colour text, move the cursor or set a title (ECMA-48, 5.4 and 5.6)."""
 
-_JOINERS = "\u200c\u200d"
-"""Characters that join letters and emoji; they are shown although they are not printable."""
+_NON_JOINER = "\u200c"
+"""Stands between letters of Persian and other languages; it is shown although it is not printable."""
+
+_JOINER = "\u200d"
+"""Joins emoji. It is left out: Rich 15 raises ``StopIteration`` for a text or a folded line that ends with it."""
 
 
 def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -116,8 +119,10 @@ def visible(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character.isprintable() or character in _JOINERS:
+    if character.isprintable() or character == _NON_JOINER:
         return character
+    if character == _JOINER:
+        return ""
     if unicodedata.category(character) == "Zs":
         return " "
     return character.encode("unicode_escape").decode("ascii")

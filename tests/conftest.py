@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from otel_memeval import wire
@@ -34,6 +35,10 @@ from otel_memeval.records import (
 )
 
 pytest_plugins = ("tests.plugins.own_home", "tests.plugins.marks", "tests.plugins.sharing")
+
+# The same examples in each run: a change is to blame for a failure. HYPOTHESIS_PROFILE=default looks at others.
+settings.register_profile("same", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 ROOT = Path(__file__).parent.parent
 
