@@ -143,9 +143,9 @@ class Row:
 
 
 def part(values: Iterable[bool | None]) -> str:
-    """Return the part of true values in words: ``37 of 38 (97%)``."""
+    """Return the part of true values in words: ``37 of 38 (97%)``, rounded down: 100% is all of them."""
     given = [value for value in values if value is not None]
-    return f"{sum(given)} of {len(given)} ({sum(given) / len(given):.0%})" if given else "-"
+    return f"{sum(given)} of {len(given)} ({100 * sum(given) // len(given)}%)" if given else "-"
 
 
 def row(tool: str, cases: Sequence[Case]) -> Row:
