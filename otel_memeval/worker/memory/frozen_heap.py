@@ -16,7 +16,7 @@ from sys import getrefcount
 from .container_lengths import GONE, MAX_CONTAINERS, Containers, lengths_of, longest
 
 MIN_OBJECTS = 10_000
-"""Objects from which on the heap is frozen: about those of an interpreter with asyncio; fewer are walked in 3 ms."""
+"""Objects from which on the heap is frozen: about those of an interpreter with asyncio."""
 
 MAX_LISTED = 4 * MAX_CONTAINERS
 """Frozen containers whose lengths are read, the longest ones: 200,000 take 10 ms."""
@@ -34,7 +34,7 @@ _FROZEN_BY_PYTHON = 1000
 """More objects than an interpreter freezes at its start (375 in CPython 3.12), and fewer than any program has."""
 
 _CAN_FREEZE = "t" not in getattr(sys, "abiflags", "")
-"""A free-threaded build freezes objects in another way, and its readings are not slowed down by the heap in this way."""
+"""A free-threaded build has another collector; freezing is not tried there, and each reading walks the whole heap."""
 
 
 class FrozenHeap:
@@ -166,9 +166,8 @@ def _without(containers: list[object], excluded: set[int]) -> list[object]:
 def _drop_unreferenced(containers: list[object]) -> int:
     """Replace the containers that nothing else refers to; return how many."""
     counts = list(map(getrefcount, containers))
-    index, dropped = -1, 0
-    for _ in range(counts.count(_ONLY_LISTED)):
+    index, dropped = -1, counts.count(_ONLY_LISTED)
+    for _ in range(dropped):
         index = counts.index(_ONLY_LISTED, index + 1)
         containers[index] = GONE
-        dropped += 1
     return dropped
