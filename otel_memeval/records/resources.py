@@ -50,8 +50,10 @@ class ChildMemory(msgspec.Struct, frozen=True, kw_only=True):
     """Part of the verdict."""
     resident_bytes: int | None = None
     """At the end, with pages of files and shared memory."""
+    unique_bytes_before: int | None = None
+    """Memory that no other process shares, before the first iteration, warm-up included; 0 if no child lived."""
     unique_bytes: int | None = None
-    """At the end, the part that no other process shares."""
+    """The same at the end."""
     examples: list[str] = []
     """Children that grow, largest growth first."""
 

@@ -115,14 +115,15 @@ class ResourceReadings:
         if memory is None:
             return None
         last = self._last
-        unique = None if last is None else [child.unique_bytes for child in last.children]
+        first = self._readings[0]
         return ChildMemory(
             before=memory.before,
             after=memory.after,
             per_iteration=memory.per_iteration,
             growing=memory.growing,
             resident_bytes=None if last is None else sum(resident for _, resident, _ in last.counts.children),
-            unique_bytes=None if unique is None or None in unique else sum(filter(None, unique)),
+            unique_bytes_before=None if first is None else first.unique_bytes,
+            unique_bytes=None if last is None else last.counts.unique_bytes,
             examples=list(memory.examples),
         )
 

@@ -9,7 +9,8 @@ class ResourceCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of open resources; None where the platform cannot tell. ``sockets`` are part of ``file_descriptors``.
 
     ``pooled_...``: those in pools that start them on demand up to a limit, without the first of each pool. ``children``: id,
-    resident bytes and private bytes of each child process with its descendants.
+    resident bytes and private bytes of each child process with its descendants. ``unique_bytes``: their memory that no other
+    process shares, read at the first reading and in the description only.
     """
 
     file_descriptors: int | None
@@ -21,6 +22,7 @@ class ResourceCounts(msgspec.Struct, frozen=True, kw_only=True):
     pooled_processes: int = 0
     pooled_descriptors: int = 0
     children: list[tuple[int, int, int]] = []
+    unique_bytes: int | None = None
 
 
 class AddedResources(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +34,7 @@ class AddedResources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A child process: its id, its program without arguments, and its unique memory with that of its descendants."""
+    """A child process: its id and its program without arguments."""
 
     process: int
     text: str
-    unique_bytes: int | None

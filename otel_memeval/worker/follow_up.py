@@ -112,7 +112,7 @@ class FollowUpSteps:
         self._send(
             {
                 "kind": "resources",
-                "counts": counts.fields(),
+                "counts": counts.fields(unique=True),
                 "added": {name: describer.added(name, count, counts) for name, count in added.items()},
                 "children": describe_children(counts),
                 "failure": failure,

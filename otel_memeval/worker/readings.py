@@ -30,7 +30,7 @@ class Readings:
     def first(self) -> PlainMessage:
         """Return the initial reading, which growth is counted from."""
         reading = self._memory.read_first()
-        reading["resources"] = self._resources.read_first(self._caller.loop()).fields()
+        reading["resources"] = self._resources.read_first(self._caller.loop()).fields(unique=True)
         return reading
 
     def plan(self, phase: str, last: int) -> None:

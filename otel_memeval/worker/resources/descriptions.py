@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from .calls import CallRecorder
 from .descriptors import describe_descriptor, is_socket, open_descriptors
 from .owners import Frames, descriptor_owners, frames_of, process_owners
-from .processes import describe_process, start_of, unique_bytes
+from .processes import describe_process, start_of
 from .reading import ResourceReading
 from .tasks import describe_task, in_creation_order, pending_tasks
 from .threads import describe_threads
@@ -84,10 +84,5 @@ class ResourceDescriber:
 
 
 def describe_children(counts: ResourceReading) -> list[dict[str, object]]:
-    """Return id, program and unique memory of each child process with its descendants."""
-    children: list[dict[str, object]] = []
-    for tree in counts.trees:
-        unique = [unique_bytes(member) for member in tree.members]
-        total = None if None in unique else sum(filter(None, unique))
-        children.append({"process": tree.process, "text": describe_process(str(tree.process)), "unique_bytes": total})
-    return children
+    """Return id and program of each child process."""
+    return [{"process": tree.process, "text": describe_process(str(tree.process))} for tree in counts.trees]

@@ -14,6 +14,8 @@ RUN_MARK = "MEMEVAL_RUN"
 _HAS_CHILDREN_FILE = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 _POOL_MODULE = "concurrent.futures.process"
 
+_LINKS_OF_ONE_THREAD = 3
+"""Links of ``/proc/PID/task`` of a process with one thread: one for each thread, beside the folder's own two."""
 
 _SCRIPTS = (".py", ".js", ".mjs", ".cjs", ".ts", ".sh", ".rb", ".pl", ".jar", ".php")
 
@@ -39,6 +41,11 @@ class ProcessTree:
             except (OSError, ValueError):  # ended meanwhile
                 continue
         self.count = len(self.members)
+
+    def unique_bytes(self) -> int | None:
+        """Return the memory that no other process shares; None if it cannot be read. Slow: the kernel walks all pages."""
+        unique = [unique_bytes(member) for member in self.members]
+        return None if None in unique else sum(filter(None, unique))
 
 
 class ChildReader:
@@ -91,11 +98,10 @@ def _has_child() -> bool:
 def _children(process: str) -> list[str]:
     """Return the ids of the children of all threads of a process."""
     path = f"/proc/{process}/task"
-    threads = os.listdir(path)
-    if len(threads) == 1:
-        return read_file(f"{path}/{threads[0]}/children").decode("ascii").split()
+    if os.stat(path).st_nlink == _LINKS_OF_ONE_THREAD and process != "self":
+        return read_file(f"{path}/{process}/children").decode("ascii").split()
     with open_folder(path) as folder:
-        return b"".join([read_file(f"{thread}/children", folder) for thread in threads]).decode("ascii").split()
+        return b"".join([read_file(f"{thread}/children", folder) for thread in os.listdir(folder)]).decode("ascii").split()
 
 
 def _children_by_parent() -> Callable[[str], list[str]]:
@@ -173,19 +179,7 @@ def program(words: list[str]) -> str:
         if word == "-m" and name.startswith(("python", "pypy")):
             return " ".join([name, word, *words[place + 1 : place + 2]])
         if word and not word.startswith("-"):
-            is_script = os.path.splitext(word)[1] in (
-                ".py",
-                ".js",
-                ".mjs",
-                ".cjs",
-                ".ts",
-                ".sh",
-                ".rb",
-                ".pl",
-                ".jar",
-                ".php",
-            )
-            return f"{name} {os.path.basename(word)}" if is_script else name
+            return f"{name} {os.path.basename(word)}" if word.endswith(_SCRIPTS) else name
     return name
 
 

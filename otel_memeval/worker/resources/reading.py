@@ -68,8 +68,12 @@ class ResourceReading:
         """Return the numbers of the resources that may end by themselves, in the order of ``_RUNNING``."""
         return self.child_processes or 0, self.threads, self.tasks
 
-    def fields(self) -> dict[str, object]:
-        """Return the numbers as they stand in a message; ``children``: id, resident and private bytes of each child."""
+    def fields(self, *, unique: bool = False) -> dict[str, object]:
+        """Return the numbers as they stand in a message; ``children``: id, resident and private bytes of each child.
+
+        ``unique``: with the unique memory of all children.
+        """
+        unique_bytes = [tree.unique_bytes() for tree in self.trees] if unique else [None]
         return {
             "file_descriptors": self.file_descriptors,
             "sockets": self.sockets,
@@ -80,6 +84,7 @@ class ResourceReading:
             "pooled_processes": self.pooled_processes,
             "pooled_descriptors": self.pooled_descriptors,
             "children": [(tree.process, tree.resident_bytes, tree.private_bytes) for tree in self.trees],
+            "unique_bytes": None if None in unique_bytes else sum(filter(None, unique_bytes)),
         }
 
 
