@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ else:
 
 from otel_memeval.errors import UsageError
 from otel_memeval.records import Git
-from otel_memeval.redact import secrets_in
+from otel_memeval.redact import longest_first, secrets_in
 from otel_memeval.tracing.ids import Parent, parse_traceparent
 from otel_memeval.wire import ContentCapture
 
@@ -73,6 +73,16 @@ def from_process() -> Settings:
         content_capture=_CAPTURE_VALUES.get(environment.get(_CAPTURE_VARIABLE, "").strip().lower(), "none"),
         sdk_disabled=environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
     )
+
+
+def process_secrets() -> tuple[str, ...]:
+    """Return the secrets in the environment of this process."""
+    return secrets_in(os.environ)
+
+
+def with_secrets(settings: Settings, secrets: Iterable[str]) -> Settings:
+    """Return the settings with further secrets, such as a password that was read from a file."""
+    return msgspec.structs.replace(settings, secrets=longest_first((*settings.secrets, *secrets)))
 
 
 def for_measuring() -> Settings:

@@ -80,7 +80,7 @@ class Exporter:
         self._count = 0
         state_file = StateFile(Path(self._folder.name, "state.json"), self._log)
         self._state = ServiceState(
-            Board(str, exemplars=True),
+            Board(exemplars=True),
             Overview(interval_seconds=900),
             state_file,
             mask=str,

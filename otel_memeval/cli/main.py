@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -73,16 +74,25 @@ def run(arguments: list[str]) -> int:
             status = selected.main(args=rest, prog_name=selected.name, standalone_mode=False)
             return status if isinstance(status, int) else PASSED
     except click.ClickException as error:
-        error.show()
+        click.UsageError(_shown(error.format_message()), getattr(error, "ctx", None)).show()
         return WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except MemevalError as error:
         if "--debug" in arguments:
-            raise
-        click.echo(f"otel-memeval: {error}", err=True)
+            for line in traceback.format_exc().splitlines()[:-1]:
+                click.echo(_shown(line), err=True)
+        click.echo(f"otel-memeval: {_shown(str(error))}", err=True)
         return WRONG_USAGE
+
+
+def _shown(text: str) -> str:
+    """Return a message of an error without secrets, on one line."""
+    from otel_memeval.config import process_secrets
+    from otel_memeval.redact import redact, visible
+
+    return visible(redact(text, process_secrets()))
 
 
 def main() -> NoReturn:

@@ -58,14 +58,15 @@ a signal, 2 for wrong usage."""
 def measure_command(options: MeasureOptions) -> int:
     """Run agent scenarios repeatedly, and report whether they retain memory, on which line, and in which container."""
     _check_usage(options)
-    from otel_memeval.config import for_measuring
+    from otel_memeval.config import for_measuring, with_secrets
 
     settings = for_measuring()
+    exports = _export_options(options, settings)
     if options.every is None:
-        return _measure_once(options, settings)
+        return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports)
     from otel_memeval.service.service import run_service
 
-    run_service(_service_options(options, settings))
+    run_service(_service_options(options, exports))
     return PASSED
 
 
@@ -140,7 +141,7 @@ def _export_options(options: MeasureOptions, settings: Settings) -> ExportOption
     return ExportOptions(events=options.events, fail_on=options.fail_on, gauges=gauges)
 
 
-def _service_options(options: MeasureOptions, settings: Settings) -> ServiceOptions:
+def _service_options(options: MeasureOptions, exports: ExportOptions) -> ServiceOptions:
     from otel_memeval.service.options import ServiceOptions
 
     assert options.every is not None
@@ -153,16 +154,16 @@ def _service_options(options: MeasureOptions, settings: Settings) -> ServiceOpti
         state_path=options.state,
         json_path=options.json_path,
         run=_run_options(options),
-        exports=_export_options(options, settings),
+        exports=exports,
     )
 
 
-def _measure_once(options: MeasureOptions, settings: Settings) -> int:
+def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions) -> int:
     """Measure, report and export each target once, write the result file, and return the exit status."""
     from otel_memeval.exporters.pipeline import ExportPipeline
 
     console = sys.stderr if options.json_path == "-" else sys.stdout
-    pipeline = ExportPipeline(settings, _export_options(options, settings), console)
+    pipeline = ExportPipeline(settings, exports, console)
     results: list[Result] = []
     try:
         _measure_all(options, settings, results, pipeline)
@@ -177,12 +178,14 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
     from otel_memeval.exporters.terminal.text import make_console, print_note
+    from otel_memeval.redact import Masker
     from otel_memeval.run.observer import Observer
     from otel_memeval.run.worker_run import run_target
 
     out, err = make_console(stderr=options.json_path == "-"), make_console(stderr=True)
     shown = contextlib.ExitStack()
     run_options = _run_options(options)
+    mask = Masker(settings.secrets).text
 
     def report(result: Result) -> None:
         results.append(result)
@@ -192,7 +195,9 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
             print_report(out, result, Report())
 
     def observer_for(target: str) -> Observer:
-        terminal = TerminalObserver(target, out, err, quiet=options.quiet, debug=options.debug, shows_output=options.verbose)
+        terminal = TerminalObserver(
+            mask(target), out, err, quiet=options.quiet, debug=options.debug, shows_output=options.verbose
+        )
         shown.callback(terminal.close)
         return pipeline.observer(terminal)
 

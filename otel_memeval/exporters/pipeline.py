@@ -13,7 +13,7 @@ from otel_memeval.exporters.otlp.delivery.spool import size_bytes
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read_otlp_settings
 from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.records import Result
-from otel_memeval.redact import redact
+from otel_memeval.redact import Masker, secrets_in
 from otel_memeval.run.observer import Observer, ObserverGroup
 from otel_memeval.run.result import passes
 
@@ -66,12 +66,12 @@ class ExportPipeline:
         """
         environment, warnings = effective_environment(settings.environment)
         otlp = read_otlp_settings(environment)
-        self._secrets = settings.secrets
+        self._mask = Masker((*settings.secrets, *secrets_in(environment))).text
         self._spool = spool_folder(environment)
         self._otlp: OtlpExporter | None = None
         self._gauges: OneShotGauges | None = None
         self.sends_otlp = bool(otlp.destinations)
-        self.lines = [*warnings, *otlp.warnings, *_ignored_events(options, otlp)]
+        self.lines = [*map(self._mask, (*warnings, *otlp.warnings)), *_ignored_events(options, otlp)]
         self.notes = [] if options.gauges.any or _names_exporter(environment) else [HINT]
         self.undelivered = False
 
@@ -86,7 +86,7 @@ class ExportPipeline:
         if options.gauges.any:
             from otel_memeval.exporters.prometheus.one_shot import OneShotGauges
 
-            self._gauges = OneShotGauges(options.gauges, settings.secrets, passed, before)
+            self._gauges = OneShotGauges(options.gauges, passed, before)
 
     def observer(self, terminal: Observer) -> Observer:
         """Return an observer of one run: the terminal's and all exporters."""
@@ -104,7 +104,7 @@ class ExportPipeline:
         """
         if self._otlp is not None:
             delivered = self._otlp.close(stopping)
-            self.lines.extend(redact(line, self._secrets) for line in delivered.lines)
+            self.lines.extend(map(self._mask, delivered.lines))
             self.notes.extend(delivered.notes)
             self.undelivered = delivered.undelivered
         interruptible(self._close_gauges)
@@ -120,7 +120,7 @@ class ExportPipeline:
             failures = None if self._otlp is None else self._otlp.failures
             spooled = size_bytes(self._spool) if self._otlp is not None or self._spool.is_dir() else None
             if problems := self._gauges.close(failures, spooled):
-                self.lines.extend(problems)
+                self.lines.extend(map(self._mask, problems))
                 self.undelivered = True
 
 

@@ -16,21 +16,19 @@ from otel_memeval.analysis.evidence import (
     series_from_changes,
 )
 from otel_memeval.records import Failure, GenAi, InitialReading, Iteration
-from otel_memeval.redact import one_line, shortened, visible
+from otel_memeval.redact import one_line
 from otel_memeval.run.containers import ContainerDescriptions
 from otel_memeval.run.reading_records import Levels, initial_record, iteration_record, phase_of
 from otel_memeval.run.resources import ResourceReadings
 from otel_memeval.run.suppressions import Suppressions
 
-_LONGEST_TYPE_CHARACTERS = 300
 _MOST_RISEN_SITES = 500
 """Sites that the worker looks for in containers, largest rise first."""
 
 
 def failure_record(info: wire.FailureInfo, secrets: tuple[str, ...]) -> Failure:
     """Return a failure as the result has it: one line, secrets masked."""
-    kind = shortened(visible(info.type), _LONGEST_TYPE_CHARACTERS)
-    return Failure(type=kind, message=one_line(info.message, secrets))
+    return Failure(type=one_line(info.type, secrets), message=one_line(info.message, secrets))
 
 
 class RunHistory:

@@ -14,7 +14,7 @@ from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.config import PROJECT_TABLE
 from otel_memeval.errors import TargetError, WorkerError
 from otel_memeval.records import Failure, Iteration, Result, Run
-from otel_memeval.redact import one_line
+from otel_memeval.redact import Masker, one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.context import RunContext
 from otel_memeval.run.follow_up.budget import FollowUpBudget
@@ -22,6 +22,7 @@ from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.imports import import_reasons, is_first_unusual, late_imports
 from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
+from otel_memeval.run.masking_observer import MaskingObserver
 from otel_memeval.run.plan import longer_run, plan
 from otel_memeval.run.resources import GRACE_SECONDS
 from otel_memeval.run.result import exceeded, summarize, verdict
@@ -41,7 +42,9 @@ class Session:
 
     def __init__(self, context: RunContext, target: str, loaded: wire.Loaded, client: WorkerClient) -> None:
         """Plan the run. Raises ``UsageError`` for numbers that make no run."""
-        self._start, self._options, self._observer, self._settings = context
+        self._start, self._options, observer, self._settings = context
+        self._masker = Masker(self._settings.secrets)
+        self._observer = MaskingObserver(observer, self._masker)
         self._target = target
         self._client = client
         self._plan = plan(loaded, self._options, ignore_rules(self._settings.project.ignore, f"ignore of {PROJECT_TABLE}"))
@@ -236,12 +239,16 @@ class Session:
                 if not self._history.has_iteration(message):
                     self._history.add_iteration(message, self._client.spans.end_of_step())
 
+    def report_output(self, output: str) -> None:
+        """Report the end of the scenario's output to the observer."""
+        self._observer.on_output(output)
+
     def assessment(self) -> Assessment:
         """Return the assessment of everything that was measured so far."""
         return self._history.assessment()
 
     def result(self) -> Result:
-        """Return the result of the run and report it to the observer."""
+        """Return the result of the run, without secrets, and report it to the observer."""
         assessment = self.assessment()
         iterations = self._history.iterations
         imports = late_imports(iterations, self._history.initial_reading)
@@ -286,6 +293,7 @@ class Session:
             left_out=self._follow_ups.left_out,
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
+        result = self._masker.record(result)
         self._observer.on_result(result)
         return result
 

@@ -23,9 +23,9 @@ def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder
         if not frame[0].startswith((str(WORKER_FOLDER), "<frozen importlib")) and "importlib" not in Path(frame[0]).parts
     ]
     file, line, _ = frames[-1] if frames else failure.frames[-1]
-    message = one_line(failure.message, secrets)
+    kind, message = one_line(failure.type, secrets), one_line(failure.message, secrets)
     location = f"{display_path(file, folder)}:{line}"
     return TargetError(
-        f"{rejected.problem}: {failure.type}: {message} (at {location})",
+        f"{rejected.problem}: {kind}: {message} (at {location})",
         f"run it alone to see: python {location.rpartition(':')[0]}" if rejected.problem.endswith("on import") else "",
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from otel_memeval.config import Settings
 from otel_memeval.errors import WorkerError
 from otel_memeval.records import Failure, Result
-from otel_memeval.redact import one_line, redact
+from otel_memeval.redact import one_line
 from otel_memeval.run.context import RunContext, RunStart
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
@@ -44,7 +44,7 @@ def run_eval(source: str, name: str, options: Options, observer: Observer, setti
             session.interrupted(worker.pending_messages())
     if worker.interrupted and session.failure is None:
         session.failure = Failure(type="Interrupted", message="interrupted after the last iteration")
-    observer.on_output(redact(worker.output(), settings.secrets))
+    session.report_output(worker.output())
     return session
 
 

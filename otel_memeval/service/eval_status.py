@@ -26,7 +26,7 @@ class EvalStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One eval after its last run."""
 
     key: str
-    """``TARGET:NAME``; the bare target if it could never be loaded."""
+    """``TARGET:NAME``, secrets masked; the bare target if it could never be loaded."""
     label: str
     """The label ``eval`` of its series."""
     verdict: State
@@ -71,23 +71,21 @@ def belongs(key: str, target: str) -> bool:
     return key == target or (not split_target(target)[1] and split_target(key)[0] == target)
 
 
-def unique_name(name: str, key: str, others: Sequence[EvalStatus], mask: Callable[[str], str]) -> str:
+def unique_name(name: str, key: str, others: Sequence[EvalStatus]) -> str:
     """Return the name of an eval, with its key added if another eval has the same label."""
     taken = {status.label for status in others}
     candidates = (name, f"{name} ({key})", *(f"{name} ({key}, {number})" for number in range(2, len(taken) + 2)))
-    return next(candidate for candidate in candidates if label_value(mask(candidate)) not in taken)
+    return next(candidate for candidate in candidates if label_value(candidate) not in taken)
 
 
-def status_after_run(
-    key: str, label: str, result: Result, ended_seconds: float, *, passed: bool, mask: Callable[[str], str]
-) -> EvalStatus:
+def status_after_run(key: str, label: str, result: Result, ended_seconds: float, *, passed: bool) -> EvalStatus:
     """Return the status of an eval after a run that ended at ``ended_seconds`` (since 1970)."""
     sentences = [result.verdict.summary, *(f"limit exceeded: {limit}" for limit in result.limits_exceeded)]
     return EvalStatus(
         key=key,
         label=label,
         verdict=result.verdict.state,
-        sentences=[shortened(mask(sentence), LONGEST_SENTENCE) for sentence in sentences],
+        sentences=[shortened(sentence, LONGEST_SENTENCE) for sentence in sentences],
         ended_seconds=ended_seconds,
         duration_seconds=result.run.duration_seconds,
         passed=passed,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from otel_memeval.errors import MemevalError
 from otel_memeval.records import Channels, Eval, Failure, Limits, Result, Run, Summary, Verdict
 
 
 def failed_result(
-    name: str, target: str, error: MemevalError, *, run_id: str, started_at: str, duration_seconds: float, python: str
+    name: str, target: str, failure: Failure, *, run_id: str, started_at: str, duration_seconds: float, python: str
 ) -> Result:
     """Return a failed result without iterations; ``name`` is the eval's, or its last known label."""
-    sentence = str(error)
+    sentence = failure.message
     return Result(
         run=Run(
             id=run_id, started_at=started_at, duration_seconds=duration_seconds, target=target, python=python, platform=""
@@ -22,5 +21,5 @@ def failed_result(
         holders=[],
         verdict=Verdict(state="failed", summary=sentence, reasons=[sentence]),
         statistics=Summary(),
-        failure=Failure(type=type(error).__name__, message=sentence),
+        failure=failure,
     )

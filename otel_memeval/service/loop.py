@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 
 from otel_memeval.errors import MemevalError
-from otel_memeval.records import Iteration, Result
+from otel_memeval.records import Failure, Iteration, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.service.eval_status import EvalStatus, belongs
@@ -85,7 +85,8 @@ class ServiceLoop:
         except MemevalError as error:
             self._log(f"{error}; the targets stay as they were")
             return
-        self._state.keep_only(lambda key: any(belongs(key, target) for target in self._targets))
+        targets = list(map(self._state.mask, self._targets))
+        self._state.keep_only(lambda key: any(belongs(key, target) for target in targets))
         self._log(f"targets read again: {len(self._targets)}")
 
     def _count_skipped(self) -> int:
@@ -99,13 +100,14 @@ class ServiceLoop:
         return self._skipped
 
     def _measure(self, target: str) -> None:
-        self._state.set_running(target)
+        shown = self._state.mask(target)
+        self._state.set_running(shown)
         run = _TargetRun(target, self._state, self._runner, self._count_skipped, self._log)
         ended = self._signals.interruptible(run.measure)
         with _logged_errors("sending telemetry", self._log):
             self._runner.close()
         if ended and run.complete:
-            self._state.keep_only(lambda key: not belongs(key, target) or key in run.measured)
+            self._state.keep_only(lambda key: not belongs(key, shown) or key in run.measured)
         for status in run.measured.values():
             self._state.log_run(status, self._skipped)
 
@@ -122,11 +124,12 @@ class _TargetRun(Observer):
         log: Callable[[str], None],
     ) -> None:
         self._target = target
+        self._shown_target = state.mask(target)
         self._state = state
         self._runner = runner
         self._count_skipped = count_skipped
         self._log = log
-        self._key = target
+        self._key = self._shown_target
         """The key of the eval that is being measured."""
         self._interrupted = False
         self.measured: dict[str, EvalStatus] = {}
@@ -147,19 +150,20 @@ class _TargetRun(Observer):
             self._runner.measure(self._target, lambda key: self._observer(observers, key), self._report)
             self.complete = not self._interrupted
         except Exception as error:  # noqa: BLE001 - an error in one run must not stop the service
-            known = error if isinstance(error, MemevalError) else MemevalError(f"{type(error).__name__}: {error}")
-            for result in self._failed_results(known, started_at, time.monotonic() - start):
+            sentence = str(error) if isinstance(error, MemevalError) else f"{type(error).__name__}: {error}"
+            failure = Failure(type=type(error).__name__, message=self._state.mask(sentence))
+            for result in self._failed_results(failure, started_at, time.monotonic() - start):
                 observer = self._observer(observers, result.run.target)
                 with _logged_errors("reporting a failed run", self._log):
                     observer.on_result(result)
                 self._report(result)
 
     def _observer(self, observers: Sequence[Observer], key: str) -> Observer:
-        self._key = key
+        self._key = self._state.mask(key)
         return RenamingObserver(observers, self._name)
 
     def _name(self, name: str) -> str:
-        return self._state.display_name(name, self._key, self._target, self.measured)
+        return self._state.display_name(name, self._key, self._shown_target, self.measured)
 
     def _report(self, result: Result) -> None:
         if result.failure is not None and result.failure.type == "Interrupted":
@@ -168,17 +172,17 @@ class _TargetRun(Observer):
         status = self._state.add_result(rename_eval(result, self._name), result.run.target, self._count_skipped())
         self.measured[status.key] = status
 
-    def _failed_results(self, error: MemevalError, started_at: str, seconds: float) -> list[Result]:
+    def _failed_results(self, failure: Failure, started_at: str, seconds: float) -> list[Result]:
         """Return a failed result for each known eval of the target that was not measured, at least one in all."""
-        known = self._state.overview.of_target(self._target)
+        known = self._state.overview.of_target(self._shown_target)
         remaining = [(status.key, status.label) for status in known if status.key not in self.measured]
         if not remaining and not self.measured:
-            remaining = [(self._target, self._target)]
+            remaining = [(self._shown_target, self._shown_target)]
         return [
             failed_result(
                 label,
                 key,
-                error,
+                failure,
                 run_id=uuid.uuid4().hex,
                 started_at=started_at,
                 duration_seconds=seconds,

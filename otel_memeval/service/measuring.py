@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from otel_memeval import telemetry
-from otel_memeval.config import Settings, for_measuring, spool_folder
+from otel_memeval.config import Settings, for_measuring, spool_folder, with_secrets
 from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.delivery import spool
 from otel_memeval.exporters.otlp.metrics import MetricAggregator
@@ -43,7 +43,8 @@ class TargetRunner:
         self._state = state
         self._signals = signals
         self._log = log
-        self._settings = _read_settings()
+        self._secrets = options.exports.gauges.secrets
+        self._settings = _read_settings(self._secrets)
         otlp = otlp_settings(self._settings.environment)
         aggregator = MetricAggregator(time.time_ns(), delta=otlp.delta)
         self._telemetry = ServiceTelemetry(aggregator, options.every_seconds)
@@ -56,7 +57,7 @@ class TargetRunner:
 
     def open(self) -> list[Observer]:
         """Open the exporters of one target, and return them as observers."""
-        self._settings = _read_settings()
+        self._settings = _read_settings(self._secrets)
         self._pipeline = ExportPipeline(
             self._settings, self._exports, sys.stdout, service=self._telemetry, before=self._state.snapshot()
         )
@@ -131,9 +132,9 @@ def otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
     return read_otlp_settings(effective_environment(environment)[0])
 
 
-def _read_settings() -> Settings:
+def _read_settings(secrets: Sequence[str]) -> Settings:
     """Return the settings of this process without a parent span: a trace named by TRACEPARENT would last for months."""
-    return msgspec.structs.replace(for_measuring(), parent=None)
+    return msgspec.structs.replace(with_secrets(for_measuring(), secrets), parent=None)
 
 
 def _trim_memory() -> None:

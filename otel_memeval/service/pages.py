@@ -47,7 +47,7 @@ def pages(state: ServiceState) -> dict[str, Page]:
         return Response("text/plain; charset=utf-8", b"ok\n")
 
     def root(_: Request) -> Response:
-        return Response("text/html; charset=utf-8", overview_page(state.masked_overview(), time.time()))
+        return Response("text/html; charset=utf-8", overview_page(state.overview, time.time()))
 
     return {"/metrics": metrics, "/healthz": healthz, "/": root}
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 
-from otel_memeval.config import Settings, from_process, state_folder
+from otel_memeval.config import Settings, from_process, state_folder, with_secrets
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.files import replace_file
 from otel_memeval.records import Result, to_json
-from otel_memeval.redact import redact, visible
+from otel_memeval.redact import Masker, visible
 from otel_memeval.run.plan import check
 from otel_memeval.run.result import passes
 from otel_memeval.service.eval_status import Overview, belongs, with_interval
@@ -42,14 +42,15 @@ def run_service(options: ServiceOptions) -> None:
     check(options.run)
     if shutil.which(options.run.python) is None:
         raise UsageError(f"--python {options.run.python}: there is no such program", "name a Python interpreter")
-    settings = from_process()
-    log = partial(_log, settings.secrets)
+    settings = with_secrets(from_process(), options.exports.gauges.secrets)
+    mask = Masker(settings.secrets).text
+    log = partial(_log, mask)
     targets = read_targets(options)
     with contextlib.ExitStack() as closing:
         server = _open_server(options, log, closing)
         state_file = _open_state_file(options, settings, log, closing)
         signals = closing.enter_context(Signals())
-        state = _restore_state(options, settings, targets, state_file, log)
+        state = _restore_state(options, settings, targets, state_file, mask, log)
         runner = TargetRunner(options, state, signals, log)
         if server is not None:
             server.start(pages(state))
@@ -86,16 +87,16 @@ def _restore_state(
     settings: Settings,
     targets: Sequence[str],
     state_file: StateFile,
+    mask: Callable[[str], str],
     log: Callable[[str], None],
 ) -> ServiceState:
     """Return the saved state of these targets, with the interval of the command line."""
-    mask = partial(redact, secrets=settings.secrets)
     saved = state_file.read()
-    evals = tuple(status for status in saved.evals if any(belongs(status.key, target) for target in targets))
+    evals = tuple(status for status in saved.evals if any(belongs(status.key, mask(target)) for target in targets))
     labels = {status.label for status in evals}
     states = [with_interval(state, options.every_seconds) for state in saved.states if state.eval in labels]
     sends_spans = "traces" in otlp_settings(settings.environment).destinations
-    board = Board(mask, states, exemplars=sends_spans)
+    board = Board(states, exemplars=sends_spans)
     for exporter, failures in saved.export_failures.items():
         board.add_failures(exporter, failures)
     return ServiceState(
@@ -120,8 +121,8 @@ def _write_results(path: str | None, log: Callable[[str], None], results: list[R
         log(f"--json {path}: {error.strerror}")
 
 
-def _log(known_secrets: tuple[str, ...], line: str) -> None:
+def _log(mask: Callable[[str], str], line: str) -> None:
     """Print a line with the time (UTC) on standard error, without secrets."""
     now = datetime.now(timezone.utc)
     with contextlib.suppress(OSError, ValueError):  # standard error was closed
-        click.echo(f"{now:%Y-%m-%dT%H:%M:%SZ} {visible(redact(line, known_secrets))}", err=True)
+        click.echo(f"{now:%Y-%m-%dT%H:%M:%SZ} {visible(mask(line))}", err=True)

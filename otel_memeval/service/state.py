@@ -34,10 +34,10 @@ class ServiceState:
         on_cycle_end: Callable[[list[Result]], None],
         python: str = "",
     ) -> None:
-        """``mask`` removes secrets, ``passed`` decides whether a result passes, ``on_cycle_end`` gets a cycle's results."""
+        """``mask`` masks secrets in targets, ``passed`` decides on a result, ``on_cycle_end`` gets a cycle's results."""
         self._board = board
         self._state_file = state_file
-        self._mask = mask
+        self.mask = mask
         self._passed = passed
         self._log = log
         self._on_cycle_end = on_cycle_end
@@ -84,7 +84,7 @@ class ServiceState:
         state = self._board.add_run(result, ended, passed=passed, interval_seconds=self.overview.interval_seconds)
         for _ in range(skipped if is_new else 0):
             self._board.add_skip(state.eval)
-        status = status_after_run(key, state.eval, result, ended, passed=passed, mask=self._mask)
+        status = status_after_run(key, state.eval, result, ended, passed=passed)
         self.overview = self.overview.with_eval(status)
         self._remove_stale_series()
         self._save()
@@ -140,21 +140,15 @@ class ServiceState:
             for status in self.overview.evals
             if status.key != key and (status.key in measured or not belongs(status.key, target))
         ]
-        unique = unique_name(name, key, others, self._mask)
+        unique = unique_name(name, key, others)
         if unique != name and self._renamed.get(key) != unique:
             self._renamed[key] = unique
-            self._log(f"two evals have the name {visible(self._mask(name))!r}; {key} is reported as {visible(unique)!r}")
+            self._log(f"two evals have the name {visible(name)!r}; {key} is reported as {visible(unique)!r}")
         return unique
 
     def snapshot(self) -> Snapshot:
         """Return the Prometheus state of all evals."""
         return self._board.snapshot()
-
-    def masked_overview(self) -> Overview:
-        """Return the overview without secrets, which a target may hold."""
-        replace = msgspec.structs.replace
-        evals = tuple(replace(status, key=self._mask(status.key)) for status in self.overview.evals)
-        return replace(self.overview, evals=evals, running=self._mask(self.overview.running))
 
     def log_run(self, status: EvalStatus, skipped: int) -> None:
         """Log verdict and sentences of a run, and how many turns were skipped because it took too long."""

@@ -53,7 +53,7 @@ def past_week(folder: Path, clean: Result) -> None:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """Start the Prometheus, and push two runs of each eval, so that alerts that require two runs fire."""
     folder = tmp_path_factory.mktemp("filled")
-    board = Board(mask=str)
+    board = Board()
     server, _ = start_http_server(0, addr="127.0.0.1", registry=snapshot_registry(board.snapshot))
     try:
         with Pushgateway(folder / "pushgateway") as gateway:

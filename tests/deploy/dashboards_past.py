@@ -109,7 +109,7 @@ def scrapes(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float
             commit = Git(commit=("b" if later else "a") * 40, branch="main", dirty=False)
             result = replace(ran, eval=replace(ran.eval, name=name, limits=limits), run=replace(ran.run, git=commit))
             before = _kept_by_pushgateway(state) if name in {WEATHER, NIGHTLY} else state
-            state = state_after_run(before, result, start, passed=passed, mask=str, interval_seconds=INTERVAL_SECONDS)
+            state = state_after_run(before, result, start, passed=passed, interval_seconds=INTERVAL_SECONDS)
             shown_until = start + 300 if name == NIGHTLY else min(start + INTERVAL_SECONDS, end_seconds)
             pod = (("instance", "pod-b:9464" if later else "pod-a:9464"),) if job == "memeval" else ()
             at = start

@@ -12,6 +12,7 @@ MODULE_TESTS = {
     "errors": "test_units.py",
     "records": "test_records.py",
     "records/resources": "cli/test_resources.py",
+    "redact": "test_redact.py",
     "targets": "cli/test_bad_usage.py",
     "telemetry": "exporters/otlp/test_contract.py",
     "verdicts": "run/test_result.py",

@@ -326,4 +326,4 @@ def test_messages_are_one_short_masked_line() -> None:
     assert one_line("x" * 301, ()) == "x" * 299 + "…"
     record = failure_record(wire.FailureInfo(type="m.\x1b[31mOdd\n" + "x" * 400, message="y" * 400), ())
     assert (len(record.type), len(record.message)) == (300, 300)
-    assert record.type.startswith("m.Odd\\nx")
+    assert record.type.startswith("m.Odd x")

@@ -263,7 +263,7 @@ def test_every_eval_has_its_own_label(names: list[str]) -> None:
     """The first eval keeps its name; the others have their key in the name."""
     evals: list[EvalStatus] = []
     for number, name in enumerate(names):
-        given = unique_name(name, f"k{number}", evals, str)
+        given = unique_name(name, f"k{number}", evals)
         evals.append(status(f"k{number}", label_value(given)))
     assert len({known.label for known in evals}) == len(evals)
     assert not names or evals[0].label == label_value(names[0])

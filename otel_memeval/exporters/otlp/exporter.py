@@ -15,12 +15,12 @@ from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp import attributes as build
 from otel_memeval.exporters.otlp.delivery.delivery import Delivery, DeliveryReport
 from otel_memeval.exporters.otlp.logs import event_record, verdict_record
-from otel_memeval.exporters.otlp.masking import SecretMasker
 from otel_memeval.exporters.otlp.metrics import ExemplarContext, gauge_metrics
 from otel_memeval.exporters.otlp.output import OtlpOutput, ServiceTelemetry
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.spans import TelemetryEvent, add_seconds, child_of, is_sampled, unix_nanoseconds
 from otel_memeval.records import InitialReading, Iteration, Result
+from otel_memeval.redact import Masker
 from otel_memeval.run.locations import FunctionNameLookup, SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
@@ -78,7 +78,7 @@ class OtlpExporter(Observer):
         self._console = console
         self._service = service
         self._function_names = FunctionNameLookup(settings.folder)
-        self._masker = SecretMasker(settings.secrets)
+        self._masker = Masker(settings.secrets)
         self._output: OtlpOutput | None = None
         self._plan: Plan | None = None
         self._run: _ExportedRun | None = None
@@ -112,7 +112,6 @@ class OtlpExporter(Observer):
 
     def on_result(self, result: Result) -> None:
         """End the span of the run, and send its metrics and its log records."""
-        result = self._masker.result(result)
         run = self._run or self._start(result.run.id, result.eval.name, result.run.started_at, result.initial_reading)
         for iteration in result.iterations[run.iterations :]:  # those that an interruption kept from observers
             self._export_iteration(run, iteration, [])
@@ -143,10 +142,9 @@ class OtlpExporter(Observer):
 
     def _start(self, run_id: str, eval_name: str, started_at: str, initial_reading: InitialReading | None) -> _ExportedRun:
         output = self._output = self._output or self._open(run_id)
-        eval_name = self._masker.text(eval_name)
         trace = trace_id(run_id, self._settings.parent)
         start_ns = unix_nanoseconds(started_at, time.time_ns())
-        attributes = self._masker.attributes(build.common_attributes(run_id, eval_name))
+        attributes = dict(build.common_attributes(run_id, eval_name))
         name = telemetry.span_name(telemetry.RUN_SPAN, eval_name)
         self._run = _ExportedRun(
             id=run_id,
@@ -168,13 +166,12 @@ class OtlpExporter(Observer):
         end_ns = add_seconds(start_ns, iteration.duration_seconds)
         run.end_ns = max(run.end_ns, end_ns)
         span_id = iteration_span_id(run.id, iteration.phase, iteration.index)
-        attributes = self._masker.attributes(build.iteration_attributes(iteration, _retained_growth(run, iteration)))
+        attributes = build.iteration_attributes(iteration, _retained_growth(run, iteration))
         name = telemetry.span_name(telemetry.ITERATION_SPAN, run.eval_name)
         factory = run.output.span_factory
         span = factory.begin(name, run.trace_id, span_id, start_ns, {**run.attributes, **attributes}, child_of(run.span))
         events = self._growth_events(changes, end_ns)
-        error = self._masker.error(build.iteration_error(iteration))
-        run.output.add_span(factory.end(span, end_ns, self._on_span(events), error))
+        run.output.add_span(factory.end(span, end_ns, self._on_span(events), build.iteration_error(iteration)))
         self._log_events(run, events, span_id)
         is_exemplar = span.get_span_context().trace_flags.sampled and self._otlp.exemplars
         exemplar = ExemplarContext(at_ns=end_ns, trace_id=run.trace_id, span_id=span_id) if is_exemplar else None
@@ -184,16 +181,15 @@ class OtlpExporter(Observer):
         """Return one event for each site, as many as a span holds: the SDK would drop the first, which are the largest."""
         events = []
         for rank, change in enumerate(changes[: self._otlp.limits.events], 1):
-            attributes = build.growth_attributes(change, rank, self._function_names.name(change))
-            events.append(TelemetryEvent(telemetry.GROWTH_EVENT, self._masker.attributes(attributes), at_ns))
+            function = self._masker.text(self._function_names.name(change))
+            events.append(TelemetryEvent(telemetry.GROWTH_EVENT, build.growth_attributes(change, rank, function), at_ns))
         return events
 
     def _export_run(self, run: _ExportedRun, result: Result, *, passed: bool) -> None:
-        attributes = self._masker.attributes(build.run_attributes(result, passed=passed))
-        evaluation = self._masker.attributes(build.evaluation_attributes(result))
-        event = TelemetryEvent(telemetry.EVALUATION_EVENT, evaluation, run.end_ns)
+        attributes = build.run_attributes(result, passed=passed)
+        event = TelemetryEvent(telemetry.EVALUATION_EVENT, build.evaluation_attributes(result), run.end_ns)
         run.span.set_attributes(attributes)  # type: ignore[arg-type]
-        error = self._masker.error(build.run_error(result, passed=passed))
+        error = build.run_error(result, passed=passed)
         run.output.add_span(run.output.span_factory.end(run.span, run.end_ns, self._on_span([event]), error))
         span_id = run_span_id(run.id)
         self._log_events(run, [event], span_id)

@@ -11,12 +11,12 @@ import msgspec
 from otel_memeval import telemetry
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.delivery.delivery import Delivery, DeliveryReport
-from otel_memeval.exporters.otlp.masking import SecretMasker
 from otel_memeval.exporters.otlp.metrics import MetricAggregator
 from otel_memeval.exporters.otlp.otlp_json import Json, key_values
 from otel_memeval.exporters.otlp.resource import resource_attributes, stable_attributes
 from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.spans import SpanFactory, remote_parent
+from otel_memeval.redact import Masker
 from otel_memeval.tracing.otlp_span import FinishedSpan
 from otel_memeval.version import __version__
 
@@ -48,13 +48,13 @@ class OtlpOutput:
         settings: Settings,
         otlp: OtlpSettings,
         delivery: Delivery,
-        masker: SecretMasker,
+        masker: Masker,
         service: ServiceTelemetry | None,
     ) -> None:
         sdk_log = logging.getLogger("opentelemetry")
         if not sdk_log.handlers:
             sdk_log.addHandler(logging.NullHandler())  # this tool reports what matters
-        attributes = masker.attributes(resource_attributes(settings))
+        attributes = masker.record(resource_attributes(settings))
         self._resource = msgspec.json.encode({"attributes": key_values(attributes)})
         self._metric_resource = msgspec.json.encode({"attributes": key_values(stable_attributes(attributes))})
         self._scope = msgspec.json.encode({"name": telemetry.SCOPE, "version": __version__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.labels import label_value
@@ -16,7 +16,6 @@ class Board:
 
     def __init__(
         self,
-        mask: Callable[[str], str],
         states: Iterable[EvalState] = (),
         *,
         exemplars: bool = False,
@@ -24,10 +23,8 @@ class Board:
     ) -> None:
         """Start from the states of an earlier process.
 
-        ``mask`` removes secrets from labels; ``exemplars``: spans are sent, so traces can be found; ``most_series``: of
-        one eval.
+        ``exemplars``: spans are sent, so traces can be found; ``most_series``: of one eval.
         """
-        self._mask = mask
         self._most_series = most_series
         self._exemplars = exemplars
         self._states = {state.eval: state for state in states}
@@ -45,7 +42,6 @@ class Board:
                 result,
                 ended_at_seconds,
                 passed=passed,
-                mask=self._mask,
                 interval_seconds=interval_seconds,
                 exemplars=self._exemplars,
                 most_series=self._most_series,
@@ -76,7 +72,7 @@ class Board:
 
     def label(self, eval_name: str) -> str:
         """Return the label of an eval with this name."""
-        return label_value(self._mask(eval_name))
+        return label_value(eval_name)
 
     def snapshot(self) -> Snapshot:
         """Return the state of every eval, the size of the spool and the failed batches at one moment."""

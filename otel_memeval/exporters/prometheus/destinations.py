@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from otel_memeval.redact import Masker, secrets_in, visible
+
 if TYPE_CHECKING:
     from otel_memeval.exporters.prometheus.gateway import Gateway
 
@@ -23,6 +25,11 @@ class GaugeDestinations(msgspec.Struct, frozen=True, kw_only=True):
     def any(self) -> bool:
         """Whether there is a destination."""
         return self.gateway is not None or self.textfile is not None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the password of the gateway, which may come from a file, in all forms that are masked."""
+        return () if self.gateway is None else secrets_in({"PASSWORD": self.gateway.password})
 
 
 def read_destinations(
@@ -54,12 +61,10 @@ def delete_evals(
     """
     from otel_memeval.exporters.prometheus import pushgateway, textfile
     from otel_memeval.exporters.prometheus.labels import label_value
-    from otel_memeval.redact import redact, secrets_in, visible
 
     gateway, path = destinations.gateway, destinations.textfile
-    if gateway is not None:
-        secrets += secrets_in({"PASSWORD": gateway.password})
-    labels = {label_value(redact(name, secrets)) for name in evals}
+    mask = Masker(secrets + destinations.secrets).text
+    labels = {label_value(mask(name)) for name in evals}
 
     def is_selected(label: str) -> bool:
         return not labels or label in labels
@@ -76,7 +81,7 @@ def delete_evals(
             done.append(_deletion_line(textfile.delete_evals(path, is_selected), str(path), labels))
         except (OSError, ValueError) as error:
             problems.append(textfile.write_problem(path, error))
-    return [visible(redact(line, secrets)) for line in done], [visible(redact(line, secrets)) for line in problems]
+    return [visible(mask(line)) for line in done], [visible(mask(line)) for line in problems]
 
 
 def _deletion_line(deleted: Collection[str], where: str, labels: Collection[str]) -> str:

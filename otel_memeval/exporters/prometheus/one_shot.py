@@ -12,7 +12,6 @@ from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.pushgateway import PushgatewayExporter
 from otel_memeval.exporters.prometheus.state import MOST_SERIES
 from otel_memeval.records import Result
-from otel_memeval.redact import redact, secrets_in, visible
 from otel_memeval.run.observer import Observer
 
 _ADDED_SERIES = 4
@@ -25,7 +24,6 @@ class OneShotGauges(Observer):
     def __init__(
         self,
         destinations: GaugeDestinations,
-        secrets: tuple[str, ...],
         passed: Callable[[Result], bool],
         before: Snapshot | None = None,
     ) -> None:
@@ -33,10 +31,9 @@ class OneShotGauges(Observer):
         before = before or Snapshot(evals=())
         gateway = destinations.gateway
         self._destinations = destinations
-        self._secrets = secrets if gateway is None else secrets + secrets_in({"PASSWORD": gateway.password})
         self._passed = passed
         most_series = MOST_SERIES if gateway is None else MOST_SERIES - _ADDED_SERIES
-        self._board = Board(lambda text: redact(text, self._secrets), before.evals, most_series=most_series)
+        self._board = Board(before.evals, most_series=most_series)
         self._failures_before = before.export_failures
         for exporter, number in before.export_failures.items():
             self._board.add_failures(exporter, number)
@@ -86,7 +83,7 @@ class OneShotGauges(Observer):
         self._write()
         if self._textfile_problem:
             lines.append(self._textfile_problem)
-        return [visible(redact(line, self._secrets)) for line in lines]
+        return lines
 
     def _write(self) -> None:
         path = self._destinations.textfile

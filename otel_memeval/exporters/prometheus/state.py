@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -89,7 +89,6 @@ def state_after_run(
     ended_at_seconds: float,
     *,
     passed: bool,
-    mask: Callable[[str], str],
     interval_seconds: float | None = None,
     exemplars: bool = False,
     most_series: int = MOST_SERIES,
@@ -97,12 +96,12 @@ def state_after_run(
     """Return the state of an eval after a run that ended at ``ended_at_seconds`` (since 1970).
 
     A failed run, also an interrupted one, changes its verdict and its times; all other gauges stay as they were. The last
-    success always stays. ``mask`` removes secrets from labels; ``exemplars``: spans were sent, so the trace can be found.
+    success always stays. ``exemplars``: spans were sent, so the trace can be found.
     """
-    name = label_value(mask(result.eval.name))
+    name = label_value(result.eval.name)
     before = before or EvalState(eval=name)
     gauges = [
-        msgspec.structs.replace(sample, labels=tuple((label, label_value(mask(value))) for label, value in sample.labels))
+        msgspec.structs.replace(sample, labels=tuple((label, label_value(value)) for label, value in sample.labels))
         for sample in gauge_samples(result, ended_at_seconds, passed=passed, interval_seconds=interval_seconds)
     ]
     failed = result.verdict.state == "failed"

@@ -101,7 +101,7 @@ def test_any_result_gives_a_valid_exposition(
     state: EvalState | None = None
     for result in data.draw(st.lists(any_result | hostile_result, min_size=1, max_size=3)):
         result = msgspec.structs.replace(result, eval=msgspec.structs.replace(result.eval, name="same"))
-        state = state_after_run(state, result, 1e9, passed=data.draw(st.booleans()), mask=str, exemplars=True)
+        state = state_after_run(state, result, 1e9, passed=data.draw(st.booleans()), exemplars=True)
         assert count(state) <= MOST_SERIES
     assert state is not None
     assert_read_back(Snapshot(evals=[state]))
@@ -111,7 +111,7 @@ def test_any_result_gives_a_valid_exposition(
 @pytest.mark.server
 def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
     """Evals with unusual names have every metric of the table, and promtool reports nothing."""
-    board = Board(str)
+    board = Board()
     for name in ODD_NAMES:
         eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits(max_growth_bytes=1, max_peak_growth_bytes=2))
         site = msgspec.structs.replace(SITE, file=name, function=name)
@@ -144,7 +144,7 @@ def test_eval_has_at_most_40_series(make_result: MakeResult) -> None:
     iterations = [msgspec.structs.replace(iteration, gen_ai=gen_ai) for iteration in make_result().iterations]
     slope = make_result().growth.retained
     growth = Channels(retained=slope, peak=slope, native=slope, process=slope)
-    board = Board(str)
+    board = Board()
     for number in range(300):
         limits = Limits(max_growth_bytes=1, max_peak_growth_bytes=1)
         eval_ = Eval(name=f"eval {number}", iterations=5, warmup=0, limits=limits)
@@ -163,7 +163,7 @@ def test_eval_has_at_most_40_series(make_result: MakeResult) -> None:
 def test_sites_fill_the_room_for_series(make_result: MakeResult) -> None:
     """An eval without limits has at least seven of its ten sites after the first run."""
     sites = [msgspec.structs.replace(SITE, line=line) for line in range(10)]
-    state = state_after_run(None, make_result(sites=sites), 1.0, passed=True, mask=str)
+    state = state_after_run(None, make_result(sites=sites), 1.0, passed=True)
     assert sum(sample.metric == telemetry.SITE_GROWTH.name for sample in state.gauges) >= 7
     assert count(state) <= MOST_SERIES
 
@@ -171,14 +171,14 @@ def test_sites_fill_the_room_for_series(make_result: MakeResult) -> None:
 def test_no_label_identifies_a_run(make_result: MakeResult) -> None:
     """A new run makes no new series: its trace stands in an exemplar only, its id nowhere."""
     result = make_result(run=msgspec.structs.replace(make_result().run, id="f" * 32, trace_id="e" * 32))
-    state = state_after_run(None, result, 1e9, passed=True, mask=str, exemplars=True)
+    state = state_after_run(None, result, 1e9, passed=True, exemplars=True)
     text = generate_latest(of(Snapshot(evals=[state]))).decode()
     openmetrics = untyped(generate_openmetrics)(of(Snapshot(evals=[state]))).decode()
     assert "f" * 32 not in text + openmetrics
     assert "e" * 32 not in text
     assert f'# {{trace_id="{"e" * 32}"}} 0.5' in openmetrics
     again = msgspec.structs.replace(result, run=msgspec.structs.replace(result.run, id="d" * 32, trace_id="c" * 32))
-    later = state_after_run(state, again, 2e9, passed=True, mask=str)
+    later = state_after_run(state, again, 2e9, passed=True)
     names = [{(name, labels) for name, labels, _ in series(of(Snapshot(evals=[each])).collect())} for each in (state, later)]
     assert names[0] == names[1]
 
@@ -194,8 +194,8 @@ def failed(make_result: MakeResult, make_iteration: Callable[..., Iteration]) ->
 
 def test_failed_run_keeps_the_last_good_values(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
     """Growth, sites, holders, memory and the last success stay; verdict and times change."""
-    good = state_after_run(None, make_result(), 1.0, passed=True, mask=str)
-    state = state_after_run(good, failed(make_result, make_iteration), 2.0, passed=False, mask=str)
+    good = state_after_run(None, make_result(), 1.0, passed=True)
+    state = state_after_run(good, failed(make_result, make_iteration), 2.0, passed=False)
     before, now = ({(sample.metric, sample.labels): sample.value for sample in each.gauges} for each in (good, state))
     changed = {metric for metric, labels in before if before[metric, labels] != now.get((metric, labels))}
     assert changed == {
@@ -209,7 +209,7 @@ def test_failed_run_keeps_the_last_good_values(make_result: MakeResult, make_ite
 
 def test_failed_first_run_has_no_memory_gauges(make_result: MakeResult, make_iteration: Callable[..., Iteration]) -> None:
     """Memory after an iteration that raised does not describe the eval."""
-    state = state_after_run(None, failed(make_result, make_iteration), 2.0, passed=False, mask=str)
+    state = state_after_run(None, failed(make_result, make_iteration), 2.0, passed=False)
     names = {sample.metric for sample in state.gauges}
     assert telemetry.VERDICT_STATE.name in names
     assert not names & {telemetry.RETAINED_BYTES.name, telemetry.PEAK_BYTES.name, telemetry.RSS_BYTES.name}
@@ -218,9 +218,9 @@ def test_failed_first_run_has_no_memory_gauges(make_result: MakeResult, make_ite
 
 def test_passing_run_removes_sites_and_holders(make_result: MakeResult) -> None:
     """Only the counter of runs remembers the leak."""
-    leaking = state_after_run(None, make_result(), 1.0, passed=False, mask=str)
+    leaking = state_after_run(None, make_result(), 1.0, passed=False)
     verdict = Verdict(state="stable", summary="", reasons=[])
-    clean = state_after_run(leaking, make_result(verdict=verdict, sites=[], holders=[]), 2.0, passed=True, mask=str)
+    clean = state_after_run(leaking, make_result(verdict=verdict, sites=[], holders=[]), 2.0, passed=True)
     names = {sample.metric for sample in clean.gauges}
     assert not names & {telemetry.SITE_GROWTH.name, telemetry.HOLDER_GROWTH.name}
     assert clean.runs == {"leaking": 1, "stable": 1}
@@ -228,6 +228,6 @@ def test_passing_run_removes_sites_and_holders(make_result: MakeResult) -> None:
 
 def test_skipped_run_changes_only_its_counter(make_result: MakeResult) -> None:
     """A run can be skipped before the first run was measured."""
-    state = state_after_run(None, make_result(), 1.0, passed=True, mask=str)
+    state = state_after_run(None, make_result(), 1.0, passed=True)
     assert state_after_skip(state, state.eval) == msgspec.structs.replace(state, skipped=1)
     assert state_after_skip(None, "new") == EvalState(eval="new", skipped=1)

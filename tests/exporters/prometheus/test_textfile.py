@@ -29,7 +29,7 @@ Value = tuple[str, str]
 
 def snapshot_of(make_result: MakeResult, name: str, at_seconds: float, *, passed: bool = False, **parts: Any) -> Snapshot:
     """Return the snapshot of a process after one run."""
-    board = Board(str)
+    board = Board()
     board.add_run(
         make_result(eval=Eval(name=name, iterations=5, warmup=0, limits=Limits()), **parts), at_seconds, passed=passed
     )
@@ -129,7 +129,7 @@ def test_symbolic_link_stays_a_link(tmp_path: Path, make_result: MakeResult) -> 
 def test_reader_never_sees_half_a_write(tmp_path: Path, make_result: MakeResult) -> None:
     """During fifty writes a reader always finds two evals of the same run."""
     path = tmp_path / "a.prom"
-    board = Board(str)
+    board = Board()
     for name in ("a", "b"):
         board.add_run(make_result(eval=Eval(name=name, iterations=5, warmup=0, limits=Limits())), 0.0, passed=True)
     write(path, board.snapshot(), [])
