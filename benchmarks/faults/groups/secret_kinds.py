@@ -158,7 +158,7 @@ KINDS: Mapping[str, Callable[[Random], Secret]] = {
         lambda random: quote(_base64(random, 32), safe=""), "https://a.blob.core.windows.net/c/b?sv=2022-11-02&sig={}&sp=r"
     ),
     "URL signed for Google": _form(_with("", 128, _HEX), "https://storage.googleapis.com/b/k?X-Goog-Signature={}"),
-    "Azure account key": _form(lambda random: _base64(random, 64), "AccountName=a;AccountKey={};EndpointSuffix=core.windows.net"),
+    "Azure account key": _form(lambda random: _base64(random, 64), "AccountKey={};EndpointSuffix=core.windows.net"),
     "Azure shared access key": _form(lambda random: _base64(random, 32), "SharedAccessKeyName=Root;SharedAccessKey={}"),
     "bearer token": _form(_with("", 32), "Authorization: Bearer {}"),
     "basic authorization": _form(lambda random: _base64(random, 18), "Basic {}"),
