@@ -6,11 +6,13 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import sys
 import time
 import uuid
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 _POLL_SECONDS = 0.02
 _UNREPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS)
@@ -53,6 +55,26 @@ def _write_and_rename(target: Path, data: bytes, mode: int | None, *, sync: bool
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+class NotRegular(OSError):
+    """A FIFO, a device, a folder or another file that has no content of its own."""
+
+
+def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
+    """Open a regular file for reading. Raises ``NotRegular`` for any other, which could block or have no end."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    with contextlib.ExitStack() as on_failure:
+        descriptor = -1
+        status = path.stat() if follow_links else path.lstat()  # before it is opened: some devices act when they are opened
+        if stat.S_ISREG(status.st_mode):
+            descriptor = os.open(path, flags)
+            on_failure.callback(os.close, descriptor)
+            status = os.fstat(descriptor)  # another file may have this name meanwhile
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegular(errno.EINVAL, "this is no regular file", str(path))
+        on_failure.pop_all()
+    return os.fdopen(descriptor, "rb")
 
 
 class Locked(OSError):

@@ -1,13 +1,26 @@
-"""Send HTTP requests with the certificates, the credentials and the size limit of one destination."""
+"""Send HTTP requests with the certificates, the credentials, the deadline and the size limit of one destination."""
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import socket
+import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 import requests
 
+from otel_memeval.redact import shortened
 from otel_memeval.version import USER_AGENT
+
+if TYPE_CHECKING:
+    import urllib3
+
+_READ_BYTES = 65_536
+"""Bytes that are read, and decompressed, at a time."""
+_LONGEST_REASON = 200
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +33,64 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class _ConnectionGuard:
+    """Cuts the open connection of one session; a connection that is opened later ends at once.
+
+    The timeout of a socket begins again with each byte and each ``100 Continue``: only a cut ends such a response.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self._is_cut = False
+
+    def add(self, opened: socket.socket) -> None:
+        """Keep a second handle of a new connection: TLS takes the first one over. The session uses one at a time."""
+        with self._lock:
+            self._close()
+            if self._is_cut:
+                opened.close()
+                raise ConnectionAbortedError("the request was cancelled")
+            self._handle = opened.dup()
+
+    def cut(self) -> None:
+        """End the response under way, and refuse further connections."""
+        with self._lock:
+            self._is_cut = True
+            self._close()
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            if self._is_cut:
+                with contextlib.suppress(OSError):  # the receiver was faster
+                    self._handle.shutdown(socket.SHUT_RDWR)
+            self._handle.close()
+            self._handle = None
+
+
+class _GuardedAdapter(requests.adapters.HTTPAdapter):
+    """An adapter whose connections, those to a proxy included, are known to a guard."""
+
+    def __init__(self, guard: _ConnectionGuard) -> None:
+        self._guard = guard
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *args: object, **options: object) -> urllib3.HTTPConnectionPool:
+        pool: urllib3.HTTPConnectionPool = super().get_connection_with_tls_context(*args, **options)  # type: ignore[arg-type]
+        guard, unguarded = self._guard, type(pool).ConnectionCls
+
+        class Guarded(unguarded):  # type: ignore[misc, valid-type] # plain, with TLS, or of a SOCKS proxy
+            def _new_conn(self) -> socket.socket:
+                opened: socket.socket = super()._new_conn()
+                guard.add(opened)
+                return opened
+
+        pool.ConnectionCls = Guarded
+        return pool
+
+
 class HttpClient:
-    """Connections to one destination. No redirect is followed."""
+    """Connections to one destination, for one request at a time. No redirect is followed."""
 
     def __init__(
         self,
@@ -34,19 +103,60 @@ class HttpClient:
         password: str = "",
     ) -> None:
         """Name the files of the server's CA and of the client's certificate and key (PEM); empty: none."""
-        self._session = requests.Session()
-        self._session.headers.update({"user-agent": USER_AGENT, **headers})
+        self._headers = {"user-agent": USER_AGENT, "accept-encoding": "identity", **headers}
         self._verify: bool | str = ca_file or True
         self._certificate = (certificate, key) if certificate and key else certificate or None
         self._username = username
         self._password = password
+        self._answers: queue.SimpleQueue[HttpResponse | Exception] = queue.SimpleQueue()
+        self._guard, self._session = self._open_session()
+
+    def _open_session(self) -> tuple[_ConnectionGuard, requests.Session]:
+        guard, session = _ConnectionGuard(), requests.Session()
+        session.headers.update(self._headers)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _GuardedAdapter(guard))
+        return guard, session
 
     def request(
         self, method: str, url: str, body: bytes, *, timeout_seconds: float, largest_response_bytes: int
     ) -> HttpResponse:
-        """Send one request and return its response. Raises whatever ``requests`` and ``urllib3`` raise."""
+        """Send one request and return its response, at the latest after ``timeout_seconds`` in all.
+
+        Raises ``requests.exceptions.Timeout`` after that time, and whatever ``requests`` and ``urllib3`` raise.
+        """
+        answers = self._answers = queue.SimpleQueue()
+        session = self._session
+
+        def send() -> None:
+            try:
+                answers.put(self._send(session, method, url, body, timeout_seconds, largest_response_bytes))
+            except Exception as error:  # noqa: BLE001 - raised by the waiting thread
+                answers.put(error)
+
+        # In a thread: nothing else ends the resolution of a host name in time.
+        threading.Thread(target=send, name="http-request", daemon=True).start()
+        try:
+            answer = answers.get(timeout=timeout_seconds)
+        except queue.Empty:
+            self._guard.cut()  # a request that is still resolving or connecting must not be sent later
+            self._guard, self._session = self._open_session()
+            raise requests.exceptions.Timeout(f"no complete answer within {timeout_seconds:g} seconds") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _send(
+        self,
+        session: requests.Session,
+        method: str,
+        url: str,
+        body: bytes,
+        timeout_seconds: float,
+        largest_response_bytes: int,
+    ) -> HttpResponse:
         # Given with each request: requests lets REQUESTS_CA_BUNDLE and .netrc override the same settings of a session.
-        with self._session.request(
+        with session.request(
             method,
             url,
             data=body,
@@ -57,11 +167,12 @@ class HttpClient:
             cert=self._certificate,
             auth=self._authorize,
         ) as response:
+            reason = f"HTTP {response.status_code} {response.reason or ''}".strip()
             return HttpResponse(
                 status=response.status_code,
-                reason=f"HTTP {response.status_code} {response.reason or ''}".strip(),
+                reason=shortened(reason, _LONGEST_REASON),
                 headers={name.lower(): value for name, value in response.headers.items()},
-                body=response.raw.read(largest_response_bytes, decode_content=True),
+                body=_read_body(response, largest_response_bytes),
             )
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -71,8 +182,24 @@ class HttpClient:
         return request
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; a request under way in another thread raises an error there."""
+        self._guard.cut()
         self._session.close()
+        self._answers.put(requests.exceptions.ConnectionError("the request was cancelled"))
+
+
+def _read_body(response: requests.Response, most_bytes: int) -> bytes:
+    """Return the beginning of the body. The body of an error may be unreadable: its status says enough."""
+    body = b""
+    try:
+        for piece in response.iter_content(_READ_BYTES):  # a small compressed body must not fill the memory
+            body += piece
+            if len(body) >= most_bytes:
+                break
+    except Exception:
+        if 200 <= response.status_code < 300:
+            raise
+    return body[:most_bytes]
 
 
 def root_cause(error: BaseException) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -118,7 +119,7 @@ class ExportPipeline:
     def _close_gauges(self) -> None:
         if self._gauges is not None:
             failures = None if self._otlp is None else self._otlp.failures
-            spooled = size_bytes(self._spool) if self._otlp is not None or self._spool.is_dir() else None
+            spooled = size_bytes(self._spool) if self._otlp is not None or os.path.isdir(self._spool) else None
             if problems := self._gauges.close(failures, spooled):
                 self.lines.extend(map(self._mask, problems))
                 self.undelivered = True

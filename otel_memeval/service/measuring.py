@@ -108,7 +108,8 @@ class TargetRunner:
         timer = threading.Timer(BACKLOG_SECONDS, time_is_over.set)
         timer.daemon = True
         timer.start()
-        replay = Replay(otlp_settings(self._settings.environment), _PATIENCE_SECONDS, self._log, time_is_over)
+        environment, _ = effective_environment(self._settings.environment)
+        replay = Replay(environment, _PATIENCE_SECONDS, self._log, time_is_over)
         try:
             with contextlib.suppress(OSError):  # the folder was removed meanwhile
                 replay.send_spool(root)

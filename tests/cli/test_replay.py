@@ -176,19 +176,21 @@ def test_temporary_file_of_a_killed_run_is_deleted(tool: Tool, spool: Path, rece
 
 
 def test_wrong_usage_is_status_2(tool: Tool, tmp_path: Path) -> None:
-    """No destination, and a file that does not exist; an empty spool is no error."""
-    nowhere = tool.run("replay", "--spool", str(tmp_path / "none"), json_file=False)
+    """No receiver for a file, an address that is none, and a file that does not exist; an empty spool is no error."""
+    tool.write("batch.jsonl", '{"resourceSpans": []}')
+    nowhere = tool.run("replay", "batch.jsonl", json_file=False)
     assert nowhere.status == 2
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in nowhere.text
+    assert tool.run("replay", "batch.jsonl", "--endpoint", "nonsense", json_file=False).status == 2
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     assert tool.run("replay", "nothing.jsonl", environment=environment, json_file=False).status == 2
     empty = tool.run("replay", "--spool", str(tmp_path / "none"), environment=environment, json_file=False)
     assert empty.status == 0
 
 
-def test_lines_that_are_no_otlp_message_are_rejected(tool: Tool, receiver: Receiver) -> None:
+def test_lines_that_are_no_otlp_message_are_unreadable(tool: Tool, receiver: Receiver) -> None:
     """The message names the reason, and the status is 4."""
     tool.write("odd.jsonl", '{"what": 1}\nnonsense\n')
     done = tool.run("replay", "odd.jsonl", environment=variables(receiver), json_file=False)
-    assert (done.status, done.stdout) == (4, "batches: 0 delivered, 2 rejected\n")
+    assert (done.status, done.stdout) == (4, "batches: 0 delivered, 2 unreadable\n")
     assert "no OTLP message" in done.stderr

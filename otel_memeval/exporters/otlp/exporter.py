@@ -137,7 +137,7 @@ class OtlpExporter(Observer):
 
     def _open(self, run_id: str) -> OtlpOutput:
         """Start the delivery; ``run_id`` names its folder in the spool."""
-        delivery = Delivery(self._otlp, self._spool, run_id, self._console)
+        delivery = Delivery(self._otlp, self._spool, run_id, self._console, self._settings.secrets)
         return OtlpOutput(self._settings, self._otlp, delivery, self._masker, self._service)
 
     def _start(self, run_id: str, eval_name: str, started_at: str, initial_reading: InitialReading | None) -> _ExportedRun:

@@ -34,14 +34,23 @@ DEFAULT_SPOOL_BYTES = 64 << 20
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """Destination of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
+LONGEST_SECONDS = 86_400.0
+"""A day; operating systems and Python refuse to wait for some longer times."""
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Address of the receiver of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
 
     protocol: Protocol
     endpoint: str
     own_endpoint: bool = False
     """Whether the endpoint was named for this signal alone."""
     insecure: bool = False
+
+
+class Destination(Address, frozen=True, kw_only=True):
+    """Destination of one signal: an address, and how requests to it are made."""
+
     headers: tuple[tuple[str, str], ...] = ()
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     compression: Compression = "none"
@@ -134,19 +143,22 @@ class _Reader:
         return value.lower() == "true"
 
 
-def read_otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
-    """Return the settings; ``destinations`` and ``console`` are empty if nothing is configured, or the SDK is disabled."""
+def read_otlp_settings(environment: Mapping[str, str], kept: Mapping[str, Address] = {}) -> OtlpSettings:
+    """Return the settings; ``destinations`` and ``console`` are empty if nothing is configured, or the SDK is disabled.
+
+    A signal for which no variable names an endpoint has its ``kept`` address.
+    """
     reader = _Reader(environment)
     if reader.true("OTEL_SDK_DISABLED"):
         return OtlpSettings(warnings=reader.unique_warnings)
     destinations: dict[Signal, Destination] = {}
     console = set()
     for signal in SIGNALS:
-        exporters = _exporters(reader, signal)
+        exporters = _exporters(reader, signal, signal in kept)
         if "console" in exporters:
             console.add(signal)
         if "otlp" in exporters:
-            found = _destination(reader, signal)
+            found = _destination(reader, signal, kept.get(signal))
             if found is not None:
                 destinations[signal] = found
     if not destinations and not console:
@@ -159,7 +171,7 @@ def read_otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
         sampler_argument=argument,
         limits=_limits(reader),
         batch=reader.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 128, least=1),
-        delay_seconds=reader.number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
+        delay_seconds=min(reader.number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, LONGEST_SECONDS),
         delta=_is_delta(reader),
         exemplars=_exemplars(reader),
         spool_bytes=reader.number("MEMEVAL_SPOOL_BYTES", DEFAULT_SPOOL_BYTES),
@@ -167,12 +179,12 @@ def read_otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
     )
 
 
-def _exporters(reader: _Reader, signal: Signal) -> set[str]:
-    """Return ``otlp``, ``console``, both or none; without a variable ``otlp`` if an endpoint for this signal is named."""
+def _exporters(reader: _Reader, signal: Signal, is_kept: bool) -> set[str]:
+    """Return ``otlp``, ``console``, both or none; without a variable ``otlp`` if an endpoint for this signal is known."""
     name, value = reader.text(f"OTEL_{signal.upper()}_EXPORTER")
     if not value:
         _, endpoint = reader.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-        return {"otlp"} if endpoint else set()
+        return {"otlp"} if endpoint or is_kept else set()
     named = {part.strip().lower() for part in value.split(",") if part.strip()}
     unknown = named - {"otlp", "console", "none"}
     if unknown:
@@ -180,37 +192,45 @@ def _exporters(reader: _Reader, signal: Signal) -> set[str]:
     return named - {"none"}
 
 
-def _destination(reader: _Reader, signal: Signal) -> Destination | None:
-    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_"
+def _names(signal: Signal, end: str) -> tuple[str, str]:
+    """Return the names of a variable for this signal alone, and for all signals."""
+    return f"OTEL_EXPORTER_OTLP_{signal.upper()}_{end}", f"OTEL_EXPORTER_OTLP_{end}"
 
-    def names(end: str) -> tuple[str, str]:
-        return own + end, f"OTEL_EXPORTER_OTLP_{end}"
 
-    protocol: Protocol = reader.choice(names("PROTOCOL"), _PROTOCOLS, "http/protobuf")
-    compression: Compression = reader.choice(names("COMPRESSION"), _COMPRESSIONS[protocol], "none")
-    name, endpoint = reader.text(*names("ENDPOINT"))
+def _destination(reader: _Reader, signal: Signal, kept: Address | None) -> Destination | None:
+    is_named = reader.text(*_names(signal, "ENDPOINT"))[1]
+    address = kept if kept is not None and not is_named else _address(reader, signal)
+    if address is None:
+        return None
+    compression: Compression = reader.choice(_names(signal, "COMPRESSION"), _COMPRESSIONS[address.protocol], "none")
+    return Destination(
+        **{name: getattr(address, name) for name in Address.__struct_fields__},
+        headers=_headers(reader, *_names(signal, "HEADERS")),
+        timeout_seconds=_timeout(reader, *_names(signal, "TIMEOUT")),
+        compression=compression,
+        certificate=reader.text(*_names(signal, "CERTIFICATE"))[1],
+        client_certificate=reader.text(*_names(signal, "CLIENT_CERTIFICATE"))[1],
+        client_key=reader.text(*_names(signal, "CLIENT_KEY"))[1],
+    )
+
+
+def _address(reader: _Reader, signal: Signal) -> Address | None:
+    """Return the address that the variables name, else the default; None for a text that is no address."""
+    protocol: Protocol = reader.choice(_names(signal, "PROTOCOL"), _PROTOCOLS, "http/protobuf")
+    name, endpoint = reader.text(*_names(signal, "ENDPOINT"))
+    own = name == _names(signal, "ENDPOINT")[0]
     url = _url(endpoint or _DEFAULT_ENDPOINTS[protocol], protocol)
     if url is None:
         reader.warn(name, endpoint, f"not an address; {signal} are not sent. Write http://HOST:PORT")
         return None
     insecure = False
     if protocol == "grpc":
-        insecure = url.startswith("http:") or ("://" not in url and reader.true(*names("INSECURE")))
+        insecure = url.startswith("http:") or ("://" not in url and reader.true(*_names(signal, "INSECURE")))
         url = urlsplit(url).netloc.rpartition("@")[2] if url.startswith("http") else url
-    elif not name.startswith(own):
-        url = f"{url.rstrip('/')}/v1/{signal}"
-    return Destination(
-        protocol=protocol,
-        endpoint=url,
-        own_endpoint=name.startswith(own) and bool(endpoint),
-        insecure=insecure,
-        headers=_headers(reader, *names("HEADERS")),
-        timeout_seconds=_timeout(reader, *names("TIMEOUT")),
-        compression=compression,
-        certificate=reader.text(*names("CERTIFICATE"))[1],
-        client_certificate=reader.text(*names("CLIENT_CERTIFICATE"))[1],
-        client_key=reader.text(*names("CLIENT_KEY"))[1],
-    )
+    elif not own:
+        parts = urlsplit(url)
+        url = parts._replace(path=f"{parts.path.rstrip('/')}/v1/{signal}").geturl()
+    return Address(protocol=protocol, endpoint=url, own_endpoint=own, insecure=insecure)
 
 
 def _url(endpoint: str, protocol: Protocol) -> str | None:
@@ -227,7 +247,8 @@ def _url(endpoint: str, protocol: Protocol) -> str | None:
 def _timeout(reader: _Reader, own: str, common: str) -> float:
     """Return seconds; the variable is in milliseconds."""
     name, value = reader.text(own, common)
-    return reader.number(name, int(DEFAULT_TIMEOUT_SECONDS * 1000), least=1) / 1000 if value else DEFAULT_TIMEOUT_SECONDS
+    seconds = reader.number(name, int(DEFAULT_TIMEOUT_SECONDS * 1000), least=1) / 1000 if value else DEFAULT_TIMEOUT_SECONDS
+    return min(seconds, LONGEST_SECONDS)
 
 
 def _headers(reader: _Reader, own: str, common: str) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import threading
 from collections.abc import Mapping
 from typing import Literal
 
@@ -53,17 +52,6 @@ def group_path(labels: Mapping[str, str]) -> str:
 
 def request(gateway: Gateway, method: str, path: str, body: bytes, timeout_seconds: float) -> GatewayResult:
     """Send a request and return its result, at the latest after ``timeout_seconds`` in all."""
-    results: list[GatewayResult] = []
-    # A timeout of a socket starts again with every byte, and does not include the resolution of the host name.
-    thread = threading.Thread(
-        target=lambda: results.append(_send(gateway, method, path, body, timeout_seconds)), name="pushgateway", daemon=True
-    )
-    thread.start()
-    thread.join(timeout_seconds)
-    return results[0] if results else _no_answer(timeout_seconds)
-
-
-def _send(gateway: Gateway, method: str, path: str, body: bytes, timeout_seconds: float) -> GatewayResult:
     client = HttpClient(
         headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"} if body else {},
         ca_file=gateway.ca_file,
@@ -77,7 +65,7 @@ def _send(gateway: Gateway, method: str, path: str, body: bytes, timeout_seconds
         size = _LARGEST_RESPONSE_BYTES
         return _result(client.request(method, url, body, timeout_seconds=timeout_seconds, largest_response_bytes=size))
     except requests.exceptions.Timeout:
-        return _no_answer(timeout_seconds)
+        return GatewayResult("unreachable", f"no answer within {timeout_seconds:.0f} seconds")
     except (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
         return GatewayResult("refused", _reason(error))
     except Exception as error:  # noqa: BLE001 - any error on the way to the server
@@ -86,12 +74,10 @@ def _send(gateway: Gateway, method: str, path: str, body: bytes, timeout_seconds
         client.close()
 
 
-def _no_answer(timeout_seconds: float) -> GatewayResult:
-    return GatewayResult("unreachable", f"no answer within {timeout_seconds:.0f} seconds")
-
-
 def _result(response: HttpResponse) -> GatewayResult:
     if 200 <= response.status < 300:
+        if response.headers.get("content-type", "").lower().startswith("text/html"):  # a proxy, or a page to log in
+            return GatewayResult("refused", "the server is not a Pushgateway")
         return GatewayResult("accepted", body=response.body)
     reason = response.reason
     text = response.body.decode("utf-8", "replace").strip()

@@ -134,7 +134,7 @@ def delete_groups(gateway: Gateway, is_selected: Callable[[str], bool]) -> tuple
         return [], result.reason
     try:
         groups = msgspec.json.decode(result.body, type=_GroupList).data
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [], "the server is not a Pushgateway"
     deleted: dict[str, None] = {}
     for group in groups:

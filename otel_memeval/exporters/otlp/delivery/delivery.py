@@ -11,7 +11,9 @@ from typing import TextIO
 
 import msgspec
 
+from otel_memeval.exporters.otlp.delivery.addresses import kept_addresses
 from otel_memeval.exporters.otlp.delivery.protobuf import encode_line, wrap
+from otel_memeval.exporters.otlp.delivery.send_result import SendOutcome
 from otel_memeval.exporters.otlp.delivery.sender import Batch, Sender
 from otel_memeval.exporters.otlp.delivery.spool import RunSpool, SpoolFull, set_aside, undelivered
 from otel_memeval.exporters.otlp.settings import OtlpSettings, Signal, shown_address
@@ -41,8 +43,12 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
 class Delivery:
     """The batches of one process. All methods except ``close`` take well under a millisecond."""
 
-    def __init__(self, settings: OtlpSettings, spool_root: Path, run_id: str, console: TextIO) -> None:
+    def __init__(
+        self, settings: OtlpSettings, spool_root: Path, run_id: str, console: TextIO, secrets: tuple[str, ...] = ()
+    ) -> None:
+        """Start the senders. No address with one of the ``secrets`` in it is kept in the spool."""
         self._settings = settings
+        self._addresses = kept_addresses(settings.destinations, secrets)
         self._console = console
         self._root = spool_root
         self._run_id = run_id
@@ -52,6 +58,7 @@ class Delivery:
         self._spool: RunSpool | None = None
         self._spool_problem = ""
         self._lost = 0
+        self._unsupported: list[Path] = []
         self._senders = {
             signal: Sender(signal, destination, self._settle) for signal, destination in settings.destinations.items()
         }
@@ -92,30 +99,38 @@ class Delivery:
     def _queue(self, signal: Signal, line: bytes, items: int) -> None:
         """Queue one batch, in the spool if possible, else in memory."""
         try:
-            if self._spool is None and not self._spool_problem:
-                self._spool = RunSpool(self._root, self._settings.spool_bytes, self._run_id)
-            if self._spool is not None:
-                self._senders[signal].put(Batch(items=items, path=self._spool.put(signal, line)))
-                return
+            if self._spool is None:
+                self._spool = RunSpool(self._root, self._settings.spool_bytes, self._run_id, self._addresses)
+            path = self._spool.put(signal, line)
         except SpoolFull:
             size = self._settings.spool_bytes
             self._spool_problem = f"the spool {self._root} is full ({size} bytes); otel-memeval replay makes room"
         except OSError as error:
             self._spool_problem = f"the spool {self._root} cannot be written ({type(error).__name__}: {error})"
+        else:
+            self._senders[signal].put(Batch(items=items, path=path))
+            return
         if len(self._senders[signal].queued) < MOST_UNSPOOLED_BATCHES:
             self._senders[signal].put(Batch(items=items, line=line))
         else:
             self._lost += items
 
-    def _settle(self, batch: Batch, done: bool) -> None:
+    def _settle(self, batch: Batch, outcome: SendOutcome) -> None:
         """Delete or set aside the file of a batch with a final result; called in a sender's thread."""
         if batch.path is None or self._spool is None:
             return
         with contextlib.suppress(OSError), self._lock:
-            if done:
+            if outcome == "delivered":
                 self._spool.remove(batch.path)
+            elif outcome == "unsupported":
+                self._unsupported.append(batch.path)
             else:
                 set_aside(batch.path)
+
+    @property
+    def _takes_spans(self) -> bool:
+        """Return whether spans were delivered: every receiver takes spans, so that another one has a wrong address."""
+        return "traces" in self._senders and self._senders["traces"].state.delivered > 0
 
     def _flush_regularly(self) -> None:
         delay = max(self._settings.delay_seconds, 0.1)
@@ -139,6 +154,9 @@ class Delivery:
             sender.cancel()
         with self._lock:
             if self._spool is not None:
+                for path in self._unsupported if self._takes_spans else ():
+                    with contextlib.suppress(OSError):
+                        self._spool.remove(path)
                 self._spool.close()
         return self._report()
 
@@ -155,7 +173,8 @@ class Delivery:
     def _report(self) -> DeliveryReport:
         self._lost += sum(batch.items for sender in self._senders.values() for batch in sender.queued if batch.path is None)
         rejections = list(self._rejections())
-        missing = list(self._missing())
+        unsupported = list(self._unsupported_signals())
+        missing = [*self._missing(), *(() if self._takes_spans else unsupported)]
         lines = [*rejections, *missing]
         if self._spool_problem:
             lines.append(self._spool_problem)
@@ -164,7 +183,7 @@ class Delivery:
         if waiting := undelivered(self._root):
             lines.append(f"{waiting} batches wait in {self._root}; otel-memeval replay sends them")
         failed = bool(rejections or missing or self._lost)
-        return DeliveryReport(lines=tuple(lines), notes=tuple(self._unsupported()), undelivered=failed)
+        return DeliveryReport(lines=tuple(lines), notes=tuple(unsupported if self._takes_spans else ()), undelivered=failed)
 
     def _rejections(self) -> Iterator[str]:
         kept_in = "" if self._spool is None else f"; the batches are kept in {self._spool.folder}"
@@ -172,6 +191,8 @@ class Delivery:
             if sender.state.rejected:
                 rejected = f"{self._address(signal)} rejected {sender.state.rejected} {_ITEMS[signal]}"
                 yield f"{rejected}: {sender.state.reason}{kept_in}"
+            if sender.state.unreadable:
+                yield f"{sender.state.unreadable} {_ITEMS[signal]} could not be sent: {sender.state.reason}{kept_in}"
 
     def _missing(self) -> Iterator[str]:
         """Yield one line for each receiver and reason."""
@@ -183,7 +204,7 @@ class Delivery:
         for (address, reason), items in parts.items():
             yield f"not delivered to {address}: {', '.join(items)} ({reason})"
 
-    def _unsupported(self) -> Iterator[str]:
+    def _unsupported_signals(self) -> Iterator[str]:
         for signal, sender in self._senders.items():
             if sender.state.unsupported:
                 variable = f"OTEL_{signal.upper()}_EXPORTER=none"

@@ -8,10 +8,11 @@ from pathlib import Path
 import grpc
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # has none
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from otel_memeval.exporters.otlp.delivery.protobuf import of_response
+from otel_memeval.exporters.otlp.delivery.protobuf import encode_message, of_response
 from otel_memeval.exporters.otlp.delivery.send_result import SendResult, outcome_of_code
-from otel_memeval.exporters.otlp.settings import Destination, Signal
+from otel_memeval.exporters.otlp.settings import LONGEST_SECONDS, Destination, Signal
 from otel_memeval.version import USER_AGENT
 
 _METHODS: dict[Signal, str] = {
@@ -40,13 +41,14 @@ class GrpcTransport:
                 _content(destination.certificate), _content(destination.client_key), _content(destination.client_certificate)
             )
             self._channel = grpc.secure_channel(destination.endpoint, credentials, options=options, compression=compression)
-        self._call = self._channel.unary_unary(_METHODS[signal], _serialized, bytes)
+        self._call = self._channel.unary_unary(_METHODS[signal], bytes, bytes)
         self._headers = tuple((name.lower(), value) for name, value in destination.headers)
 
     def send(self, message: Message, timeout_seconds: float) -> SendResult:
-        """Send one message in one call and judge the response."""
+        """Send one message in one call and judge the response. Raises ``Unreadable``."""
+        encoded = encode_message(message)
         try:
-            body = self._call(message, timeout=timeout_seconds, metadata=self._headers)
+            body = self._call(encoded, timeout=timeout_seconds, metadata=self._headers)
         except grpc.RpcError as error:
             return self._judge(error)
         except Exception as error:  # noqa: BLE001 - metadata that cannot be sent, a channel that is closed
@@ -55,15 +57,12 @@ class GrpcTransport:
 
     def _judge(self, error: grpc.RpcError) -> SendResult:
         name = error.code().name
-        wait = None
         trailing: Iterable[tuple[str, bytes | str]] = error.trailing_metadata() or ()  # type: ignore[assignment] # said wrong
-        for key, value in trailing:
-            if key == "google.rpc.retryinfo-bin":
-                wait = _retry_info_seconds(value)
+        waits = [seconds for key, value in trailing if (seconds := _retry_info_seconds(key, value)) is not None]
         return SendResult(
             outcome=outcome_of_code(name),
             reason=f"{name}: {error.details()}"[:200],
-            retry_after_seconds=wait,
+            retry_after_seconds=waits[0] if waits else None,
             answered=name != "UNAVAILABLE",
         )
 
@@ -72,17 +71,22 @@ class GrpcTransport:
         self._channel.close()
 
 
-def _serialized(message: Message) -> bytes:
-    return message.SerializeToString()
-
-
 def _content(file: str) -> bytes | None:
     return Path(file).read_bytes() if file else None
 
 
-def _retry_info_seconds(value: bytes | str) -> float | None:
+def _retry_info_seconds(key: str, value: bytes | str) -> float | None:
+    """Return the pause that an item of the trailing metadata asks for.
+
+    The specification has it in the details of the status; some receivers send it by itself.
+    """
+    info = RetryInfo()
     try:
-        delay = RetryInfo.FromString(value).retry_delay
-    except Exception:  # noqa: BLE001 - not what it says it is
+        if key == "google.rpc.retryinfo-bin":
+            info.ParseFromString(value)
+        elif key != "grpc-status-details-bin" or not any(part.Unpack(info) for part in Status.FromString(value).details):
+            return None
+    except Exception:  # noqa: BLE001 - another content than its name says
         return None
-    return float(delay.seconds) + float(delay.nanos) / 1e9
+    seconds = float(info.retry_delay.seconds) + float(info.retry_delay.nanos) / 1e9
+    return min(max(seconds, 0.0), LONGEST_SECONDS)

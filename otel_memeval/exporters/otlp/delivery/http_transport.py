@@ -10,7 +10,7 @@ import requests
 from google.protobuf.message import Message
 
 from otel_memeval.exporters.http_request import HttpClient, HttpResponse, root_cause
-from otel_memeval.exporters.otlp.delivery.protobuf import of_response
+from otel_memeval.exporters.otlp.delivery.protobuf import encode_message, of_response
 from otel_memeval.exporters.otlp.delivery.send_result import SendResult, outcome_of_status, retry_after_seconds
 from otel_memeval.exporters.otlp.settings import Destination, Signal
 
@@ -36,8 +36,8 @@ class HttpTransport:
         )
 
     def send(self, message: Message, timeout_seconds: float) -> SendResult:
-        """Send one message in one POST request and judge the response."""
-        body = message.SerializeToString()
+        """Send one message in one POST request and judge the response. Raises ``Unreadable``."""
+        body = encode_message(message)
         if self._destination.compression == "gzip":
             body = gzip.compress(body, 6)
         elif self._destination.compression == "deflate":
@@ -55,6 +55,7 @@ class HttpTransport:
             requests.exceptions.InvalidURL,
             requests.exceptions.InvalidSchema,
             requests.exceptions.InvalidHeader,
+            requests.exceptions.ContentDecodingError,
         ) as error:
             return SendResult(outcome="refused", reason=_reason(error))
         except Exception as error:  # noqa: BLE001 - anything can fail between here and the receiver
@@ -64,7 +65,8 @@ class HttpTransport:
         """Return the result that a response stands for."""
         outcome = outcome_of_status(response.status)
         if outcome == "delivered":
-            return of_response(self._signal, response.body)
+            media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            return of_response(self._signal, response.body, media_type)
         wait = retry_after_seconds(response.headers.get("retry-after"), time.time())
         return SendResult(outcome=outcome, reason=response.reason, retry_after_seconds=wait)
 

@@ -22,6 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_memeval.exporters.otlp.delivery.send_result import SendResult
 from otel_memeval.exporters.otlp.settings import Signal
+from otel_memeval.redact import shortened
 
 ROOTS: dict[str, Signal] = {"resourceSpans": "traces", "resourceMetrics": "metrics", "resourceLogs": "logs"}
 """The only key of a line names its signal."""
@@ -38,6 +39,8 @@ _RESPONSES: dict[Signal, type[Message]] = {
 }
 _REJECTED = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
 _ITEMS = {"traces": "spans", "metrics": "metrics", "logs": "logRecords"}
+_LONGEST_REASON = 300
+"""Characters of a receiver's message that are kept."""
 _SCOPES = {"traces": "scopeSpans", "metrics": "scopeMetrics", "logs": "scopeLogs"}
 
 
@@ -69,7 +72,7 @@ def read_line(line: bytes) -> tuple[Signal, Message]:
     try:
         data = msgspec.json.decode(line)
         root = next(key for key in data if key in ROOTS)
-    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, StopIteration):
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, StopIteration, RecursionError):
         raise Unreadable("no OTLP message: neither resourceSpans nor resourceMetrics nor resourceLogs") from None
     signal = ROOTS[root]
     try:
@@ -80,20 +83,44 @@ def read_line(line: bytes) -> tuple[Signal, Message]:
         raise Unreadable(f"no OTLP message: {type(error).__name__}: {str(error)[:200]}") from None
 
 
-def of_response(signal: Signal, body: bytes) -> SendResult:
+def encode_message(message: Message) -> bytes:
+    """Return the message in binary protobuf. Raises ``Unreadable``, such as for values nested a hundred deep."""
+    try:
+        return message.SerializeToString()
+    except Exception as error:  # noqa: BLE001 - any error of the library
+        raise Unreadable(f"it cannot be encoded: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def of_response(signal: Signal, body: bytes, media_type: str = "") -> SendResult:
     """Return the result that a successful response stands for: it may reject a part of the items.
 
-    A response that cannot be read rejects none: a proxy may answer with text.
+    A response that cannot be read is no delivery: a proxy or a login page answered, or a part of the response is missing. An
+    empty one rejects nothing.
     """
     try:
-        response = _RESPONSES[signal].FromString(body)
+        partial = _read_response(signal, body, media_type).partial_success  # type: ignore[attr-defined]
     except Exception:  # noqa: BLE001 - any body
-        return SendResult(outcome="delivered")
-    partial = response.partial_success  # type: ignore[attr-defined]
+        kind = f" but {media_type}" if media_type and not media_type.endswith("protobuf") else ", or only a part of one"
+        return SendResult(outcome="refused", reason=shortened(f"the answer is no OTLP response{kind}", _LONGEST_REASON))
+    reason = shortened(partial.error_message, _LONGEST_REASON)
     rejected = getattr(partial, _REJECTED[signal])
-    if rejected:
-        return SendResult(outcome="rejected", rejected_items=rejected, reason=partial.error_message)
-    return SendResult(outcome="delivered", reason=partial.error_message)
+    if rejected > 0:
+        return SendResult(outcome="rejected", rejected_items=rejected, reason=reason)
+    return SendResult(outcome="delivered", reason=reason)
+
+
+def _read_response(signal: Signal, body: bytes, media_type: str) -> Message:
+    """Return a response in protobuf, or in JSON as some receivers answer. Raises an error for all other text."""
+    message = _RESPONSES[signal]
+    if media_type.endswith("json") and body:
+        from google.protobuf.json_format import Parse
+
+        if {"error", "errors"} & msgspec.json.decode(body, type=dict[str, object]).keys():
+            raise ValueError("an error with a status of success")
+        return Parse(body, message(), ignore_unknown_fields=True)
+    if media_type.startswith("text/") and body:
+        raise ValueError("text")
+    return message.FromString(body)
 
 
 class _FieldReader(msgspec.Struct, frozen=True):

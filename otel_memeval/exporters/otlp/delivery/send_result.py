@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from otel_memeval.exporters.otlp.settings import LONGEST_SECONDS
+
 RETRYABLE_STATUS = frozenset({429, 502, 503, 504})
 REJECTED_STATUS = frozenset({400, 413, 422})
 """The batch itself is at fault: a retry does not help, and the batch must not stop those behind it."""
@@ -18,12 +20,11 @@ RETRYABLE_CODES = frozenset(
 REJECTED_CODES = frozenset({"INVALID_ARGUMENT"})
 UNSUPPORTED_CODES = frozenset({"UNIMPLEMENTED"})
 
-LONGEST_RETRY_AFTER_SECONDS = 86_400.0
-
-SendOutcome = Literal["delivered", "rejected", "retry", "unsupported", "refused"]
+SendOutcome = Literal["delivered", "rejected", "retry", "unsupported", "refused", "unreadable"]
 """``delivered``: the receiver has all of the batch. ``rejected``: it will never take the batch, or a part of it. ``retry``:
 the same batch may succeed later. ``unsupported``: the receiver does not take this signal. ``refused``: no batch will succeed
-before somebody changes the configuration, such as a key or an address.
+before somebody changes the configuration, such as a key or an address. ``unreadable``: the batch itself cannot be read, and
+nothing was sent.
 """
 
 
@@ -66,10 +67,10 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     try:
-        return min(max(float(int(value.strip())), 0.0), LONGEST_RETRY_AFTER_SECONDS)
+        return min(max(float(int(value.strip())), 0.0), LONGEST_SECONDS)
     except ValueError:
         pass
     try:
-        return min(max(parsedate_to_datetime(value).timestamp() - now, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+        return min(max(parsedate_to_datetime(value).timestamp() - now, 0.0), LONGEST_SECONDS)
     except (TypeError, ValueError, OverflowError):
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from otel_memeval.exporters.otlp.delivery.send_result import SendResult
+from otel_memeval.exporters.otlp.delivery.send_result import SendOutcome, SendResult
 from otel_memeval.exporters.otlp.delivery.signal_client import RetryPause, SignalClient
 from otel_memeval.exporters.otlp.settings import Destination, Signal
 
@@ -36,6 +36,8 @@ class SenderState(msgspec.Struct, kw_only=True):
     """Attempts that delivered nothing."""
     rejected: int = 0
     """Items."""
+    unreadable: int = 0
+    """Items of batches that could not be read or encoded."""
     reason: str = ""
     """Message of the last failure."""
     unsupported: bool = False
@@ -47,17 +49,17 @@ class SenderState(msgspec.Struct, kw_only=True):
 class Sender:
     """The queue and the sending thread of one signal.
 
-    ``settle`` is called in that thread when a batch has its final result: with True if the batch can be deleted, with False
-    if it was rejected.
+    ``settle`` is called in that thread when a batch has its final result.
     """
 
-    def __init__(self, signal: Signal, destination: Destination, settle: Callable[[Batch, bool], None]) -> None:
+    def __init__(self, signal: Signal, destination: Destination, settle: Callable[[Batch, SendOutcome], None]) -> None:
         self.state = SenderState()
         self._client = SignalClient(signal, destination)
         self._settle = settle
         self._queue: deque[Batch] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._cancelled = False
         self._thread = threading.Thread(target=self._work, name=f"otlp-{signal}", daemon=True)
         self._thread.start()
 
@@ -86,18 +88,21 @@ class Sender:
 
     def cancel(self) -> None:
         """Cancel the request under way, as far as possible."""
+        self._cancelled = True
         self._client.close()
 
     def _work(self) -> None:
-        with contextlib.suppress(OSError):  # reported when a batch is sent
+        with contextlib.suppress(Exception):  # reported when a batch is sent
             self._client.connect()  # imports the protocol's library now, and not in the middle of the run
         pause = RetryPause(LONGEST_RETRY_SECONDS)
         while (batch := self._next()) is not None:
             result = self._send(batch)
-            if result.outcome in ("delivered", "rejected", "unsupported"):
+            if result.outcome not in ("retry", "refused"):
                 pause.reset()
                 self._finish(batch, result)
                 continue
+            if self._cancelled:
+                return
             self.state.failures += 1
             self.state.reason = result.reason
             # A refusal stays one while this run goes on; at its end nobody waits for a receiver that does not answer.
@@ -125,7 +130,7 @@ class Sender:
         try:
             line = batch.line if batch.path is None else batch.path.read_bytes()
         except OSError as error:  # the file was deleted
-            return SendResult(outcome="refused", reason=f"{type(error).__name__}: {error}")
+            return SendResult(outcome="unreadable", reason=f"{type(error).__name__}: {error}")
         return self._client.send_line(line)
 
     def _finish(self, batch: Batch, result: SendResult) -> None:
@@ -138,8 +143,12 @@ class Sender:
             self.state.reason = result.reason
         else:
             self.state.failures += 1
-            self.state.rejected += batch.items if result.rejected_items is None else result.rejected_items
+            items = batch.items if result.rejected_items is None else min(result.rejected_items, batch.items)
+            if result.outcome == "rejected":
+                self.state.rejected += items
+            else:
+                self.state.unreadable += items
             self.state.reason = result.reason
-        self._settle(batch, result.outcome != "rejected")
+        self._settle(batch, result.outcome)
         with self._changed:
             self._queue.popleft()

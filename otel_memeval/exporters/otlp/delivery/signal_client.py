@@ -34,8 +34,10 @@ class SignalClient:
         """Send one batch once and return the result."""
         try:
             result = self.connect().send(message, self._destination.timeout_seconds)
-        except OSError as error:
-            return SendResult(outcome="refused", reason=f"{type(error).__name__}: {error}")
+        except Unreadable as error:
+            return SendResult(outcome="unreadable", reason=str(error))
+        except Exception as error:  # noqa: BLE001 - a certificate or a library that cannot be used; the batch is kept
+            return SendResult(outcome="refused", reason=f"{type(error).__name__}: {error}"[:300])
         # Every receiver takes spans, and one that is named for a signal takes that signal: the address must be wrong.
         if result.outcome == "unsupported" and (self._destination.own_endpoint or self._signal == "traces"):
             return msgspec.structs.replace(result, outcome="refused")
@@ -46,7 +48,7 @@ class SignalClient:
         try:
             _, message = read_line(line)
         except Unreadable as error:
-            return SendResult(outcome="rejected", reason=str(error))
+            return SendResult(outcome="unreadable", reason=str(error))
         return self.send(message)
 
     def close(self) -> None:

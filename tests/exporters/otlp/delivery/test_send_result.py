@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_memeval.exporters.otlp.delivery.send_result import (
-    LONGEST_RETRY_AFTER_SECONDS,
     SendOutcome,
     outcome_of_code,
     outcome_of_status,
     retry_after_seconds,
 )
+from otel_memeval.exporters.otlp.settings import LONGEST_SECONDS
 
 NOW = 1_767_225_600.0
 """2026-01-01 00:00:00 UTC."""
@@ -62,7 +62,7 @@ def test_code_has_the_outcome_of_the_specification(code: str, outcome: SendOutco
         ("7", 7.0),
         (" 0 ", 0.0),
         ("-5", 0.0),
-        ("9999999", LONGEST_RETRY_AFTER_SECONDS),
+        ("9999999", LONGEST_SECONDS),
         ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0),
         ("Wed, 31 Dec 2025 23:00:00 GMT", 0.0),
         ("soon", None),
@@ -78,4 +78,4 @@ def test_retry_after_is_a_number_of_seconds_or_a_date(value: str | None, seconds
 def test_any_retry_after_is_read_without_an_error(value: str) -> None:
     """The result is a pause within a day, or none."""
     seconds = retry_after_seconds(value, NOW)
-    assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER_SECONDS
+    assert seconds is None or 0 <= seconds <= LONGEST_SECONDS

@@ -74,10 +74,35 @@ def test_receiver_that_is_gone_is_retried() -> None:
     assert "refused" in result.reason
 
 
-def test_line_that_is_no_message_is_rejected(receiver: Receiver) -> None:
-    """Nothing is sent."""
-    assert send(receiver.url, line=b"nonsense").outcome == "rejected"
+@pytest.mark.parametrize("line", [b"nonsense", b"[" * 10_000, b'{"resourceSpans":' + b"[" * 100 + b"]" * 100 + b"}"])
+def test_line_that_is_no_message_is_unreadable(receiver: Receiver, line: bytes) -> None:
+    """Nothing is sent, and nobody says that the receiver rejected it."""
+    assert send(receiver.url, line=line).outcome == "unreadable"
     assert receiver.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "outcome"),
+    [
+        ("", b"", "delivered"),
+        ("text/html", b"", "delivered"),
+        ("application/x-protobuf", b"\x0a\x00", "delivered"),
+        ("application/json", b'{"message": "OK"}', "delivered"),
+        ("application/json", b'{"partialSuccess": {"rejectedSpans": "2"}}', "rejected"),
+        ("application/json", b'{"error": "no"}', "refused"),
+        ("application/json", b"[" * 10_000, "refused"),
+        ("text/html; charset=utf-8", b"<html>Log in</html>", "refused"),
+        ("text/plain", b"OK", "refused"),
+        ("", b"<html>Log in</html>", "refused"),
+        ("application/x-protobuf", partial(2, "too old").body[:-1], "refused"),
+    ],
+)
+def test_status_200_is_a_delivery_if_the_answer_is_an_otlp_response(
+    receiver: Receiver, media_type: str, body: bytes, outcome: SendOutcome
+) -> None:
+    """A page of a proxy and a truncated response are no delivery."""
+    receiver.responses.append(PlannedResponse(200, (("Content-Type", media_type),), body))
+    assert send(receiver.url).outcome == outcome
 
 
 def test_missing_certificate_refuses_every_batch(receiver: Receiver) -> None:
