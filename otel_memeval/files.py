@@ -57,6 +57,16 @@ def _write_and_rename(target: Path, data: bytes, mode: int | None, *, sync: bool
         raise
 
 
+def check_searchable(folder: Path) -> None:
+    """Raise ``PermissionError`` if the permissions of a folder, or of one above it, hide its files."""
+    try:
+        os.stat(os.path.join(folder, "."))
+    except PermissionError as error:
+        raise PermissionError(error.errno, error.strerror, str(folder)) from None
+    except (OSError, ValueError):  # it is missing, or no folder
+        return
+
+
 class NotRegular(OSError):
     """A FIFO, a device, a folder or another file that has no content of its own."""
 

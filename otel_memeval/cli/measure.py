@@ -133,9 +133,10 @@ def _run_options(options: MeasureOptions) -> Options:
 
 
 def _export_options(options: MeasureOptions, settings: Settings) -> ExportOptions:
-    from otel_memeval.exporters.pipeline import ExportOptions
+    from otel_memeval.exporters.pipeline import ExportOptions, check_spool
     from otel_memeval.exporters.prometheus.destinations import read_destinations
 
+    check_spool(settings.environment)
     interval_seconds = options.every or options.expected_every
     gauges = read_destinations(options.pushgateway, options.textfile, interval_seconds, settings.environment)
     return ExportOptions(events=options.events, fail_on=options.fail_on, gauges=gauges)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import msgspec
 
 from otel_memeval.config import Settings, spool_folder
+from otel_memeval.errors import UsageError
 from otel_memeval.exporters.otlp.config_file import effective_environment
 from otel_memeval.exporters.otlp.delivery.spool import size_bytes
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read_otlp_settings
 from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
+from otel_memeval.files import check_searchable
 from otel_memeval.records import Result
 from otel_memeval.redact import Masker, secrets_in
 from otel_memeval.run.observer import Observer, ObserverGroup
@@ -44,6 +47,16 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     fail_on: Collection[str] = ()
     """Verdicts that fail a run."""
     gauges: GaugeDestinations = GaugeDestinations()
+
+
+def check_spool(environment: Mapping[str, str]) -> None:
+    """Raise ``UsageError`` if ``MEMEVAL_SPOOL`` names a folder that may not be searched, and batches are kept there."""
+    try:
+        check_searchable(Path(environment.get("MEMEVAL_SPOOL", "")))
+    except OSError as error:
+        if read_otlp_settings(effective_environment(environment)[0]).destinations:
+            problem = f"MEMEVAL_SPOOL={error.filename}: {error.strerror}"
+            raise UsageError(problem, "name a folder that can be searched") from None
 
 
 class ExportPipeline:

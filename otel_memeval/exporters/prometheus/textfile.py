@@ -5,6 +5,7 @@ As in a Pushgateway, series of other evals and the last success stay, and after 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from prometheus_client.samples import Sample
 from otel_memeval import telemetry
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
-from otel_memeval.files import Lock, lock, replace_file
+from otel_memeval.files import Lock, check_searchable, lock, replace_file
 
 SUFFIX = ".prom"
 _MODE = 0o644
@@ -32,6 +33,10 @@ def check_path(path: str) -> Path:
     """Return the path. Raises ``UsageError`` if node_exporter would not read it or it cannot be written."""
     if not path.endswith(SUFFIX) or Path(path).name == SUFFIX:
         raise UsageError(f"--textfile {path}: node_exporter reads only files that end in {SUFFIX}", "name such a file")
+    try:
+        check_searchable(Path(os.path.realpath(path)).parent)
+    except PermissionError as error:
+        raise UsageError(f"--textfile {path}: {error.filename}: {error.strerror}", "name another folder") from None
     if Path(path).is_dir():
         raise UsageError(f"--textfile {path}: this is a folder", "name a file in it")
     if not Path(path).resolve().parent.is_dir():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from otel_memeval.exporters.otlp.delivery import addresses as kept
 from otel_memeval.exporters.otlp.settings import Address, Signal
-from otel_memeval.files import Lock, Locked, NotRegular, lock, open_regular, replace_file
+from otel_memeval.files import Lock, Locked, NotRegular, check_searchable, lock, open_regular, replace_file
 
 SUFFIX = ".jsonl"
 REJECTED_SUFFIX = f".rejected{SUFFIX}"
@@ -101,12 +101,11 @@ def runs(root: Path) -> list[Path]:
 
     Raises ``OSError`` if the spool cannot be searched.
     """
+    check_searchable(root)
     try:
         names = os.listdir(root)
     except FileNotFoundError:
         return []
-    if not os.access(root, os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
     return [root / name for name in sorted(names) if os.path.isdir(root / name)]
 
 
