@@ -38,8 +38,8 @@ LONGEST_SECONDS = 86_400.0
 """A day; operating systems and Python refuse to wait for some longer times."""
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Address of the receiver of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
+class ReceiverAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """ReceiverAddress of the receiver of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
 
     protocol: Protocol
     endpoint: str
@@ -48,7 +48,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
 
 
-class Destination(Address, frozen=True, kw_only=True):
+class Destination(ReceiverAddress, frozen=True, kw_only=True):
     """Destination of one signal: an address, and how requests to it are made."""
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -143,7 +143,7 @@ class _Reader:
         return value.lower() == "true"
 
 
-def read_otlp_settings(environment: Mapping[str, str], kept: Mapping[str, Address] = {}) -> OtlpSettings:
+def read_otlp_settings(environment: Mapping[str, str], kept: Mapping[str, ReceiverAddress] = {}) -> OtlpSettings:
     """Return the settings; ``destinations`` and ``console`` are empty if nothing is configured, or the SDK is disabled.
 
     A signal for which no variable names an endpoint has its ``kept`` address.
@@ -197,14 +197,14 @@ def _names(signal: Signal, end: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_{signal.upper()}_{end}", f"OTEL_EXPORTER_OTLP_{end}"
 
 
-def _destination(reader: _Reader, signal: Signal, kept: Address | None) -> Destination | None:
+def _destination(reader: _Reader, signal: Signal, kept: ReceiverAddress | None) -> Destination | None:
     is_named = reader.text(*_names(signal, "ENDPOINT"))[1]
     address = kept if kept is not None and not is_named else _address(reader, signal)
     if address is None:
         return None
     compression: Compression = reader.choice(_names(signal, "COMPRESSION"), _COMPRESSIONS[address.protocol], "none")
     return Destination(
-        **{name: getattr(address, name) for name in Address.__struct_fields__},
+        **{name: getattr(address, name) for name in ReceiverAddress.__struct_fields__},
         headers=_headers(reader, *_names(signal, "HEADERS")),
         timeout_seconds=_timeout(reader, *_names(signal, "TIMEOUT")),
         compression=compression,
@@ -214,7 +214,7 @@ def _destination(reader: _Reader, signal: Signal, kept: Address | None) -> Desti
     )
 
 
-def _address(reader: _Reader, signal: Signal) -> Address | None:
+def _address(reader: _Reader, signal: Signal) -> ReceiverAddress | None:
     """Return the address that the variables name, else the default; None for a text that is no address."""
     protocol: Protocol = reader.choice(_names(signal, "PROTOCOL"), _PROTOCOLS, "http/protobuf")
     name, endpoint = reader.text(*_names(signal, "ENDPOINT"))
@@ -230,7 +230,7 @@ def _address(reader: _Reader, signal: Signal) -> Address | None:
     elif not own:
         parts = urlsplit(url)
         url = parts._replace(path=f"{parts.path.rstrip('/')}/v1/{signal}").geturl()
-    return Address(protocol=protocol, endpoint=url, own_endpoint=own, insecure=insecure)
+    return ReceiverAddress(protocol=protocol, endpoint=url, own_endpoint=own, insecure=insecure)
 
 
 def _url(endpoint: str, protocol: Protocol) -> str | None:
