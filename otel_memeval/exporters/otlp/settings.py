@@ -39,7 +39,7 @@ LONGEST_SECONDS = 86_400.0
 
 
 class ReceiverAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """ReceiverAddress of the receiver of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
+    """Address of the receiver of one signal. ``endpoint`` is a complete URL over HTTP, and ``host:port`` over gRPC."""
 
     protocol: Protocol
     endpoint: str

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from otel_memeval.exporters.otlp.settings import ReceiverAddress, Destination, Signal
+from otel_memeval.exporters.otlp.settings import Destination, ReceiverAddress, Signal
 from otel_memeval.files import open_regular, replace_file
 from otel_memeval.redact import redact
 
