@@ -22,7 +22,8 @@ from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, Durations, EvalState, TraceExemplar
 from otel_memeval.exporters.samples import Sample
 from otel_memeval.service.http.access import Access
-from otel_memeval.service.http.server import Address, Request, Response, Server
+from otel_memeval.service.http.request import Request, Response
+from otel_memeval.service.http.server import Address, Server
 from otel_memeval.service.metrics_cache import MetricsCache, accepts_gzip
 from otel_memeval.verdicts import STATES
 

@@ -39,6 +39,18 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rules for growth that is not judged."""
 
 
+class _Tool(msgspec.Struct, frozen=True, rename={"settings": "otel-memeval"}):
+    """The table ``[tool]``."""
+
+    settings: ProjectSettings = ProjectSettings()
+
+
+class _ProjectFile(msgspec.Struct, frozen=True):
+    """A ``pyproject.toml``."""
+
+    tool: _Tool = _Tool()
+
+
 PROJECT_TABLE = "[tool.otel-memeval] of pyproject.toml"
 
 
@@ -93,21 +105,21 @@ def for_measuring() -> Settings:
     """
     settings = from_process()
     folders = (Path(settings.folder), *Path(settings.folder).parents)
-    file = next((path for folder in folders if (path := folder / "pyproject.toml").is_file()), None)
+    file = next((path for folder in folders if os.path.isfile(path := folder / "pyproject.toml")), None)
     return settings if file is None else msgspec.structs.replace(settings, project=_project_settings(file))
 
 
 def _project_settings(file: Path) -> ProjectSettings:
     try:
-        tools = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-        return msgspec.convert(tools.get("otel-memeval", {}), ProjectSettings)
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return msgspec.convert(content, _ProjectFile).tool.settings
     except OSError:  # not readable: its table cannot be meant for this user
         return ProjectSettings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}", "correct the file") from None
     except msgspec.ValidationError as error:
         remedy = "the table can hold ignore = [{ site = ..., reason = ... }]"
         raise UsageError(f"{file}: [tool.otel-memeval]: {error}", remedy) from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
+        raise UsageError(f"{file}: {error}", "correct the file") from None
 
 
 def spool_folder(environment: Mapping[str, str]) -> Path:

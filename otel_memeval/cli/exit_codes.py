@@ -21,7 +21,7 @@ def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelive
     """Return the exit status of a command that measured these results.
 
     The first that applies: an interruption, a scenario that failed while it was set up or measured, a verdict in ``fail_on``
-    or an exceeded limit, a tear-down that failed, telemetry that was not delivered.
+    or an exceeded limit, a tear-down that failed, telemetry that was not delivered or a file that was not written.
     """
     if any(result.failure is not None and result.failure.type == "Interrupted" for result in results):
         return INTERRUPTED

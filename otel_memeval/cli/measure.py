@@ -44,9 +44,9 @@ _CA_FILE, _CLIENT_CERTIFICATE, _CLIENT_KEY.
 \b
 Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
-timed out); 4 measured and judged, but telemetry was not delivered; 130
-interrupted. What was measured is reported in any case. With --every: 0 after
-a signal, 2 for wrong usage."""
+timed out); 4 measured and judged, but telemetry was not delivered or a file
+was not written; 130 interrupted. What was measured is reported in any case.
+With --every: 0 after a signal, 2 for wrong usage."""
 
 
 @click.command(
@@ -92,7 +92,9 @@ def _check_usage(options: MeasureOptions) -> None:
     if options.explain and options.in_process:
         raise UsageError("--explain with --in-process", "leave one out: an explanation needs a worker process")
     if options.json_path is not None and options.json_path != "-":
-        _check_writable(options.json_path)
+        from otel_memeval.files import output_path
+
+        output_path("--json", options.json_path)
 
 
 def _check_service_usage(options: MeasureOptions) -> None:
@@ -102,13 +104,6 @@ def _check_service_usage(options: MeasureOptions) -> None:
         raise UsageError("--every with --in-process", "leave one out: memory of a scenario would stay in the service")
     if options.json_path == "-":
         raise UsageError("--every with --json -", "name a file: it holds the results of the last cycle")
-
-
-def _check_writable(path: str) -> None:
-    if not Path(path).resolve().parent.is_dir():
-        raise UsageError(f"--json {path}: its folder does not exist", "create the folder first")
-    if Path(path).is_dir():
-        raise UsageError(f"--json {path}: this is a folder", "name a file in it")
 
 
 def _run_options(options: MeasureOptions) -> Options:
@@ -166,12 +161,13 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
     console = sys.stderr if options.json_path == "-" else sys.stdout
     pipeline = ExportPipeline(settings, exports, console)
     results: list[Result] = []
+    written = True
     try:
         _measure_all(options, settings, results, pipeline)
     finally:  # also if a later target cannot be loaded
         if options.json_path is not None and (results or sys.exc_info()[0] is None):
-            _write_json(options.json_path, results)
-    return exit_status(results, options.fail_on, undelivered=pipeline.undelivered)
+            written = _write_json(options.json_path, results)
+    return exit_status(results, options.fail_on, undelivered=pipeline.undelivered or not written)
 
 
 def _measure_all(options: MeasureOptions, settings: Settings, results: list[Result], pipeline: ExportPipeline) -> None:
@@ -220,17 +216,21 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
             print_note(err, line)
 
 
-def _write_json(path: str, results: list[Result]) -> None:
-    """Write the result file or, for ``-``, standard output. Raises ``UsageError`` if the file cannot be written."""
+def _write_json(path: str, results: list[Result]) -> bool:
+    """Write the result file or, for ``-``, standard output. Return whether it was written; else print why."""
     from otel_memeval.files import replace_file
     from otel_memeval.records import to_json
 
     data = to_json(results)
-    if path == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
     try:
-        replace_file(Path(path), data)
+        if path == "-":
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            replace_file(Path(path), data)
+    except BrokenPipeError:  # the reader was closed
+        raise
     except OSError as error:
-        raise UsageError(f"--json {path}: {error.strerror}", "name a file that can be written") from None
+        click.echo(f"otel-memeval: --json {path} was not written: {error.strerror}", err=True)
+        return False
+    return True

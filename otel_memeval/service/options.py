@@ -9,7 +9,13 @@ import msgspec
 
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.pipeline import ExportOptions
+from otel_memeval.files import read_file
 from otel_memeval.run.plan import Options
+
+_LARGEST_FILE_BYTES = 64 << 20
+"""Of a targets file: a million targets."""
+_LONGEST_TARGET = 4096
+"""Characters of a target: the longest path on Linux (PATH_MAX)."""
 
 
 class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,15 +43,21 @@ def read_targets(options: ServiceOptions) -> list[str]:
 
 
 def _targets_in(path: str | None) -> list[str]:
-    """Return the targets in a file; empty lines and lines that begin with ``#`` are ignored."""
+    """Return the targets in a file (UTF-8, with or without a byte-order mark), without empty lines and comments (``#``)."""
     if path is None:
         return []
     try:
-        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        text = read_file(Path(path), _LARGEST_FILE_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "this is not UTF-8"
         raise UsageError(f"--targets {path}: {reason}", "name a text file with one target on each line") from None
+    lines = [line.strip() for line in text.splitlines()]
     targets = [line for line in lines if line and not line.startswith("#")]
     if not targets:
         raise UsageError(f"--targets {path}: there is no target in it", "write one target on each line")
+    for number, line in enumerate(lines, 1):
+        if len(line) > _LONGEST_TARGET and line in targets:
+            raise UsageError(
+                f"--targets {path}: line {number} has {len(line):,} characters", "write one target on each line"
+            )
     return targets

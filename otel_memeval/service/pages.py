@@ -11,7 +11,7 @@ from html import escape
 
 from otel_memeval.redact import visible
 from otel_memeval.service.eval_status import EvalStatus, Overview
-from otel_memeval.service.http.server import Page, Request, Response
+from otel_memeval.service.http.request import Page, Request, Response
 from otel_memeval.service.metrics_cache import accepts_gzip
 from otel_memeval.service.state import ServiceState
 from otel_memeval.units import format_seconds

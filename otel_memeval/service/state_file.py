@@ -8,18 +8,24 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from prometheus_client.exposition import choose_encoder
 
 from otel_memeval.errors import UsageError
+from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.state import Durations, EvalState
-from otel_memeval.files import Lock, Locked, lock, replace_file
+from otel_memeval.files import Lock, Locked, lock, output_path, read_file, replace_file
 from otel_memeval.service.eval_status import EvalStatus
+from otel_memeval.units import format_seconds
 
 VERSION = 1
 """Version of the file. 1 (0.1.0): the first. A new field keeps the number; a renamed or removed field needs a new one."""
+_LARGEST_BYTES = 256 << 20
+"""Of the file: the state of ten thousand evals."""
 _NAME_DIGITS = 10
 """Digits of the hash in the default file name."""
 _WITHOUT = "starting without results of earlier runs"
@@ -64,10 +70,9 @@ class StateFile:
         self._log = log
         self._problem = ""
         self._lock: Lock | None = None
-        if path.is_dir():
-            raise UsageError(f"--state {path}: this is a folder", "name a file in it")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            output_path("--state", str(path))
             self._lock = lock(path.with_name(f"{path.name}.lock"))
         except Locked:
             raise UsageError(f"--state {path}: another service uses this file", "stop it, or name another file") from None
@@ -77,7 +82,7 @@ class StateFile:
     def read(self) -> SavedState:
         """Return the saved state; an empty state if there is none or it is unusable, which is logged."""
         try:
-            data = self.path.read_bytes()
+            data = read_file(self.path, _LARGEST_BYTES)
         except FileNotFoundError:
             self._log(f"{self.path} does not exist yet: {_WITHOUT}")
             return SavedState()
@@ -119,9 +124,26 @@ def _decode(data: bytes) -> SavedState:
         saved = msgspec.json.decode(data, type=SavedState)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _UnusableState(f"damaged ({error})") from None
+    except RecursionError:
+        raise _UnusableState("damaged (nested too deep)") from None
     empty = Durations()
     for state in saved.states:
         durations = state.durations
         if len(durations.counts) != len(empty.counts) or len(durations.exemplars) != len(empty.exemplars):
             raise _UnusableState("its histograms have other buckets")
+    _check_shown(saved)
     return saved
+
+
+def _check_shown(saved: SavedState) -> None:
+    """Raise ``_UnusableState`` if a value cannot be shown, such as a time beyond the calendar or a huge number."""
+    registry = snapshot_registry(lambda: Snapshot(evals=saved.states, export_failures=dict(saved.export_failures)))
+    try:
+        for name in ("", "application/openmetrics-text; version=1.0.0"):
+            choose_encoder(name)[0](registry)
+        for status in saved.evals:
+            datetime.fromtimestamp(status.ended_seconds, timezone.utc)
+            format_seconds(status.duration_seconds)
+        msgspec.json.encode(saved)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a value
+        raise _UnusableState(f"damaged ({type(error).__name__}: {error})") from None

@@ -5,7 +5,6 @@ As in a Pushgateway, series of other evals and the last success stay, and after 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -18,13 +17,15 @@ from prometheus_client.samples import Sample
 from otel_memeval import telemetry
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
-from otel_memeval.files import Lock, check_searchable, lock, replace_file
+from otel_memeval.files import Lock, lock, output_path, read_file, replace_file
 
 SUFFIX = ".prom"
 _MODE = 0o644
 """Readable for node_exporter, which runs as another user."""
 _PATIENCE_SECONDS = 3.0
 """Time to wait for the lock of another writer."""
+_LARGEST_BYTES = 64 << 20
+"""Of the file: the gauges of ten thousand evals."""
 _OF_PROCESS = frozenset({telemetry.BUILD_INFO.name, telemetry.SPOOL_BYTES.name, "memeval_export_failures"})
 """Families without an eval, as prometheus-client names them; the last process that writes replaces them."""
 
@@ -33,15 +34,7 @@ def check_path(path: str) -> Path:
     """Return the path. Raises ``UsageError`` if node_exporter would not read it or it cannot be written."""
     if not path.endswith(SUFFIX) or Path(path).name == SUFFIX:
         raise UsageError(f"--textfile {path}: node_exporter reads only files that end in {SUFFIX}", "name such a file")
-    try:
-        check_searchable(Path(os.path.realpath(path)).parent)
-    except PermissionError as error:
-        raise UsageError(f"--textfile {path}: {error.filename}: {error.strerror}", "name another folder") from None
-    if Path(path).is_dir():
-        raise UsageError(f"--textfile {path}: this is a folder", "name a file in it")
-    if not Path(path).resolve().parent.is_dir():
-        raise UsageError(f"--textfile {path}: its folder does not exist", "create the folder first")
-    return Path(path)
+    return output_path("--textfile", path)
 
 
 def write(path: Path, snapshot: Snapshot, failed: Collection[str]) -> None:
@@ -98,11 +91,12 @@ def _eval(family: Metric, sample: Sample) -> str | None:
 def _read(path: Path, stays: Callable[[Metric, Sample], bool]) -> list[Metric]:
     """Return the families of the file with the samples that stay."""
     try:
-        text = path.read_text(encoding="utf-8")
+        data = read_file(path, _LARGEST_BYTES)
     except FileNotFoundError:
         return []
     families = []
     try:
+        text = data.decode("utf-8")
         for family in text_string_to_metric_families(text):
             family.samples = [sample for sample in family.samples if stays(family, sample)]
             if family.samples:

@@ -1,64 +1,46 @@
-"""Serve pages over HTTP: a limited number of threads, one for each connection, each with a deadline.
+"""Serve pages over HTTP: any number of clients may be slow, each has a deadline, and none holds a thread.
 
-It is built on the standard library because the server of prometheus-client has no passwords, a single page and no limits,
-and does the TLS handshake in the accepting thread, so that one silent client blocks all others. A connection is one
-request: a scrape every few seconds gains nothing from more, and idle clients hold no thread.
+It is built on asyncio because the server of prometheus-client has no passwords, a single page and no limits, and does the
+TLS handshake in the accepting thread, so that one silent client blocks all others. A connection is one request: a scrape
+every few seconds gains nothing from more.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import re
 import socket
+import ssl
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from io import BufferedIOBase
-from socketserver import TCPServer, ThreadingMixIn
-from typing import cast
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import msgspec
 
 from otel_memeval.errors import UsageError
-from otel_memeval.service.http.access import Access
+from otel_memeval.service.http.access import Access, AccessRules
+from otel_memeval.service.http.request import Page, RequestHandler
 
-MOST_CONNECTIONS = 32
-"""Connections at a time; more wait in the queue of the operating system."""
+MOST_CONNECTIONS = 128
+"""Connections at a time. For one more, the oldest whose request is not complete is closed."""
 STEP_SECONDS = 10.0
-"""Timeout of each step: the handshake, a line of the request, a part of the response."""
+"""Timeout of each step: the handshake, a part of the request, a part of the response."""
 REQUEST_SECONDS = 30.0
 """Deadline of a connection."""
-_LARGEST_REQUEST_BYTES = 32 << 10
-_CHECK_SECONDS = 0.2
-"""How often deadlines are checked."""
+_LARGEST_HEAD_BYTES = 32 << 10
+_BLOCK_BYTES = 64 << 10
+"""Of a response, sent at a time: a slow client holds no copy of it."""
+_THREADS = 4
+"""Threads that make pages; passwords have one of their own, so that guessing takes one processor at most."""
+_PAUSE_SECONDS = 0.05
+"""After a connection could not be accepted, as when no file descriptor is left."""
+_BACKLOG = 128
+"""Connections that the operating system keeps until they are accepted."""
 
-_SAFE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "deny",
-}
-
-
-class Request(msgspec.Struct, frozen=True):
-    """The headers of a request that a page may use."""
-
-    accept: str
-    accept_encoding: str
-
-
-class Response(msgspec.Struct, frozen=True):
-    """The content of a response."""
-
-    content_type: str
-    body: bytes
-    headers: Mapping[str, str] = {}
-
-
-Page = Callable[[Request], Response]
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -80,12 +62,35 @@ def parse_address(text: str) -> Address:
     return Address(host or "127.0.0.1", int(port))
 
 
-class Server(ThreadingMixIn, TCPServer):
-    """Listens from its creation on, and answers pages by path after ``start``."""
+def _listen(address: Address) -> socket.socket:
+    """Return a listening socket. Raises ``UsageError`` if the address cannot be used."""
+    shown = f"--serve {address.host}:{address.port}"
+    listener = None
+    try:
+        family, _, _, _, found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if sys.platform != "win32":  # there, two programs could listen on one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            with contextlib.suppress(OSError):  # all addresses: those of IPv4 too
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(found)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        remedy = "name another port, or stop the program that listens there"
+        if not isinstance(error, socket.gaierror) and error.errno is not None:
+            raise UsageError(f"{shown}: {error.strerror}", remedy) from None
+        raise UsageError(f"{shown}: {error.strerror or error}", "name an address of this machine") from None
+    listener.setblocking(False)
+    return listener
 
-    daemon_threads = True
-    allow_reuse_address = sys.platform != "win32"  # there, two programs could listen on one port
-    request_queue_size = 128
+
+class Server:
+    """Listens from its creation on, and answers pages by path after ``start``."""
 
     def __init__(
         self,
@@ -97,183 +102,146 @@ class Server(ThreadingMixIn, TCPServer):
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         """Listen. Raises ``UsageError`` if the address cannot be used."""
-        self.access = access
-        self.pages: Mapping[str, Page] = {}
+        self._access = access
+        self._pages: Mapping[str, Page] = {}
         self._log = log
-        self.step_seconds = step_seconds
+        self._step_seconds = step_seconds
         self._request_seconds = request_seconds
-        self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        self._deadlines: dict[socket.socket, float] = {}
-        self._thread: threading.Thread | None = None
-        self._stopping = False
-        shown = f"--serve {address.host}:{address.port}"
-        try:
-            self.address_family, _, _, _, found = socket.getaddrinfo(
-                address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            super().__init__(cast("tuple[str, int]", found), _RequestHandler)
-        except OSError as error:
-            remedy = "name another port, or stop the program that listens there"
-            if not isinstance(error, socket.gaierror) and error.errno is not None:
-                raise UsageError(f"{shown}: {error.strerror}", remedy) from None
-            raise UsageError(f"{shown}: {error.strerror or error}", "name an address of this machine") from None
-
-    def server_bind(self) -> None:
-        """Bind the socket; an IPv6 socket for all addresses accepts IPv4 too."""
-        if self.address_family == socket.AF_INET6 and hasattr(socket, "IPV6_V6ONLY"):
-            with contextlib.suppress(OSError):
-                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        super().server_bind()
+        self._connections: dict[asyncio.Task[None], bool] = {}
+        """Open connections, the oldest first, and whether the request of each is complete."""
+        self._threads = ThreadPoolExecutor(_THREADS, "memeval-page")
+        self._password_thread = ThreadPoolExecutor(1, "memeval-password")
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="memeval-http", daemon=True)
+        self._socket = _listen(address)
+        self.server_address: tuple[str, int] = self._socket.getsockname()[:2]
 
     @property
     def url(self) -> str:
         """Return the URL of the server without a path."""
-        host, port = self.server_address[:2]
-        scheme = "https" if self.access.rules().tls else "http"
-        return f"{scheme}://{f'[{host!s}]' if ':' in str(host) else host!s}:{port}"
+        host, port = self.server_address
+        scheme = "https" if self._access.rules().tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def start(self, pages: Mapping[str, Page]) -> None:
         """Answer these pages from now on, in threads that end with the process."""
-        self.pages = pages
-        self._thread = threading.Thread(target=self.serve_forever, args=(_CHECK_SECONDS,), name="memeval-http", daemon=True)
+        self._pages = pages
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def stop(self) -> None:
         """Stop listening, without waiting for responses under way."""
-        self._stopping = True
-        if self._thread is not None:
-            self.shutdown()
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
-        self.server_close()
+        self._socket.close()
+        for threads in (self._threads, self._password_thread):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        assert self._loop is not None
+        with contextlib.closing(self._loop) as loop:
+            loop.set_exception_handler(lambda _, context: self._log(f"a connection failed: {context.get('message')}"))
+            loop.run_until_complete(self._serve(loop))
+
+    async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        accepting = loop.create_task(self._accept(loop))
+        await self._stopping.wait()
+        tasks = [accepting, *self._connections]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the transports are closed in the next turn of the loop
+
+    async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._socket)
+            except OSError:  # the client is gone, or no file descriptor is left
+                self._close_oldest()
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            if len(self._connections) >= MOST_CONNECTIONS:
+                self._close_oldest()
+            task = loop.create_task(self._answer(connection))
+            self._connections[task] = False
+            deadline = loop.call_later(self._request_seconds, task.cancel)
+            task.add_done_callback(partial(self._end, connection, deadline))
+
+    def _close_oldest(self) -> None:
+        incomplete = (task for task, is_complete in self._connections.items() if not is_complete)
+        oldest = next(incomplete, None) or next(iter(self._connections), None)
+        if oldest is not None:
+            oldest.cancel()
+            del self._connections[oldest]
+
+    def _end(self, connection: socket.socket, deadline: asyncio.TimerHandle, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task, None)
+        deadline.cancel()
+        connection.close()  # if the task was cancelled before it began
 
     # Steps of one connection.
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        """Wait for a free slot, then answer in a thread."""
-        self._deadlines[request] = time.monotonic() + self._request_seconds
-        while not self._slots.acquire(timeout=_CHECK_SECONDS):
-            self.service_actions()
-            if self._stopping:
-                self._deadlines.pop(request)
-                self.shutdown_request(request)
-                return
+    async def _answer(self, connection: socket.socket) -> None:
+        """Answer one request, and close the connection."""
         try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no thread could be started
-            self._release(request)
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        """Do the TLS handshake if TLS is on, answer, close."""
-        connection = request
-        try:
-            request.settimeout(self.step_seconds)
-            rules = self.access.rules()
-            if rules.tls is not None:
-                connection = rules.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
-                self._deadlines[connection] = self._deadlines.pop(request)
-                connection.do_handshake()
-                if not rules.allows(connection):
-                    return
-            self.finish_request(connection, client_address)
+            rules = self._access.rules()
+            reader, writer = await _open_streams(connection, rules.tls, self._step_seconds)
+            try:
+                if rules.allows(writer.get_extra_info("ssl_object")):
+                    await self._send(writer, await self._respond(await self._read_head(reader), rules))
+                writer.close()
+                await asyncio.wait_for(writer.wait_closed(), self._step_seconds)
+            finally:
+                writer.transport.abort()
         except Exception as error:  # noqa: BLE001 - no client may stop the server
-            if not isinstance(error, (OSError, ValueError)):  # the client went away, was too slow or was cut off
+            # The client went away, was too slow or sent too much.
+            if not isinstance(error, (OSError, EOFError, ValueError, asyncio.TimeoutError)):
                 self._log(f"a request failed: {type(error).__name__}: {error}")
-        finally:
-            self._release(connection)
-            self.shutdown_request(connection)
 
-    def _release(self, connection: socket.socket) -> None:
-        self._deadlines.pop(connection, None)
-        self._slots.release()
+    async def _read_head(self, reader: asyncio.StreamReader) -> bytes:
+        """Return request line and headers. Raises ``EOFError`` if they are not complete, ``ValueError`` if too large."""
+        head = b""
+        start = 0
+        while not _END_OF_HEAD.search(head, start):
+            start = max(0, len(head) - 3)
+            block = await asyncio.wait_for(reader.read(_LARGEST_HEAD_BYTES), self._step_seconds)
+            head += block
+            if not block:
+                raise EOFError("the client closed the connection")
+            if len(head) > _LARGEST_HEAD_BYTES:
+                raise ValueError("a request of more than 32 KiB")
+        return head
 
-    def service_actions(self) -> None:
-        """End connections past their deadline. Called several times a second."""
-        now = time.monotonic()
-        for connection, deadline in list(self._deadlines.items()):
-            if deadline < now:
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)  # not the TLS shutdown, since its thread is reading
+    async def _send(self, writer: asyncio.StreamWriter, response: bytes) -> None:
+        for start in range(0, len(response), _BLOCK_BYTES):
+            writer.write(response[start : start + _BLOCK_BYTES])
+            await asyncio.wait_for(writer.drain(), self._step_seconds)
 
-
-class _LimitedStream:
-    """The lines of a request, up to the largest size of a request."""
-
-    def __init__(self, stream: BufferedIOBase) -> None:
-        self._stream = stream
-        self._left = _LARGEST_REQUEST_BYTES
-
-    def readline(self, most: int = -1) -> bytes:
-        """Return the next line. Raises ``ValueError`` if the request is too large."""
-        line = self._stream.readline(min(most, self._left + 1) if most >= 0 else self._left + 1)
-        self._left -= len(line)
-        if self._left < 0:
-            raise ValueError("a request of more than 32 KiB")
-        return line
-
-    def close(self) -> None:
-        """Close the stream."""
-        self._stream.close()
+    async def _respond(self, head: bytes, rules: AccessRules) -> bytes:
+        task = asyncio.current_task()
+        if task in self._connections:
+            self._connections[task] = True
+        request = RequestHandler(head, rules.headers)
+        if not request.parse():
+            return request.output
+        loop = asyncio.get_running_loop()
+        is_admitted = rules.passwords.recall(request.authorization)
+        if is_admitted is None:
+            is_admitted = await loop.run_in_executor(self._password_thread, rules.passwords.admit, request.authorization)
+        return await loop.run_in_executor(self._threads, partial(request.answer, self._pages, is_admitted=is_admitted))
 
 
-class _RequestHandler(BaseHTTPRequestHandler):
-    """Answers one request."""
-
-    protocol_version = "HTTP/1.1"
-    server: Server
-    error_content_type = "text/plain; charset=utf-8"
-    error_message_format = "%(code)d %(message)s\n"
-
-    def setup(self) -> None:
-        super().setup()
-        self.rfile = cast("BufferedIOBase", _LimitedStream(self.rfile))
-
-    def handle(self) -> None:
-        """Answer one request and close the connection."""
-        self.close_connection = True
-        self.handle_one_request()
-
-    def do_GET(self) -> None:
-        """Answer a page to an admitted client."""
-        if not self.server.access.rules().passwords.admit(self.headers.get("Authorization")):
-            self._send(
-                HTTPStatus.UNAUTHORIZED,
-                Response(self.error_content_type, b"401 Unauthorized\n", {"WWW-Authenticate": 'Basic realm="otel-memeval"'}),
-            )
-            return
-        page = self.server.pages.get(self.path.partition("?")[0])
-        if page is None:
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        accept, encoding = self.headers.get_all("Accept", []), self.headers.get_all("Accept-Encoding", [])
-        self._send(HTTPStatus.OK, page(Request(",".join(accept), ",".join(encoding))))
-
-    do_HEAD = do_GET  # noqa: N815 - the standard library's name
-
-    def _send(self, status: HTTPStatus, response: Response) -> None:
-        self.send_response(status)
-        for name, value in {**_SAFE_HEADERS, **response.headers, **self.server.access.rules().headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer a status with its standard phrase; nothing of the request is repeated."""
-        headers = {}
-        if code == HTTPStatus.NOT_IMPLEMENTED and getattr(self, "command", None):  # there is no do_POST
-            code, headers = HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"}
-        self.request_version = self.protocol_version  # without it, an unreadable request would get no status line
-        status = HTTPStatus(code)
-        self._send(status, Response(self.error_content_type, f"{status.value} {status.phrase}\n".encode(), headers))
-
-    def send_response(self, code: int, message: str | None = None) -> None:
-        """Send the status line without the name and version of this program."""
-        self.send_response_only(code, message)
-        self.send_header("Date", self.date_time_string())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing: there is a scrape every few seconds."""
+async def _open_streams(
+    connection: socket.socket, tls: ssl.SSLContext | None, step_seconds: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return the streams of an accepted connection, after the TLS handshake if there is a context."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=_BLOCK_BYTES, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.connect_accepted_socket(
+        lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=None if tls is None else step_seconds
+    )
+    transport.set_write_buffer_limits(0)  # drain waits until everything is sent
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

@@ -61,9 +61,12 @@ class WebConfig(_Section, frozen=True):
     """Bcrypt hashes of the passwords, by user."""
 
 
-def parse_web_config(data: bytes, path: str) -> WebConfig:
+def parse_web_config(data: bytes, path: str, *, allows_empty: bool = True) -> WebConfig:
     """Return the configuration. Raises ``UsageError`` if it cannot be used, without showing a hash or a key."""
     config = _decode(data, path)
+    if config is None and not allows_empty:
+        raise _error(path, "it is empty", "write {} to remove all rules")
+    config = config or WebConfig()
     for user, hashed in config.basic_auth_users.items():
         if not _BCRYPT.fullmatch(hashed):
             raise _error(
@@ -80,20 +83,22 @@ def parse_web_config(data: bytes, path: str) -> WebConfig:
     return config
 
 
-def _decode(data: bytes, path: str) -> WebConfig:
+def _decode(data: bytes, path: str) -> WebConfig | None:
+    """Return the configuration; None for an empty file."""
     import yaml  # late: the import takes some hundredths of a second
 
     try:
         content = yaml.safe_load(data)
+        return None if content is None else msgspec.convert(content, WebConfig)
     except yaml.MarkedYAMLError as error:
         where = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
         raise _error(path, f"this is not YAML{where}", _REMEDY) from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError):
-        raise _error(path, "this is not YAML", _REMEDY) from None
-    try:
-        return msgspec.convert({} if content is None else content, WebConfig)
     except msgspec.ValidationError as error:
         raise _error(path, str(error), _REMEDY) from None
+    except RecursionError:
+        raise _error(path, "it is nested too deep", _REMEDY) from None
+    except Exception:  # noqa: BLE001 - for a damaged value, such as `!!bool x`, PyYAML raises errors of many types
+        raise _error(path, "this is not YAML", _REMEDY) from None
 
 
 def _check_tls(tls: TlsSettings, path: str) -> None:
@@ -110,6 +115,18 @@ def _check_tls(tls: TlsSettings, path: str) -> None:
             "tls_server_config: client_allowed_sans, although clients need no certificate",
             "set client_auth_type: RequireAndVerifyClientCert",
         )
+
+
+def requirements(config: WebConfig) -> frozenset[str]:
+    """Return the kinds of proof that clients have to give; a configuration without one of them is more open."""
+    tls = config.tls_server_config or TlsSettings(cert_file="", key_file="")
+    required = {
+        "TLS": config.tls_server_config is not None,
+        "certificates": tls.client_auth_type == "RequireAndVerifyClientCert",
+        "names in certificates": bool(tls.client_allowed_sans),
+        "passwords": bool(config.basic_auth_users),
+    }
+    return frozenset(kind for kind, is_required in required.items() if is_required)
 
 
 def _error(path: str, problem: str, remedy: str) -> UsageError:

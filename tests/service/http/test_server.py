@@ -18,7 +18,8 @@ import trustme
 
 from otel_memeval.errors import UsageError
 from otel_memeval.service.http.access import Access
-from otel_memeval.service.http.server import MOST_CONNECTIONS, Address, Request, Response, Server, parse_address
+from otel_memeval.service.http.request import Request, Response
+from otel_memeval.service.http.server import MOST_CONNECTIONS, Address, Server, parse_address
 
 STEP_SECONDS = 0.3
 REQUEST_SECONDS = 0.8
