@@ -19,6 +19,7 @@ from otel_memeval.errors import UsageError
 from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.state import Durations, EvalState
 from otel_memeval.files import Lock, Locked, lock, output_path, read_file, replace_file
+from otel_memeval.redact import shortened
 from otel_memeval.service.eval_status import EvalStatus
 from otel_memeval.units import format_seconds
 
@@ -146,4 +147,4 @@ def _check_shown(saved: SavedState) -> None:
             format_seconds(status.duration_seconds)
         msgspec.json.encode(saved)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a value
-        raise _UnusableState(f"damaged ({type(error).__name__}: {error})") from None
+        raise _UnusableState(f"damaged ({type(error).__name__}: {shortened(str(error), 100)})") from None

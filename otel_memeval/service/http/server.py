@@ -127,7 +127,7 @@ class Server:
     def start(self, pages: Mapping[str, Page]) -> None:
         """Answer these pages from now on, in threads that end with the process."""
         self._pages = pages
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()
         self._thread.start()
 
     def stop(self) -> None:
@@ -146,28 +146,32 @@ class Server:
             loop.run_until_complete(self._serve(loop))
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        accepting = loop.create_task(self._accept(loop))
+        loop.add_reader(self._socket, self._accept, loop)
         await self._stopping.wait()
-        tasks = [accepting, *self._connections]
+        loop.remove_reader(self._socket)
+        tasks = list(self._connections)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # the transports are closed in the next turn of the loop
 
-    async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(self._socket)
-            except OSError:  # the client is gone, or no file descriptor is left
-                self._close_oldest()
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            if len(self._connections) >= MOST_CONNECTIONS:
-                self._close_oldest()
-            task = loop.create_task(self._answer(connection))
-            self._connections[task] = False
-            deadline = loop.call_later(self._request_seconds, task.cancel)
-            task.add_done_callback(partial(self._end, connection, deadline))
+    def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except BlockingIOError:  # the client is gone
+            return
+        except OSError:  # no file descriptor is left
+            self._close_oldest()
+            loop.remove_reader(self._socket)
+            loop.call_later(_PAUSE_SECONDS, loop.add_reader, self._socket, self._accept, loop)
+            return
+        connection.setblocking(False)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            self._close_oldest()
+        task = loop.create_task(self._answer(connection))
+        self._connections[task] = False
+        deadline = loop.call_later(self._request_seconds, task.cancel)
+        task.add_done_callback(partial(self._end, connection, deadline))
 
     def _close_oldest(self) -> None:
         incomplete = (task for task, is_complete in self._connections.items() if not is_complete)
