@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
 from typing import NoReturn
 
 import click
 
 from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
+from otel_memeval.cli.interruption import interruptible
 from otel_memeval.cli.measure import measure_command
 from otel_memeval.cli.metrics import metrics_command
 from otel_memeval.cli.replay import replay_command
 from otel_memeval.cli.schema import schema_command
+from otel_memeval.cli.standard_streams import open_standard_streams, problem_of
 from otel_memeval.errors import MemevalError
 
 COMMANDS: dict[str, click.Command] = {
@@ -28,33 +28,6 @@ COMMANDS: dict[str, click.Command] = {
 }
 """Commands by name. A first argument that equals a name is the command; a module of that name can be measured as
 ``./schema.py`` or ``schema:name``."""
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C in this block, so that the iterations so far are reported."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _open_standard_streams() -> None:
-    """Open the null device for a closed stdin, stdout or stderr; otherwise the next pipe would take its number."""
-    while True:
-        descriptor = os.open(os.devnull, os.O_RDWR)
-        if descriptor > 2:
-            os.close(descriptor)
-            break
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _remove_folder_from_import_path() -> None:
@@ -69,8 +42,8 @@ def run(arguments: list[str]) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     rest = arguments[1:] if command is not None else arguments
     try:
-        with _interruptible():
-            selected = command or measure_command
+        selected = command or measure_command
+        with contextlib.nullcontext() if command is None else interruptible():  # measuring becomes interruptible later
             status = selected.main(args=rest, prog_name=selected.name, standalone_mode=False)
             return status if isinstance(status, int) else PASSED
     except click.ClickException as error:
@@ -97,12 +70,10 @@ def _shown(text: str) -> str:
 
 def main() -> NoReturn:
     """Run the console script."""
-    _open_standard_streams()
+    open_standard_streams()
     _remove_folder_from_import_path()
-    try:
-        status = run(sys.argv[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as a pager, was closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = PASSED
+    status = run(sys.argv[1:])
+    problem = problem_of(sys.stdout)
+    if problem:
+        click.echo(f"otel-memeval: standard output is not complete: {problem}", err=True)
     sys.exit(status)

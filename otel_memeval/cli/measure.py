@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from otel_memeval.cli.exit_codes import PASSED, exit_status
+from otel_memeval.cli.interruption import interruptible
 from otel_memeval.cli.options import MeasureOptions, measure_options
 from otel_memeval.errors import UsageError
 
@@ -63,7 +64,9 @@ def measure_command(options: MeasureOptions) -> int:
     settings = for_measuring()
     exports = _export_options(options, settings)
     if options.every is None:
-        return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports)
+        _import_modules()
+        with interruptible():
+            return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports)
     from otel_memeval.service.service import run_service
 
     run_service(_service_options(options, exports))
@@ -154,6 +157,13 @@ def _service_options(options: MeasureOptions, exports: ExportOptions) -> Service
     )
 
 
+def _import_modules() -> None:
+    """Import the larger modules before the command can be interrupted: an interrupted import prints a traceback."""
+    from otel_memeval.exporters import pipeline  # noqa: F401
+    from otel_memeval.exporters.terminal import progress, report, text  # noqa: F401
+    from otel_memeval.run import worker_run  # noqa: F401
+
+
 def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions) -> int:
     """Measure, report and export each target once, write the result file, and return the exit status."""
     from otel_memeval.exporters.pipeline import ExportPipeline
@@ -167,6 +177,7 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
     finally:  # also if a later target cannot be loaded
         if options.json_path is not None and (results or sys.exc_info()[0] is None):
             written = _write_json(options.json_path, results)
+    sys.stdout.flush()
     return exit_status(results, options.fail_on, undelivered=pipeline.undelivered or not written)
 
 

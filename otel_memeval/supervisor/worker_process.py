@@ -15,12 +15,13 @@ import msgspec
 
 from otel_memeval import wire
 from otel_memeval.errors import UsageError
-from otel_memeval.redact import redact
+from otel_memeval.redact import one_line, redact
 from otel_memeval.supervisor.environment import changed_variables, worker_environment
 from otel_memeval.supervisor.interruptions import deferred, uninterrupted
 from otel_memeval.supervisor.output import Output
 from otel_memeval.supervisor.pipe import readable
 from otel_memeval.supervisor.process_group import Watchdog, adopting_orphans, end_left_behind
+from otel_memeval.supervisor.shown_output import ShownOutput
 
 WORKER_FOLDER = Path(__file__).resolve().parent.parent / "worker"
 
@@ -60,7 +61,7 @@ class WorkerProcess:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._environment = worker_environment(settings.environment, settings.run_id)
-        self._pending = b""
+        self._lines = wire.LineBuffer()
         self._latest = b""
         self._closing = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,6 +69,7 @@ class WorkerProcess:
         self._commands = -1
         self._messages = -1
         self._outputs: list[Output] = []
+        self._shown: ShownOutput | None = None
         self._other_children: frozenset[int] = frozenset()
         self._said_its_last = False
         self._interruptions: list[int] = []
@@ -174,16 +176,21 @@ class WorkerProcess:
         finally:
             for handle in handles:
                 os.close(handle)
+        self._shown = ShownOutput(self._show) if self._settings.show_output else None
         for stream in (process.stdout, process.stderr):
             assert stream is not None
-            self._outputs.append(Output(stream, self._show if self._settings.show_output else None))
+            self._outputs.append(Output(stream, None if self._shown is None else self._shown.add))
         return process
 
     def _show(self, lines: bytes) -> None:
-        """Pass on output of the scenario, secrets masked."""
-        with contextlib.suppress(OSError, ValueError):  # our stderr is closed: the scenario must not wait for it
-            sys.stderr.buffer.write(redact(lines.decode("utf-8", "replace"), self._settings.secrets).encode())
-            sys.stderr.buffer.flush()
+        """Write output of the scenario to stderr, secrets masked.
+
+        Without the stream's buffer: a thread that waits for a reader would hold its lock at the end of this process.
+        """
+        text = memoryview(redact(lines.decode("utf-8", "replace"), self._settings.secrets).encode())
+        with contextlib.suppress(OSError, ValueError):  # our stderr is full or closed
+            while text:
+                text = text[os.write(sys.stderr.fileno(), text) :]
 
     def send(self, command: str) -> None:
         """Send one command. ``receive`` notices a worker that is gone."""
@@ -193,12 +200,23 @@ class WorkerProcess:
     def receive(self, timeout_seconds: float | None) -> wire.AnyMessage:
         """Return the next message. Raises ``WorkerEnded`` when none comes in time, or the process ends before it comes."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        while (line := self._line()) is None:
-            if not self._read_block(deadline, timeout_seconds):
-                raise self._ending()
-        message = wire.decode(line)
+        try:
+            while (line := self._line()) is None:
+                if not self._read_block(deadline, timeout_seconds):
+                    raise self._ending()
+            message = wire.decode(line)
+        except wire.ForeignMessage as error:
+            raise WorkerEnded("Crash", str(error)) from None
+        if isinstance(message, wire.MeasurementFailed):
+            raise self._measurement_failed(message.failure)
         self._said_its_last = isinstance(message, (wire.Finished, wire.TargetRejected))
         return message
+
+    def _measurement_failed(self, failure: wire.FailureInfo) -> WorkerEnded:
+        file, line, _ = failure.frames[-1] if failure.frames else ("", 0, "")
+        reason = one_line(f"{failure.type}: {failure.message}", self._settings.secrets)
+        place = f"{os.path.basename(file)}:{line}"
+        return WorkerEnded("Crash", f"the measurement's own code was changed or interrupted ({reason}, at {place})")
 
     def pending_messages(self) -> Iterator[wire.AnyMessage]:
         """Return the messages that have come and were not received yet, without waiting for more.
@@ -214,11 +232,9 @@ class WorkerProcess:
                 return
 
     def _line(self) -> bytes | None:
-        line, newline, rest = self._pending.partition(b"\n")
-        if not newline:
-            return None
-        self._latest = line
-        self._pending = rest
+        line = self._lines.take()
+        if line is not None:
+            self._latest = line
         return line
 
     def _read_block(self, deadline: float | None, timeout_seconds: float | None) -> bool:
@@ -235,7 +251,7 @@ class WorkerProcess:
             return False
         with uninterrupted():  # an interruption between the two lines would lose the data
             block = os.read(self._messages, 1 << 20)
-            self._pending += block
+            self._lines.add(block)
         return bool(block)
 
     def _timed_out(self, timeout_seconds: float) -> WorkerEnded:
@@ -309,3 +325,5 @@ class WorkerProcess:
         end_left_behind(self._other_children, interruptions)
         for output in self._outputs:
             output.finish(_OUTPUT_TIMEOUT_SECONDS)
+        if self._shown is not None:
+            self._shown.finish(_OUTPUT_TIMEOUT_SECONDS)

@@ -18,7 +18,8 @@ from otel_memeval.wire.commands import (
     WatchCall,
     encode_command,
 )
-from otel_memeval.wire.decoder import AnyMessage, decode, decode_dict, expect
+from otel_memeval.wire.decoder import AnyMessage, ForeignMessage, decode, decode_dict, expect
+from otel_memeval.wire.line_buffer import LineBuffer
 from otel_memeval.wire.messages import (
     WIRE_VERSION,
     BatchedReading,
@@ -35,6 +36,7 @@ from otel_memeval.wire.messages import (
     IterationDone,
     KeeperInfo,
     Loaded,
+    MeasurementFailed,
     MemrayStacks,
     Message,
     Paused,
@@ -70,6 +72,7 @@ __all__ = [
     "Finish",
     "Finished",
     "FollowUpIteration",
+    "ForeignMessage",
     "GrownTypes",
     "Hello",
     "HolderInfo",
@@ -77,8 +80,10 @@ __all__ = [
     "Iterate",
     "IterationDone",
     "KeeperInfo",
+    "LineBuffer",
     "LoadTarget",
     "Loaded",
+    "MeasurementFailed",
     "MemrayStacks",
     "Message",
     "Paused",

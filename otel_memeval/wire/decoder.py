@@ -18,6 +18,7 @@ from otel_memeval.wire.messages import (
     Holders,
     IterationDone,
     Loaded,
+    MeasurementFailed,
     MemrayStacks,
     Message,
     Paused,
@@ -44,6 +45,7 @@ AnyMessage = (
     | SpansDropped
     | IterationDone
     | TracingStopped
+    | MeasurementFailed
     | Paused
     | Holders
     | ResourceDescriptions
@@ -59,12 +61,21 @@ AnyMessage = (
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
+class ForeignMessage(WorkerError):
+    """A message that the worker, whose version was checked, did not send."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the scenario wrote into our pipe ({reason})", "use only file descriptors that the scenario has opened"
+        )
+
+
 def decode(line: bytes) -> AnyMessage:
     """Decode one line of the worker. Raises ``WorkerError`` if it is no message of this version."""
     try:
         message = _DECODER.decode(_without_surrogates(line) if b"\\ud" in line else line)
-    except msgspec.MsgspecError as error:
-        raise WorkerError(f"the worker said something unknown ({error})", "reinstall otel-memeval") from None
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ForeignMessage(str(error)) from None
     if isinstance(message, Hello) and message.wire != WIRE_VERSION:
         raise WorkerError(
             f"the worker speaks version {message.wire}, this is version {WIRE_VERSION}", "reinstall otel-memeval"
@@ -90,4 +101,4 @@ def expect(message: AnyMessage, kind: type[_MessageType]) -> _MessageType:
     if isinstance(message, kind):
         return message
     expected, received = kind.__struct_config__.tag, type(message).__struct_config__.tag
-    raise WorkerError(f"the worker sent the message {received!r} where {expected!r} was expected", "reinstall otel-memeval")
+    raise ForeignMessage(f"the message {received!r} came where {expected!r} was expected")

@@ -121,6 +121,14 @@ class Ready(Message, frozen=True, tag="ready"):
     reading: Reading
 
 
+class MeasurementFailed(Message, frozen=True, tag="measurement_failed"):
+    """The last message of a worker whose own code raised: the scenario has replaced a function that it needs, or a signal
+    handler or another thread of the scenario raised inside of it.
+    """
+
+    failure: FailureInfo
+
+
 class ScenarioSpan(Message, frozen=True, tag="span"):
     """A span of the scenario that has ended; comes before the message about the iteration or step that it ended in."""
 

@@ -161,9 +161,9 @@ class FollowUpSteps:
                 return {"type": "Timeout", "message": "the follow-up budget was used up (--follow-up-budget)", "frames": []}
             result = await self._caller.call(self._func)
             result.value = None
-            await self._caller.run_what_is_ready()
-            if result.failure is not None:
-                return failure_fields(result.failure)
+            failure = result.failure or await self._caller.run_what_is_ready()
+            if failure is not None:
+                return failure_fields(failure)
             if not still_tracing():
                 return {"type": "Untraced", "message": "the scenario stopped or cleared tracemalloc", "frames": []}
             if index == count // 2:

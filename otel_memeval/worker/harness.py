@@ -21,7 +21,7 @@ from .call_fields import call_fields, failure_fields
 from .clock import Clock
 from .event_loop import foreign_name
 from .follow_up import FollowUpSteps
-from .iterate import ScenarioFailure, is_run_in_loop
+from .iterate import ScenarioFailure, is_run_in_loop, shown_text
 from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage, has_sub_interpreters, may_stop_tracing
 from .packages import packages_in_use
@@ -166,6 +166,7 @@ class Harness:
         if loaded.setup is not None:
             with self._in_span(_RUN):
                 failure = (await self._caller.call_set_up(loaded.setup)).failure
+            failure = failure or await self._caller.run_what_is_ready()
             if failure is not None:
                 self._send_spans()
                 self._send({"kind": "set_up_failed", "stage": "setup", "failure": failure_fields(failure)})
@@ -174,10 +175,10 @@ class Harness:
         if loaded.describe is not None:
             with self._in_span(_RUN):
                 result = await self._caller.call(loaded.describe)
-            if result.failure is not None:
-                self._send({"kind": "set_up_failed", "stage": "describe", "failure": failure_fields(result.failure)})
+            description, failure = shown_text(result)
+            if failure is not None:
+                self._send({"kind": "set_up_failed", "stage": "describe", "failure": failure_fields(failure)})
                 return False
-            description = str(result.value)
         self._is_set_up = True
         await self._caller.run_what_is_ready()
         reading = self._readings.first()
@@ -201,7 +202,8 @@ class Harness:
             with self._in_span(f"{phase}/{index}"), self._reserve:
                 result = await self._caller.call(func)
             result.value = None
-            await self._caller.run_what_is_ready()
+            failure = await self._caller.run_what_is_ready()
+            result.failure = result.failure or failure
             imported = max(0, len(sys.modules) - modules)
             if not self._reader.still_tracing():
                 self._send_spans()
@@ -212,7 +214,7 @@ class Harness:
             self._send({"kind": "iteration", **reading, **call_fields(phase, index, result, imported)})
             if result.failure is not None and not keep_going:
                 return False
-            del result, reading
+            del result, reading, failure
         return True
 
     def _in_span(self, name: str) -> AbstractContextManager[None]:

@@ -9,15 +9,17 @@ import asyncio
 import os
 import tracemalloc
 from asyncio import get_running_loop, sleep
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from inspect import isasyncgenfunction, iscoroutinefunction, isgenerator, isroutine
 from types import TracebackType
-from typing import cast
+from typing import TypeVar, cast
 
 from .clock import Clock
 from .memory.frozen_heap import FrozenHeap
 from .memory.process_memory import waits
 from .target import without_partial
+
+_Value = TypeVar("_Value")
 
 READY_TICKS = 10
 """Turns of the event loop after an iteration: enough for callbacks that schedule callbacks; timers do not run."""
@@ -26,22 +28,39 @@ MAX_MESSAGE_CHARACTERS = 2000
 """Length at which the text of an exception is cut off: enough for one that quotes a request, small beside a reading."""
 
 
+_module_of, _name_of = type.__dict__["__module__"].__get__, type.__dict__["__qualname__"].__get__
+_traceback_of, _set_traceback = (
+    BaseException.__dict__["__traceback__"].__get__,
+    BaseException.__dict__["__traceback__"].__set__,
+)
+"""Attributes as the interpreter knows them: a class of the scenario may raise when it is asked for its own."""
+
+
 class ScenarioFailure:
     """An exception of the scenario without its traceback, so that it keeps no frame alive.
 
-    ``frames``: file, line and function of each frame, the innermost last.
+    ``frames``: file, line and function of each frame, the innermost last. The exception loses the frames of this module: the
+    scenario may keep it, and asyncio prints the exception of a task that nobody asked for.
     """
 
     __slots__ = ("frames", "message", "type")
 
     def __init__(self, error: BaseException) -> None:
-        kind = type(error)
-        self.type = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        module, name = "", _name_of(type(error))
+        try:
+            module = _module_of(type(error))
+            self.type = name if module == "builtins" else f"{module}.{name}"
+        except BaseException:  # a module's name that is no text
+            self.type = name
         try:
             self.message = str(error)[:MAX_MESSAGE_CHARACTERS]
         except BaseException:  # an exception whose __str__ raises anything
             self.message = "(its message cannot be shown)"
-        self.frames = _frames(error.__traceback__)
+        traceback = _traceback_of(error)
+        self.frames = _frames(traceback)
+        while traceback is not None and traceback.tb_frame.f_globals is globals():
+            traceback = traceback.tb_next
+        _set_traceback(error, traceback)
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
@@ -77,6 +96,14 @@ class CallResult:
         self.peak_bytes = 0
         self.failure: ScenarioFailure | None = None
         self.value: object = None
+
+
+def shown_text(result: CallResult) -> tuple[str, ScenarioFailure | None]:
+    """Return the text of the value that a call returned, or the failure of the call or of making the text."""
+    try:
+        return ("" if result.failure else str(result.value)), result.failure
+    except BaseException as error:
+        return "", ScenarioFailure(error)
 
 
 class ForkedChild(BaseException):
@@ -155,17 +182,27 @@ class _Measurement:
 
 def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: FrozenHeap) -> CallResult:
     """Call the function once in this thread; its async parts run in ``loop``."""
-    if is_run_in_loop(func):
-        return loop.run_until_complete(call_in_loop(func, heap))
+    runs_in_loop = is_run_in_loop(func)
     measurement = _Measurement(heap)
     try:
+        if runs_in_loop:
+            return _run(loop, call_in_loop(func, heap))
         value = func()
         if needs_loop(value):
-            value = loop.run_until_complete(_consume_in_loop(value, measurement.result))
+            value = _run(loop, _consume_in_loop(value, measurement.result))
         measurement.result.value = consume_sync(value)
     except BaseException as error:
         measurement.result.failure = ScenarioFailure(error)
     return measurement.end()
+
+
+def _run(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[object, object, _Value]) -> _Value:
+    """Run a coroutine in the loop. Raises what a callback of the scenario raises, or stops the loop with, as well."""
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        if loop.is_closed():
+            coroutine.close()  # else Python warns that nobody awaited it
 
 
 async def call_in_loop(func: Callable[[], object], heap: FrozenHeap) -> CallResult:
@@ -191,6 +228,16 @@ async def _consume_in_loop(value: object, result: CallResult) -> object:
     finally:
         handle.cancel()
         result.suspended = bool(others_ran)
+
+
+def run_ready_callbacks(loop: asyncio.AbstractEventLoop) -> ScenarioFailure | None:
+    """Let every callback that is ready run; return the failure if one ends the loop, as ``sys.exit`` does."""
+    try:
+        if not loop.is_closed():
+            _run(loop, run_what_is_ready())
+    except BaseException as error:
+        return ScenarioFailure(error)
+    return None
 
 
 async def run_what_is_ready() -> None:

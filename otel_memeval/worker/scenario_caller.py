@@ -9,7 +9,16 @@ from collections.abc import Callable, Coroutine
 
 from .clock import Clock
 from .event_loop import LoopFactory, ScenarioLoop, loop_that_is_set
-from .iterate import CallResult, ScenarioFailure, call, call_in_loop, is_run_in_loop, nothing, run_what_is_ready
+from .iterate import (
+    CallResult,
+    ScenarioFailure,
+    call,
+    call_in_loop,
+    is_run_in_loop,
+    nothing,
+    run_ready_callbacks,
+    run_what_is_ready,
+)
 from .memory.frozen_heap import FrozenHeap
 from .memory.reading import CALLS_BEFORE_CACHED
 
@@ -54,8 +63,8 @@ class ScenarioCaller:
         """Call the set-up as ``call`` does; if it replaced the event loop or its policy, later calls run in the new one."""
         return await self.call(func)
 
-    async def run_what_is_ready(self) -> None:
-        """Let every callback that is ready run."""
+    async def run_what_is_ready(self) -> ScenarioFailure | None:
+        """Let every callback that is ready run; return the failure if one ends the event loop."""
         raise NotImplementedError
 
     async def pause(self, seconds: float) -> None:
@@ -106,9 +115,10 @@ class BlockingCaller(ScenarioCaller):
                 result.failure = result.failure or ScenarioFailure(error)
         return result
 
-    async def run_what_is_ready(self) -> None:  # noqa: D102
-        self.loop().run_until_complete(run_what_is_ready())
+    async def run_what_is_ready(self) -> ScenarioFailure | None:  # noqa: D102
+        failure = run_ready_callbacks(self.loop())
         _empty_table_of_current_tasks()
+        return failure
 
     async def pause(self, seconds: float) -> None:  # noqa: D102
         self.loop().run_until_complete(_pause(seconds))
@@ -134,8 +144,9 @@ class LoopCaller(ScenarioCaller):
     async def call(self, func: Callable[[], object]) -> CallResult:  # noqa: D102
         return await call_in_loop(func, self.heap)
 
-    async def run_what_is_ready(self) -> None:  # noqa: D102
+    async def run_what_is_ready(self) -> ScenarioFailure | None:  # noqa: D102
         await run_what_is_ready()
+        return None
 
     async def pause(self, seconds: float) -> None:  # noqa: D102
         await _pause(seconds)

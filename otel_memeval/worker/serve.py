@@ -19,46 +19,71 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from urllib.parse import unquote
 
+from .call_fields import failure_fields
 from .harness import Harness
-from .iterate import ForkedChild
+from .iterate import ForkedChild, ScenarioFailure
 from .memory.kept_reading import file_identity
 from .memory.reading import PlainMessage
 from .scenario_caller import BlockingCaller, drive
+
+_EXIT_CODE = compile("run()", "exit functions of the scenario", "exec")
+"""Calls the exit functions from a file of this name: where one raises in C, Python shows the line of its caller."""
 
 _PR_SET_PDEATHSIG = 1
 """Option of prctl(2): the signal that the kernel sends when the parent ends."""
 
 
 def serve(commands: int, messages: int) -> None:
-    """Run the commands that come from the pipe ``commands``, until they end."""
+    """Run the commands that come from the pipe ``commands`` until they end, and end the process."""
+    leave = os._exit  # a scenario may replace functions of os, and even the classes of exceptions
+    status = 1
+    try:
+        status = _serve(commands, messages)
+    finally:
+        leave(status)
+
+
+def _serve(commands: int, messages: int) -> int:
+    """Run the commands; return the status of the process."""
     _end_with_parent()
     _leave_no_core_file()
     faulthandler.enable()  # after a crash, and on SIGABRT after a timeout, stderr has the stacks
     commands, messages = _own_handles(commands, messages)
+    own_id, write_stderr = os.getpid, partial(os.write, 2)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-    process = os.getpid()
+    process = own_id()
+    write = _writer(messages)
+    send = _sender(write)
     try:
-        write = _writer(messages)
         caller = BlockingCaller()
-        harness = Harness(caller, _sender(write), write, lambda file: file.startswith(folder))
+        harness = Harness(caller, send, write, lambda file: file.startswith(folder))
         _lend_public_api(os.path.dirname(folder.rstrip(os.sep)))
         harness.hello()
         _run_commands(harness, _lines(commands))
         if harness.is_finished:
             caller.end_tasks()
     except (ForkedChild, BrokenPipeError):
-        os._exit(0)
+        return 0
     except (MemoryError, SystemError):  # some C code makes a SystemError of a MemoryError
-        os.write(2, b"MemoryError: too little memory is left to read what the scenario keeps\n")
-        os._exit(1)
-    if os.getpid() != process:
-        os._exit(0)
+        write_stderr(b"MemoryError: too little memory is left to read what the scenario keeps\n")
+        return 1
+    except BaseException as error:
+        _send_failure(send, error)
+        return 1
+    if own_id() != process:
+        return 0
     # An orderly end, but for the scenario's threads: one that never ends must not keep the process.
-    atexit._run_exitfuncs()
+    exec(_EXIT_CODE, {"run": atexit._run_exitfuncs})  # noqa: S102
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the scenario may have closed it
             stream.flush()
-    os._exit(0)
+    return 0
+
+
+def _send_failure(send: Callable[[PlainMessage], None], error: BaseException) -> None:
+    """Send an exception that a step raised outside of the scenario's functions, in code that the scenario has changed."""
+    with contextlib.suppress(BaseException):  # what this needs may be gone as well
+        send({"kind": "measurement_failed", "failure": failure_fields(ScenarioFailure(error))})
 
 
 def _run_commands(harness: Harness, lines: Iterator[str]) -> None:

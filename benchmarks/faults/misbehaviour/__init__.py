@@ -1,0 +1,1 @@
+"""Tables of what scenarios do wrong, by subject, for the group ``scenarios``."""
