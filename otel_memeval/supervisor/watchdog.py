@@ -1,8 +1,8 @@
 """A small process that ends the processes of a run if the tool is killed before it can end them itself.
 
-The kernel ends the worker together with the tool, but not the processes that the worker started. Standard library only,
-started by path: ``PYTHON -I -S watchdog.py PIPE MARK``. The pipe carries the worker's process id and at last ``end``; if
-the pipe ends without that word, the tool is gone.
+The kernel stops the worker when the tool ends (``worker/serve.py``): so the processes below it keep their parents, and are
+found here. Standard library only, started by path: ``PYTHON -I -S watchdog.py PIPE MARK``. The pipe carries the worker's
+process id and at last ``end``; if the pipe ends without that word, the tool is gone.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable, Collection, Iterable
 
 END = "end"
 
 _GRACE_SECONDS = 1.0
 _LONGEST_SECONDS = 10.0
 
-_LOOK_SECONDS = 0.5
-"""Interval at which descendants of the worker are noted: they may lose their parents, the mark and the session."""
+LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+"""Whether the kernel lists the children of a process (``CONFIG_PROC_CHILDREN``)."""
+
+_LOOK_SECONDS = 0.025 if LISTS_CHILDREN else 0.5
+"""Interval at which processes of the run are noted; it takes 0.3 ms. A process that has lost its parents, the mark and the
+session is found if it did so earlier than that before the tool was killed."""
 
 Process = tuple[int, int]
 """Id and time of the start in clock ticks: ids are used again."""
@@ -54,13 +59,37 @@ def _processes() -> dict[int, Stat]:
     return found
 
 
-def descendants(of: int) -> set[Process]:
-    """Return the children of a process, their children, and so on."""
-    processes = _processes()
-    found = {of}
-    while more := {process for process, stat in processes.items() if stat.parent in found} - found:
-        found |= more
-    return {(process, processes[process].started) for process in found - {of}}
+def _children() -> Callable[[int], list[int]]:
+    """Return a function that returns the ids of the children of a process, from the kernel's own lists where it has them."""
+    if LISTS_CHILDREN:
+        return _listed_children
+    by_parent: dict[int, list[int]] = {}
+    for process, stat in _processes().items():
+        by_parent.setdefault(stat.parent, []).append(process)
+    return lambda parent: by_parent.get(parent, [])
+
+
+def _listed_children(parent: int) -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):  # it has ended
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            with open(f"/proc/{parent}/task/{thread}/children", encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+    return found
+
+
+def descendants(of: Iterable[int], without: Collection[int] = ()) -> set[Process]:
+    """Return the children of the processes, their children, and so on, but for the processes ``without`` and those below."""
+    children = _children()
+    found: dict[int, int] = {}
+    waiting = list(of)
+    while waiting:
+        for child in children(waiting.pop()):
+            if child not in found and child not in without:
+                with contextlib.suppress(OSError):
+                    found[child] = Stat(child).started
+                    waiting.append(child)
+    return set(found.items())
 
 
 def _is_marked(process: int, mark: bytes) -> bool:
@@ -86,17 +115,18 @@ def _signal(process: int, number: signal.Signals) -> None:
         os.kill(process, number)
 
 
-def end_all(mark: bytes, session: int, seen: set[Process]) -> None:
-    """End all processes of the run: SIGTERM first, SIGKILL after a grace period."""
+def end_all(mark: bytes, worker: int, seen: set[Process]) -> None:
+    """End all processes of the run: the stopped worker at once, the others by SIGTERM, after a grace period by SIGKILL."""
     start = time.monotonic()
     asked: set[int] = set()
     while True:
-        living = _of_run(mark, session, seen)
+        living = _of_run(mark, worker, seen)
+        seen |= descendants(living)  # before one of them ends, and its children get another parent
         passed = time.monotonic() - start
         if not living or passed > _LONGEST_SECONDS:
             return
         for process in living:
-            if passed > _GRACE_SECONDS:
+            if process == worker or passed > _GRACE_SECONDS:
                 _signal(process, signal.SIGKILL)
             elif process not in asked:
                 _signal(process, signal.SIGTERM)
@@ -106,7 +136,8 @@ def end_all(mark: bytes, session: int, seen: set[Process]) -> None:
 
 def main() -> None:
     """Wait for the end of the pipe, and end the run if the tool is gone."""
-    pipe, text, seen = int(sys.argv[1]), b"", set[Process]()
+    pipe, text, seen, tool = int(sys.argv[1]), b"", set[Process](), os.getppid()
+    others = {process for process, _ in descendants([tool])}
     while True:
         words = text.decode("ascii").split()
         worker = int(words[0]) if words and words[0] != END else 0
@@ -116,7 +147,7 @@ def main() -> None:
             if not block:
                 break
         else:
-            seen |= descendants(worker)
+            seen |= descendants([tool], others)
     if END not in words:
         end_all(sys.argv[2].encode(), worker, seen)
 

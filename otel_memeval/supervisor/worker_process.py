@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from otel_memeval import wire
-from otel_memeval.errors import UsageError
+from otel_memeval.errors import UsageError, WorkerError
 from otel_memeval.redact import one_line, redact
 from otel_memeval.supervisor.environment import changed_variables, worker_environment
 from otel_memeval.supervisor.interruptions import deferred, uninterrupted
@@ -205,7 +205,11 @@ class WorkerProcess:
                 if not self._read_block(deadline, timeout_seconds):
                     raise self._ending()
             message = wire.decode(line)
-        except wire.ForeignMessage as error:
+        except WorkerError as error:
+            if not isinstance(error, wire.ForeignMessage):
+                if self._hello is None:  # a worker of another version
+                    raise
+                error = wire.ForeignMessage("a second greeting")
             raise WorkerEnded("Crash", str(error)) from None
         if isinstance(message, wire.MeasurementFailed):
             raise self._measurement_failed(message.failure)

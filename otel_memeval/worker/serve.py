@@ -1,6 +1,7 @@
 """Serve commands in the worker process: they come from one pipe, messages go into another.
 
-The process ends with its parent: on Linux by a signal of the kernel, elsewhere when the pipe of the commands is closed.
+The process ends with its parent: on Linux the kernel stops it and a watchdog ends it, elsewhere when the pipe of the
+commands is closed.
 """
 
 from __future__ import annotations
@@ -206,12 +207,15 @@ def _own_handles(*handles: int) -> tuple[int, int]:
 
 
 def _end_with_parent() -> None:
-    """Have the kernel end this process when its parent ends, even in the middle of an iteration."""
+    """Have the kernel stop this process when its parent ends, even in the middle of an iteration.
+
+    The watchdog of the run (``supervisor/watchdog.py``) ends it then, after it has found the processes below it.
+    """
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGSTOP, 0, 0, 0)
     except (OSError, AttributeError):
         return
     if os.getppid() != parent:  # the parent ended before the call
