@@ -73,6 +73,8 @@ def main() -> NoReturn:
     open_standard_streams()
     _remove_folder_from_import_path()
     status = run(sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM):  # the status is known, and Python's end would restore the default
+        signal.signal(number, signal.SIG_IGN)
     problem = problem_of(sys.stdout)
     if problem:
         click.echo(f"otel-memeval: standard output is not complete: {problem}", err=True)

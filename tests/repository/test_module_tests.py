@@ -22,6 +22,8 @@ MODULE_TESTS = {
     "analysis/reasons": "analysis/test_judge.py",
     "analysis/statistics": "analysis/test_judge.py",
     "cli": "cli/test_output.py",
+    "cli/interruption": "cli/test_leftovers.py",
+    "cli/standard_streams": "faults/test_faults.py",
     "cli/main": "cli/test_bad_usage.py",
     "cli/measure": "cli/test_measuring.py",
     "cli/options": "cli/test_bad_usage.py",
