@@ -13,6 +13,7 @@ import click
 from otel_memeval.cli.exit_codes import PASSED, exit_status
 from otel_memeval.cli.interruption import interruptible
 from otel_memeval.cli.options import MeasureOptions, measure_options
+from otel_memeval.cli.standard_streams import problem_of
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -236,12 +237,12 @@ def _write_json(path: str, results: list[Result]) -> bool:
     try:
         if path == "-":
             sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            problem = problem_of(sys.stdout)
         else:
             replace_file(Path(path), data)
-    except BrokenPipeError:  # the reader was closed
-        raise
+            problem = ""
     except OSError as error:
-        click.echo(f"otel-memeval: --json {path} was not written: {error.strerror}", err=True)
-        return False
-    return True
+        problem = error.strerror or type(error).__name__
+    if problem:
+        click.echo(f"otel-memeval: --json {path} was not written: {problem}", err=True)
+    return not problem
