@@ -219,6 +219,13 @@ BUILD_INFO = Metric(
     "memeval_build_info", "gauge", "", ("version", "python"), "Always 1: version of this tool, and of the scenario's Python."
 )
 SPOOL_BYTES = Metric("memeval_spool_bytes", "gauge", "By", (), "Size of the telemetry that waits to be delivered.")
+MEASUREMENT_OVERDUE = Metric(
+    "memeval_measurement_overdue",
+    "gauge",
+    "",
+    (),
+    "1 if the current step of a service has exceeded its time limit by a minute, else 0.",
+)
 ITERATION_DURATION = Metric(
     "memeval_iteration_duration_seconds", "histogram", "s", ("eval",), "Durations of measured iterations."
 )
@@ -236,7 +243,7 @@ METRICS = (
     RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
     GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, RESOURCE_GROWTH, CHILD_MEMORY_GROWTH, SUPPRESSED_LEAKS, VERDICT_STATE,
     LAST_RUN_INFO, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
-    LAST_RUN_DURATION, EXPECTED_INTERVAL, BUILD_INFO, SPOOL_BYTES,
+    LAST_RUN_DURATION, EXPECTED_INTERVAL, BUILD_INFO, SPOOL_BYTES, MEASUREMENT_OVERDUE,
     ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, RUNS_SKIPPED, EXPORT_FAILURES,
 )  # fmt: skip
 

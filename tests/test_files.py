@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_memeval.files import Locked, lock, replace_file
+from otel_memeval.files import Locked, lock, read_file, replace_file
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions, links and pipes")
 
@@ -121,6 +122,52 @@ def test_file_in_a_closed_folder_is_written_in_place_unless_a_mode_is_given() ->
         with pytest.raises(PermissionError):
             replace_file(path, b"newer", mode=0o600)
         assert path.read_bytes() == b"new"
+
+
+@posix
+def test_file_that_cannot_be_replaced_keeps_its_content_on_a_full_disk() -> None:
+    """The old content is restored where the new content, written in place, has no room."""
+    import resource
+
+    with folder_without_new_files() as folder:
+        path = folder / "a.json"
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                replace_file(path, b"x" * 2000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+        assert path.read_bytes() == b"old"
+
+
+@posix
+def test_pipe_without_another_end_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a reader nor a writer is waited for without end; a pipe whose writer comes late is read."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr("otel_memeval.files._until.__defaults__", (0.1,))
+    with pytest.raises(OSError, match="nobody reads from this pipe"):
+        replace_file(pipe, b"data")
+    with pytest.raises(OSError, match="nothing is written into this pipe"):
+        read_file(pipe, 1000, patience_seconds=0.1)
+    writer = threading.Timer(0.1, pipe.write_bytes, [b"late"])
+    writer.start()
+    assert read_file(pipe, 1000) == b"late"
+    writer.join()
+
+
+@posix
+def test_content_beyond_a_size_is_an_error(tmp_path: Path) -> None:
+    """A device without an end is not read for ever, and a folder has no content."""
+    with pytest.raises(OSError, match="larger than 1 MiB"):
+        read_file(Path("/dev/zero"), 1 << 20)
+    with pytest.raises(IsADirectoryError):
+        read_file(tmp_path, 1 << 20)
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    assert len(read_file(tmp_path / "a", 1000)) == 1000
 
 
 @posix

@@ -137,8 +137,13 @@ class _TargetRun(Observer):
         self.complete = False
         """Whether all evals of the target were measured."""
 
+    def on_step(self, name: str, seconds_left: float | None = None) -> None:  # noqa: ARG002
+        """Note that the step before has ended."""
+        self._state.progress.begin()
+
     def on_iteration(self, iteration: Iteration, changes: list[SiteChange], total: int) -> None:  # noqa: ARG002
-        """Count the turns that have come meanwhile."""
+        """Note that an iteration has ended, and count the turns that have come meanwhile."""
+        self._state.progress.begin()
         self._count_skipped()
 
     def measure(self) -> None:
@@ -169,6 +174,7 @@ class _TargetRun(Observer):
         if result.failure is not None and result.failure.type == "Interrupted":
             self._interrupted = True  # by the end of this service, which is not a failure of the scenario
             return
+        self._state.progress.begin()
         status = self._state.add_result(rename_eval(result, self._name), result.run.target, self._count_skipped())
         self.measured[status.key] = status
 

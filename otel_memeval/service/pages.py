@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 from html import escape
+from http import HTTPStatus
 
 from otel_memeval.redact import visible
 from otel_memeval.service.eval_status import EvalStatus, Overview
@@ -38,22 +39,26 @@ def pages(state: ServiceState) -> dict[str, Page]:
     """Return the pages of the service by path: metrics, health, and the table of evals."""
 
     def metrics(request: Request) -> Response:
+        state.overdue()
         compressed = accepts_gzip(request.accept_encoding)
         text = state.metrics.text(request.accept, compressed=compressed)
         headers = {"Vary": "Accept, Accept-Encoding", **({"Content-Encoding": "gzip"} if compressed else {})}
         return Response(text.content_type, text.data, headers)
 
     def healthz(_: Request) -> Response:
-        return Response("text/plain; charset=utf-8", b"ok\n")
+        problem = state.overdue()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
+        return Response("text/plain; charset=utf-8", f"{problem or 'ok'}\n".encode(), status=status)
 
     def root(_: Request) -> Response:
-        return Response("text/html; charset=utf-8", overview_page(state.overview, time.time()))
+        return Response("text/html; charset=utf-8", overview_page(state.overview, time.time(), state.overdue()))
 
     return {"/metrics": metrics, "/healthz": healthz, "/": root}
 
 
-def overview_page(overview: Overview, now_seconds: float) -> bytes:
-    """Return the page at ``/`` at a moment (since 1970)."""
+def overview_page(overview: Overview, now_seconds: float, problem: str = "") -> bytes:
+    """Return the page at ``/`` at a moment (since 1970). ``problem``: a sentence about an overdue measurement."""
+    warning = f'\n<p><strong class="failed">{_text(problem)}</strong></p>' if problem else ""
     rows = "\n".join(map(_row, overview.evals))
     table = f"{_TABLE_HEAD}\n{rows}\n</table>" if overview.evals else "<p>Nothing has been measured yet.</p>"
     return f"""<!DOCTYPE html>
@@ -66,7 +71,7 @@ def overview_page(overview: Overview, now_seconds: float) -> bytes:
 </head>
 <body>
 <h1>otel_memeval</h1>
-<p>{_schedule_text(overview, now_seconds)}</p>
+<p>{_schedule_text(overview, now_seconds)}</p>{warning}
 {table}
 <p><a href="/metrics">Metrics</a> for Prometheus.</p>
 </body>

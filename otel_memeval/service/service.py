@@ -108,6 +108,7 @@ def _restore_state(
         log=log,
         on_cycle_end=partial(_write_results, options.json_path, log),
         python=platform.python_version() if options.run.python == sys.executable else "",
+        step_seconds=options.run.timeout_seconds + options.run.follow_up_budget_seconds,
     )
 
 

@@ -16,6 +16,7 @@ from otel_memeval.records import Result
 from otel_memeval.redact import visible
 from otel_memeval.service.eval_status import EvalStatus, Overview, belongs, status_after_run, unique_name
 from otel_memeval.service.metrics_cache import MetricsCache
+from otel_memeval.service.progress import Progress
 from otel_memeval.service.state_file import SavedState, StateFile
 
 
@@ -33,9 +34,15 @@ class ServiceState:
         log: Callable[[str], None],
         on_cycle_end: Callable[[list[Result]], None],
         python: str = "",
+        step_seconds: float = 600.0,
     ) -> None:
-        """``mask`` masks secrets in targets, ``passed`` decides on a result, ``on_cycle_end`` gets a cycle's results."""
+        """``mask`` masks secrets in targets, ``passed`` decides on a result, ``on_cycle_end`` gets a cycle's results.
+
+        ``step_seconds``: the longest time of a step of a measurement.
+        """
         self._board = board
+        board.set_overdue(is_overdue=False)
+        self.progress = Progress(step_seconds)
         self._state_file = state_file
         self.mask = mask
         self._passed = passed
@@ -54,14 +61,17 @@ class ServiceState:
     def set_running(self, target: str) -> None:
         """Set the target that is being measured."""
         self.overview = msgspec.structs.replace(self.overview, running=target, next_run_seconds=None)
+        self.progress.begin(f"the measurement of {visible(self.mask(target))}")
 
     def set_waiting(self, next_run_seconds: float) -> None:
         """Set the time of the next run (since 1970); nothing is measured until then."""
         self.overview = msgspec.structs.replace(self.overview, running="", next_run_seconds=next_run_seconds)
+        self.progress.begin("the next measurement", wait_seconds=max(0.0, next_run_seconds - time.time()))
 
     def end_cycle(self) -> None:
         """Hand over the results of the cycle that has ended."""
         self.overview = msgspec.structs.replace(self.overview, running="")
+        self.progress.begin("the end of a cycle")
         results, self._results = self._results, []
         self._on_cycle_end(results)
 
@@ -124,6 +134,14 @@ class ServiceState:
         )
 
     # Questions.
+
+    def overdue(self) -> str:
+        """Return a sentence about an overdue measurement, empty if it is on time; the gauge has the same."""
+        problem = self.progress.problem()
+        if self._board.snapshot().is_overdue is not bool(problem):
+            self._board.set_overdue(is_overdue=bool(problem))
+            self.metrics.refresh()
+        return problem
 
     def labels(self) -> list[str]:
         """Return the labels of all evals, each once."""

@@ -38,7 +38,7 @@ def test_pages_are_served_during_the_first_run_and_sigterm_stops_it(tool: Tool) 
     tool.write("slow.py", waiting(begun))
     with service(tool, "slow.py", "--every", "1h") as running:
         tool.wait_for(begun)
-        assert running.series() == {}
+        assert running.evals() == set()
         assert running.get("/healthz") == "ok\n"
         assert "Now running: slow.py" in running.get("/")
         assert len(tool.processes()) >= 2
@@ -133,7 +133,7 @@ def test_state_is_restored_after_a_restart(tool: Tool) -> None:
     with service(tool, "fine.py", "--every", "1h") as running:
         running.wait_for_line("state.json: damaged")
         tool.wait_for(begun)
-        assert running.series() == {}
+        assert running.evals() == set()
         running.end()
 
 

@@ -16,13 +16,17 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from otel_memeval.errors import UsageError
+from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot
 from otel_memeval.exporters.prometheus.labels import label_value
 from otel_memeval.exporters.prometheus.state import Durations, EvalState, TraceExemplar
 from otel_memeval.exporters.samples import Sample
 from otel_memeval.service.eval_status import EvalStatus, Overview, belongs, unique_name, with_interval
+from otel_memeval.service.http.request import Request
 from otel_memeval.service.metrics_cache import MOST_FORMATS, MetricsCache, accepts_gzip, negotiate_format
-from otel_memeval.service.pages import overview_page
+from otel_memeval.service.pages import overview_page, pages
+from otel_memeval.service.progress import Progress
+from otel_memeval.service.state import ServiceState
 from otel_memeval.service.state_file import SavedState, StateFile, default_path
 from otel_memeval.verdicts import STATES
 
@@ -165,6 +169,46 @@ def test_page_shows_the_schedule_and_failed_verdicts() -> None:
     assert '<strong class="failed">leaking (does not pass)</strong>' in text[2]
 
 
+def test_overdue_measurement_is_unhealthy_until_it_goes_on(tmp_path: Path) -> None:
+    """A step past its limit and a minute gives 503 with a sentence, the gauge and a line on the page."""
+    seconds = [0.0]
+    state = ServiceState(
+        Board(),
+        Overview(interval_seconds=900),
+        StateFile(tmp_path / "state.json", print),
+        mask=lambda text: text.replace("hidden", "***"),
+        passed=bool,
+        log=print,
+        on_cycle_end=print,
+    )
+    state.progress = Progress(10.0, lambda: seconds[0])
+    answers = pages(state)
+
+    def health() -> tuple[int, str, bytes]:
+        request = Request("", "")
+        answer = answers["/healthz"](request)
+        metric = next(
+            line for line in answers["/metrics"](request).body.splitlines() if b"_overdue " in line and b"#" not in line
+        )
+        assert (b"overdue" in answers["/"](request).body) == (answer.status != 200)
+        return int(answer.status), answer.body.decode(), metric
+
+    state.set_running("hidden.py")
+    seconds[0] = 70.0
+    assert health() == (200, "ok\n", b"memeval_measurement_overdue 0.0")
+    seconds[0] = 70.1
+    status, sentence, metric = health()
+    assert (status, metric) == (503, b"memeval_measurement_overdue 1.0")
+    assert sentence.startswith("the measurement of ***.py is overdue: no progress for 1 min 10 s")
+    state.progress.begin()
+    assert health()[0] == 200
+    state.progress.begin("the next measurement", wait_seconds=1000.0)
+    seconds[0] += 1070.0
+    assert health()[0] == 200
+    seconds[0] += 1.0
+    assert health()[1].startswith("the next measurement is overdue")
+
+
 def test_state_file_restores_the_state(tmp_path: Path) -> None:
     """Verdicts, gauges, counters and histograms return; only the user can read the file, and only its lock is beside it."""
     lines: list[str] = []
@@ -196,6 +240,9 @@ GOOD = msgspec.json.encode(SavedState(evals=[status()], states=[STATE]))
         (b'{"version": 1, "evals": [{"key": 3}]}', "damaged"),
         (GOOD.replace(b'"version":1', b'"version":2'), "a later version"),
         (GOOD.replace(b'"counts":[1,0,0]', b'"counts":[1]'), "other buckets"),
+        (b'{"version":1,"evals":' + b"[" * 100_000, "nested too deep"),
+        (GOOD.replace(b'"ended_seconds":1.0', b'"ended_seconds":1e20'), "out of range"),
+        (GOOD.replace(b'"value":5', b'"value":' + b"9" * 400), "too large"),
     ],
 )
 def test_unusable_state_file_is_renamed(tmp_path: Path, data: bytes, problem: str) -> None:

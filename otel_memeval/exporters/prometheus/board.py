@@ -30,6 +30,7 @@ class Board:
         self._states = {state.eval: state for state in states}
         self._failures: dict[str, int] = {}
         self._spool_bytes: int | None = None
+        self._is_overdue: bool | None = None
         self._lock = threading.Lock()
 
     def add_run(
@@ -70,6 +71,11 @@ class Board:
         with self._lock:
             self._spool_bytes = size_bytes
 
+    def set_overdue(self, *, is_overdue: bool) -> None:
+        """Set whether the measurement of a service is overdue."""
+        with self._lock:
+            self._is_overdue = is_overdue
+
     def label(self, eval_name: str) -> str:
         """Return the label of an eval with this name."""
         return label_value(eval_name)
@@ -78,5 +84,8 @@ class Board:
         """Return the state of every eval, the size of the spool and the failed batches at one moment."""
         with self._lock:
             return Snapshot(
-                evals=list(self._states.values()), spool_bytes=self._spool_bytes, export_failures=dict(self._failures)
+                evals=list(self._states.values()),
+                spool_bytes=self._spool_bytes,
+                export_failures=dict(self._failures),
+                is_overdue=self._is_overdue,
             )

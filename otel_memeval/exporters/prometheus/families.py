@@ -23,6 +23,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     spool_bytes: int | None = None
     export_failures: dict[str, int] = {}
     """By exporter."""
+    is_overdue: bool | None = None
+    """Whether the measurement of a service is overdue; None: no service."""
 
 
 class SnapshotCollector(Collector):
@@ -79,6 +81,8 @@ def _gauges(snapshot: Snapshot) -> dict[str, dict[Labels, float]]:
             gauges.setdefault(sample.metric, {})[sample.labels] = float(sample.value)
     if snapshot.spool_bytes is not None:
         gauges[telemetry.SPOOL_BYTES.name] = {(): float(snapshot.spool_bytes)}
+    if snapshot.is_overdue is not None:
+        gauges[telemetry.MEASUREMENT_OVERDUE.name] = {(): float(snapshot.is_overdue)}
     return gauges
 
 

@@ -121,6 +121,7 @@ def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
         board.add_skip(name)
     board.add_failures("otlp", 1)
     board.set_spool_bytes(1)
+    board.set_overdue(is_overdue=True)
     checked = promtool("check", "metrics", stdin=generate_latest(of(board.snapshot())).decode())
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
     assert_read_back(board.snapshot())

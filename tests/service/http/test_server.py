@@ -291,6 +291,29 @@ def test_renewed_files_are_used_and_broken_ones_are_ignored(
     assert "in the clear" not in log[1]
 
 
+def test_file_that_is_empty_for_a_moment_admits_nobody(
+    tmp_path: Path, authority: trustme.CA, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty file never removes rules; one without the rules does once it has not changed for five seconds."""
+    hashed = bcrypt.hashpw(b"right word", bcrypt.gensalt(4)).decode()
+    path = web_config(tmp_path, authority, basic_auth_users=f"{{alice: {hashed}}}")
+    access = Access(str(path), log.append)
+    whole_file = path.read_text(encoding="utf-8")
+    for length in range(len(whole_file)):
+        path.write_text(whole_file[:length], encoding="utf-8")
+        assert access.rules().required == {"TLS", "passwords"}
+    path.write_text("# users come later\n", encoding="utf-8")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert access.rules().required == {"TLS", "passwords"}
+    assert "it is empty" in log[-1]
+    path.write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert access.rules().required == {"TLS", "passwords"}
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert access.rules().required == frozenset()
+
+
 @pytest.mark.parametrize("broken", ["server.key", "server.crt", "ca.pem"])
 def test_unusable_files_are_an_error_at_the_start(tmp_path: Path, authority: trustme.CA, broken: str) -> None:
     """The error names the file that is missing or not PEM."""

@@ -69,6 +69,20 @@ def test_usual_configuration_is_read() -> None:
     assert parse_web_config(b"", "web.yml").tls_server_config is None
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "!!bool x", "!!timestamp x", "!!int ''", "a: &a [*a]"])
+def test_damaged_value_is_a_usage_error(text: str) -> None:
+    """Deep nesting and values for which the YAML parser raises errors of its own make no traceback."""
+    with pytest.raises(UsageError, match=r"--web-config web\.yml: "):
+        parse_web_config(text.encode(), "web.yml")
+
+
+def test_rest_of_a_long_password_is_ignored() -> None:
+    """Bcrypt hashes 72 bytes: a longer password is admitted by its beginning, with every version of bcrypt."""
+    passwords = Passwords({"alice": bcrypt.hashpw(b"p" * 72, bcrypt.gensalt(4)).decode()})
+    for password, is_right in (("p" * 72, True), ("p" * 90, True), ("p" * 71, False), ("p" * 71 + "q" * 9, False)):
+        assert passwords.admit(authorization(f"alice:{password}")) is is_right
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_configuration_or_a_usage_error(data: bytes) -> None:
     """No other exception is raised."""
@@ -96,6 +110,7 @@ def test_password_admits_only_its_user() -> None:
             ":",
             "",
             "alice:" + "a" * 100,
+            "alice:alicealice" + "a" * 100,
             "alice:alicealice\0",
         ):
             assert not passwords.admit(authorization(wrong)), wrong
@@ -105,10 +120,12 @@ def test_password_admits_only_its_user() -> None:
 
 
 def test_number_of_remembered_passwords_is_limited() -> None:
-    """Guessing fills no memory, and the right password is admitted afterwards."""
+    """Guessing fills no memory, and does not displace the right password."""
     passwords = Passwords({"alice": bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()})
+    assert passwords.recall(authorization("alice:right")) is None
     assert passwords.admit(authorization("alice:right"))
     for number in range(150):
         assert not passwords.admit(authorization(f"alice:{number}"))
     assert len(passwords._remembered) == 100
+    assert passwords.recall(authorization("alice:right"))
     assert passwords.admit(authorization("alice:right"))
