@@ -57,7 +57,10 @@ def open_standard_streams() -> None:
 
 
 def _replaced(stream: TextIO | None, descriptor: int) -> TextIO:
-    """Return a stream that writes to the descriptor as the stream does; None is a stream that was closed."""
+    """Return a stream that writes to the descriptor as the stream does; None is a stream that was closed.
+
+    A character that its encoding lacks, as in a C locale, is written as an escape.
+    """
     sink = io.BufferedWriter(_Sink(descriptor))
     if not isinstance(stream, io.TextIOWrapper):
         return io.TextIOWrapper(sink, encoding="utf-8", errors="backslashreplace", line_buffering=True)
@@ -65,7 +68,7 @@ def _replaced(stream: TextIO | None, descriptor: int) -> TextIO:
     return io.TextIOWrapper(
         sink,
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -22,10 +22,12 @@ def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder
         for frame in failure.frames
         if not frame[0].startswith((str(WORKER_FOLDER), "<frozen importlib")) and "importlib" not in Path(frame[0]).parts
     ]
-    file, line, _ = frames[-1] if frames else failure.frames[-1]
-    kind, message = one_line(failure.type, secrets), one_line(failure.message, secrets)
+    problem = f"{rejected.problem}: {one_line(failure.type, secrets)}: {one_line(failure.message, secrets)}"
+    if not frames:  # a syntax error, which names the line itself
+        return TargetError(problem)
+    file, line, _ = frames[-1]
     location = f"{display_path(file, folder)}:{line}"
     return TargetError(
-        f"{rejected.problem}: {kind}: {message} (at {location})",
+        f"{problem} (at {location})",
         f"run it alone to see: python {location.rpartition(':')[0]}" if rejected.problem.endswith("on import") else "",
     )

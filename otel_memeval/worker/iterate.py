@@ -101,7 +101,7 @@ class CallResult:
 def shown_text(result: CallResult) -> tuple[str, ScenarioFailure | None]:
     """Return the text of the value that a call returned, or the failure of the call or of making the text."""
     try:
-        return ("" if result.failure else str(result.value)), result.failure
+        return ("" if result.failure else str(result.value)[:MAX_MESSAGE_CHARACTERS]), result.failure
     except BaseException as error:
         return "", ScenarioFailure(error)
 

@@ -23,7 +23,7 @@ def make_console(*, stderr: bool = False) -> Console:
     A character that the stream's encoding lacks is written as an escape.
     """
     stream = sys.stderr if stderr else sys.stdout
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+    if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):  # the latter in a C locale
         stream.reconfigure(errors="backslashreplace")
     return Console(stderr=stderr, highlight=False, emoji=False)
 
