@@ -94,7 +94,9 @@ def _target(trial: Trial, name: str) -> str:
     trial.write("name.json", json.dumps(name))
     characters = name.replace("/", "").replace("\0", "").replace(":", "")
     try:
-        file = f"{characters.encode('utf-8', 'surrogateescape')[:100].decode('utf-8', 'surrogateescape')}.py"
+        while len(characters.encode("utf-8", "surrogateescape")) > 100:
+            characters = characters[:-1]
+        file = f"{characters}.py"
         (trial.folder / file).write_text(_SCENARIO, encoding="utf-8")
     except (OSError, ValueError):
         file = "scenario.py"
