@@ -88,10 +88,10 @@ class Masker:
         self._fields = lru_cache(maxsize=None)(_fields)
 
     def _redacted(self, text: str) -> str:
-        return redact(text, self._secrets)
+        return redact(text, self._secrets).encode("utf-8", "backslashreplace").decode("utf-8")
 
     def text(self, text: str) -> str:
-        """Return the text without secrets."""
+        r"""Return the text without secrets, and valid: bytes of a path that are not UTF-8 are written as ``\udcff``."""
         return self._remembered(text) if len(text) <= _LONGEST_REMEMBERED else self._redacted(text)
 
     def record(self, value: _Value) -> _Value:

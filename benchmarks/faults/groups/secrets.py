@@ -14,7 +14,8 @@ from benchmarks.faults.groups.secret_kinds import KINDS, Secret, needles
 from benchmarks.faults.groups.served import serve_once
 
 _SCENARIO = """
-import asyncio, json, os, pathlib, sys, threading
+import json, pathlib, sys
+from urllib.parse import quote
 from opentelemetry import trace
 from otel_memeval import PerformanceEval
 
@@ -35,7 +36,7 @@ def describe():
 def grow():
     KEPT.append(bytearray(20_000))
     NAMED.append(bytearray(20_000))
-    FILES.append(open(FOLDER / f"open {len(FILES)} {TEXT}"[:200].replace("/", ""), "w"))
+    FILES.append(open(FOLDER / quote(f"{len(FILES)} {TEXT}", safe=" ")[:200], "w"))
     print(at("stdout"), flush=True)
     print(at("stderr"), file=sys.stderr, flush=True)
     with TRACER.start_as_current_span(at("span")) as span:
