@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.faults.fault import Fault, Trial, expect
-from benchmarks.faults.groups.collector import Collector
+from benchmarks.faults.groups.accepting_server import AcceptingServer
 from benchmarks.faults.groups.served import serve_once
 from otel_memeval.records import from_json
 
@@ -143,11 +143,11 @@ def _check_gauges(text: str) -> None:
 def in_one_run(name: str, trial: Trial) -> None:
     """Measure two evals of the name; every output stays readable by its own rules."""
     target = _target(trial, name)
-    with Collector() as collector:
-        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    with AcceptingServer() as server:
+        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url}
         options = ("--events", "both", "--debug", "--json", "result.json", "--textfile", "gauges.prom")
-        done = trial.run(target, *options, "--pushgateway", collector.url, environment=environment, statuses=(3,))
-        bodies = list(collector.bodies)
+        done = trial.run(target, *options, "--pushgateway", server.url, environment=environment, statuses=(3,))
+        bodies = list(server.bodies)
     _check_printed(done.output)
     results = from_json(Path(trial.folder, "result.json").read_bytes())
     expect([result.verdict.state for result in results] == ["leaking", "failed"], "the verdicts changed")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from benchmarks.faults.fault import CommandResult, Fault, FaultFailure, Trial, expect
-from benchmarks.faults.groups.collector import Collector
+from benchmarks.faults.groups.accepting_server import AcceptingServer
 from benchmarks.faults.groups.secret_kinds import KINDS, Secret, needles
 from benchmarks.faults.groups.served import serve_once
 
@@ -112,16 +112,16 @@ def in_one_run(secret: Secret, trial: Trial) -> None:
     """Measure three evals once, with every option that shows or sends something."""
     target = _target(trial, secret)
     (trial.folder / "out").mkdir()
-    with Collector() as collector:
+    with AcceptingServer() as server:
         environment = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
             "OTEL_RESOURCE_ATTRIBUTES": f"at.resource={quote(secret.text)}",
             "MEMEVAL_SPOOL": str(trial.folder / "out" / "spool"),
             **secret.environment,
         }
         options = "--events both --debug -v --trace-scenario --explain --json out/result.json --textfile out/gauges.prom"
-        result = trial.run(target, *options.split(), "--pushgateway", collector.url, environment=environment, statuses=(3,))
-        sent = {f"request {body[:24]!r}": body.decode("utf-8", "replace") for body in collector.bodies}
+        result = trial.run(target, *options.split(), "--pushgateway", server.url, environment=environment, statuses=(3,))
+        sent = {f"request {body[:24]!r}": body.decode("utf-8", "replace") for body in server.bodies}
     expect(len(sent) > 3, "too little was sent")
     _check(secret, {**_printed(result), **dict(_files(trial)), **sent}, _MARKS)
 

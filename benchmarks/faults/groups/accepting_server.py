@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 
-class Collector:
+class AcceptingServer:
     """The server, as a context manager. ``bodies`` has path and body of each request."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Collector:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def __enter__(self) -> Collector:
+    def __enter__(self) -> AcceptingServer:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
