@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,9 @@ from rich.text import Text
 
 from otel_memeval.redact import shortened, visible
 from otel_memeval.units import format_location
+
+_BUILD_COMMAND = re.compile(r"\s*(?:::[A-Za-z][\w-]*[ :]|##(?:vso|teamcity)?\[)")
+"""Beginning of a line that a build system obeys: of GitHub's and Gitea's workflow commands, of Azure's and TeamCity's."""
 
 _LONGEST_NAME = 300
 """Characters of a name that are shown."""
@@ -29,7 +33,12 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def print_line(console: Console, line: Text) -> None:
-    """Print a line, folded to the width of a terminal, unfolded where a program reads it."""
+    """Print a line, folded to the width of a terminal, unfolded where a program reads it.
+
+    A dot goes before a line that a build system would obey.
+    """
+    if _BUILD_COMMAND.match(line.plain):
+        line = Text.assemble(".", line)
     console.print(line, soft_wrap=not console.is_terminal)
 
 
@@ -40,7 +49,7 @@ def print_note(console: Console, text: str) -> None:
 
 def make_table(title: str, *, numbers: Sequence[str], texts: Sequence[str] = ()) -> Table:
     """Return an empty table with right-aligned columns for numbers, then columns that fold their text."""
-    name = Text(visible(title))
+    name = Text("." * bool(_BUILD_COMMAND.match(title)) + visible(title))
     table = Table(title=name, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in numbers:
         table.add_column(column, justify="right" if column else "left", no_wrap=True, header_style="dim")
