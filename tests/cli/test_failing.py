@@ -185,26 +185,3 @@ def test_secrets_are_masked_in_result_and_report(tool: Tool) -> None:
     assert error.message == "bad key ***, token=***, url postgres://me:***@host/db"
     assert done.result.run.description == "against postgres://user:***@host/db with ***"
     assert "set up with ***" in done.stderr
-
-
-@pytest.mark.parametrize("when", ["import", "setup"])
-def test_secrets_are_masked_in_errors_of_import_and_set_up(tool: Tool, when: str) -> None:
-    """An error before the first iteration is masked as well."""
-    raising = "raise ValueError(os.environ['MY_TOKEN'])"
-    source = f"import os\n{raising}\n" if when == "import" else f"import os\ndef run(): pass\ndef setup(): {raising}\n"
-    done = tool.measure(source, environment={"MY_TOKEN": "correct-horse-battery"})
-    assert done.status == (2 if when == "import" else 3)
-    assert "ValueError: " in done.text
-    assert "correct-horse" not in done.text
-    assert "***" in done.text
-
-
-def test_secrets_are_masked_in_output_that_is_passed_on(tool: Tool) -> None:
-    """``-v`` masks the secrets of the environment in the scenario's own output."""
-    done = tool.measure(
-        "import os\ndef run():\n    print('key', os.environ['MY_TOKEN'], flush=True)\n    bytearray(100_000)\n",
-        "-v",
-        environment={"MY_TOKEN": "correct-horse-battery"},
-    )
-    assert "key ***" in done.stderr
-    assert "correct-horse" not in done.text

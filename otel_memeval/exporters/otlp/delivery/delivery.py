@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -91,7 +92,8 @@ class Delivery:
                 line = encode_line(wrap(signal, groups))
                 if signal in self._settings.console:
                     with contextlib.suppress(OSError, ValueError):  # nobody reads it any longer
-                        self._console.write(line.decode("utf-8"))
+                        # In ASCII: a terminal would obey some of the characters that JSON has as they are.
+                        self._console.write(json.dumps(msgspec.json.decode(line)) + "\n")
                         self._console.flush()
                 if signal in self._senders:
                     self._queue(signal, line, counts[signal])
