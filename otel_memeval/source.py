@@ -7,17 +7,18 @@ import hashlib
 import warnings
 
 
-def function_at(source: str, line: int) -> str:
-    """Return the qualified name of the innermost function or class around ``line``.
-
-    The name is ``<module>`` outside of any, and empty if the text is not Python.
-    """
+def parse(source: str) -> ast.Module | None:
+    """Return the syntax tree of a source text; None if it is not Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the scenario's own string literals
-            tree = ast.parse(source)
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
+        return None
+
+
+def function_at(tree: ast.Module, line: int) -> str:
+    """Return the qualified name of the innermost function or class around ``line``; ``<module>`` outside of any."""
     names: list[str] = []
     body: list[ast.AST] = [tree]
     while body:

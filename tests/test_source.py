@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_memeval.analysis.sites_and_holders import GrowingSite
-from otel_memeval.run.locations import display_path, site_record
-from otel_memeval.source import function_at, signature
+from otel_memeval.run.locations import SourceLookup, display_path
+from otel_memeval.source import function_at, parse, signature
 
 SOURCE = """\
 import functools
@@ -65,6 +65,13 @@ def line_of(text: str) -> int:
     return next(number for number, line in enumerate(SOURCE.split("\n"), 1) if text in line)
 
 
+def function_in(source: str, line: int) -> str:
+    """Return the function around a line of a source text that is Python."""
+    tree = parse(source)
+    assert tree is not None
+    return function_at(tree, line)
+
+
 @pytest.mark.parametrize(
     ("text", "function"),
     [
@@ -89,38 +96,39 @@ def line_of(text: str) -> int:
 )
 def test_a_line_stands_in_its_innermost_function(text: str, function: str) -> None:
     """Nested, decorated and async functions, classes, lambdas, and blocks of every kind give the qualified name."""
-    assert function_at(SOURCE, line_of(text)) == function
+    assert function_in(SOURCE, line_of(text)) == function
 
 
 @pytest.mark.parametrize("line", [0, -1, 10_000])
 def test_a_line_outside_of_the_source_is_the_modules(line: int) -> None:
     """A number that is no line of the text is answered, not raised."""
-    assert function_at(SOURCE, line) == "<module>"
+    assert function_in(SOURCE, line) == "<module>"
 
 
 @pytest.mark.parametrize("source", ["def broken(:\n", "x = '\0'", "(" * 5000, "x = " + "-" * 200_000 + "1", "print 'two'"])
 def test_what_is_not_python_has_no_function(source: str) -> None:
-    """Broken, binary and absurdly nested text gives an empty name instead of an error."""
-    assert function_at(source, 1) == ""
+    """Broken, binary and absurdly nested text has no syntax tree instead of an error."""
+    assert parse(source) is None
 
 
 def test_a_doubtful_string_literal_gives_no_warning() -> None:
     """Reading a scenario's source shows none of Python's warnings about it (here they would be errors)."""
-    assert function_at("def run():\n    return '\\d'\n", 2) == "run"
+    assert function_in("def run():\n    return '\\d'\n", 2) == "run"
 
 
 @given(st.text(max_size=60), st.integers(-2, 10))
 @settings(deadline=None, max_examples=150)
 def test_any_text_is_answered(source: str, line: int) -> None:
     """No text and no line number raises."""
-    assert isinstance(function_at(source, line), str)
+    tree = parse(source)
+    assert tree is None or function_at(tree, line)
 
 
 def record_at(folder: Path, source: str, line: int) -> tuple[str, str, str]:
     """Path, function and signature that are reported for a line of this source."""
     (folder / "m.py").write_text(source, encoding="utf-8")
     site = GrowingSite(key=(str(folder / "m.py"), line), retained_bytes=1, blocks=1, bytes_per_iteration=1.0)
-    record = site_record(site, str(folder))
+    record = SourceLookup(str(folder)).record(site)
     return record.file, record.function, record.signature
 
 
@@ -155,7 +163,7 @@ def test_lines_are_counted_as_python_counts_them(tmp_path: Path) -> None:
 def test_a_site_without_a_source_is_still_reported(file: str, tmp_path: Path) -> None:
     """A file that is gone keeps its name and line, generated code has neither; the signature tells lines apart."""
     sites = [GrowingSite(key=(file, line), retained_bytes=1, blocks=1, bytes_per_iteration=1.0) for line in (1, 2)]
-    first, second = (site_record(site, str(tmp_path)) for site in sites)
+    first, second = (SourceLookup(str(tmp_path)).record(site) for site in sites)
     expected = ("generated code", 0) if file.startswith("<") else (file, 1)
     assert (first.file, first.line, first.function) == (*expected, "")
     assert first.signature != second.signature

@@ -240,6 +240,8 @@ class RunHistory:
         levels = [self._levels[place] for place in places]
 
         def series(changes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+            if changes[-1][0] <= places[0]:  # almost all sites of a large heap: the value never changed
+                return (changes[-1][1],) * len(places)
             values = series_from_changes(changes, len(self._levels))
             return tuple([values[place] for place in places])
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from otel_memeval.analysis.callers import is_generated
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.records import CodeLocation, Record, Site
-from otel_memeval.source import function_at, signature
+from otel_memeval.source import function_at, parse, signature
 
 _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]python3\.\d+t?)[/\\]")
 """Where packages and the standard library are installed, up to the last such folder in a path."""
@@ -18,7 +20,11 @@ _INSTALLED = re.compile(r".*[/\\](?:(?:site|dist)-packages|[Ll]ib(?:64)?[/\\]pyt
 GENERATED_CODE = "generated code"
 """Stands for the file of code that was made by ``exec`` and the like; its lines lead nowhere, so they are 0."""
 
-_MOST_NAMES = 4096
+_MOST_SITES = 4096
+"""Sites whose location is kept."""
+
+_MOST_SOURCES = 16
+"""Source files whose syntax tree is kept: a large one takes 10 MB."""
 
 
 def display_path(file: str, folder: str) -> str:
@@ -52,55 +58,55 @@ class SiteChange(Record, frozen=True):
     """Path as the worker reported it."""
 
 
-class FunctionNameLookup:
-    """Looks up the names of the functions that contain sites, each site once."""
+class SourceLookup:
+    """Looks up sites in their source files, each site once, and parses files once while they are used.
+
+    ``folder`` is the current folder of the worker.
+    """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._names: dict[tuple[str, int], str] = {}
+        self._location_and_text = lru_cache(maxsize=_MOST_SITES)(self._look_up)
+        self._source = lru_cache(maxsize=_MOST_SOURCES)(self._read)
 
-    def name(self, change: SiteChange) -> str:
-        """Return the qualified name of the function; empty if the source cannot be read."""
-        key = (change.source, change.line)
-        if key not in self._names:
-            if len(self._names) >= _MOST_NAMES:
-                self._names.clear()
-            self._names[key] = code_location(key, self._folder).function
-        return self._names[key]
+    def display_path(self, file: str) -> str:
+        """Return the path of a file for display."""
+        return display_path(file, self._folder)
 
+    def location(self, key: SiteKey) -> CodeLocation:
+        """Return file, line and function for display; the function is empty if the source cannot be read."""
+        return self._location_and_text(key)[0]
 
-def site_record(site: GrowingSite, folder: str) -> Site:
-    """Return the site with its function and signature; ``folder`` is the current folder of the worker."""
-    location, text = _location_and_text(site.key, folder)
-    return Site(
-        file=location.file,
-        line=location.line,
-        function=location.function,
-        retained_bytes=site.retained_bytes,
-        blocks=site.blocks,
-        bytes_per_iteration=site.bytes_per_iteration,
-        signature=signature(location.file, location.function, text or str(site.key[1])),
-        bounded=site.bounded,
-        allocated_at=[code_location(key, folder) for key in site.allocated_at],
-        through=None if site.through is None else code_location(site.through, folder),
-    )
+    def record(self, site: GrowingSite) -> Site:
+        """Return the site with its function and signature."""
+        location, text = self._location_and_text(site.key)
+        return Site(
+            file=location.file,
+            line=location.line,
+            function=location.function,
+            retained_bytes=site.retained_bytes,
+            blocks=site.blocks,
+            bytes_per_iteration=site.bytes_per_iteration,
+            signature=signature(location.file, location.function, text or str(site.key[1])),
+            bounded=site.bounded,
+            allocated_at=[self.location(key) for key in site.allocated_at],
+            through=None if site.through is None else self.location(site.through),
+        )
 
+    def _look_up(self, key: SiteKey) -> tuple[CodeLocation, str]:
+        """Return the location for display and the text of the line."""
+        file, line = key
+        if is_generated(file):
+            return CodeLocation(file=GENERATED_CODE, line=0, function=""), ""
+        lines, tree = self._source(file)
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        function = "" if tree is None else function_at(tree, line)
+        return CodeLocation(file=self.display_path(file), line=line, function=function), text
 
-def code_location(key: SiteKey, folder: str) -> CodeLocation:
-    """Return file, line and function for display."""
-    return _location_and_text(key, folder)[0]
-
-
-def _location_and_text(key: SiteKey, folder: str) -> tuple[CodeLocation, str]:
-    """Return the location for display and the text of the line."""
-    file, line = key
-    if is_generated(file):
-        return CodeLocation(file=GENERATED_CODE, line=0, function=""), ""
-    try:
-        source = Path(folder, file).read_text(encoding="utf-8-sig", errors="replace")
-    except (OSError, ValueError):  # <string>, <frozen ...>, a file in an archive
-        source = ""
-    lines = source.split("\n")  # as Python counts lines: splitlines() also splits at form feeds
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    function = function_at(source, line) if source else ""
-    return CodeLocation(file=display_path(file, folder), line=line, function=function), text
+    def _read(self, file: str) -> tuple[list[str], ast.Module | None]:
+        """Return the lines of a file and its syntax tree; no line and no tree if it cannot be read."""
+        try:
+            source = Path(self._folder, file).read_text(encoding="utf-8-sig", errors="replace")
+        except (OSError, ValueError):  # <string>, <frozen ...>, a file in an archive
+            return [], None
+        return source.split("\n"), parse(source)  # as Python counts lines: splitlines() also splits at form feeds

@@ -21,7 +21,7 @@ from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.follow_ups import FollowUps
 from otel_memeval.run.history import RunHistory, failure_record
 from otel_memeval.run.imports import import_reasons, is_first_unusual, late_imports
-from otel_memeval.run.locations import SiteChange, code_location, display_path, site_record
+from otel_memeval.run.locations import SiteChange, SourceLookup
 from otel_memeval.run.masking_observer import MaskingObserver
 from otel_memeval.run.plan import longer_run, plan
 from otel_memeval.run.resources import GRACE_SECONDS
@@ -48,7 +48,8 @@ class Session:
         self._target = target
         self._client = client
         self._plan = plan(loaded, self._options, ignore_rules(self._settings.project.ignore, f"ignore of {PROJECT_TABLE}"))
-        self._history = RunHistory(loaded, self._display_path, self._settings.secrets, self._suppressions())
+        self._source_lookup = SourceLookup(self._settings.folder)
+        self._history = RunHistory(loaded, self._source_lookup.display_path, self._settings.secrets, self._suppressions())
         self._follow_ups = FollowUps(loaded, self._options, self._history, self._observer, self._settings)
         self._description = self._event_loop = ""
         self._measured = False
@@ -108,11 +109,8 @@ class Session:
         self._tear_down()
 
     def _suppressions(self) -> Suppressions:
-        folder = self._settings.folder
-        return Suppressions(self._plan.ignore, self._display_path, lambda site: code_location(site, folder).function)
-
-    def _display_path(self, file: str) -> str:
-        return display_path(file, self._settings.folder)
+        lookup = self._source_lookup
+        return Suppressions(self._plan.ignore, lookup.display_path, lambda site: lookup.location(site).function)
 
     def _set_up(self) -> bool:
         """Run the set-up; return False if it failed."""
@@ -176,7 +174,7 @@ class Session:
         if iteration.retained_bytes is not None:
             changes = [
                 SiteChange(
-                    file=self._display_path(file),
+                    file=self._source_lookup.display_path(file),
                     line=line,
                     grown_bytes=grown_bytes,
                     grown_blocks=blocks,
@@ -260,9 +258,9 @@ class Session:
             reasons=(*assessment.judgement.reasons, *import_notes, *self._later_reasons()),
         )
         attributed = self._follow_ups.callers.attributed(assessment.sites, assessment.holders)
-        sites = [site_record(site, self._settings.folder) for site in attributed]
+        sites = [self._source_lookup.record(site) for site in attributed]
         holders = holder_records(assessment.holders)[: self._plan.top]
-        suppressed = suppressed_records(assessment.suppressed, self._display_path)
+        suppressed = suppressed_records(assessment.suppressed, self._source_lookup.display_path)
         result = Result(
             run=self._run_record(),
             eval=self._plan.eval,
@@ -282,9 +280,7 @@ class Session:
             ),
             statistics=summarize(iterations, without_first=without_first),
             suppressed=suppressed,
-            resources=self._history.resources.record(
-                judgement.resources, lambda site: code_location(site, self._settings.folder)
-            ),
+            resources=self._history.resources.record(judgement.resources, self._source_lookup.location),
             initial_reading=self._history.initial_reading,
             failure=self.failure,
             batched_readings=self._follow_ups.batched_readings.record(),

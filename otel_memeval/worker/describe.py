@@ -43,6 +43,7 @@ def describe_containers(
     is_own: Callable[[str], bool],
     undecided: Collection[int] = (),
     leaking: Collection[Site] = (),
+    young: Collection[object] = (),
     end_seconds: float = math.inf,
 ) -> PlainMessage:
     """Return the message that describes containers and ring buffers; the heap is walked once for both.
@@ -51,7 +52,8 @@ def describe_containers(
     longer live, and containers that hold other objects weakly, are left out. ``grown``: live blocks of each line whose live
     memory rose, 0 if none is left. Ring buffers are lists of constant length that hold memory of these lines; only those
     with a bound are described. ``leaking``: lines that keep growing; those with objects in no container are described by the
-    objects that keep them. ``undecided``: the ``wanted`` containers that may not grow. After ``end_seconds`` of the clock,
+    objects that keep them; ``young`` are the newest objects of the process, as far as they are known. ``undecided``: the
+    ``wanted`` containers that may not grow. After ``end_seconds`` of the clock,
     bounds decide nothing once a container that grows has none: no further one is searched for, and the message has the ids
     of the containers without that search.
     """
@@ -62,9 +64,9 @@ def describe_containers(
     rings = {id(ring.container): ring for ring in find_ring_buffers(containers, grown)}
     items = {key: sites_of(container, is_own) for key, container in alive.items()}
     in_items = {site for key, (_, sites, _) in items.items() if key not in undecided for site in sites}
-    objects = newest_objects([site for site in leaking if site not in in_items], containers)
-    newest = {id(obj) for of_line in objects.values() for obj in of_line}
-    paths = find_paths(alive.keys() | rings.keys(), scenario_module, newest)
+    objects = newest_objects([site for site in leaking if site not in in_items], containers, young)
+    newest = [obj for of_line in objects.values() for obj in of_line]
+    paths = find_paths([*alive.values(), *(ring.container for ring in rings.values())], scenario_module, newest)
     alive = {key: obj for key, obj in alive.items() if not holds_weakly(obj, paths[key].owner if key in paths else None)}
     unreached = [obj for key, obj in alive.items() if key not in paths]
     tables = dict(subclass_tables(unreached))

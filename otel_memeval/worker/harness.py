@@ -249,12 +249,15 @@ class Harness:
         from .describe import describe_containers  # holes that imports leave in the heap make readings noisy: not earlier
 
         end_seconds = Clock.seconds() + seconds
+        young = self._reader.young_objects()
         self.thaw()
         live_blocks = self._reader.live_blocks(self._reader.numbered_sites(grown))
         sites = sorted(self._reader.numbered_sites(leaking))
         wanted = [*holders, *undecided]
         unsure = set(undecided)
-        self._send(describe_containers(wanted, live_blocks, self._module_name, self._is_own, unsure, sites, end_seconds))
+        self._send(
+            describe_containers(wanted, live_blocks, self._module_name, self._is_own, unsure, sites, young, end_seconds)
+        )
 
     async def describe_resources(
         self, added: list[tuple[str, int]], grace_seconds: float, frames: int, iterations: int, seconds: float

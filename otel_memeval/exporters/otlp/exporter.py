@@ -21,7 +21,7 @@ from otel_memeval.exporters.otlp.settings import OtlpSettings
 from otel_memeval.exporters.otlp.spans import TelemetryEvent, add_seconds, child_of, is_sampled, unix_nanoseconds
 from otel_memeval.records import InitialReading, Iteration, Result
 from otel_memeval.redact import Masker
-from otel_memeval.run.locations import FunctionNameLookup, SiteChange
+from otel_memeval.run.locations import SiteChange, SourceLookup
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from otel_memeval.tracing.ids import iteration_span_id, run_span_id, trace_id
@@ -77,7 +77,7 @@ class OtlpExporter(Observer):
         self._passed = passed
         self._console = console
         self._service = service
-        self._function_names = FunctionNameLookup(settings.folder)
+        self._source_lookup = SourceLookup(settings.folder)
         self._masker = Masker(settings.secrets)
         self._output: OtlpOutput | None = None
         self._plan: Plan | None = None
@@ -181,7 +181,8 @@ class OtlpExporter(Observer):
         """Return one event for each site, as many as a span holds: the SDK would drop the first, which are the largest."""
         events = []
         for rank, change in enumerate(changes[: self._otlp.limits.events], 1):
-            function = self._masker.text(self._function_names.name(change))
+            site = (change.source, change.line)
+            function = self._masker.text(self._source_lookup.location(site).function)
             events.append(TelemetryEvent(telemetry.GROWTH_EVENT, build.growth_attributes(change, rank, function), at_ns))
         return events
 

@@ -6,7 +6,6 @@ import os
 import tempfile
 
 from otel_memeval import wire
-from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.records import (
     ChainStep,
     CodeLocation,
@@ -19,7 +18,7 @@ from otel_memeval.redact import one_line
 from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.callers import CallerSearch
 from otel_memeval.run.history import failure_record
-from otel_memeval.run.locations import code_location
+from otel_memeval.run.locations import SourceLookup
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
 from otel_memeval.verdicts import State
@@ -36,14 +35,13 @@ MOST_STACKS = 10
 class Explainer:
     """Collects the explanation of a run's growth."""
 
-    def __init__(self, folder: str, secrets: tuple[str, ...]) -> None:
-        self._folder = folder
+    def __init__(self, source_lookup: SourceLookup, secrets: tuple[str, ...]) -> None:
+        self._location = source_lookup.location
         self._secrets = secrets
         self._memray: wire.MemrayStacks | None = None
         self._iterations = 0
         self._peak = False
         self._notes: list[str] = []
-        self._locations: dict[SiteKey, CodeLocation] = {}
         self.problem: str | None = None
         """Reason why the iterations under memray ended early."""
 
@@ -140,12 +138,6 @@ class Explainer:
             )
             for stack in self._memray.stacks
         ]
-
-    def _location(self, key: SiteKey) -> CodeLocation:
-        """Return the location of a line; each line is looked up once, however many stacks it is in."""
-        if key not in self._locations:
-            self._locations[key] = code_location(key, self._folder)
-        return self._locations[key]
 
     def _memray_location(self, function: str, file: str, line: int) -> CodeLocation:
         if file.endswith(".py"):

@@ -15,7 +15,7 @@ from otel_memeval.run.follow_up.callers import CallerSearch
 from otel_memeval.run.follow_up.explanation import Explainer
 from otel_memeval.run.follow_up.resource_lines import ResourceLineSearch
 from otel_memeval.run.history import RunHistory
-from otel_memeval.run.locations import display_path
+from otel_memeval.run.locations import SourceLookup
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Options
 from otel_memeval.run.worker_client import WorkerClient
@@ -38,11 +38,12 @@ class FollowUps:
         self._options = options
         self._history = history
         self._observer = observer
+        source_lookup = SourceLookup(settings.folder)
         self.batched_readings = BatchedReadingStep(history, settings.secrets)
         self.callers = CallerSearch(loaded, history, settings.secrets)
         self._resource_lines = ResourceLineSearch(loaded, history, settings.secrets)
-        self._explainer = Explainer(settings.folder, settings.secrets)
-        self._call_work = CallWorkStep(history, settings.secrets, lambda file: display_path(file, settings.folder))
+        self._explainer = Explainer(source_lookup, settings.secrets)
+        self._call_work = CallWorkStep(history, settings.secrets, source_lookup.display_path)
         self._incomplete = ""
         self.left_out: list[str] = []
         """Sentences for the steps that did not fit into the budget."""

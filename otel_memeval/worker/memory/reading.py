@@ -188,6 +188,10 @@ class MemoryReader:
         self._kept.store(sites, lengths, frozen_lengths)
         return changed_sites(sites_before, sites), holders
 
+    def young_objects(self) -> list[object]:
+        """Return the objects that were made since objects were frozen last; none if no object is frozen."""
+        return gc.get_objects() if self._frozen.is_frozen else []
+
     def thaw(self) -> None:
         """Give the frozen objects back to the garbage collector, so that all can be found; the next reading walks them."""
         if not self._frozen.is_frozen:

@@ -63,7 +63,7 @@ class TypeGrowth:
         ranked = sorted(added, key=lambda name: (-added[name][1], name))[:MAX_TYPES]
         targets = [obj for name in ranked[:MAX_CHAIN_TYPES] for obj in examples.get(name, [])]
         tracemalloc.stop()
-        paths = find_paths({id(obj) for obj in targets}, scenario_module)
+        paths = find_paths(targets, scenario_module)
         chain = next((paths[id(obj)].types() for obj in targets if id(obj) in paths), [])
         return [(name, *added[name]) for name in ranked], chain
 

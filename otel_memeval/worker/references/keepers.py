@@ -54,16 +54,29 @@ class LiveKeeper:
         return None if base is None or self.is_chain else base.__len__(self.obj)  # type: ignore[arg-type]
 
 
-def newest_objects(lines: Collection[Site], containers: Iterable[object]) -> dict[Site, list[object]]:
+def newest_objects(
+    lines: Collection[Site], containers: Iterable[object], young: Collection[object] = ()
+) -> dict[Site, list[object]]:
     """Return the newest few objects of each line that the garbage collector knows, or an object that it knows refers to.
 
-    ``containers``: every container that lives, those included that the garbage collector does not know.
+    ``containers``: every container that lives, those included that the garbage collector does not know. ``young``: the
+    newest objects; all others are searched only for lines that have not enough objects among them.
     """
+    found = _newest_among(young, lines)
+    missing = [line for line, objects in found.items() if len(objects) < MAX_OBJECTS]
+    if missing:
+        every = gc.get_objects()
+        every.extend(filterfalse(gc.is_tracked, [*containers, *(contents for _, contents in modules())]))
+        found.update(_newest_among(every, missing))
+    return found
+
+
+def _newest_among(objects: Iterable[object], lines: Collection[Site]) -> dict[Site, list[object]]:
+    """Return the last few of the objects, and of those that they alone refer to, that each line allocated."""
     found: dict[Site, list[object]] = {line: [] for line in lines}
     seen: set[int] = set()
-    level = gc.get_objects() if found else []
-    level.extend(filterfalse(gc.is_tracked, [*containers, *(contents for _, contents in modules())] if found else ()))
-    while level:
+    level = list(objects)
+    while level and found:
         for site, obj in allocated_in(found, level, MAX_INSTANCES):
             found[site].append(obj)
             del found[site][:-MAX_OBJECTS]

@@ -6,12 +6,13 @@ Keys of dicts are not in a path; ``step_names`` has those that are no prompts an
 
 from __future__ import annotations
 
+import gc
 import sys
 import types
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
-from .referents import Link, Ways, dict_of_module, references, type_name
+from .referents import HIDES_DICTS, Link, Ways, dict_of_module, mro_of_type, references, type_name
 
 MAX_VISITED = 3_000_000
 """Objects after which the walk ends: a budget of time; an object that was not reached has no path."""
@@ -19,9 +20,16 @@ MAX_VISITED = 3_000_000
 MAX_OF_SCENARIO = 10_000
 """Objects that are reached from the scenario's module before the walk goes on from all modules."""
 
-MAX_FOR_FURTHER_TARGETS = 50_000
-"""Objects behind modules' attributes that are visited for targets that are worth no walk through all of the heap: about a
-second while tracing is on."""
+MAX_NEAR = 50_000
+"""Objects behind modules' attributes that are visited before the walk keeps to what leads to a target: about a second while
+tracing is on."""
+
+MAX_REFERRERS = 500
+"""Objects whose referrers are searched for in one scan: each reference of each object is compared with all of them."""
+
+
+MAX_SCANS = 30
+"""Scans of all objects for referrers, one a step: more are slower than a walk, as along a chain of objects."""
 
 
 def _step(parent: object, obj: object) -> str:
@@ -56,6 +64,7 @@ class _Walk:
         self._names: list[str] = []
         self._following = 0
         self._ways = Ways()
+        self._only: set[int] | None = None
         own = (sys.modules, vars(sys), self.__dict__, *self.__dict__.values())
         self.visited = {_hash_at(id(obj)) for obj in own}
 
@@ -80,7 +89,7 @@ class _Walk:
     def visit(self, parent: int, values: Iterable[object]) -> None:
         """Take the objects that were not seen before."""
         visited, ways, remaining = self.visited, self._ways, self.remaining
-        for value in values:
+        for value in values if self._only is None else [value for value in values if _hash_of(value) in self._only]:
             key = _hash_of(value)
             if key in visited:
                 continue
@@ -95,20 +104,41 @@ class _Walk:
                 if len(self.objects) >= MAX_VISITED:
                     break
 
-    def go_on(self, roots: Iterator[int], max_objects: int, max_without_required: int) -> None:
-        """Walk on from these roots, then from what they lead to, up to a number of objects.
-
-        The number is a smaller one if only further targets are left.
-        """
+    def go_on(self, roots: Iterator[int], max_objects: int) -> None:
+        """Walk on from these roots, then from what they lead to, up to a number of objects."""
         objects = self.objects
-        while self.remaining and len(objects) < (max_objects if self.required else min(max_objects, max_without_required)):
+        while self.remaining and len(objects) < max_objects:
             place = next(roots, self._following)
             if place == len(objects):
                 break
             self._following += place == self._following
+            if self._only is not None and _hash_of(objects[place]) not in self._only:
+                continue
             way = self._ways[type(objects[place])]
             if way is not None:
                 self.visit(place, way(objects[place]))
+
+    def keep_to_ways_to(self, targets: Iterable[object]) -> bool:
+        """Walk on only through objects that lead to these targets; return False, and change nothing, if they are too many.
+
+        They are searched for from the targets backwards, one scan of all objects a step, as far as the objects that were
+        visited: the walk has been at all that leads to those.
+        """
+        level = [target for target in targets if _hash_of(target) in self.remaining]
+        if HIDES_DICTS and any(type(target) is dict and _hash_of(target) in self.required for target in level):
+            return False  # the object whose ``__dict__`` this is may not be known to refer to it
+        only = set(map(_hash_of, level))
+        for _ in range(MAX_SCANS):
+            if not level:
+                self._only = only
+                return True
+            if len(level) > MAX_REFERRERS:
+                break
+            referrers = [obj for obj in _referrers(level) if _hash_of(obj) not in only]
+            only.update(map(_hash_of, referrers))
+            level = [obj for obj in referrers if _hash_of(obj) not in self.visited]
+            del referrers  # must not be found as a referrer itself
+        return False
 
     def _find(self, key: int, path: ReferencePath) -> None:
         self.required.discard(key)
@@ -121,6 +151,27 @@ class _Walk:
             links.append((self._names[place] if parent < 0 else _step(self.objects[parent], obj), obj))
             place = parent
         return links[::-1]
+
+
+def _referrers(objects: list[object]) -> Iterator[object]:
+    """Yield the objects that refer to one of these, without those that only are instances of a class."""
+    others = tuple([obj for obj in objects if not issubclass(type(obj), type)])  # a tuple is passed on as it is
+    classes = tuple([obj for obj in objects if issubclass(type(obj), type)])
+    own = (objects, others, classes)
+    if others:
+        yield from (obj for obj in gc.get_referrers(*others) if not any(obj is lists for lists in own))
+    if classes:
+        kinds = set(map(_hash_of, classes))
+        for obj in gc.get_referrers(*classes):
+            kind = type(obj)
+            is_name_only = _hash_of(kind) in kinds or issubclass(kind, type) or _is_mro(obj)
+            if not (is_name_only or any(obj is lists for lists in own)):
+                yield obj
+
+
+def _is_mro(obj: object) -> bool:
+    """Return whether this is the tuple in which a class has its bases in the order of their methods."""
+    return type(obj) is tuple and bool(obj) and issubclass(type(obj[0]), type) and mro_of_type(obj[0]) is obj
 
 
 def modules() -> list[tuple[str, dict[str, object]]]:
@@ -171,16 +222,16 @@ class ReferencePath:
 
 
 def find_paths(
-    targets: Collection[int], scenario_module: str, further_targets: Collection[int] = ()
+    targets: Collection[object], scenario_module: str, further_targets: Collection[object] = ()
 ) -> dict[int, ReferencePath]:
-    """Return the shortest path from a module to each object whose ``id()`` is in ``targets``, as far as there is one.
+    """Return the shortest path from a module to each of the ``targets``, as far as there is one, by its ``id()``.
 
-    ``further_targets``: objects whose path is returned as well if it is found on the way, or near a module.
+    ``further_targets``: objects whose path is returned as well if it is found without a walk through all of the heap.
 
     A path from the scenario's module goes before a shorter one from another module, unless that module has the object as an
     attribute. No path leads through frames, modules of the tool, or the interpreter's bookkeeping such as ``sys.modules``.
     """
-    walk = _Walk(targets, further_targets)
+    walk = _Walk(list(map(id, targets)), list(map(id, further_targets)))
     roots = _roots(scenario_module)
     for name, contents in roots:
         walk.add_module(name, contents)
@@ -195,6 +246,10 @@ def find_paths(
             of_scenario = len(walk.objects)
     count = walk.roots_end()
     first = iter(range(of_scenario))
-    walk.go_on(first, min(count + MAX_OF_SCENARIO, MAX_VISITED), count + MAX_FOR_FURTHER_TARGETS)
-    walk.go_on(chain(range(of_scenario, count), first), MAX_VISITED, count + MAX_FOR_FURTHER_TARGETS)
+    near = min(count + MAX_NEAR, MAX_VISITED)
+    walk.go_on(first, min(count + MAX_OF_SCENARIO, near))
+    rest = chain(range(of_scenario, count), first)
+    walk.go_on(rest, near)
+    if walk.remaining and (walk.keep_to_ways_to([*targets, *further_targets]) or walk.required):
+        walk.go_on(rest, MAX_VISITED)
     return walk.found

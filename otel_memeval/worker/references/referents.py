@@ -30,7 +30,7 @@ _CONTAINERS = (dict, list, tuple, set, deque)
 Link = tuple[str, object]
 """One step of a path: its text, and the object that it leads to."""
 
-_HIDES_DICTS = sys.version_info >= (3, 13)
+HIDES_DICTS = sys.version_info >= (3, 13)
 """Whether the dict of an instance may exist and be no referent of it (``PyObject_VisitManagedDict``)."""
 
 _NO_ATTRIBUTES: dict[str, object] = {}
@@ -207,7 +207,7 @@ def _of_instance(obj: object) -> Iterable[object]:
     """Return the referents of an instance, and the values of its ``__dict__`` if it may have one."""
     kind = type(obj)
     referents = [value for value in gc.get_referents(obj) if value is not kind]
-    if _HIDES_DICTS or dict in map(type, referents):  # else there is no dict, and asking for the dict would make it
+    if HIDES_DICTS or dict in map(type, referents):  # else there is no dict, and asking for the dict would make it
         attributes = own_dict(obj)
         referents.extend(attributes.values())
         if attributes:

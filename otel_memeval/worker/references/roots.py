@@ -10,6 +10,7 @@ import types
 import weakref
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
+from itertools import compress
 from typing import cast
 
 from .paths import ReferencePath, modules
@@ -58,7 +59,9 @@ def _event_loops() -> list[object]:
     if module is None:
         return []
     kind = cast("type", dict_of_module(module)["BaseEventLoop"])
-    loops = [obj for obj in gc.get_objects() if issubclass(type(obj), kind)]
+    objects = gc.get_objects()
+    kinds = {each for each in set(map(type, objects)) if issubclass(each, kind)}
+    loops = compress(objects, map(kinds.__contains__, map(type, objects)))
     return [loop for loop in loops if not own_dict(loop).get("_closed")]
 
 

@@ -49,7 +49,7 @@ def bound_of(tmp_path: Path) -> Iterator[BoundOf]:
         if before is not None:
             before(path)
         held = module.HELD()
-        found = find_paths({id(held)}, path.stem).get(id(held))
+        found = find_paths([held], path.stem).get(id(held))
         lines = {(str(path), line + HEAD.count("\n")) for line in grown}
         return BoundFinder([] if found is None else [found], lines).bound_of(held, found)
 

@@ -57,9 +57,15 @@ def module() -> Iterator[types.ModuleType]:
     del sys.modules[made.__name__]
 
 
+@pytest.fixture(autouse=True, params=["walks through all", "keeps to ways to targets"])
+def near(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try each case with the walk through all objects, and with the search backwards from the first object on."""
+    monkeypatch.setattr(paths, "MAX_NEAR", 0 if request.param == "keeps to ways to targets" else paths.MAX_NEAR)
+
+
 def path_of(target: object, module: types.ModuleType) -> str | None:
     """Return the path to a container, with m for the module's name."""
-    path = find_paths({id(target)}, module.__name__).get(id(target))
+    path = find_paths([target], module.__name__).get(id(target))
     return None if path is None else path.text.replace(module.__name__, "m")
 
 
@@ -256,7 +262,7 @@ def test_object_without_a_reference_from_a_module_has_no_path(module: types.Modu
     cycle: list[object] = []
     cycle.append(cycle)
     module.X = [1]  # type: ignore[attr-defined]
-    found = find_paths({id(cycle), 1, id(module.X)}, module.__name__)
+    found = find_paths([cycle, module.X], module.__name__)
     assert {key: path.text for key, path in found.items()} == {id(module.X): f"{module.__name__}.X"}
 
 
@@ -292,18 +298,58 @@ def test_only_modules_of_the_tool_lead_to_no_path() -> None:
         made.X = [1]  # type: ignore[attr-defined]
         sys.modules[name] = made
         try:
-            path = find_paths({id(made.X)}, "m").get(id(made.X))
+            path = find_paths([made.X], "m").get(id(made.X))
             assert (path.text if path else None) == expected
         finally:
             del sys.modules[name]
 
 
-def test_further_target_is_found_on_the_way_or_near(monkeypatch: pytest.MonkeyPatch, module: types.ModuleType) -> None:
-    """The walk goes on for a further target only as long as its own limit allows; a target is searched everywhere."""
+def test_further_target_is_found_without_a_walk_through_all(
+    monkeypatch: pytest.MonkeyPatch, module: types.ModuleType
+) -> None:
+    """A further target is found near a module, and elsewhere if few objects lead to it; a target is found everywhere."""
     near, far = [1], [2]
     module.NEAR = [near]  # type: ignore[attr-defined]
     module.FAR = [[[[far]]]]  # type: ignore[attr-defined]
-    assert set(find_paths((), module.__name__, {id(near), id(far)})) == {id(near), id(far)}
-    monkeypatch.setattr(paths, "MAX_FOR_FURTHER_TARGETS", 3)
-    assert set(find_paths((), module.__name__, {id(near), id(far)})) == {id(near)}
-    assert set(find_paths({id(far)}, module.__name__, {id(near)})) == {id(near), id(far)}
+    monkeypatch.setattr(paths, "MAX_NEAR", 3)
+    assert set(find_paths((), module.__name__, [near, far])) == {id(near), id(far)}
+    monkeypatch.setattr(paths, "MAX_REFERRERS", 0)
+    assert set(find_paths((), module.__name__, [near, far])) == {id(near)}
+    assert set(find_paths([far], module.__name__, [near])) == {id(near), id(far)}
+
+
+@pytest.mark.parametrize("size", [499, 500, 501])
+def test_object_with_many_referrers_has_a_path(module: types.ModuleType, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Above the limit of referrers the walk goes through all objects; the path is the same."""
+    monkeypatch.setattr(paths, "MAX_NEAR", 0)
+    items = [1]
+    referrers = [[items] for _ in range(size)]
+    module.X = [[[referrer]] for referrer in referrers]  # type: ignore[attr-defined]
+    assert path_of(items, module) == "m.X[0][0][0][0]"
+
+
+@pytest.mark.parametrize("links", [paths.MAX_SCANS - 3, paths.MAX_SCANS + 3])
+def test_object_at_the_end_of_a_chain_has_a_path(
+    module: types.ModuleType, monkeypatch: pytest.MonkeyPatch, links: int
+) -> None:
+    """A chain with more links than there are scans is walked from its begin; the path is the same."""
+    monkeypatch.setattr(paths, "MAX_NEAR", 0)
+    items = chain = [1]
+    for _ in range(links):
+        chain = [chain]  # type: ignore[list-item]
+    module.X = chain  # type: ignore[attr-defined]
+    assert path_of(items, module) == "m.X" + "[0]" * links
+
+
+def test_attribute_of_a_class_with_many_instances_has_a_path(
+    module: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instances of a class do not lead to what the class has as an attribute; an object that has the class does."""
+    monkeypatch.setattr(paths, "MAX_NEAR", 0)
+
+    class Kept:
+        ITEMS: ClassVar[list[int]] = [1]
+
+    instances = [Kept() for _ in range(2 * paths.MAX_REFERRERS)]
+    module.X = [[instances], [[Kept]]]  # type: ignore[attr-defined]
+    assert path_of(Kept.ITEMS, module) == "m.X[1][0][0].ITEMS"

@@ -33,7 +33,7 @@ def modules() -> Iterator[dict[str, types.ModuleType]]:
 
 def path_of(target: object) -> str | None:
     """Return the path to a container as the report shows it."""
-    found = find_paths({id(target)}, "scenario_of_this_test").get(id(target))
+    found = find_paths([target], "scenario_of_this_test").get(id(target))
     unreached = [] if found else [target]
     words = {**containers_of_the_interpreter(unreached), **dict(subclass_tables(unreached))}
     return words.get(id(target)) if found is None else PathRoots("scenario_of_this_test", words).text(found)

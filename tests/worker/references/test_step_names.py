@@ -41,7 +41,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.Mo
 
 def path_of(target: object, scenario: str = "scenario_of_keys") -> str:
     """Return the path to a container as the report shows it."""
-    return PathRoots(scenario, {}).text(find_paths({id(target)}, scenario)[id(target)])
+    return PathRoots(scenario, {}).text(find_paths([target], scenario)[id(target)])
 
 
 @pytest.mark.parametrize(
