@@ -32,11 +32,40 @@ _CAPTURE_VALUES: Mapping[str, ContentCapture] = {
 captures nothing."""
 
 
-class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table ``[tool.otel-memeval]`` of the project's ``pyproject.toml``."""
+class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The table ``[tool.otel-memeval]`` of the project's ``pyproject.toml``.
+
+    All fields but ``ignore`` are defaults of the option of the same name; None: not given. Paths are absolute.
+    """
 
     ignore: list[dict[str, str]] = []
     """Rules for growth that is not judged."""
+    iterations: int | None = None
+    warmup: int | None = None
+    max_iterations: int | None = None
+    timeout: str | float | None = None
+    python: str | None = None
+    keep_going: bool | None = None
+    no_follow_up: bool | None = None
+    follow_up_budget: str | float | None = None
+    explain: bool | None = None
+    max_growth: str | int | None = None
+    max_peak_growth: str | int | None = None
+    fail_on: str | list[str] | None = None
+    json: str | None = None
+    top: int | None = None
+    verbose: bool | None = None
+    quiet: bool | None = None
+    events: str | None = None
+    trace_scenario: bool | None = None
+    pushgateway: str | None = None
+    textfile: str | None = None
+    expected_every: str | float | None = None
+
+    def defaults(self) -> dict[str, object]:
+        """Return the defaults of options by the option's name, such as ``max-growth``."""
+        found = {name: getattr(self, field) for name, field in zip(self.__struct_encode_fields__, self.__struct_fields__)}
+        return {name: value for name, value in found.items() if value is not None and name != "ignore"}
 
 
 class _Tool(msgspec.Struct, frozen=True, rename={"settings": "otel-memeval"}):
@@ -104,19 +133,29 @@ def for_measuring() -> Settings:
     ``[tool.otel-memeval]`` is not usable.
     """
     settings = from_process()
-    folders = (Path(settings.folder), *Path(settings.folder).parents)
-    file = next((path for folder in folders if os.path.isfile(path := folder / "pyproject.toml")), None)
-    return settings if file is None else msgspec.structs.replace(settings, project=_project_settings(file))
+    return msgspec.structs.replace(settings, project=project_settings(settings.folder))
 
 
-def _project_settings(file: Path) -> ProjectSettings:
+def project_settings(folder: str) -> ProjectSettings:
+    """Return the settings of the project around a folder. Raises ``UsageError`` as ``for_measuring``."""
+    folders = (Path(folder), *Path(folder).parents)
+    file = next((path for each in folders if os.path.isfile(path := each / "pyproject.toml")), None)
+    return ProjectSettings() if file is None else _settings_in(file)
+
+
+def _settings_in(file: Path) -> ProjectSettings:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        return msgspec.convert(content, _ProjectFile).tool.settings
+        settings = msgspec.convert(content, _ProjectFile).tool.settings
+        paths = {name: value for name in ("json", "python", "textfile") if (value := getattr(settings, name)) is not None}
+        is_path = {name: os.sep in value or name != "python" for name, value in paths.items()}
+        return msgspec.structs.replace(
+            settings, **{name: str(file.parent / value) for name, value in paths.items() if is_path[name] and value != "-"}
+        )
     except OSError:  # not readable: its table cannot be meant for this user
         return ProjectSettings()
     except msgspec.ValidationError as error:
-        remedy = "the table can hold ignore = [{ site = ..., reason = ... }]"
+        remedy = 'the table can hold ignore = [{ site = ..., reason = ... }] and options, such as max-growth = "16KiB"'
         raise UsageError(f"{file}: [tool.otel-memeval]: {error}", remedy) from None
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         raise UsageError(f"{file}: {error}", "correct the file") from None

@@ -19,7 +19,7 @@ from otel_memeval.cli.metrics import metrics_command
 from otel_memeval.cli.replay import replay_command
 from otel_memeval.cli.schema import schema_command
 from otel_memeval.cli.standard_streams import open_standard_streams, problem_of
-from otel_memeval.errors import MemevalError
+from otel_memeval.errors import MemevalError, TargetError
 
 COMMANDS: dict[str, click.Command] = {
     "forget": forget_command,
@@ -42,13 +42,14 @@ def run(arguments: list[str]) -> int:
     """Run the command line, and return the exit status."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     rest = arguments[1:] if command is not None else arguments
+    selected = command or measure_command
     try:
-        selected = command or measure_command
         with contextlib.nullcontext() if command is None else interruptible():  # measuring becomes interruptible later
             status = selected.main(args=rest, prog_name=selected.name, standalone_mode=False)
             return status if isinstance(status, int) else PASSED
     except click.ClickException as error:
-        click.UsageError(_shown(error.format_message()), getattr(error, "ctx", None)).show()
+        message = error.format_message().strip().rstrip(".")
+        click.echo(f"otel-memeval: {_shown(message[:1].lower() + message[1:])}; see {selected.name} --help", err=True)
         return WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -57,8 +58,17 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             for line in traceback.format_exc().splitlines()[:-1]:
                 click.echo(_shown(line), err=True)
-        click.echo(f"otel-memeval: {_shown(str(error))}", err=True)
+        click.echo(f"otel-memeval: {_shown(str(error))}{_similar_command(error, arguments)}", err=True)
         return WRONG_USAGE
+
+
+def _similar_command(error: MemevalError, arguments: list[str]) -> str:
+    """Return a question for the command that was probably meant where a target does not exist; empty without one."""
+    from difflib import get_close_matches  # for an error only
+
+    is_unknown = isinstance(error, TargetError) and "there is no module" in error.problem
+    found = get_close_matches(arguments[0], COMMANDS, 1, cutoff=0.75) if is_unknown and arguments else []
+    return f"; or did you mean the command {found[0]}?" if found else ""
 
 
 def _shown(text: str) -> str:

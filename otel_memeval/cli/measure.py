@@ -12,7 +12,7 @@ import click
 
 from otel_memeval.cli.exit_codes import PASSED, exit_status
 from otel_memeval.cli.interruption import interruptible
-from otel_memeval.cli.options import MeasureOptions, measure_options
+from otel_memeval.cli.options import MeasureCommand, MeasureOptions
 from otel_memeval.cli.standard_streams import problem_of
 from otel_memeval.errors import UsageError
 
@@ -51,13 +51,7 @@ was not written; 130 interrupted. What was measured is reported in any case.
 With --every: 0 after a signal, 2 for wrong usage."""
 
 
-@click.command(
-    name="otel-memeval",
-    epilog=_EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-)
-@measure_options
-def measure_command(options: MeasureOptions) -> int:
+def _measure(options: MeasureOptions) -> int:
     """Run agent scenarios repeatedly, and report whether they retain memory, on which line, and in which container."""
     _check_usage(options)
     from otel_memeval.config import for_measuring, with_secrets
@@ -93,8 +87,14 @@ def _check_usage(options: MeasureOptions) -> None:
         os.getcwd()
     except OSError:
         raise UsageError("the current folder no longer exists", "change to one that exists") from None
-    if options.explain and options.in_process:
-        raise UsageError("--explain with --in-process", "leave one out: an explanation needs a worker process")
+    for one, is_first, other, is_second, reason in (
+        ("--explain", options.explain, "--in-process", options.in_process, "an explanation needs a worker process"),
+        ("--python", options.python, "--in-process", options.in_process, "--in-process measures in this interpreter"),
+        ("--explain", options.explain, "--no-follow-up", options.no_follow_up, "an explanation is a follow-up"),
+        ("--quiet", options.quiet, "--verbose", options.verbose, "--quiet prints the verdict only"),
+    ):
+        if is_first and is_second:
+            raise UsageError(f"{one} with {other}", f"leave one out: {reason}")
     if options.json_path is not None and options.json_path != "-":
         from otel_memeval.files import output_path
 
@@ -246,3 +246,12 @@ def _write_json(path: str, results: list[Result]) -> bool:
     if problem:
         click.echo(f"otel-memeval: --json {path} was not written: {problem}", err=True)
     return not problem
+
+
+measure_command = MeasureCommand(
+    "otel-memeval",
+    _measure,
+    help=_measure.__doc__,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)

@@ -50,16 +50,22 @@ class Verdicts(click.ParamType["tuple[str, ...]"]):
     name = "LIST"
 
     def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+        self, value: str | list[str] | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Return the verdicts, none for ``never``. Raises ``click.BadParameter`` if one is unknown."""
         if isinstance(value, tuple):
             return value
+        if isinstance(value, list):
+            value = ",".join(value)
         if value.strip() == "never":
             return ()
         states = tuple(part.strip() for part in value.split(",") if part.strip())
+        from difflib import get_close_matches  # for an error only
+
         unknown = [state for state in states if state not in STATES]
         if unknown or not states:
-            problem = f"unknown verdict: {', '.join(unknown)}" if unknown else "there is no verdict in it"
+            similar = get_close_matches(unknown[0], STATES, 1) if unknown else []
+            question = f" (did you mean {similar[0]}?)" if similar else ""
+            problem = f"unknown verdict: {', '.join(unknown)}{question}" if unknown else "there is no verdict in it"
             self.fail(f"{problem}; name some of {', '.join(STATES)}, or never", param, ctx)
         return states

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import click
 
 from otel_memeval import __version__
+from otel_memeval.cli.grouped_command import GroupedCommand
 from otel_memeval.cli.option_types import Duration, Size, Verdicts
 from otel_memeval.verdicts import FAILING_STATES
 
 
 class MeasureOptions(NamedTuple):
-    """The options of a measuring command; None: not given. Fields are named like the parameters of ``_PARAMETERS``."""
+    """The options of a measuring command; None: not given. Fields are named like the parameters of ``_GROUPS``."""
 
     targets: tuple[str, ...]
     iterations: int | None
@@ -46,104 +48,156 @@ class MeasureOptions(NamedTuple):
     debug: bool
 
 
-_PARAMETERS = (
-    click.argument("targets", metavar="TARGET...", nargs=-1),
-    click.option("--iterations", type=int, metavar="N", help="Measure exactly N iterations."),
-    click.option("--warmup", type=int, metavar="N", help="Iterations before the measured ones; recorded, not judged."),
-    click.option("--max-iterations", type=int, metavar="N", help="Extend an inconclusive eval to at most N iterations."),
-    click.option(
-        "--timeout",
-        type=Duration(),
-        default="10m",
-        show_default=True,
-        help="Time limit of one iteration; a number is seconds.",
-    ),
-    click.option("--top", type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
-    click.option("--max-growth", type=Size(), help="Allowed growth of retained memory per iteration, such as 16KiB."),
-    click.option("--max-peak-growth", type=Size(), help="Allowed growth of the peak per iteration."),
-    click.option(
-        "--fail-on",
-        type=Verdicts(),
-        default=",".join(FAILING_STATES),
-        show_default=True,
-        help="Verdicts that fail the run, or `never`.",
-    ),
-    click.option("--json", "json_path", metavar="PATH", help="File for the result; `-` prints the result and nothing else."),
-    click.option("--python", metavar="PATH", help="Interpreter that the scenario runs in.  [default: this one]"),
-    click.option(
-        "--events",
-        type=click.Choice(["span", "log", "both"]),
-        default="span",
-        show_default=True,
-        help="Send growing lines as span events, as log records, or both.",
-    ),
-    click.option("--pushgateway", metavar="URL", help="Push gauges of each run to a Prometheus Pushgateway."),
-    click.option(
-        "--textfile", metavar="PATH", help="Write gauges to a file (.prom) for node_exporter's textfile collector."
-    ),
-    click.option("--expected-every", type=Duration(), help="How often this is meant to run, such as 24h; used by alerts."),
-    click.option("--keep-going", is_flag=True, help="Continue after an iteration that raised an exception."),
-    click.option("--trace-scenario", is_flag=True, help="Collect the OpenTelemetry spans of the scenario."),
-    click.option(
-        "--no-follow-up",
+def _version_option() -> click.Option:
+    def show(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+        if wanted and not context.resilient_parsing:
+            click.echo(f"otel-memeval, version {__version__}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
         is_flag=True,
-        help="Call nothing after the measured iterations. By default, a leak in a line of a library is followed by a few "
-        "more iterations that find the line that called it, and short calls are repeated if the C heap is too noisy for "
-        "single calls.",
-    ),
-    click.option(
-        "--follow-up-budget",
-        type=Duration(allows_zero=True),
-        default="10s",
-        show_default=True,
-        help="Time for the search after the last measured iteration; no step is begun after it, and the report names what "
-        "was left out.",
-    ),
-    click.option(
-        "--explain",
-        is_flag=True,
-        help="After a verdict of growth, run a few more iterations to find types, references and stacks of the growth; with "
-        "memray in the scenario's interpreter, C frames too.",
-    ),
-    click.option("--every", type=Duration(), help="Keep running and measure all targets this often, such as 15m."),
-    click.option(
-        "--serve",
-        metavar="[HOST:]PORT",
-        help="With --every: serve /metrics for Prometheus, /healthz, and a page.  [default host: 127.0.0.1]",
-    ),
-    click.option(
-        "--web-config", metavar="FILE", help="TLS and passwords of --serve, in the format of Prometheus' exporters."
-    ),
-    click.option(
-        "--state",
-        metavar="PATH",
-        help="With --every: results that survive a restart.  [default: in the user's state folder]",
-    ),
-    click.option(
-        "--targets",
-        "targets_file",
-        metavar="FILE",
-        help="With --every: more targets, one on each line; SIGHUP reads it again.",
-    ),
-    click.option("--in-process", is_flag=True, help="Measure without a worker process, for a debugger."),
-    click.option("-v", "--verbose", is_flag=True, help="Print the output of the scenario during the run."),
-    click.option("-q", "--quiet", is_flag=True, help="Print only the verdict."),
-    click.option(
-        "--debug", is_flag=True, help="Print growing lines of each iteration, and tracebacks of this tool's errors."
-    ),
-    click.version_option(__version__, prog_name="otel-memeval"),
-)
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version and exit.",
+    )
 
 
-def measure_options(command: Callable[[MeasureOptions], int]) -> Callable[..., int]:
-    """Add the options of a measuring command, and pass them to the command as one record."""
+_TARGETS = click.Argument(["targets"], metavar="TARGET...", nargs=-1, required=False)
 
-    @click.pass_context
-    def with_record(context: click.Context, /, **_: object) -> int:
-        return command(MeasureOptions(**context.params))
+_GROUPS: dict[str, list[click.Option]] = {
+    "Measure": [
+        click.Option(["--iterations"], type=int, metavar="N", help="Measure exactly N iterations."),
+        click.Option(["--warmup"], type=int, metavar="N", help="Iterations before the measured ones; recorded, not judged."),
+        click.Option(["--max-iterations"], type=int, metavar="N", help="Extend an inconclusive eval to up to N iterations."),
+        click.Option(
+            ["--timeout"],
+            type=Duration(),
+            default="10m",
+            show_default=True,
+            help="Time limit of one iteration, such as 90s or 10m; a bare number is seconds.",
+        ),
+        click.Option(["--python"], metavar="PATH", help="Interpreter that the scenario runs in.  [default: this one]"),
+        click.Option(["--keep-going"], is_flag=True, help="Continue after an iteration that raised an exception."),
+        click.Option(
+            ["--no-follow-up"],
+            is_flag=True,
+            help="Call nothing after the measured iterations. By default, a leak in a line of a library is followed by a "
+            "few more iterations that find the line that called it, and short calls are repeated if the C heap is too "
+            "noisy for single calls.",
+        ),
+        click.Option(
+            ["--follow-up-budget"],
+            type=Duration(allows_zero=True),
+            default="10s",
+            show_default=True,
+            help="Time for the search after the last measured iteration; no step is begun after it, and the report names "
+            "what was left out.",
+        ),
+        click.Option(
+            ["--explain"],
+            is_flag=True,
+            help="After a verdict of growth, run a few more iterations to find types, references and stacks of the growth; "
+            "with memray in the scenario's interpreter, C frames too.",
+        ),
+        click.Option(["--in-process"], is_flag=True, help="Measure without a worker process, for a debugger."),
+    ],
+    "Verdict": [
+        click.Option(["--max-growth"], type=Size(), help="Allowed growth of retained memory per iteration, such as 16KiB."),
+        click.Option(["--max-peak-growth"], type=Size(), help="Allowed growth of the peak per iteration."),
+        click.Option(
+            ["--fail-on"],
+            type=Verdicts(),
+            default=",".join(FAILING_STATES),
+            show_default=True,
+            help="Verdicts that fail the run, or `never`.",
+        ),
+    ],
+    "Output": [
+        click.Option(
+            ["--json", "json_path"], metavar="PATH", help="File for the result; `-` prints the result and nothing else."
+        ),
+        click.Option(["--top"], type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Print the output of the scenario during the run."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print only the verdict."),
+        click.Option(
+            ["--debug"], is_flag=True, help="Print growing lines of each iteration, and tracebacks of this tool's errors."
+        ),
+    ],
+    "Telemetry": [
+        click.Option(
+            ["--events"],
+            type=click.Choice(["span", "log", "both"]),
+            default="span",
+            show_default=True,
+            help="Send growing lines as span events, as log records, or both.",
+        ),
+        click.Option(["--trace-scenario"], is_flag=True, help="Collect the OpenTelemetry spans of the scenario."),
+        click.Option(["--pushgateway"], metavar="URL", help="Push gauges of each run to a Prometheus Pushgateway."),
+        click.Option(
+            ["--textfile"], metavar="PATH", help="Write gauges to a file (.prom) for node_exporter's textfile collector."
+        ),
+        click.Option(
+            ["--expected-every"], type=Duration(), help="How often this is meant to run, such as 24h; used by alerts."
+        ),
+    ],
+    "Service": [
+        click.Option(["--every"], type=Duration(), help="Keep running and measure all targets this often, such as 15m."),
+        click.Option(
+            ["--serve"],
+            metavar="[HOST:]PORT",
+            help="With --every: serve /metrics for Prometheus, /healthz, and a page.  [default host: 127.0.0.1]",
+        ),
+        click.Option(
+            ["--web-config"], metavar="FILE", help="TLS and passwords of --serve, in the format of Prometheus' exporters."
+        ),
+        click.Option(
+            ["--state"],
+            metavar="PATH",
+            help="With --every: results that survive a restart.  [default: in the user's state folder]",
+        ),
+        click.Option(
+            ["--targets", "targets_file"],
+            metavar="FILE",
+            help="With --every: more targets, one on each line; SIGHUP reads it again.",
+        ),
+    ],
+    "Other": [_version_option()],
+}
+"""Options of a measuring command by the heading of their group in the help."""
 
-    with_record.__doc__ = command.__doc__
-    decorated: Callable[..., int] = with_record
-    for parameter in reversed(_PARAMETERS):
-        decorated = parameter(decorated)
-    return decorated
+
+class MeasureCommand(GroupedCommand):
+    """A command with the options of ``_GROUPS``, which its function gets as one record.
+
+    The table ``[tool.otel-memeval]`` of the project has defaults for them, by their names.
+    """
+
+    def __init__(self, name: str | None, callback: Callable[[MeasureOptions], int], **attributes: object) -> None:
+        def with_record(**_: object) -> int:
+            return callback(MeasureOptions(**click.get_current_context().params))
+
+        super().__init__(name, callback=with_record, groups=_GROUPS, params=[_TARGETS], **attributes)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        """Return the context of a call, with the defaults of the project. Raises ``UsageError`` for unusable ones."""
+        asks_only = not {"-h", "--help", "--version"}.isdisjoint(args)
+        defaults = {} if asks_only else _project_defaults(self.params)
+        if "--in-process" in args:  # defaults of a worker are not meant for this run
+            defaults = {name: value for name, value in defaults.items() if name not in ("python", "explain")}
+        return super().make_context(info_name, args, parent, default_map=defaults, **extra)
+
+
+def _project_defaults(parameters: Sequence[click.Parameter]) -> dict[str, object]:
+    """Return the project's defaults by the name of the parameter. Raises ``UsageError`` for unusable ones."""
+    from otel_memeval.config import project_settings
+
+    try:
+        folder = os.getcwd()
+    except OSError:  # the folder no longer exists
+        return {}
+    names = {option.removeprefix("--"): parameter.name for parameter in parameters for option in parameter.opts}
+    return {names[option] or option: value for option, value in project_settings(folder).defaults().items()}

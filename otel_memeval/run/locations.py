@@ -46,6 +46,11 @@ def display_path(file: str, folder: str) -> str:
     return file[installed.end() :] if installed else file
 
 
+def is_installed(file: str) -> bool:
+    """Return whether a file belongs to an installed package or to the standard library."""
+    return _INSTALLED.match(file) is not None
+
+
 class SiteChange(Record, frozen=True):
     """Growth of one site between two readings."""
 

@@ -77,7 +77,7 @@ class Session:
         except WorkerEnded as ended:
             raise TargetError(f"importing {source} ended the process: {ended}") from None
         if isinstance(answer, wire.TargetRejected):
-            raise target_error(answer, settings.secrets, settings.folder)
+            raise target_error(answer, settings.secrets, settings.folder, options.python)
         loaded = wire.expect(answer, wire.Loaded)
         return cls(context, f"{source}:{name or loaded.names[0]}", loaded, client)
 

@@ -72,7 +72,11 @@ def load_module(source: str) -> ModuleType:
     if source.endswith(".py") or os.sep in source:
         path = os.path.abspath(source)
         if not os.path.isfile(path):
-            raise TargetProblem(f"there is no file {source}; name a module (package.module) or an existing .py file")
+            folder = os.path.dirname(source)
+            files = [os.path.join(folder, name) for name in _names_in(folder or ".") if name.endswith(".py")]
+            similar = _similar(source, files)
+            remedy = "name a module (package.module) or an existing .py file"
+            raise TargetProblem(f"there is no file {source}{similar}; {remedy}")
         sys.path.insert(0, os.path.dirname(path))
         name = os.path.splitext(os.path.basename(path))[0]
         if name in sys.modules or name in sys.stdlib_module_names:  # a file called json.py must not become that module
@@ -92,10 +96,34 @@ def load_module(source: str) -> ModuleType:
         missing = error.name or ""
         if source == missing or source.startswith(missing + "."):
             at = f"in {os.getcwd()} or on the import path of {sys.executable}"
+            similar = _similar(source, _modules_beside(source))
             raise TargetProblem(
-                f"there is no module {missing!r} {at}; run from the folder that holds it, or name the .py file"
+                f"there is no module {missing!r} {at}{similar}; run from the folder that holds it, or name the .py file"
             ) from None
         raise
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _modules_beside(source: str) -> list[str]:
+    """Return the modules in the folder where the module ``source`` would be, as they are named in a target."""
+    package = source.rpartition(".")[0]
+    names = _names_in(os.path.join(".", *package.split(".")))
+    modules = [name.removesuffix(".py") for name in names if name.endswith(".py") or "." not in name]
+    return [f"{package}.{module}" if package else module for module in modules]
+
+
+def _similar(name: str, names: list[str]) -> str:
+    """Return a question for the name that was probably meant, as a part of an error message; empty without one."""
+    from difflib import get_close_matches  # for an error only
+
+    found = get_close_matches(name, names, 1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _looks_like_eval(value: object) -> bool:
@@ -152,7 +180,8 @@ def eval_named(module: ModuleType, name: str) -> LoadedEval:
     value: object = module
     for part in name.split("."):
         if not hasattr(value, part):
-            raise TargetProblem(f"module {module.__name__!r} has no {name!r}{_remedy(module, _own_evals(module)[0])}")
+            remedy = _similar(name, list(vars(module))) or _remedy(module, _own_evals(module)[0])
+            raise TargetProblem(f"module {module.__name__!r} has no {name!r}{remedy}")
         value = getattr(value, part)
     in_module = vars(module).get
     where = f"module {module.__name__}"
@@ -161,6 +190,10 @@ def eval_named(module: ModuleType, name: str) -> LoadedEval:
         loaded = eval_of(value, f"{module.__name__}:{name}", name)
         loaded.loop_factory = loaded.loop_factory or factory
         return loaded
+    if isinstance(value, type):
+        raise TargetProblem(
+            f"{module.__name__}:{name} is a class, whose calls only make objects; name a function that makes one and runs it"
+        )
     if not callable(value):
         raise TargetProblem(
             f"{module.__name__}:{name} is {_with_article(value)}, neither an eval nor a function{_remedy(module, [])}"

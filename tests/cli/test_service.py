@@ -252,7 +252,7 @@ def test_wrong_usage_is_refused_before_anything_is_measured(together: Together, 
             ["fine.py", *taken],
             f"--serve 127.0.0.1:{occupied}: Address already in use; name another port",
         ),
-        "no target": (["--every", "1s"], "Missing argument 'TARGET...'"),
+        "no target": (["--every", "1s"], "missing argument 'TARGET...'"),
     }
     runs = {name: partial(refused_in, arguments=arguments) for name, (arguments, _) in cases.items()}
     done = together("usage", case, runs)

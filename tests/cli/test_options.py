@@ -1,0 +1,82 @@
+"""Options: their groups in the help, and their defaults in the project's pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from otel_memeval.cli.measure import measure_command
+from otel_memeval.config import ProjectSettings
+from tests.cli.conftest import Call, Tool
+
+NO_DEFAULTS = {"every", "serve", "web-config", "state", "targets", "in-process", "debug", "version"}
+"""Options that a project cannot set: those of the service and of a single call."""
+
+RUN = "def run():\n    bytearray(100_000)\n"
+
+
+def test_help_lists_options_in_groups(call: Call) -> None:
+    """Each option stands in one group with a heading; no line is wider than 80 columns."""
+    done = call("--help", json_file=False)
+    assert done.status == 0
+    headings = re.findall(r"^(\w+):$", done.stdout, re.MULTILINE)
+    assert headings[:6] == ["Measure", "Verdict", "Output", "Telemetry", "Service", "Other"]
+    for parameter in measure_command.params:
+        if parameter.opts[0].startswith("-"):
+            assert len(re.findall(rf"^  (?:-., )?{parameter.opts[-1]}\b", done.stdout, re.MULTILINE)) == 1, parameter.opts
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_project_can_set_each_option_of_a_run() -> None:
+    """The fields of the project's table are the options, but for those of the service and of a single call."""
+    options = {name.removeprefix("--") for option in measure_command.params for name in option.opts if name[:2] == "--"}
+    assert set(ProjectSettings.__struct_encode_fields__) - {"ignore"} == options - NO_DEFAULTS
+
+
+def test_project_sets_defaults_that_the_command_line_overrides(tool: Tool, call: Call) -> None:
+    """Numbers, sizes, lists and flags are read from the nearest pyproject.toml; an option goes before them."""
+    table = 'iterations = 4\nwarmup = 1\nmax-growth = "1KiB"\nfail-on = ["leaking"]\nquiet = true\n'
+    tool.write("pyproject.toml", f"[tool.otel-memeval]\n{table}")
+    tool.write("scenario.py", RUN)
+    done = call("scenario.py", "--warmup", "0")
+    assert done.status == 0, done.text
+    eval_ = done.result.eval
+    assert (eval_.iterations, eval_.warmup, eval_.limits.max_growth_bytes) == (4, 0, 1024)
+    assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('iterations = "many"\n', ["Expected `int", "iterations"]),
+        ("iterationen = 3\n", ["unknown field `iterationen`"]),
+        ("every = 3\n", ["unknown field `every`"]),
+        ('max-growth = "16 parsecs"\n', ["16 parsecs"]),
+        ('timeout = "soon"\n', ["soon"]),
+    ],
+)
+def test_unusable_default_is_refused(tool: Tool, call: Call, table: str, words: list[str]) -> None:
+    """A name that is no option and a value that cannot be read are one line and status 2; the help is shown all the same."""
+    tool.write("pyproject.toml", f"[tool.otel-memeval]\n{table}")
+    tool.write("scenario.py", RUN)
+    done = call("scenario.py")
+    assert (done.status, len(done.stderr.splitlines())) == (2, 1), done.text
+    assert all(word in done.stderr for word in words), done.stderr
+    assert call("--help", json_file=False).status == 0
+
+
+def test_paths_of_a_project_are_relative_to_its_file(tmp_path: Path) -> None:
+    """A path in pyproject.toml does not depend on the folder below it in which the command is called."""
+    from otel_memeval.config import project_settings
+
+    (tmp_path / "inner").mkdir()
+    table = 'json = "out/result.json"\npython = ".venv/bin/python"\ntextfile = "-"\n'
+    (tmp_path / "pyproject.toml").write_text(f"[tool.otel-memeval]\n{table}", encoding="utf-8")
+    defaults = project_settings(str(tmp_path / "inner")).defaults()
+    expected = {"json": str(tmp_path / "out/result.json"), "python": str(tmp_path / ".venv/bin/python"), "textfile": "-"}
+    assert defaults == expected
+    (tmp_path / "pyproject.toml").write_text('[tool.otel-memeval]\npython = "python3.12"\n', encoding="utf-8")
+    assert msgspec.to_builtins(project_settings(str(tmp_path)))["python"] == "python3.12"
