@@ -87,14 +87,14 @@ def _check_usage(options: MeasureOptions) -> None:
         os.getcwd()
     except OSError:
         raise UsageError("the current folder no longer exists", "change to one that exists") from None
-    for one, is_first, other, is_second, reason in (
+    for option, is_given, other, is_other_given, reason in (
         ("--explain", options.explain, "--in-process", options.in_process, "an explanation needs a worker process"),
         ("--python", options.python, "--in-process", options.in_process, "--in-process measures in this interpreter"),
         ("--explain", options.explain, "--no-follow-up", options.no_follow_up, "an explanation is a follow-up"),
         ("--quiet", options.quiet, "--verbose", options.verbose, "--quiet prints the verdict only"),
     ):
-        if is_first and is_second:
-            raise UsageError(f"{one} with {other}", f"leave one out: {reason}")
+        if is_given and is_other_given:
+            raise UsageError(f"{option} with {other}", f"leave one out: {reason}")
     if options.json_path is not None and options.json_path != "-":
         from otel_memeval.files import output_path
 
