@@ -26,7 +26,6 @@ MODULE_TESTS = {
     "cli/standard_streams": "faults/test_faults.py",
     "cli/main": "cli/test_bad_usage.py",
     "cli/measure": "cli/test_measuring.py",
-    "cli/options": "cli/test_bad_usage.py",
     "cli/option_types": "cli/test_bad_usage.py",
     "exporters/pipeline": "cli/test_exporting.py",
     "exporters/samples": "exporters/prometheus/test_families.py",
