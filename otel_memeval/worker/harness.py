@@ -21,7 +21,7 @@ from .call_fields import call_fields, failure_fields
 from .clock import Clock
 from .event_loop import foreign_name
 from .follow_up import FollowUpSteps
-from .iterate import ScenarioFailure, is_run_in_loop, shown_text
+from .iterate import ForkedChild, ScenarioFailure, is_run_in_loop, leave_forked_child, shown_text
 from .memory.process_memory import ProcessReader
 from .memory.reading import MemoryReader, PlainMessage, has_sub_interpreters, may_stop_tracing
 from .packages import packages_in_use
@@ -94,14 +94,18 @@ class Harness:
 
     def load(self, source: str, name: str) -> None:
         """Import the module and take the eval that ``name`` names, or its first eval if ``name`` is empty."""
+        process = os.getpid()
         try:
             module: ModuleType = target.load_module(source)
+            leave_forked_child(process)
             names = [name] if name else target.names_of(module)
             if self._tracing is not None:
                 self._tracing.install()
             self.use(target.eval_named(module, names[0]), module.__name__, names)
         except target.TargetProblem as problem:
             self._reject_target(str(problem), None)
+        except ForkedChild:
+            raise
         except BaseException as error:
             self._reject_target(f"{source} raised on import", failure_fields(ScenarioFailure(error)))
 

@@ -110,6 +110,12 @@ class ForkedChild(BaseException):
     """Raised in a child process that the scenario forked and that returned from the function: the child has to end."""
 
 
+def leave_forked_child(process: int) -> None:
+    """Raise ``ForkedChild`` in a process that the scenario forked from ``process``."""
+    if os.getpid() != process:
+        raise ForkedChild
+
+
 def is_run_in_loop(func: Callable[[], object]) -> bool:
     """Return whether calling the function returns an awaitable: such a function is called inside the running loop."""
     func = without_partial(func)
@@ -174,8 +180,7 @@ class _Measurement:
         result.cpu_seconds = Clock.cpu_seconds() - self._cpu_seconds
         now = waits()
         result.waits = None if now is None or self._waits is None else now - self._waits
-        if os.getpid() != self._process:
-            raise ForkedChild
+        leave_forked_child(self._process)
         result.peak_bytes = max(0, peak_bytes - self._begin_bytes)
         return result
 

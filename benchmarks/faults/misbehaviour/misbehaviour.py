@@ -32,12 +32,13 @@ class Scenario:
     """Code that misbehaves, and the place where it runs.
 
     ``place``: ``run`` or ``async run`` (in the third call), ``import``, ``setup``, ``describe``, ``teardown``, each also with
-    ``async`` before it. ``more``: code of the module before its functions.
+    ``async`` before it. ``more``: code of the module before its functions. ``last``: the last line of each call.
     """
 
     code: str
     place: str = "run"
     more: str = ""
+    last: str = "pass"
     options: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Scenario:
             f"    if next(CALLS) == {MISBEHAVING}:\n{textwrap.indent(self.code, ' ' * 8)}\n" if name == "run" else ""
         )
         kind = kind if name == "run" else ""
-        return f"{_HEAD}{self.more}\n{hook}\n{kind}def run():\n{misbehaving}    KEPT.append(bytearray(10_000))\n"
+        return f"{_HEAD}{self.more}\n{hook}\n{kind}def run():\n{misbehaving}    KEPT.append(bytearray(10_000))\n    {self.last}\n"
 
 
 def measure(trial: Trial, scenario: Scenario, **options: object) -> tuple[CommandResult, Runs]:
