@@ -6,6 +6,7 @@ Between the begin of a measurement and the end of the function, no code of the t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tracemalloc
 from asyncio import get_running_loop, sleep
@@ -46,21 +47,27 @@ class ScenarioFailure:
     __slots__ = ("frames", "message", "type")
 
     def __init__(self, error: BaseException) -> None:
-        module, name = "", _name_of(type(error))
-        try:
-            module = _module_of(type(error))
-            self.type = name if module == "builtins" else f"{module}.{name}"
-        except BaseException:  # a module's name that is no text
-            self.type = name
-        try:
-            self.message = str(error)[:MAX_MESSAGE_CHARACTERS]
-        except BaseException:  # an exception whose __str__ raises anything
-            self.message = "(its message cannot be shown)"
+        self.type = _type_text(type(error))
+        self.message = _message(error)
         traceback = _traceback_of(error)
         self.frames = _frames(traceback)
         while traceback is not None and traceback.tb_frame.f_globals is globals():
             traceback = traceback.tb_next
         _set_traceback(error, traceback)
+
+
+def _type_text(kind: type[BaseException]) -> str:
+    module, name = _module_of(kind), str(_name_of(kind))
+    with contextlib.suppress(BaseException):  # a module's name that is no text
+        name = name if module == "builtins" else f"{module}.{name}"
+    return name
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:MAX_MESSAGE_CHARACTERS]
+    except BaseException:  # an exception whose __str__ raises anything
+        return "(its message cannot be shown)"
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
@@ -197,6 +204,7 @@ def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: Froz
             value = _run(loop, _consume_in_loop(value, measurement.result))
         measurement.result.value = consume_sync(value)
     except BaseException as error:
+        heap.reserve.release_after(error)
         measurement.result.failure = ScenarioFailure(error)
     return measurement.end()
 
@@ -218,6 +226,7 @@ async def call_in_loop(func: Callable[[], object], heap: FrozenHeap) -> CallResu
     try:
         measurement.result.value = await consume(func())
     except BaseException as error:
+        heap.reserve.release_after(error)
         measurement.result.failure = ScenarioFailure(error)
     result = measurement.end()
     handle.cancel()

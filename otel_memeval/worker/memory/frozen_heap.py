@@ -14,6 +14,7 @@ from operator import not_
 from sys import getrefcount
 
 from .container_lengths import GONE, MAX_CONTAINERS, Containers, lengths_of, longest
+from .reserve import MemoryReserve
 
 MIN_OBJECTS = 10_000
 """Objects from which on the heap is frozen: about those of an interpreter with asyncio."""
@@ -55,11 +56,13 @@ class FrozenHeap:
         "_retained_bytes",
         "_young_marker",
         "is_frozen",
+        "reserve",
     )
 
     def __init__(self) -> None:
         self.is_frozen = False
         """Whether objects are frozen by this tool."""
+        self.reserve = MemoryReserve()
         self._plain: list[list[object]] = []
         self._others: list[list[object]] = []
         self._frozen_marker: list[object] = [object()]
