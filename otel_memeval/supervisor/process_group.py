@@ -131,7 +131,8 @@ def end_left_behind(others: Collection[int], interruptions: Collection[int]) -> 
     start = time.monotonic()
     while True:
         # Looked up again each time: the children of a process that ends become children of this process.
-        living = left_behind(others)
+        # Twice, because a process that starts another and ends while /proc is read may hide both.
+        living = left_behind(others) or left_behind(others)
         seen.update(living)
         deadline = start + (_SHORT_GRACE_SECONDS if interruptions else _GRACE_SECONDS)
         last_call = time.monotonic() >= deadline

@@ -120,7 +120,7 @@ def end_all(mark: bytes, worker: int, seen: set[Process]) -> None:
     start = time.monotonic()
     asked: set[int] = set()
     while True:
-        living = _of_run(mark, worker, seen)
+        living = _of_run(mark, worker, seen) or _of_run(mark, worker, seen)  # one that starts another and ends may hide both
         seen |= descendants(living)  # before one of them ends, and its children get another parent
         passed = time.monotonic() - start
         if not living or passed > _LONGEST_SECONDS:

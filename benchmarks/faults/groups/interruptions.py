@@ -5,6 +5,7 @@ After each: no process of the run, no part of a file, no traceback, the document
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import json
 import signal
@@ -197,6 +198,13 @@ def _killed_at_once(trial: Trial) -> None:
         finish(process, END_SECONDS)
 
 
+_IN_CI = (
+    "INT in the first half second, try 1",
+    "INT, then TERM in the iteration",
+    "KILL as soon as there are children, try 1",
+    "KILL in the iteration of a service",
+)
+
 _STAGES = ("set-up", "iteration", "follow-up", "tear-down")
 _SINGLE = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "HUP": signal.SIGHUP, "KILL": signal.SIGKILL}
 _SEVERAL = {
@@ -258,4 +266,5 @@ def _service_faults() -> list[Fault]:
 
 def faults() -> Sequence[Fault]:
     """Return the faults of this group."""
-    return [*_early_faults(), *_measured_faults(), *_service_faults()]
+    found = [*_early_faults(), *_measured_faults(), *_service_faults()]
+    return [dataclasses.replace(fault, in_ci=fault.name in _IN_CI) for fault in found]

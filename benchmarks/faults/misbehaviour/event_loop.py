@@ -117,7 +117,7 @@ def faults() -> Sequence[Fault]:
     )
     named = failed(*kinds)
     found = [
-        *table(named, _STOPPED, place="async run"),
+        *table(named, _STOPPED, place="async run", in_ci=("stops the loop", "exits from a task")),
         *table(measured_or(named), {f"in the end {name}": code for name, code in _LATER.items()}, place="async run"),
         *table(measured, {f"in a coroutine {name}": code for name, code in _MEASURED_ASYNC.items()}, place="async run"),
         *table(measured, {f"in a function {name}": code for name, code in _MEASURED.items()}),

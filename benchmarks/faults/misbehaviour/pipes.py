@@ -87,7 +87,12 @@ def faults() -> Sequence[Fault]:
     """Return the faults of this table."""
     named = measured_or(failed("Crash", "Exit", "Timeout", "BlockingIOError", "OSError"))
     return [
-        *table(failed("Crash", words="the scenario wrote into our pipe"), _GARBAGE, more=_FINDS),
-        *table(_reported, _FORGED, more=_FINDS),
+        *table(
+            failed("Crash", words="the scenario wrote into our pipe"),
+            _GARBAGE,
+            more=_FINDS,
+            in_ci=("writes a line", "writes a deeply nested array"),
+        ),
+        *table(_reported, _FORGED, more=_FINDS, in_ci=("forges the end of the iterations",)),
         *table(named, _LOST, more=_FINDS),
     ]
