@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
 import queue
 import socket
 import threading
@@ -68,6 +70,32 @@ class _ConnectionGuard:
             self._handle = None
 
 
+class _LineReader:
+    """Reads lines for the head of a response, and keeps the last one."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self.last = b""
+
+    def readline(self, most_bytes: int = -1) -> bytes:
+        self.last = self._file.readline(most_bytes)
+        return self.last
+
+
+class _WholeHeadResponse(http.client.HTTPResponse):
+    """A response whose head ends with an empty line; ``http.client`` takes the end of the connection for that as well."""
+
+    def begin(self) -> None:
+        file, reader = self.fp, _LineReader(self.fp)
+        self.fp = reader  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            self.fp = file
+        if not reader.last:
+            raise http.client.RemoteDisconnected("the connection ended within the head of the answer")
+
+
 class _GuardedAdapter(requests.adapters.HTTPAdapter):
     """An adapter whose connections, those to a proxy included, are known to a guard."""
 
@@ -80,6 +108,8 @@ class _GuardedAdapter(requests.adapters.HTTPAdapter):
         guard, unguarded = self._guard, type(pool).ConnectionCls
 
         class Guarded(unguarded):  # type: ignore[misc, valid-type] # plain, with TLS, or of a SOCKS proxy
+            response_class = _WholeHeadResponse
+
             def _new_conn(self) -> socket.socket:
                 opened: socket.socket = super()._new_conn()
                 guard.add(opened)
