@@ -77,7 +77,7 @@ class RawReceiver:
 
     def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None, reads: bool = True) -> None:
         self.requests: list[tuple[str, bytes]] = []
-        """Request line and body of each request."""
+        """Head and body of each request."""
         self._answers = list(answers)
         self._tls = tls
         self._reads = reads
@@ -103,7 +103,7 @@ class RawReceiver:
 
     def times_taken(self) -> Counter[str]:
         """Return how often each span was in a request, by id."""
-        bodies = [body for line, body in self.requests if "/v1/traces" in line]
+        bodies = [body for head, body in self.requests if "/v1/traces" in head]
         return Counter(span_id for body in bodies for span_id in span_ids(body))
 
     def _accept(self) -> None:
@@ -131,7 +131,7 @@ class RawReceiver:
 
 
 def _read_request(connection: socket.socket) -> tuple[str, bytes] | None:
-    """Return the request line and the body of the next request; None at the end of the connection."""
+    """Return the head and the body of the next request; None at the end of the connection."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65_536)
@@ -146,7 +146,7 @@ def _read_request(connection: socket.socket) -> tuple[str, bytes] | None:
         if not part:
             return None
         body += part
-    return lines[0], body
+    return head.decode("latin-1"), body
 
 
 def span_ids(body: bytes) -> Iterable[str]:

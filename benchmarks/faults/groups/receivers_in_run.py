@@ -1,4 +1,4 @@
-"""Receivers that answer wrongly while a run exports: the report stands, and what is not confirmed can be replayed as it stands."""
+"""Receivers that answer wrongly during a run: the report stands, and the rest is replayed as the run suggests."""
 
 from __future__ import annotations
 

@@ -132,10 +132,13 @@ class Replay:
             return
         if result is None:
             return
-        if result.outcome in ("rejected", "unreadable"):
-            self._tell(f"{spool.set_aside(path)}: {_description(result)}")
-        else:
+        if result.outcome not in ("rejected", "unreadable"):
             path.unlink()
+            return
+        try:
+            self._tell(f"{spool.set_aside(path)}: {_description(result)}")
+        except OSError as error:
+            self._tell(f"{path}: {_description(result)}; it cannot be set aside: {error.strerror}")
 
     def _send(self, line: bytes, destinations: Destinations) -> SendResult | None:
         """Send one batch until it has a final result; None if there is none yet."""
