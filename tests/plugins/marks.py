@@ -14,7 +14,7 @@ import pytest
 
 TESTS = Path(__file__).parent.parent
 
-MARKS_BY_FOLDER = {"cli": "process", "deploy": "server", "scenarios": "server", "servers": "server"}
+MARKS_BY_FOLDER = {"cli": "process", "deploy": "server", "faults": "process", "scenarios": "server", "servers": "server"}
 """Every test in the folder has the mark."""
 
 MARKS_BY_FIXTURE = {"run_python": "process"}

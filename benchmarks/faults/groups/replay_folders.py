@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.faults.fault import Fault, Trial, expect
 from benchmarks.faults.groups.replay_files import content, link
-from benchmarks.faults.raw_receiver import OK, RawReceiver
+from benchmarks.faults.raw_receiver import OK, Answer, RawReceiver, hang
+from benchmarks.faults.restrictions import full_disk, obey_permissions
 from benchmarks.faults.waiting_batches import WaitingBatches, line_of
 from otel_memeval.files import lock
 
-NOBODY = 65_534
-"""The user ``nobody``: permissions do not bind root."""
+FORGET = ("forget", "a", "--textfile", "spool/a.prom")
 
 
-def as_nobody(folder: Path) -> dict[str, object]:
-    """Return options that start a command as a user without rights, who owns the folder; none if we are no root."""
-    if os.geteuid() != 0:
-        return {}
-    folder.chmod(0o777)
-    for path in folder.rglob("*"):
-        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+def nothing(_: Path) -> None:
+    """Make no file."""
 
 
 def _spool_fault(name: str, make: Callable[[Path], None], status: int) -> Fault:
@@ -53,7 +47,6 @@ def _mode_fault(name: str, mode: int, where: str, arguments: Sequence[str], in_c
         batches = WaitingBatches(trial)
         trial.write("spool/a.prom", "")
         trial.write("scenario.py", "def run():\n    pass\n")
-        options = as_nobody(trial.folder)
         folder = trial.folder / where
         folder.chmod(mode)
         try:
@@ -61,7 +54,7 @@ def _mode_fault(name: str, mode: int, where: str, arguments: Sequence[str], in_c
             variables["MEMEVAL_SPOOL"] = str(
                 trial.folder / "spool" / "below" if "scenario.py" in arguments else batches.root
             )
-            result = trial.run(*arguments, environment=variables, statuses=(2,), **options)  # type: ignore[arg-type]
+            result = trial.run(*arguments, environment=variables, statuses=(2,), preexec_fn=obey_permissions)
         finally:
             folder.chmod(0o755)
         expect(len(result.output.splitlines()) == 1, "not one line")
@@ -75,11 +68,10 @@ def _run_folder_fault(name: str, mode: int) -> Fault:
 
     def attempt(trial: Trial) -> None:
         hidden, other = WaitingBatches(trial, 2, run="hidden00"), WaitingBatches(trial, 2, run="other000")
-        options = as_nobody(trial.folder)
         hidden.folder.chmod(mode)
         try:
             with RawReceiver(OK) as receiver:
-                result = other.replay("--endpoint", receiver.url, statuses=(4,), **options)
+                result = other.replay("--endpoint", receiver.url, statuses=(4,), preexec_fn=obey_permissions)
                 taken = receiver.times_taken()
         finally:
             hidden.folder.chmod(0o700)
@@ -92,11 +84,10 @@ def _run_folder_fault(name: str, mode: int) -> Fault:
 
 def _try_unreadable_batch(trial: Trial) -> None:
     batches = WaitingBatches(trial)
-    options = as_nobody(trial.folder)
     path = batches.folder / "000002.traces.jsonl"
     path.chmod(0)
     with RawReceiver(OK) as receiver:
-        result = batches.replay("--endpoint", receiver.url, statuses=(4,), **options)
+        result = batches.replay("--endpoint", receiver.url, statuses=(4,), preexec_fn=obey_permissions)
         taken = receiver.times_taken()
     expect("000002.traces" in result.stderr, "the file is not named")
     path.chmod(0o600)
@@ -147,33 +138,51 @@ def _address_fault(name: str, make: Callable[[Path], None], *, statuses: Sequenc
     return Fault(f"addresses that are {name}", attempt)
 
 
-def _try_no_room(trial: Trial) -> None:
-    """Replay while no file can be written: delivered batches are deleted, the damaged one is set aside."""
+def _try_full_disk(trial: Trial) -> None:
+    """Replay from a full disk: delivered batches are deleted, the damaged one is set aside."""
     batches = WaitingBatches(trial)
     (batches.folder / "000002.traces.jsonl").write_bytes(b"nonsense")
-    with RawReceiver(OK) as receiver:
-        batches.replay("--endpoint", receiver.url, statuses=(4,), preexec_fn=_forbid_writing)
+    with full_disk(batches.root), RawReceiver(OK) as receiver:
+        batches.replay("--endpoint", receiver.url, statuses=(4,))
         taken = receiver.times_taken()
-    expect([taken[span_id] for span_id in batches.ids] == [1, 0, 1], "the other batches were not delivered once")
-    expect(not batches.waiting(), "a batch waits")
+        expect([taken[span_id] for span_id in batches.ids] == [1, 0, 1], "the other batches were not delivered once")
+        expect(not batches.waiting(), "a batch waits")
+        expect(len(list(batches.folder.glob("*.rejected.jsonl"))) == 1, "the damaged batch is not set aside")
 
 
-def _forbid_writing() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+def _full_spool_fault(name: str, free_bytes: int, answer: Answer, status: int) -> Fault:
+    """Return a fault: a run exports with its spool on a full disk."""
+
+    def attempt(trial: Trial) -> None:
+        trial.write("scenario.py", "def run():\n    pass\n")
+        root = trial.folder / "spool"
+        root.mkdir()
+        with RawReceiver(answer) as receiver, full_disk(root, free_bytes):
+            environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "MEMEVAL_SPOOL": str(root)}
+            options = ("scenario.py", "--iterations", "3", "--warmup", "0", "--fail-on", "failed")
+            result = trial.run(*options, environment=environment, statuses=(status,))
+            taken = receiver.times_taken()
+            for path in root.glob("*/*.jsonl"):
+                json.loads(path.read_bytes())
+        if status == 0:
+            expect(set(taken.values()) == {1}, "a span was delivered more than once")
+            expect(len(taken) == 4, "not all spans were delivered")
+        else:
+            expect("are lost" in result.output, "the loss is not named")
+        expect("cannot be written" in result.output, "the spool that cannot be written is not named")
+
+    return Fault(f"a run with its spool on a full disk, {name}", attempt)
 
 
-def _try_run_without_room(trial: Trial) -> None:
-    """Export while no file can be written, to a receiver that works: everything is delivered."""
+def _try_run_without_rights(trial: Trial) -> None:
+    """Export with a spool that may only be read, to a receiver that works: everything is delivered."""
     trial.write("scenario.py", "def run():\n    pass\n")
+    root = trial.folder / "spool"
+    root.mkdir(mode=0o555)
     with RawReceiver(OK) as receiver:
-        environment: Mapping[str, str] = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
-            "MEMEVAL_SPOOL": str(trial.folder / "spool"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "MEMEVAL_SPOOL": str(root)}
         options = ("scenario.py", "--iterations", "3", "--warmup", "0", "--fail-on", "failed")
-        result = trial.run(*options, environment=environment, statuses=(0,), preexec_fn=_forbid_writing)
-        expect(set(receiver.times_taken().values()) == {1}, "spans were not delivered once")
+        result = trial.run(*options, environment=environment, statuses=(0,), preexec_fn=obey_permissions)
         expect(len(receiver.times_taken()) == 4, "not all spans were delivered")
     expect("cannot be written" in result.output, "the spool that cannot be written is not named")
 
@@ -198,7 +207,7 @@ def folder_faults() -> list[Fault]:
     wrong = b'{"traces": {"protocol": "carrier pigeon", "endpoint": "http://127.0.0.1:1"}}'
     nowhere = b'{"traces": {"protocol": "http/protobuf", "endpoint": "%s"}}'
     return [
-        _spool_fault("missing", lambda path: None, 0),
+        _spool_fault("missing", nothing, 0),
         _spool_fault("a file", content(b"x"), 2),
         _spool_fault("a FIFO", os.mkfifo, 2),
         _spool_fault("a device", _null_device, 2),
@@ -210,20 +219,20 @@ def folder_faults() -> list[Fault]:
         _mode_fault("replay of a spool that may not be listed", 0o111, "spool", ["replay"]),
         _mode_fault("replay --spool in a folder that may not be searched", 0, "spool", ["replay", "--spool", "spool/below"]),
         _mode_fault("replay of a file in a folder that may not be searched", 0, "spool", ["replay", "spool/a.jsonl"]),
-        _mode_fault("forget in a folder that may not be searched", 0, "spool", ["forget", "--all", "--textfile", "spool/a.prom"]),
+        _mode_fault("forget in a folder that may not be searched", 0, "spool", FORGET),
         _mode_fault("a run with its spool in a folder that may not be searched", 0, "spool", ["scenario.py", "-q"]),
         _run_folder_fault("may not be searched", 0),
         _run_folder_fault("may only be listed", 0o444),
         _run_folder_fault("may not be listed", 0o333),
         _run_folder_fault("may not be changed", 0o555),
         Fault("a batch that may not be read", _try_unreadable_batch),
-        _lock_fault("missing", lambda path: None, (0,)),
-        _lock_fault("a folder", lambda path: path.mkdir(), (0, 4)),
+        _lock_fault("missing", nothing, (0,)),
+        _lock_fault("a folder", Path.mkdir, (0, 4)),
         _lock_fault("a FIFO", os.mkfifo, (0, 4)),
         _lock_fault("a link to itself", link("lock"), (4,)),
         _lock_fault("a link into a missing folder", link("nothing/lock"), (4,)),
         Fault("a lock that is held", _try_held_lock),
-        _address_fault("missing", lambda path: None),
+        _address_fault("missing", nothing),
         _address_fault("empty", content(b"")),
         _address_fault("truncated", content(b'{"traces": {"proto')),
         _address_fault("nested ten thousand deep", content(deep)),
@@ -237,6 +246,9 @@ def folder_faults() -> list[Fault]:
         _address_fault("of no host", content(nowhere % b"http://"), statuses=(4,)),
         _address_fault("of a port beyond all ports", content(nowhere % b"http://127.0.0.1:999999/v1/traces"), statuses=(4,)),
         _address_fault("of a text that is no address", content(nowhere % b"\\u0000\\ud83d\\ude00"), statuses=(4,)),
-        Fault("no file can be written during a replay", _try_no_room),
-        Fault("no file can be written during a run", _try_run_without_room),
+        Fault("replay from a full disk", _try_full_disk),
+        _full_spool_fault("and a receiver that works", 0, OK, 0),
+        _full_spool_fault("and a receiver that hangs", 0, hang, 4),
+        _full_spool_fault("with room for one batch", 4096, OK, 0),
+        Fault("a run with a spool that may only be read", _try_run_without_rights),
     ]  # fmt: skip
