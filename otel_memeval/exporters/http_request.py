@@ -9,16 +9,12 @@ import queue
 import socket
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 import requests
 
 from otel_memeval.redact import shortened
 from otel_memeval.version import USER_AGENT
-
-if TYPE_CHECKING:
-    import urllib3
 
 _READ_BYTES = 65_536
 """Bytes that are read, and decompressed, at a time."""
@@ -103,8 +99,9 @@ class _GuardedAdapter(requests.adapters.HTTPAdapter):
         self._guard = guard
         super().__init__()
 
-    def get_connection_with_tls_context(self, *args: object, **options: object) -> urllib3.HTTPConnectionPool:
-        pool: urllib3.HTTPConnectionPool = super().get_connection_with_tls_context(*args, **options)  # type: ignore[arg-type]
+    def get_connection_with_tls_context(self, *args: object, **options: object) -> object:  # type: ignore[override]
+        """Return the pool of connections of urllib3 that requests uses; its connections are guarded."""
+        pool = super().get_connection_with_tls_context(*args, **options)  # type: ignore[arg-type]
         guard, unguarded = self._guard, type(pool).ConnectionCls
 
         class Guarded(unguarded):  # type: ignore[misc, valid-type] # plain, with TLS, or of a SOCKS proxy

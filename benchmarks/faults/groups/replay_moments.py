@@ -148,19 +148,19 @@ def _kept_fault(
 def _try_two_receivers(trial: Trial) -> None:
     """Replay two runs with different receivers."""
     with RawReceiver(OK) as first, RawReceiver(OK) as second:
-        one, two = (WaitingBatches(trial, endpoint=receiver.url) for receiver in (first, second))
-        one.replay(statuses=(0,))
-        expect(first.times_taken() == Counter(one.ids), "the first receiver has not the batches of its run")
-        expect(second.times_taken() == Counter(two.ids), "the second receiver has not the batches of its run")
+        former, latter = (WaitingBatches(trial, endpoint=receiver.url) for receiver in (first, second))
+        former.replay(statuses=(0,))
+        expect(first.times_taken() == Counter(former.ids), "the first receiver has not the batches of its run")
+        expect(second.times_taken() == Counter(latter.ids), "the second receiver has not the batches of its run")
 
 
 def _try_dead_receiver_beside(trial: Trial) -> None:
     """Replay two runs; the receiver of the first hangs, the other one takes its batches."""
     with RawReceiver(hang) as first, RawReceiver(OK) as second:
-        one, two = (WaitingBatches(trial, endpoint=receiver.url) for receiver in (first, second))
-        one.replay(statuses=(4,))
-        expect(second.times_taken() == Counter(two.ids), "the second receiver has not the batches of its run")
-    expect(one.waiting() == Counter(one.ids), "a batch of the first run does not wait")
+        former, latter = (WaitingBatches(trial, endpoint=receiver.url) for receiver in (first, second))
+        former.replay(statuses=(4,))
+        expect(second.times_taken() == Counter(latter.ids), "the second receiver has not the batches of its run")
+    expect(former.waiting() == Counter(former.ids), "a batch of the first run does not wait")
 
 
 def _try_headers(trial: Trial) -> None:
