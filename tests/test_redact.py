@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+from collections.abc import Callable
+from random import Random
+from urllib.parse import quote, quote_plus
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_memeval.redact import MASK, names_a_secret, redact, secrets_in, shortened, visible
+from benchmarks.faults.groups.secret_kinds import KINDS, needles
+from otel_memeval.redact import MASK, Masker, names_a_secret, redact, secrets_in, shortened, visible
 
 BODY = "Ab3" * 14
 
@@ -67,6 +75,9 @@ def test_text_that_looks_like_a_secret_is_masked(text: str, expected: str) -> No
         "KeyError: 'city'",
         "keyboard: us, monkey=2, passport=3",
         "grew by 1.00 MiB at scenarios/team.py:42",
+        "ssh://git@host.example.org/a.git, redis://localhost:6379/0, a%20b+c%2Fd",
+        "4bf92f3577b34da6a3ce929d0e0e4736 00f067aa0ba902b7 at /usr/lib/python3.11/site-packages/openai/_base_client.py:1061",
+        "npm_config_registry, hf_hub_download, eyJ, tests did pass: fine",
     ],
 )  # fmt: skip
 def test_harmless_text_stays(text: str) -> None:
@@ -160,11 +171,43 @@ def test_no_secret_is_left_in_any_text(values: list[str], around: list[str], ran
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "://a:", "password", "password ", "password='", "Bearer ", "sk-", "basic ", "x@", "\\"]
+    "piece",
+    ["eyJ", "a+", "npm_", "a", "://a:", "password", "password ", "password='", "Bearer ", "sk-", "basic ", "x@", "\\"],
 )
 def test_long_output_is_masked_in_linear_time(piece: str) -> None:
     """64 KiB of any text take no time that grows with its square (the timeout is the proof)."""
     redact(piece * (65536 // len(piece)), ("secret-value",))
+
+
+AROUND: dict[str, Callable[[str], str]] = {
+    "alone": str,
+    "in words": lambda text: f"the key ({text}) of 'x'",
+    "in a name": lambda text: f"module.Error_{text}",
+    "in a path": lambda text: f"/home/me/{text}/app.py",
+    "in a line of several": lambda text: f"first\n{text}\nlast",
+    "in JSON in JSON": lambda text: json.dumps(json.dumps({"a": text})),
+    "in a repr": lambda text: repr({"a": text, "b": "'\""}),
+    "in the repr of bytes": lambda text: repr(text.encode()),
+    "in HTML": lambda text: f"<p>{html.escape(text)}</p>",
+    "in a path of a URL": lambda text: f"http://h/{quote(text, safe='')}",
+    "in a query": lambda text: f"http://h/?q={quote_plus(text)}&b=1",
+    "in base64": lambda text: f"data: {base64.b64encode(text.encode()).decode()}",
+    "in base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "in base64 with lines": lambda text: base64.encodebytes(text.encode()).decode(),
+    "in hexadecimal": lambda text: text.encode().hex(),
+    "cut": lambda text: f"x {text}"[:-3],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_secret_is_masked_whatever_is_around_it(kind: str) -> None:
+    """No form of the secret is left in words, names, paths, JSON, HTML, URLs and encodings."""
+    secret = KINDS[kind](Random(kind))
+    masker = Masker(secrets_in(secret.environment))
+    for around, write in AROUND.items():
+        masked = masker.text(write(secret.text))
+        left = [needle for needle in {*needles(secret.hidden), secret.hidden[:-3]} if needle in masked]
+        assert not left, f"{around}: {masked}"
 
 
 @pytest.mark.parametrize(

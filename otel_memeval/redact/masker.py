@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, TypeVar, cast, get_args, get_origin
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
@@ -34,9 +35,9 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """
     known = [secret for secret in secrets if len(secret) > len(MASK)]
     text = _without_cut(_masked(text, known), known)
-    if "%" in text:
-        text = _WORD.sub(lambda word: MASK if _is_secret(unquote(word[0]), word[0], known) else word[0], text)
-    text = _BASE64.sub(lambda word: MASK if _is_secret(_decoded(word[0]), word[0], known) else word[0], text)
+    if "%" in text or "+" in text:
+        text = _WORD.sub(lambda word: _without_encoded(word[0], (unquote(word[0]), unquote_plus(word[0])), known), text)
+    text = _BASE64.sub(lambda word: _without_encoded(word[0], _decoded(word[0]), known), text)
     return _without(text, known)
 
 
@@ -66,17 +67,18 @@ def _without_cut(text: str, secrets: list[str]) -> str:
     return text
 
 
-def _is_secret(decoded: str, text: str, known: list[str]) -> bool:
-    return decoded != text and _masked(decoded, known) != decoded
+def _without_encoded(word: str, decoded: Iterable[str], known: list[str]) -> str:
+    """Return the word; the mask if one of its decoded forms holds a secret."""
+    return MASK if any(text != word and _masked(text, known) != text for text in decoded) else word
 
 
-def _decoded(text: str) -> str:
-    """Return the text that is written in base64; the same text if it is not base64."""
-    try:
-        data = base64.b64decode(text[: len(text) // 4 * 4].translate({45: "+", 95: "/"}), validate=True)
-    except binascii.Error:
-        return text
-    return data.decode("latin-1")
+def _decoded(word: str) -> Iterator[str]:
+    """Yield the text that a word of letters and digits is in base64 and in hexadecimal, where it is."""
+    with contextlib.suppress(binascii.Error):
+        padded = word[: len(word) - (len(word) % 4 == 1)]
+        yield base64.urlsafe_b64decode(padded.translate({43: "-", 47: "_"}) + "=" * (-len(padded) % 4)).decode("latin-1")
+    with contextlib.suppress(ValueError):
+        yield bytes.fromhex(word).decode("latin-1")
 
 
 class Masker:

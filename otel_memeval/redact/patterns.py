@@ -17,7 +17,8 @@ _KEYWORD = (
 _SERVICE = "xapp|npm|pypi|whsec|dop_v1|gsk|nvapi|pplx|xai|tvly|lsv2_[ps]t|[sp]k-lf|sntrys|shpat|figd|ntn|r8"
 """Prefixes of keys of services; a digit distinguishes such a key from words with hyphens and underscores."""
 
-_VALUE = r"(?P<secret>\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\\?['\"]?[^\s'\",;)]+)"
+_QUOTE = r"(?:\\*['\"]|&(?:quot|#39|#x27|#34);)?"
+_VALUE = rf"(?P<secret>\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|{_QUOTE}[^\s'\",;)]+)"
 
 PATTERNS = tuple(
     re.compile(pattern)
@@ -29,22 +30,23 @@ PATTERNS = tuple(
         r"(?i)(?<=/webhooks/)(?P<secret>[\w/-]{16,})",
         r"(?i)webhook\.office\.com/(?P<secret>[^\s'\"]+)",
         # After a keyword: in a connection string, a header, a query, JSON or a dict.
-        rf"(?i)(?:{_KEYWORD})\\?['\"]?\s*[=:]\s*{_VALUE}",
+        rf"(?i)(?:{_KEYWORD}){_QUOTE}\s*[=:]\s*{_VALUE}",
         rf"(?i)(?:(?<![a-z])sig|(?<!com)(?<!by)pass)['\"]?\s*=\s*{_VALUE}",
-        r"(?i)\bauthorization['\"]?\s*[=:]\s*['\"]?(?:[\w-]+[ \t]+)?(?P<secret>[^\s'\",;]+)",
-        r"(?i)\bcookie['\"]?\s*[=:]\s*['\"]?(?P<secret>(?:[^\s=;,'\"]+=[^\s;,'\"]*(?:;\s*)?)+|[^\s;,'\"]+)",
-        r"(?i)\bbearer\s+(?P<secret>(?=[\w.~+/=-]*\d|[\w.~+/=-]{16})[\w.~+/=-]{6,})",
-        r"(?i)\bbasic\s+(?P<secret>(?=[\w+/]*[\d=])[\w+/]{6,}=*)",
+        r"(?i)(?<![a-z])authorization['\"]?\s*[=:]\s*['\"]?(?:[\w-]+[ \t]+)?(?P<secret>[^\s'\",;]+)",
+        r"(?i)(?<![a-z])cookie['\"]?\s*[=:]\s*['\"]?(?P<secret>(?:[^\s=;,'\"]+=[^\s;,'\"]*(?:;\s*)?)+|[^\s;,'\"]+)",
+        r"(?i)(?<![a-z])bearer\s+(?P<secret>(?=[\w.~+/=-]*\d|[\w.~+/=-]{16})[\w.~+/=-]{6,})",
+        r"(?i)(?<![a-z])basic\s+(?P<secret>(?=[\w+/]*[\d=])[\w+/]{6,}=*)",
         # Keys by their form; services show their own with asterisks.
         rf"{_START}sk-(?=[\w-]{{0,200}}[\d*])[\w*-]{{6,}}",
-        rf"{_START}(?:[spr]k_(?:live|test)|gh[oprsu]|github_pat|glpat|xox[abeprs]|hf)[-_][\w*-]{{6,}}",
+        rf"{_START}(?:[spr]k_(?:live|test)|gh[oprsu]|github_pat|glpat|xox[abeprs])[-_][\w*-]{{6,}}",
         rf"{_START}(?:{_SERVICE})[-_](?=[\w-]{{0,200}}\d)[\w-]{{16,}}",
-        rf"{_START}A(?:KIA|SIA|ROA)[0-9A-Z]{{16}}",
-        rf"{_START}AIza[\w-]{{35}}",
-        rf"{_START}(?:ya29|hvs|dp\.\w{{2}})\.[\w-]{{16,}}",
-        rf"{_START}SG\.[\w-]{{16,}}\.[\w-]{{16,}}",
+        # Longer ones are keys within a word, too, such as the name of a type.
+        r"sk-(?:(?:proj|ant|svcacct|admin|or)-[\w-]{6,}|(?=[A-Za-z]{0,200}\d)[A-Za-z0-9]{20,})",
+        r"(?:gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|npm_|pypi-|hf_|[spr]k_(?:live|test)_)(?=[\w-]{0,200}\d)[\w-]{16,}",
+        r"A(?:KIA|SIA|ROA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|eyJ[\w-]{8,500}\.eyJ[\w-]{4,}(?:\.[\w-]*){0,3}",
+        rf"{_START}(?:hvs|dp\.\w{{2}})\.[\w-]{{16,}}",
         rf"{_START}(?:SK|key-|dapi)[0-9a-f]{{32}}",
-        rf"{_START}\d{{8,10}}:[\w-]{{35}}",
+        rf"{_START}\d{{8,10}}:[\w-]{{30,}}",
         rf"{_START}eyJ[\w-]{{8,}}(?:\.[\w-]*){{1,4}}",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>[^-]+)",
         r"(?m)^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+/]{60,76}={0,2}\r?$",

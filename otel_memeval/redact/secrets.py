@@ -13,8 +13,8 @@ from otel_memeval.redact.patterns import secret_parts
 
 _SECRET_NAME = re.compile(
     r"KEY(?!BOARD|MAP|WORD)|TOKEN(?!IZ|S\b)|SECRET|PASSW|PASSPHRASE|(?<!COM)(?<!BY)(?<!SUR)(?<!TRES)PASS(?![A-Z])"
-    r"|(?<!OLD)PWD\b|CREDENTIAL|COOKIE|AUTH(?!OR(?!I[SZ])|_SOCK)|JWT|WEBHOOK|SIGNATURE|CONN(?:ECTION)?_?STR"
-    r"|(?:^|[._-])(?:DSN|SAS|OTP|PAT)(?:$|[._-])",
+    r"|(?<!OLD)PWD\b|CREDENTIAL|COOKIE|AUTH(?!OR(?!I[SZ])|_SOCK)|JWT|BEARER|MNEMONIC|WEBHOOK|SIGNATURE|CONN(?:ECTION)?_?STR"
+    r"|(?:^|[._-])(?:DSN|SAS|OTP|PAT|PW)(?:$|[._-])",
     re.IGNORECASE,
 )
 """Excluded: AUTHOR, TOKENIZERS_PARALLELISM, MAX_TOKENS, SSH_AUTH_SOCK, COMPASS, keywords."""
@@ -63,7 +63,9 @@ def _forms(secret: str) -> Iterator[str]:
     for text in texts:
         if len(text) >= _SHORTEST_SECRET:
             yield from (text, repr(text)[1:-1], quote(text, safe="", errors="replace"), quote_plus(text, errors="replace"))
-            yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], html.escape(text))
+            in_json = json.dumps(text)[1:-1]
+            yield from (in_json, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(in_json)[1:-1], html.escape(text))
+            yield text.replace("\\", "\\\\").replace("'", "\\'")  # in the repr of a longer text
             yield from _encoded(text.encode("utf-8", "surrogateescape" if _is_from_bytes(text) else "replace"))
 
 
@@ -83,3 +85,4 @@ def _encoded(data: bytes) -> Iterator[str]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             text = encode(bytes(before) + data).decode("ascii")
             yield text[-(before * -8 // 6) : (before + len(data)) * 8 // 6]  # 6 bits in each character
+    yield from (line for line in base64.encodebytes(data).decode("ascii").splitlines() if len(line) >= _SHORTEST_LINE)
