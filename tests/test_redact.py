@@ -191,6 +191,7 @@ AROUND: dict[str, Callable[[str], str]] = {
     "in HTML": lambda text: f"<p>{html.escape(text)}</p>",
     "in a path of a URL": lambda text: f"http://h/{quote(text, safe='')}",
     "in a query": lambda text: f"http://h/?q={quote_plus(text)}&b=1",
+    "percent-encoded words": lambda text: f"open {quote(text, safe=' ')}",
     "in base64": lambda text: f"data: {base64.b64encode(text.encode()).decode()}",
     "in base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
     "in base64 with lines": lambda text: base64.encodebytes(text.encode()).decode(),

@@ -13,12 +13,15 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
-from otel_memeval.redact.patterns import MASK, masked_forms
+from otel_memeval.redact.patterns import MASK, masked_forms, secret_parts
 
 _Value = TypeVar("_Value")
 
 _SHORTEST_PART = 8
 """Characters of a secret at the end of a text that are masked: the text may have been cut inside of the secret."""
+
+_MOST_PARTS = 100
+"""Words of secrets that are searched for in a percent-encoded text, so that the time grows with its length only."""
 
 _MOST_REMEMBERED = 4096
 _LONGEST_REMEMBERED = 256
@@ -36,7 +39,11 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     known = [secret for secret in secrets if len(secret) > len(MASK)]
     text = _without_cut(_masked(text, known), known)
     if "%" in text or "+" in text:
-        text = _WORD.sub(lambda word: _without_encoded(word[0], (unquote(word[0]), unquote_plus(word[0])), known), text)
+        found = dict.fromkeys(part for secret in secret_parts(unquote_plus(text)) for part in secret.split())
+        parts = [part for part in found if len(part) > len(MASK)][:_MOST_PARTS]  # of secrets of several words, too
+        sought = [*known, *parts]
+        text = _without(text, parts)
+        text = _WORD.sub(lambda word: _without_encoded(word[0], (unquote(word[0]), unquote_plus(word[0])), sought), text)
     text = _BASE64.sub(lambda word: _without_encoded(word[0], _decoded(word[0]), known), text)
     return _without(text, known)
 
