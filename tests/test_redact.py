@@ -183,7 +183,7 @@ AROUND: dict[str, Callable[[str], str]] = {
     "alone": str,
     "in words": lambda text: f"the key ({text}) of 'x'",
     "in a name": lambda text: f"module.Error_{text}",
-    "in a path": lambda text: f"/home/me/{text}/app.py",
+    "in a path": lambda text: f"/srv/{text}/app.py",
     "in a line of several": lambda text: f"first\n{text}\nlast",
     "in JSON in JSON": lambda text: json.dumps(json.dumps({"a": text})),
     "in a repr": lambda text: repr({"a": text, "b": "'\""}),
