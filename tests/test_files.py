@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_memeval.files import Locked, lock, read_file, replace_file
+from otel_memeval.files import Locked, NotRegular, lock, open_regular, read_file, replace_file
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions, links and pipes")
 
@@ -171,6 +171,23 @@ def test_content_beyond_a_size_is_an_error(tmp_path: Path) -> None:
 
 
 @posix
+@posix
+def test_only_a_regular_file_is_opened(tmp_path: Path) -> None:
+    """A FIFO, a device and a folder are errors at once; a link is followed unless that is switched off."""
+    regular, link, fifo = tmp_path / "regular", tmp_path / "link", tmp_path / "fifo"
+    regular.write_bytes(b"content")
+    link.symlink_to(regular)
+    os.mkfifo(fifo)
+    for path in (regular, link):
+        with open_regular(path) as file:
+            assert file.read() == b"content"
+    for path in (fifo, Path(os.devnull), tmp_path):
+        with pytest.raises(NotRegular):
+            open_regular(path)
+    with pytest.raises(NotRegular):
+        open_regular(link, follow_links=False)
+
+
 @pytest.mark.process
 def test_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
     """A file larger than the process may write leaves neither a part nor a temporary file."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_memeval.exporters.otlp.delivery.spool import RunSpool
-from otel_memeval.exporters.otlp.settings import ReceiverAddress, Signal
+from otel_memeval.exporters.otlp.settings import ReceiverAddress
 
 from .fault import CommandResult, Trial, expect
 from .raw_receiver import OK, RawReceiver
@@ -31,7 +31,7 @@ class WaitingBatches:
         self._trial = trial
         self.root = trial.folder / "spool"
         self.ids = [f"{trial.random.getrandbits(64) | 1:016x}" for _ in range(number)]
-        addresses: dict[Signal, ReceiverAddress] = {}
+        addresses: dict[str, ReceiverAddress] = {}
         if endpoint:
             addresses["traces"] = ReceiverAddress(protocol="http/protobuf", endpoint=f"{endpoint}/v1/traces")
         made = RunSpool(self.root, 1 << 30, run, addresses)

@@ -103,6 +103,8 @@ class _GuardedAdapter(requests.adapters.HTTPAdapter):
         """Return the pool of connections of urllib3 that requests uses; its connections are guarded."""
         pool = super().get_connection_with_tls_context(*args, **options)  # type: ignore[arg-type]
         guard, unguarded = self._guard, type(pool).ConnectionCls
+        if pool.ConnectionCls is not unguarded:
+            return pool
 
         class Guarded(unguarded):  # type: ignore[misc, valid-type] # plain, with TLS, or of a SOCKS proxy
             response_class = _WholeHeadResponse

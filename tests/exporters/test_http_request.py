@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.faults.raw_receiver import OK, Answer, RawReceiver, forever, hang, response, say
 from otel_memeval.exporters.http_request import HttpClient, HttpResponse, root_cause
 
 SEEN: list[tuple[str, dict[str, str], bytes]] = []
@@ -88,6 +89,42 @@ def test_only_the_given_credentials_are_sent(
     monkeypatch.setenv("NETRC", str(netrc))
     post(HttpClient(headers=headers, username=username, password="secret" if username else ""), f"{address}/here")
     assert SEEN[0][1].get("authorization") == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hang,
+        forever(response(200, b"", length=9000), b"x", 0.02),
+        forever(b"HTTP/1.1 200 OK\r\nA: ", b"x", 0.02),
+        forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
+    ],
+)
+def test_request_has_one_deadline(answer: Answer) -> None:
+    """Bytes that drip do not extend the time; the next request has a connection of its own."""
+    with RawReceiver(answer, OK) as receiver:
+        client = HttpClient(headers={})
+        with pytest.raises(requests.exceptions.Timeout):
+            client.request("POST", receiver.url, b"body", timeout_seconds=0.3, largest_response_bytes=10_000)
+        assert client.request("POST", receiver.url, b"body", timeout_seconds=10, largest_response_bytes=10).status == 200
+        client.close()
+        assert len(receiver.requests) == 2
+
+
+def test_close_cancels_the_request_of_another_thread() -> None:
+    """The thread gets an error at once."""
+    with RawReceiver(hang) as receiver:
+        client = HttpClient(headers={})
+        threading.Timer(0.2, client.close).start()
+        with pytest.raises(requests.exceptions.ConnectionError, match="cancelled"):
+            client.request("POST", receiver.url, b"body", timeout_seconds=30, largest_response_bytes=10)
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Le"])
+def test_half_a_head_is_no_response(head: bytes) -> None:
+    """The end of the connection does not stand for the empty line."""
+    with RawReceiver(say(head, close=True)) as receiver, pytest.raises(requests.exceptions.ConnectionError):
+        post(HttpClient(headers={}), receiver.url)
 
 
 def test_root_cause_is_found_below_the_layers_of_the_library() -> None:

@@ -17,9 +17,9 @@ _LARGEST_FILE_BYTES = 65_536
 """Far more than three addresses."""
 
 
-def kept_addresses(destinations: Mapping[Signal, Destination], secrets: Iterable[str]) -> dict[Signal, ReceiverAddress]:
+def kept_addresses(destinations: Mapping[Signal, Destination], secrets: Iterable[str]) -> dict[str, ReceiverAddress]:
     """Return the addresses without user, password and query. One whose rest still has a secret in it is left out."""
-    kept: dict[Signal, ReceiverAddress] = {}
+    kept: dict[str, ReceiverAddress] = {}
     for signal, found in destinations.items():
         endpoint = found.endpoint
         if found.protocol != "grpc":
@@ -32,7 +32,7 @@ def kept_addresses(destinations: Mapping[Signal, Destination], secrets: Iterable
     return kept
 
 
-def write_addresses(folder: Path, addresses: Mapping[Signal, ReceiverAddress]) -> None:
+def write_addresses(folder: Path, addresses: Mapping[str, ReceiverAddress]) -> None:
     """Write the addresses into the folder of a run. Raises ``OSError``."""
     replace_file(folder / FILE_NAME, msgspec.json.encode(addresses), mode=0o600)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from otel_memeval.exporters.otlp.delivery import addresses as kept
-from otel_memeval.exporters.otlp.settings import ReceiverAddress, Signal
+from otel_memeval.exporters.otlp.settings import ReceiverAddress
 from otel_memeval.files import Lock, Locked, NotRegular, check_searchable, lock, open_regular, replace_file
 
 SUFFIX = ".jsonl"
@@ -36,7 +36,7 @@ class UnusableBatch(Exception):
 class RunSpool:
     """The batches of one run that is going on; the folder is locked until ``close``."""
 
-    def __init__(self, root: Path, most_bytes: int, run_id: str, addresses: Mapping[Signal, ReceiverAddress]) -> None:
+    def __init__(self, root: Path, most_bytes: int, run_id: str, addresses: Mapping[str, ReceiverAddress]) -> None:
         """Create the folder of the run; all runs together may take ``most_bytes``. Raises ``OSError``."""
         self._root = root
         self._most_bytes = most_bytes
