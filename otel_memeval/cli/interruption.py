@@ -9,17 +9,22 @@ from typing import NoReturn
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` on SIGINT and SIGTERM in this block, so that the iterations so far are reported."""
+def interruptible() -> Iterator[list[int]]:
+    """Raise ``KeyboardInterrupt`` on SIGINT and SIGTERM in this block, so that the iterations so far are reported.
 
-    def interrupt(*_: object) -> NoReturn:
+    The value is the list of the signals that have come: with ``--in-process`` the exception is raised in the scenario.
+    """
+    numbers: list[int] = []
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        numbers.append(number)
         raise KeyboardInterrupt
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
+        yield numbers
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

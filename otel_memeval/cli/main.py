@@ -82,6 +82,8 @@ def _shown(text: str) -> str:
 def main() -> NoReturn:
     """Run the console script."""
     open_standard_streams()
+    if hasattr(signal, "SIGCHLD"):  # a parent that ignores it passes that on, and then the status of a worker is lost
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _remove_folder_from_import_path()
     status = run(sys.argv[1:])
     for number in (signal.SIGINT, signal.SIGTERM):  # the status is known, and Python's end would restore the default

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from otel_memeval.cli.exit_codes import PASSED, exit_status
+from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, exit_status
 from otel_memeval.cli.interruption import interruptible
 from otel_memeval.cli.options import MeasureCommand, MeasureOptions
 from otel_memeval.cli.standard_streams import problem_of
@@ -60,8 +61,8 @@ def _measure(options: MeasureOptions) -> int:
     exports = _export_options(options, settings)
     if options.every is None:
         _import_modules()
-        with interruptible():
-            return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports)
+        with interruptible() as signals:
+            return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports, signals)
     from otel_memeval.service.service import run_service
 
     run_service(_service_options(options, exports))
@@ -165,8 +166,11 @@ def _import_modules() -> None:
     from otel_memeval.run import worker_run  # noqa: F401
 
 
-def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions) -> int:
-    """Measure, report and export each target once, write the result file, and return the exit status."""
+def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions, signals: Collection[int]) -> int:
+    """Measure, report and export each target once, write the result file, and return the exit status.
+
+    ``signals``: those that have interrupted the command.
+    """
     from otel_memeval.exporters.pipeline import ExportPipeline
 
     console = sys.stderr if options.json_path == "-" else sys.stdout
@@ -174,15 +178,21 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
     results: list[Result] = []
     written = True
     try:
-        _measure_all(options, settings, results, pipeline)
+        _measure_all(options, settings, results, pipeline, signals)
     finally:  # also if a later target cannot be loaded
         if options.json_path is not None and (results or sys.exc_info()[0] is None):
             written = _write_json(options.json_path, results)
     sys.stdout.flush()
-    return exit_status(results, options.fail_on, undelivered=pipeline.undelivered or not written)
+    return INTERRUPTED if signals else exit_status(results, options.fail_on, undelivered=pipeline.undelivered or not written)
 
 
-def _measure_all(options: MeasureOptions, settings: Settings, results: list[Result], pipeline: ExportPipeline) -> None:
+def _measure_all(
+    options: MeasureOptions,
+    settings: Settings,
+    results: list[Result],
+    pipeline: ExportPipeline,
+    signals: Collection[int],
+) -> None:
     """Measure, report and export each target, and append its results; an interruption ends the rest."""
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
@@ -219,7 +229,7 @@ def _measure_all(options: MeasureOptions, settings: Settings, results: list[Resu
             else:
                 run_target(target, run_options, observer_for, settings, report)
             failure = results[-1].failure
-            if failure is not None and failure.type == "Interrupted":
+            if signals or (failure is not None and failure.type == "Interrupted"):
                 break
     finally:
         shown.close()

@@ -245,10 +245,11 @@ class WorkerProcess:
         """Wait for data and take it; return False when the worker has ended, even if a child of it holds the pipe open."""
         while True:
             left = 0.25 if deadline is None else min(0.25, deadline - time.monotonic())
+            # Looked at after the deadline too: this process may have been stopped meanwhile, as by Ctrl-Z.
+            if readable(self._messages, max(0.0, left)) or self._exit_status() is not None:
+                return self._take_available()
             if left <= 0:
                 raise self._timed_out(timeout_seconds or 0)
-            if readable(self._messages, left) or self._exit_status() is not None:
-                return self._take_available()
 
     def _take_available(self) -> bool:
         if not readable(self._messages, 0):

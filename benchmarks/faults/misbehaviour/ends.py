@@ -5,9 +5,21 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from benchmarks.faults.fault import Fault
+from benchmarks.faults.fault import CommandResult, Fault, expect
 
-from .misbehaviour import Scenario, failed, measured, misbehaviour, rejected, set_up_failed, table, tear_down_failed
+from .misbehaviour import (
+    Runs,
+    Scenario,
+    errors,
+    failed,
+    last_line,
+    measured,
+    misbehaviour,
+    rejected,
+    set_up_failed,
+    table,
+    tear_down_failed,
+)
 
 _IGNORED = ("SIGCHLD", "SIGURG", "SIGWINCH", "SIGCONT", "SIGPIPE", "SIGXFSZ")
 _STOPPING = ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
@@ -90,6 +102,12 @@ _PLACES = {
 }
 
 
+def _interrupted(result: CommandResult, runs: Runs) -> None:
+    """Expect an interruption: the tool cannot know who has sent a signal."""
+    expect(result.status == 130, f"status {result.status}, not 130: {last_line(result)}")
+    expect(len(runs) == 1 and errors(runs[0])[:2] == ["ok", "ok"], "the iterations so far are not in the result")
+
+
 def faults() -> Sequence[Fault]:
     """Return the faults of this table."""
     found = []
@@ -121,6 +139,14 @@ def faults() -> Sequence[Fault]:
         for place in ("teardown", "async teardown"):
             found.append(misbehaviour(f"{name} in {place}", tear_down_failed, Scenario(code=code, place=place)))
         found.append(misbehaviour(f"{name} on import", rejected(), Scenario(code=code, place="import")))
+    watchdog = "for n in map(int, filter(str.isdigit, os.listdir('/proc'))):\n    with contextlib.suppress(OSError):\n        line = open(f'/proc/{n}/cmdline').read()\n        if 'watchdog.py' in line and os.environ['MEMEVAL_RUN'] in line: os.kill(n, 9)"
+    found += table(measured, {"kills the watchdog of the run": watchdog})
+    found += [
+        misbehaviour(
+            f"sends {name} to the tool", _interrupted, Scenario(code=f"os.kill(os.getppid(), signal.{name}); time.sleep(5)")
+        )
+        for name in ("SIGINT", "SIGTERM")
+    ]
     exits = Scenario(code="pass", more="atexit.register(os._exit, 9)")
     found.append(misbehaviour("leaves from an exit function", measured, exits))
     waits = Scenario(code="pass", more="atexit.register(threading.Event().wait)")
