@@ -14,15 +14,15 @@ class GroupedCommand(click.Command):
     """
 
     def __init__(self, name: str | None, *, groups: Mapping[str, Sequence[click.Option]], **attributes: object) -> None:
-        self._groups = groups
+        self.groups = groups
         options = [option for group in groups.values() for option in group]
         super().__init__(name, **{**attributes, "params": [*_params(attributes), *options]})  # type: ignore[arg-type]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group; the option of the help itself is in the last one."""
-        last = list(self._groups)[-1]
+        last = list(self.groups)[-1]
         help_option = self.get_help_option(ctx)
-        for heading, group in self._groups.items():
+        for heading, group in self.groups.items():
             options = [*group, help_option] if heading == last and help_option is not None else group
             rows = [row for option in options if (row := option.get_help_record(ctx)) is not None]
             with formatter.section(heading):

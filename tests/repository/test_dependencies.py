@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-OWN = {"otel_memeval", "_memeval_worker", "scenarios", "benchmarks", "deploy", "tests"}
+OWN = {"otel_memeval", "_memeval_worker", "scenarios", "benchmarks", "deploy", "docs", "examples", "tests"}
 OTHER_ENVIRONMENTS = ("benchmarks/packages/scenarios/", "benchmarks/frameworks/scenarios/", "tests/data/")
 """Scripts of other environments, which install what the scripts import."""
 
@@ -100,6 +100,7 @@ def packages_imported(folder: str) -> dict[str, str]:
         ("otel_memeval", ["run", "config-file"]),
         ("scenarios", ["run", "scenarios"]),
         ("deploy", ["run", "dev"]),
+        ("docs", ["run"]),
         ("benchmarks", ["run", "scenarios", "benchmarks", "dev"]),
         ("tests", ["run", "scenarios", "dev"]),
     ],

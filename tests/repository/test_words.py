@@ -15,7 +15,7 @@ import pytest
 
 from tests.repository.files import ROOT, parsed, python_files
 
-FOLDERS = ("otel_memeval", "tests", "benchmarks", "deploy", "scenarios")
+FOLDERS = ("otel_memeval", "tests", "benchmarks", "deploy", "docs", "examples", "scenarios")
 SCENARIO_CODE = ("benchmarks/corpus/", "benchmarks/packages/scenarios/")
 """Code that imitates other people's programs, in their words."""
 
