@@ -14,7 +14,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -89,6 +89,38 @@ def _listen(address: Address) -> socket.socket:
     return listener
 
 
+class _Connection:
+    """An open connection, and the task that answers it. The task is cancelled where a step or all of them take too long."""
+
+    def __init__(
+        self,
+        accepted: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        answer: Callable[[_Connection], Coroutine[None, None, None]],
+        step_seconds: float,
+        all_seconds: float,
+    ) -> None:
+        self.socket = accepted
+        self.has_request = False
+        """Whether the request is complete."""
+        self.task = loop.create_task(answer(self))
+        self._loop = loop
+        self._step_seconds = step_seconds
+        self._end_seconds = loop.time() + all_seconds
+        self._timer = loop.call_later(step_seconds, self.task.cancel)
+        self.task.add_done_callback(self._close)
+
+    def begin_step(self) -> None:
+        """Begin the next step: the time of the one before is over. ``asyncio.wait_for`` loses a cancellation at times."""
+        self._timer.cancel()
+        moment = min(self._end_seconds, self._loop.time() + self._step_seconds)
+        self._timer = self._loop.call_at(moment, self.task.cancel)
+
+    def _close(self, _: asyncio.Task[None]) -> None:
+        self._timer.cancel()
+        self.socket.close()  # open if the task was cancelled before it began
+
+
 class Server:
     """Listens from its creation on, and answers pages by path after ``start``."""
 
@@ -107,8 +139,8 @@ class Server:
         self._log = log
         self._step_seconds = step_seconds
         self._request_seconds = request_seconds
-        self._connections: dict[asyncio.Task[None], bool] = {}
-        """Open connections, the oldest first, and whether the request of each is complete."""
+        self._connections: dict[_Connection, None] = {}
+        """Open connections, the oldest first."""
         self._threads = ThreadPoolExecutor(_THREADS, "memeval-page")
         self._password_thread = ThreadPoolExecutor(1, "memeval-password")
         self._stopping = asyncio.Event()
@@ -149,7 +181,7 @@ class Server:
         loop.add_reader(self._socket, self._accept, loop)
         await self._stopping.wait()
         loop.remove_reader(self._socket)
-        tasks = list(self._connections)
+        tasks = [connection.task for connection in self._connections]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -157,7 +189,7 @@ class Server:
 
     def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            connection, _ = self._socket.accept()
+            accepted, _ = self._socket.accept()
         except BlockingIOError:  # the client is gone
             return
         except OSError:  # no file descriptor is left
@@ -165,68 +197,64 @@ class Server:
             loop.remove_reader(self._socket)
             loop.call_later(_PAUSE_SECONDS, loop.add_reader, self._socket, self._accept, loop)
             return
-        connection.setblocking(False)
+        accepted.setblocking(False)
         if len(self._connections) >= MOST_CONNECTIONS:
             self._close_oldest()
-        task = loop.create_task(self._answer(connection))
-        self._connections[task] = False
-        deadline = loop.call_later(self._request_seconds, task.cancel)
-        task.add_done_callback(partial(self._end, connection, deadline))
+        connection = _Connection(accepted, loop, self._answer, self._step_seconds, self._request_seconds)
+        self._connections[connection] = None
+        connection.task.add_done_callback(lambda _: self._connections.pop(connection, None))
 
     def _close_oldest(self) -> None:
-        incomplete = (task for task, is_complete in self._connections.items() if not is_complete)
+        incomplete = (connection for connection in self._connections if not connection.has_request)
         oldest = next(incomplete, None) or next(iter(self._connections), None)
         if oldest is not None:
-            oldest.cancel()
+            oldest.task.cancel()
             del self._connections[oldest]
-
-    def _end(self, connection: socket.socket, deadline: asyncio.TimerHandle, task: asyncio.Task[None]) -> None:
-        self._connections.pop(task, None)
-        deadline.cancel()
-        connection.close()  # if the task was cancelled before it began
 
     # Steps of one connection.
 
-    async def _answer(self, connection: socket.socket) -> None:
+    async def _answer(self, connection: _Connection) -> None:
         """Answer one request, and close the connection."""
         try:
             rules = self._access.rules()
-            reader, writer = await _open_streams(connection, rules.tls, self._step_seconds)
+            reader, writer = await _open_streams(connection.socket, rules.tls, self._request_seconds)
             try:
                 if rules.allows(writer.get_extra_info("ssl_object")):
-                    await self._send(writer, await self._respond(await self._read_head(reader), rules))
+                    head = await self._read_head(connection, reader)
+                    await self._send(connection, writer, await self._respond(head, rules))
+                connection.begin_step()
                 writer.close()
-                await asyncio.wait_for(writer.wait_closed(), self._step_seconds)
+                await writer.wait_closed()
             finally:
                 writer.transport.abort()
         except Exception as error:  # noqa: BLE001 - no client may stop the server
-            # The client went away, was too slow or sent too much.
-            if not isinstance(error, (OSError, EOFError, ValueError, asyncio.TimeoutError)):
+            if not isinstance(error, (OSError, EOFError, ValueError)):  # the client went away or sent too much
                 self._log(f"a request failed: {type(error).__name__}: {error}")
 
-    async def _read_head(self, reader: asyncio.StreamReader) -> bytes:
+    async def _read_head(self, connection: _Connection, reader: asyncio.StreamReader) -> bytes:
         """Return request line and headers. Raises ``EOFError`` if they are not complete, ``ValueError`` if too large."""
         head = b""
         start = 0
         while not _END_OF_HEAD.search(head, start):
             start = max(0, len(head) - 3)
-            block = await asyncio.wait_for(reader.read(_LARGEST_HEAD_BYTES), self._step_seconds)
+            connection.begin_step()
+            block = await reader.read(_LARGEST_HEAD_BYTES)
             head += block
             if not block:
                 raise EOFError("the client closed the connection")
             if len(head) > _LARGEST_HEAD_BYTES:
                 raise ValueError("a request of more than 32 KiB")
+        connection.has_request = True
+        connection.begin_step()
         return head
 
-    async def _send(self, writer: asyncio.StreamWriter, response: bytes) -> None:
+    async def _send(self, connection: _Connection, writer: asyncio.StreamWriter, response: bytes) -> None:
         for start in range(0, len(response), _BLOCK_BYTES):
+            connection.begin_step()
             writer.write(response[start : start + _BLOCK_BYTES])
-            await asyncio.wait_for(writer.drain(), self._step_seconds)
+            await writer.drain()
 
     async def _respond(self, head: bytes, rules: AccessRules) -> bytes:
-        task = asyncio.current_task()
-        if task in self._connections:
-            self._connections[task] = True
         request = RequestHandler(head, rules.headers)
         if not request.parse():
             return request.output
