@@ -15,7 +15,8 @@ class KeptReading:
     """Sites and lengths of one reading, in a file without a name in memory (``memfd_create``, Linux).
 
     As Python objects they and their records in tracemalloc would be part of the C heap that the next reading measures, which
-    would move by kilobytes from reading to reading. Other platforms do not have that channel: there they are bytes.
+    would move by kilobytes from reading to reading. They are bytes where such a file cannot be written, and on other platforms,
+    which do not have that channel.
     """
 
     def __init__(self) -> None:
@@ -28,9 +29,13 @@ class KeptReading:
         """Replace the reading that is kept; ``frozen_lengths`` are those of frozen containers, in their order."""
         data = marshal.dumps((sites, lengths, frozen_lengths))
         self._size_bytes = len(data)
-        if not hasattr(os, "memfd_create"):
+        self._data = b""
+        try:
+            self._write(data)
+        except (OSError, AttributeError):  # no descriptor is left, the size of files is limited, or no memfd_create
             self._data = data
-            return
+
+    def _write(self, data: bytes) -> None:
         if not self._is_open():  # the first reading, or the scenario closed the descriptor
             self._descriptor = os.memfd_create("memeval-reading")
             self._identity = file_identity(self._descriptor)
@@ -42,7 +47,7 @@ class KeptReading:
         """Return the reading that is kept; an empty one if there is none, or the scenario closed its file."""
         if not self._size_bytes:
             return {}, {}, []
-        if not hasattr(os, "memfd_create"):
+        if self._data:
             return marshal.loads(self._data)  # type: ignore[no-any-return] # noqa: S302 - written by store()
         if not self._is_open():
             return {}, {}, []
