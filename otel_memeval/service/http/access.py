@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from otel_memeval.errors import UsageError
-from otel_memeval.files import read_file
+from otel_memeval.files import open_regular, read_file
 from otel_memeval.service.http.web_config import (
     TlsSettings,
     WebConfig,
@@ -139,8 +139,11 @@ def _tls_context(tls: TlsSettings, folder: Path, shown_path: str) -> ssl.SSLCont
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     files = f"cert_file {tls.cert_file}, key_file {tls.key_file}"
     try:
+        for name in (tls.cert_file, tls.key_file):
+            open_regular(folder / name).close()  # OpenSSL would wait for the writer of a pipe
         context.load_cert_chain(folder / tls.cert_file, folder / tls.key_file, password="")
         if tls.client_ca_file:
+            open_regular(folder / tls.client_ca_file).close()
             files = f"client_ca_file {tls.client_ca_file}"
             context.load_verify_locations(folder / tls.client_ca_file)
             required = tls.client_auth_type == "RequireAndVerifyClientCert"

@@ -25,6 +25,8 @@ _HEADERS = (
     "X-XSS-Protection",
 )
 _BCRYPT = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}")
+_MOST_BRACKETS = 1000
+"""A file nests four levels deep, and only lists of names have brackets."""
 _REMEDY = "see docs/web-configuration.md of prometheus/exporter-toolkit"
 
 
@@ -87,6 +89,8 @@ def _decode(data: bytes, path: str) -> WebConfig | None:
     """Return the configuration; None for an empty file."""
     import yaml  # late: the import takes some hundredths of a second
 
+    if data.count(b"[") + data.count(b"{") > _MOST_BRACKETS:  # the parser would take seconds for them
+        raise _error(path, "it is nested too deep", _REMEDY)
     try:
         content = yaml.safe_load(data)
         return None if content is None else msgspec.convert(content, WebConfig)

@@ -15,8 +15,8 @@ class KeptReading:
     """Sites and lengths of one reading, in a file without a name in memory (``memfd_create``, Linux).
 
     As Python objects they and their records in tracemalloc would be part of the C heap that the next reading measures, which
-    would move by kilobytes from reading to reading. They are bytes where such a file cannot be written, and on other platforms,
-    which do not have that channel.
+    would move by kilobytes from reading to reading. They are bytes where such a file cannot be written, and on other
+    platforms, which do not have that channel.
     """
 
     def __init__(self) -> None:
