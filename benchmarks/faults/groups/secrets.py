@@ -121,7 +121,9 @@ def in_one_run(secret: Secret, trial: Trial) -> None:
         }
         options = "--events both --debug -v --trace-scenario --explain --json out/result.json --textfile out/gauges.prom"
         result = trial.run(target, *options.split(), "--pushgateway", server.url, environment=environment, statuses=(3,))
-        sent = {f"request {body[:24]!r}": body.decode("utf-8", "replace") for body in server.bodies}
+        sent = {
+            f"request {number} {body[:24]!r}": body.decode("utf-8", "replace") for number, body in enumerate(server.bodies)
+        }
     expect(len(sent) > 3, "too little was sent")
     _check(secret, {**_printed(result), **dict(_files(trial)), **sent}, _MARKS)
 
