@@ -9,7 +9,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.evidence import HolderSeries, KeeperReading, RingBufferReading
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.records import Holder
-from otel_memeval.redact import one_line, redact
+from otel_memeval.redact import one_line
 
 MOST_SEARCHED_SITES = 20
 """Growing sites whose memory the worker looks for outside of the growing containers, largest growth first."""
@@ -55,7 +55,7 @@ class ContainerDescriptions:
         return tuple(
             RingBufferReading(
                 id=ring.id,
-                path=redact(ring.path or "", self._secrets),
+                path=ring.path or "",
                 type=ring.type,
                 length=ring.length,
                 bound=ring.bound,
@@ -70,7 +70,7 @@ class ContainerDescriptions:
         return tuple(
             KeeperReading(
                 id=keeper.id,
-                path=redact(keeper.path, self._secrets),
+                path=keeper.path,
                 type=keeper.type,
                 length=keeper.length,
                 lines=frozenset(keeper.lines),
@@ -83,7 +83,7 @@ class ContainerDescriptions:
         """Return the path to everything that was described, by its id."""
         described = [*self._holders.values(), *self._ring_buffers.values()]
         paths = {info.id: info.path for info in described} | {info.id: info.path for info in self._keepers}
-        return {key: redact(path or "", self._secrets) for key, path in paths.items()}
+        return {key: path or "" for key, path in paths.items()}
 
     def _series(self, key: int, lengths: tuple[int, ...]) -> HolderSeries:
         info = self._holders.get(key) or self._ring_buffers.get(key)
@@ -92,7 +92,7 @@ class ContainerDescriptions:
         return HolderSeries(
             id=key,
             lengths=lengths,
-            path=redact(info.path or "", self._secrets),
+            path=info.path or "",
             type=info.type,
             bound=info.bound,
             limit=self._limit(info),

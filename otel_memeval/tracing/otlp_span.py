@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from otel_memeval.redact import MASK, names_a_secret, redact, shortened
+from otel_memeval.redact import MASK, Masker, names_a_secret, shortened
 from otel_memeval.worker.otel.genai_content import holds_content, is_content
 
 LONGEST_TEXT = 16_384
@@ -28,7 +28,6 @@ _DEEPEST = 8
 _MOST_EVENTS = 128
 """Events, and links, of one span: the SDK's own limits."""
 _MOST_REMEMBERED = 4096
-_LONGEST_REMEMBERED = 256
 
 
 class _Otlp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -139,10 +138,9 @@ class SpanMasker:
 
     def __init__(self, secrets: Sequence[str], *, in_spans: bool, in_events: bool) -> None:
         """``in_spans`` and ``in_events`` say whether attributes of spans, and events, may hold content."""
-        self._secrets = tuple(secrets)
+        self._masker = Masker(secrets)
         self._in_spans = in_spans
         self._in_events = in_events
-        self._short_text = lru_cache(maxsize=_MOST_REMEMBERED)(self._mask_text)
         self._holds_content = lru_cache(maxsize=_MOST_REMEMBERED)(holds_content)
         self._names_a_secret = lru_cache(maxsize=_MOST_REMEMBERED)(names_a_secret)
 
@@ -227,10 +225,7 @@ class SpanMasker:
         return AnyValue(bool_value=value.bool_value)
 
     def _text(self, text: str) -> str:
-        return self._short_text(text) if len(text) <= _LONGEST_REMEMBERED else self._mask_text(text)
-
-    def _mask_text(self, text: str) -> str:
-        return valid_text(redact(text, self._secrets))
+        return valid_text(self._masker.text(text))
 
 
 def valid_text(value: str) -> str:
