@@ -195,7 +195,7 @@ def _measure_all(
 ) -> None:
     """Measure, report and export each target, and append its results; an interruption ends the rest."""
     from otel_memeval.exporters.terminal.progress import TerminalObserver
-    from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
+    from otel_memeval.exporters.terminal.report import Report, print_closing_summary, print_report, print_verdict
     from otel_memeval.exporters.terminal.text import make_console, print_note
     from otel_memeval.redact import Masker
     from otel_memeval.run.observer import Observer
@@ -234,7 +234,10 @@ def _measure_all(
     finally:
         shown.close()
         pipeline.close()
-        for line in [*pipeline.lines, *(() if options.quiet or not results else pipeline.notes)]:
+        if len(results) > 1:
+            print_closing_summary(out, results, options.fail_on)
+        notes = [] if options.quiet or not results else [*pipeline.notes, *(pipeline.hints if options.verbose else ())]
+        for line in [*pipeline.lines, *notes]:
             print_note(err, line)
 
 

@@ -62,7 +62,8 @@ def check_spool(environment: Mapping[str, str]) -> None:
 class ExportPipeline:
     """The exporters of one command.
 
-    ``lines`` and ``notes`` are messages for the user, complete after ``close``; ``notes`` may be left out.
+    ``lines``, ``notes`` and ``hints`` are messages for the user, complete after ``close``: ``notes`` may be left out, and
+    ``hints`` are for a user who wants to know more.
     """
 
     def __init__(
@@ -86,7 +87,8 @@ class ExportPipeline:
         self._gauges: OneShotGauges | None = None
         self.sends_otlp = bool(otlp.destinations)
         self.lines = [*map(self._mask, (*warnings, *otlp.warnings)), *_ignored_events(options, otlp)]
-        self.notes = [] if options.gauges.any or _names_exporter(environment) else [HINT]
+        self.notes: list[str] = []
+        self.hints = [] if options.gauges.any or _names_exporter(environment) else [HINT]
         self.undelivered = False
 
         def passed(result: Result) -> bool:

@@ -22,6 +22,8 @@ class Failure(Record, frozen=True):
 
     type: str
     message: str
+    frames: list[CodeLocation] = []
+    """The innermost frames of its traceback, the innermost one last; none for an error that has none."""
 
 
 class GenAi(Record, frozen=True):
@@ -297,6 +299,10 @@ class Result(Record, frozen=True):
     holders: list[Holder]
     verdict: Verdict
     statistics: Summary
+    more_sites: int = 0
+    """Number of further sites that grow, beyond those that the eval asks for."""
+    more_holders: int = 0
+    """The same for containers."""
     initial_reading: InitialReading | None = None
     suppressed: list[Suppressed] = []
     """Growth that the user ignores: state, growth, sites, holders and limits are without it."""

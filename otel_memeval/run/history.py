@@ -16,19 +16,14 @@ from otel_memeval.analysis.evidence import (
     series_from_changes,
 )
 from otel_memeval.records import Failure, GenAi, InitialReading, Iteration
-from otel_memeval.redact import one_line
 from otel_memeval.run.containers import ContainerDescriptions
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.reading_records import Levels, initial_record, iteration_record, phase_of
 from otel_memeval.run.resources import ResourceReadings
 from otel_memeval.run.suppressions import Suppressions
 
 _MOST_RISEN_SITES = 500
 """Sites that the worker looks for in containers, largest rise first."""
-
-
-def failure_record(info: wire.FailureInfo, secrets: tuple[str, ...]) -> Failure:
-    """Return a failure as the result has it: one line, secrets masked."""
-    return Failure(type=one_line(info.type, secrets), message=one_line(info.message, secrets))
 
 
 class RunHistory:
@@ -43,6 +38,7 @@ class RunHistory:
     ) -> None:
         """Start an empty history; ``display_path`` returns a path as the report shows it."""
         self._loaded = loaded
+        self._display_path = display_path
         self._secrets = secrets
         self._suppressions = suppressions
         self._callers: Mapping[SiteKey, Sequence[SiteKey]] = {}
@@ -94,7 +90,7 @@ class RunHistory:
         )
         self._input_tokens.append(None if gen_ai is None else gen_ai.input_tokens)
         record = iteration_record(
-            done, None if done.failure is None else failure_record(done.failure, self._secrets), gen_ai
+            done, None if done.failure is None else failure_record(done.failure, self._secrets, self._display_path), gen_ai
         )
         self.iterations.append(record)
         if done.reading is not None:

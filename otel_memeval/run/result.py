@@ -75,7 +75,7 @@ def verdict(
         error = f"{failure.type}: {failure.message}"
     if error:
         reasons = [error, f"{measured} of {eval_.iterations} measured iterations were started"]
-        return Verdict(state="failed", summary=f"failed in {error}" if "iteration" in error else error, reasons=reasons)
+        return Verdict(state="failed", summary=error, reasons=reasons)
     reasons = [*judgement.reasons, *map(_suppression_reason, suppressed)]
     return Verdict(
         state=judgement.state,

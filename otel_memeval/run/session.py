@@ -17,9 +17,10 @@ from otel_memeval.records import Failure, Iteration, Result, Run
 from otel_memeval.redact import Masker, one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.context import RunContext
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.follow_ups import FollowUps
-from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.history import RunHistory
 from otel_memeval.run.imports import import_reasons, is_first_unusual, late_imports
 from otel_memeval.run.locations import SiteChange, SourceLookup
 from otel_memeval.run.masking_observer import MaskingObserver
@@ -118,7 +119,7 @@ class Session:
         self._client.send(wire.SetUp())
         answer = self._client.receive()
         if isinstance(answer, wire.SetUpFailed):
-            failure = failure_record(answer.failure, self._settings.secrets)
+            failure = failure_record(answer.failure, self._settings.secrets, self._source_lookup.display_path)
             self.failure = Failure(type=failure.type, message=f"{answer.stage} failed: {failure.message}")
             return False
         ready = wire.expect(answer, wire.Ready)
@@ -215,7 +216,7 @@ class Session:
         self._packages = finished.packages
         self._missing_channels = [*self._missing_channels, *finished.missing_channels]
         if finished.failure is not None:
-            failure = failure_record(finished.failure, self._settings.secrets)
+            failure = failure_record(finished.failure, self._settings.secrets, self._source_lookup.display_path)
             self.failure = Failure(type=failure.type, message=f"teardown failed: {failure.message}")
         self._client.spans.end_of_step()
 
@@ -259,7 +260,8 @@ class Session:
         )
         attributed = self._follow_ups.callers.attributed(assessment.sites, assessment.holders)
         sites = [self._source_lookup.record(site) for site in attributed]
-        holders = holder_records(assessment.holders)[: self._plan.top]
+        all_holders = holder_records(assessment.holders)
+        holders = all_holders[: self._plan.top]
         suppressed = suppressed_records(assessment.suppressed, self._source_lookup.display_path)
         result = Result(
             run=self._run_record(),
@@ -268,6 +270,8 @@ class Session:
             growth=judgement.growth,
             sites=sites[: self._plan.top],
             holders=holders,
+            more_sites=len(sites[self._plan.top :]),
+            more_holders=len(all_holders[self._plan.top :]),
             verdict=verdict(
                 judgement,
                 self._plan.eval,

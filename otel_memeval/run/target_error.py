@@ -8,7 +8,6 @@ from otel_memeval import wire
 from otel_memeval.errors import TargetError
 from otel_memeval.redact import one_line
 from otel_memeval.run.locations import display_path, is_installed
-from otel_memeval.supervisor import WORKER_FOLDER
 
 
 def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder: str, python: str) -> TargetError:
@@ -19,12 +18,8 @@ def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder
     failure = rejected.failure
     if failure is None:
         return TargetError(one_line(rejected.problem, secrets))
-    # The innermost frame of the scenario, else the innermost one that is neither the worker's nor the import system's.
-    frames = [
-        frame
-        for frame in failure.frames
-        if not frame[0].startswith((str(WORKER_FOLDER), "<")) and "importlib" not in Path(frame[0]).parts
-    ]
+    # The innermost frame of the scenario, else the innermost one that is not the import system's.
+    frames = [frame for frame in failure.frames if not frame[0].startswith("<") and "importlib" not in Path(frame[0]).parts]
     problem = f"{rejected.problem}: {one_line(failure.type, secrets)}: {one_line(failure.message, secrets)}"
     if not frames:  # a syntax error, which names the line itself
         return TargetError(problem)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 
 from .iterate import CallResult, ScenarioFailure
 from .memory.reading import PlainMessage
 
+_FOLDER = os.path.join(os.path.dirname(__file__), "")
+
 
 def failure_fields(failure: ScenarioFailure) -> PlainMessage:
-    """Return a failure as it stands in a message."""
-    return {"type": failure.type, "message": failure.message, "frames": failure.frames}
+    """Return a failure as it stands in a message, without the frames of the worker."""
+    frames = [frame for frame in failure.frames if not frame[0].startswith(_FOLDER)]
+    return {"type": failure.type, "message": failure.message, "frames": frames}
 
 
 def call_fields(phase: str, index: int, result: CallResult, imported_modules: int) -> PlainMessage:

@@ -84,7 +84,8 @@ def _serve(commands: int, messages: int) -> int:
 def _send_failure(send: Callable[[PlainMessage], None], error: BaseException) -> None:
     """Send an exception that a step raised outside of the scenario's functions, in code that the scenario has changed."""
     with contextlib.suppress(BaseException):  # what this needs may be gone as well
-        send({"kind": "measurement_failed", "failure": failure_fields(ScenarioFailure(error))})
+        failure = ScenarioFailure(error)
+        send({"kind": "measurement_failed", "failure": {**failure_fields(failure), "frames": failure.frames}})
 
 
 def _run_commands(harness: Harness, lines: Iterator[str]) -> None:

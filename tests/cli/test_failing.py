@@ -42,6 +42,9 @@ def test_exception_is_the_error_of_its_iteration(together: Together, way: str) -
     assert done.result.verdict.state == "failed"
     assert "iteration 3: LookupError: the third time" in done.result.verdict.summary
     assert "iteration 3: LookupError: the third time" in done.text
+    error = next(iteration.error for iteration in done.result.iterations if iteration.error is not None)
+    assert [(frame.file, frame.function) for frame in error.frames] == [("scenario.py", "run")]
+    assert f"at scenario.py:{error.frames[0].line} in run" in done.text
 
 
 def test_exception_in_a_warm_up_ends_the_run(tool: Tool) -> None:

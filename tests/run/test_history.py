@@ -13,7 +13,8 @@ from otel_memeval import wire
 from otel_memeval.analysis.evidence import BatchedNativeReadings, series_from_changes
 from otel_memeval.records import Failure
 from otel_memeval.redact import one_line
-from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.failures import failure_record
+from otel_memeval.run.history import RunHistory
 from otel_memeval.run.suppressions import Suppressions
 
 MakeReading = Callable[..., wire.Reading]

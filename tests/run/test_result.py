@@ -81,10 +81,10 @@ def test_a_failure_goes_before_what_was_measured(make_iteration: Callable[..., I
     """An iteration that raised makes the run failed, with the first error, its place and how many were begun."""
     iterations = [make_iteration(1, "warmup"), make_iteration(1), make_iteration(2, "measured", ERROR)]
     failed = decided([*iterations, make_iteration(3, "measured", Failure(type="Other", message=""))], state="leaking")
-    assert (failed.state, failed.summary) == ("failed", "failed in iteration 2: ValueError: no")
+    assert (failed.state, failed.summary) == ("failed", "iteration 2: ValueError: no")
     assert failed.reasons == ["iteration 2: ValueError: no", "3 of 5 measured iterations were started"]
     warmup = decided([make_iteration(1, "warmup", Failure(type="KeyError", message=""))])
-    assert warmup.summary == "failed in warm-up iteration 1: KeyError"
+    assert warmup.summary == "warm-up iteration 1: KeyError"
 
 
 def test_a_failure_outside_of_iterations_is_the_summary(make_iteration: Callable[..., Iteration]) -> None:

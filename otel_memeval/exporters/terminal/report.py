@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import median
 
 import msgspec
@@ -10,12 +10,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from otel_memeval.exporters.terminal.advice import excerpt, next_step
 from otel_memeval.exporters.terminal.explanation import print_explanation
 from otel_memeval.exporters.terminal.text import code_location, make_table, print_line, shown
 from otel_memeval.records import WORDS, GenAi, Holder, Iteration, Resources, Result, Run, Site, Statistics
 from otel_memeval.redact import visible
+from otel_memeval.run.result import passes
 from otel_memeval.units import format_bytes, format_items, format_seconds
 from otel_memeval.verdicts import PROPERTIES
+
+_MOST_ROWS = 60
+_FIRST_ROWS = 20
+_LAST_ROWS = 20
+"""Of a longer table of iterations, the first and the last ones are shown, and those that failed."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +50,39 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
     for note in _notes(result.run):
         print_line(console, Text(visible(note), style="dim"))
     print_verdict(console, result)
+    _print_traceback(console, result)
     for reason in result.verdict.reasons:
         if reason not in result.verdict.summary:
             print_line(console, Text(f"  - {visible(reason)}", style="dim"))
+    if parts.growth:
+        _print_excerpt(console, result)
+        step = next_step(result)
+        if step:
+            print_line(console, Text(f"next: {visible(step)}"))
+
+
+def print_closing_summary(console: Console, results: Sequence[Result], fail_on: Collection[str]) -> None:
+    """Print how many of several evals fail, each of them with its state."""
+    failing = [result for result in results if not passes(result, fail_on)]
+    names = ", ".join(f"{shown(result.eval.name)} ({result.verdict.state})" for result in failing)
+    text = f"{len(failing)} of {len(results)} fail: {names}" if failing else f"all {len(results)} pass"
+    print_line(console, Text(text, style="bold red" if failing else "bold green"))
+
+
+def _print_traceback(console: Console, result: Result) -> None:
+    """Print the frames of the first error, the innermost one last."""
+    errors = [iteration.error for iteration in result.iterations if iteration.error is not None]
+    error = next(iter(errors), result.failure)
+    for frame in () if error is None else error.frames:
+        print_line(console, Text(f"    at {code_location(frame.file, frame.line, frame.function)}", style="dim"))
+
+
+def _print_excerpt(console: Console, result: Result) -> None:
+    """Print the source around the first growing line of a verdict that fails runs."""
+    if result.sites and result.verdict.state == "leaking":
+        for number, text, is_site in excerpt(result.sites[0]):
+            mark = ">" if is_site else " "
+            print_line(console, Text(f"  {mark} {number:4} | {visible(text)}", style="" if is_site else "dim"))
 
 
 def _notes(run: Run) -> list[str]:
@@ -75,13 +112,23 @@ def _iterations_table(result: Result) -> Table:
     warmups = sum(1 for iteration in result.iterations if iteration.phase == "warmup")
     measured = len(result.iterations) - warmups
     counted = f"{measured} iteration{'' if measured == 1 else 's'}"
+    if measured > result.eval.iterations:
+        counted += f" (extended from {result.eval.iterations})"
     if warmups:
         counted += f" after {warmups} warm-up{'' if warmups == 1 else 's'}"
     title = f"{shown(result.eval.name)}: {counted}, Python {result.run.python}"
-    table = make_table(title, numbers=["#", "duration", "retained", "change", "peak", "process"])
+    has_native = "native" in result.verdict.channels
+    columns = ["#", "duration", "retained", "change", "peak", *(["C heap"] if has_native else []), "process"]
+    table = make_table(title, numbers=columns)
     before = result.initial_reading.retained_bytes if result.initial_reading else None
-    for iteration in _shown_iterations(result):
-        table.add_row(*_iteration_row(iteration, before), style="dim" if iteration.phase == "warmup" else "")
+    iterations = _shown_iterations(result)
+    left_out = range(_FIRST_ROWS, len(iterations) - _LAST_ROWS) if len(iterations) > _MOST_ROWS else range(0)
+    for place, iteration in enumerate(iterations):
+        if place not in left_out or iteration.status == "error":
+            row = _iteration_row(iteration, before, has_native=has_native)
+            table.add_row(*row, style="dim" if iteration.phase == "warmup" else "")
+        elif place == left_out.start:
+            table.add_row("...", f"{len(left_out):,} more", *[""] * (len(columns) - 2), style="dim")
         before = iteration.retained_bytes if iteration.retained_bytes is not None else before
     return table
 
@@ -93,7 +140,7 @@ def _shown_iterations(result: Result) -> list[Iteration]:
     return [each for each in result.iterations if each.retained_bytes is not None or each.status == "error"]
 
 
-def _iteration_row(iteration: Iteration, before: int | None) -> list[str]:
+def _iteration_row(iteration: Iteration, before: int | None, *, has_native: bool) -> list[str]:
     number = f"warm-up {iteration.index}" if iteration.phase == "warmup" else str(iteration.index)
     change = None if before is None or iteration.retained_bytes is None else iteration.retained_bytes - before
     return [
@@ -102,6 +149,7 @@ def _iteration_row(iteration: Iteration, before: int | None) -> list[str]:
         _size(iteration.retained_bytes),
         _size(change, signed=True),
         _size(iteration.peak_bytes),
+        *([_size(iteration.native_heap_bytes)] if has_native else []),
         _size(iteration.uss_bytes if iteration.uss_bytes is not None else iteration.rss_bytes),
     ]
 
@@ -127,12 +175,15 @@ def _figures(statistics: Statistics) -> tuple[float, ...]:
 
 
 def _print_growth(console: Console, result: Result) -> None:
-    if result.sites:
-        console.print(_sites_table(result.sites))
-        console.print()
-    if result.holders:
-        console.print(_holders_table(result.holders))
-        console.print()
+    for table, more in (
+        (_sites_table(result.sites), result.more_sites),
+        (_holders_table(result.holders), result.more_holders),
+    ):
+        if table.row_count:
+            console.print(table)
+            if more:
+                print_line(console, Text(f"and {more} more; --top shows them", style="dim"))
+            console.print()
     if result.resources is not None and (table := _resources_table(result.resources)).row_count:
         console.print(table)
         console.print()
@@ -153,15 +204,17 @@ def _sites_table(sites: Sequence[Site]) -> Table:
 
 
 def _holders_table(holders: Sequence[Holder]) -> Table:
-    table = make_table("Containers that grow", numbers=["per iteration", "items"], texts=["container"])
+    table = make_table("Containers that grow", numbers=["per iteration", "about", "items"], texts=["container"])
     for holder in holders:
+        estimate = "-" if not holder.bytes_per_iteration else format_bytes(holder.bytes_per_iteration, signed=True)
         bound = f", at most {holder.bound}" if holder.bound is not None else ""
         if holder.bound_from:
             bound += f"{', bounded' if holder.bound is None else ''}: {shown(holder.bound_from)}"
         path = shown(holder.path) or "(not reachable from a module)"
         text = Text(f"{path} ({shown(holder.type)}{bound})")
         grows = bool(holder.items_per_iteration)
-        table.add_row(format_items(holder.items_per_iteration) if grows else "-", str(holder.length) if grows else "-", text)
+        items = [format_items(holder.items_per_iteration), estimate, str(holder.length)] if grows else ["-"] * 3
+        table.add_row(*items, text)
     return table
 
 

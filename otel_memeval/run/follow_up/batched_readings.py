@@ -8,8 +8,9 @@ from otel_memeval.analysis.batched_readings import MAX_SECONDS, READINGS, calls_
 from otel_memeval.analysis.evidence import BatchedNativeReadings
 from otel_memeval.analysis.noise import MIN_VALUES
 from otel_memeval.records import BatchedReadings
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
-from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.history import RunHistory
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
 

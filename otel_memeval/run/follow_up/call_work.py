@@ -9,8 +9,9 @@ from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.analysis.evidence import CallWork, DroppedStream
 from otel_memeval.analysis.idle import may_be_idle
 from otel_memeval.redact import one_line, shortened
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
-from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.history import RunHistory
 from otel_memeval.run.worker_client import WorkerClient
 from otel_memeval.units import format_location
 from otel_memeval.verdicts import State

@@ -17,8 +17,9 @@ from otel_memeval.analysis.callers import (
 from otel_memeval.analysis.holder_contents import HolderContents
 from otel_memeval.analysis.sites_and_holders import GrowingSite
 from otel_memeval.records import CallerAttribution
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
-from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.history import RunHistory
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
 

@@ -15,9 +15,9 @@ from otel_memeval.records import (
     Recorder,
 )
 from otel_memeval.redact import one_line
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.callers import CallerSearch
-from otel_memeval.run.history import failure_record
 from otel_memeval.run.locations import SourceLookup
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient

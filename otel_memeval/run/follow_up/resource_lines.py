@@ -11,9 +11,10 @@ from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.analysis.callers import CodeOwnership
 from otel_memeval.analysis.evidence import SiteKey
 from otel_memeval.analysis.resources import ResourceGrowth
+from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.callers import MOST_FRAMES
-from otel_memeval.run.history import RunHistory, failure_record
+from otel_memeval.run.history import RunHistory
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_client import WorkerClient
 
