@@ -44,6 +44,7 @@ MODULE_TESTS = {
     "exporters/terminal/text": "exporters/terminal/test_report.py",
     "run/containers": "cli/test_bounds.py",
     "run/context": "cli/test_interrupting.py",
+    "run/failures": "cli/test_failing.py",
     "run/follow_up": "cli/test_callers.py",
     "run/follow_up/batched_readings": "cli/test_batched_readings.py",
     "run/follow_up/explanation": "cli/test_explaining.py",
