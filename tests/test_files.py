@@ -171,7 +171,6 @@ def test_content_beyond_a_size_is_an_error(tmp_path: Path) -> None:
 
 
 @posix
-@posix
 def test_only_a_regular_file_is_opened(tmp_path: Path) -> None:
     """A FIFO, a device and a folder are errors at once; a link is followed unless that is switched off."""
     regular, link, fifo = tmp_path / "regular", tmp_path / "link", tmp_path / "fifo"
@@ -188,6 +187,7 @@ def test_only_a_regular_file_is_opened(tmp_path: Path) -> None:
         open_regular(link, follow_links=False)
 
 
+@posix
 @pytest.mark.process
 def test_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
     """A file larger than the process may write leaves neither a part nor a temporary file."""
