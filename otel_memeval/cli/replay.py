@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -62,6 +63,8 @@ def replay_command(files: tuple[str, ...], endpoint: str | None, spool: str | No
     from otel_memeval.exporters.otlp.settings import read_otlp_settings
     from otel_memeval.redact import redact, visible
 
+    if math.isnan(timeout):  # it is in no range, and beyond none
+        raise UsageError("--timeout nan is no number of seconds", "write a number, such as 30")
     surroundings = from_process()
     environment, warnings = effective_environment(surroundings.environment)
     if endpoint is not None:

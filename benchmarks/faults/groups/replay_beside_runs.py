@@ -128,6 +128,14 @@ def _try_run_without_home(trial: Trial) -> None:
     expect("cannot be written" in result.output, "the spool that cannot be written is not named")
 
 
+def _try_odd_timeouts(trial: Trial) -> None:
+    """Replay with times that are none, or too long."""
+    batches = WaitingBatches(trial)
+    for text in ("nan", "inf", "-1", "1e300", "x", ""):
+        batches.replay("--endpoint", "http://127.0.0.1:9", "--timeout", text, statuses=(2,))
+    expect(batches.waiting().total() == 3, "a batch does not wait")
+
+
 def _try_many_batches(trial: Trial) -> None:
     """Replay a thousand batches of five runs, one of them damaged."""
     made = [WaitingBatches(trial, 200, run=f"run{index:05d}") for index in range(5)]
@@ -160,6 +168,7 @@ def beside_runs_faults() -> list[Fault]:
         _environment_fault("a home that is a device", {"HOME": "/dev/null"}, 2),
         _environment_fault("a state folder that is relative", {"HOME": "{folder}/home", "XDG_STATE_HOME": "state"}, 0),
         Fault("a run with a home that may not be searched", _try_run_without_home),
+        Fault("replay with times that are none", _try_odd_timeouts),
         Fault("replay of a thousand batches", _try_many_batches),
         Fault("replay to a receiver that comes late", _try_receiver_that_comes_late),
     ]

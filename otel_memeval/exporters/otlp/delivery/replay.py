@@ -83,6 +83,8 @@ class Replay:
             try:
                 with open_regular(path) as file:
                     for line in _lines(file):
+                        if self._stop.is_set():
+                            return
                         self._send_line(line, destinations, str(path))
             except OSError as error:
                 self._report_unreadable(path, error)
@@ -111,7 +113,7 @@ class Replay:
 
     def _send_line(self, line: bytes, destinations: Destinations, shown: str) -> None:
         """Send one line of a file that is kept."""
-        result = None if self._stop.is_set() else self._send(line, destinations)
+        result = self._send(line, destinations)
         if result is None:
             self.counts.undelivered += 1
         elif result.outcome in ("rejected", "unreadable"):
@@ -133,7 +135,7 @@ class Replay:
         if result is None:
             return
         if result.outcome not in ("rejected", "unreadable"):
-            path.unlink()
+            path.unlink(missing_ok=True)
             return
         try:
             self._tell(f"{spool.set_aside(path)}: {_description(result)}")

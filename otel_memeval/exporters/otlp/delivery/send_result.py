@@ -67,7 +67,7 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     try:
-        return min(max(float(int(value.strip())), 0.0), LONGEST_SECONDS)
+        return float(min(max(int(value.strip()), 0), int(LONGEST_SECONDS)))
     except ValueError:
         pass
     try:

@@ -63,6 +63,7 @@ def test_code_has_the_outcome_of_the_specification(code: str, outcome: SendOutco
         (" 0 ", 0.0),
         ("-5", 0.0),
         ("9999999", LONGEST_SECONDS),
+        ("9" * 400, LONGEST_SECONDS),
         ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0),
         ("Wed, 31 Dec 2025 23:00:00 GMT", 0.0),
         ("soon", None),
