@@ -212,9 +212,9 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections; a request under way in another thread raises an error there."""
+        self._answers.put(requests.exceptions.ConnectionError("the request was cancelled"))
         self._guard.cut()
         self._session.close()
-        self._answers.put(requests.exceptions.ConnectionError("the request was cancelled"))
 
 
 def _read_body(response: requests.Response, most_bytes: int) -> bytes:

@@ -83,6 +83,19 @@ def _try_credentials_in_the_address(trial: Trial) -> None:
         expect(secret not in result.output, "a secret of the address is in the output")
 
 
+def _grpc_fault(name: str, answer: Answer) -> Fault:
+    """Return a fault: a run exports over gRPC to a port that speaks something else; everything waits."""
+
+    def attempt(trial: Trial) -> None:
+        with RawReceiver(answer, reads=False) as receiver:
+            result = _measure(trial, receiver.url, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, (4,))
+        waiting = len(list(trial.folder.glob("spool/*/*.traces.jsonl")))
+        expect(waiting == SPANS, f"{waiting} batches of spans wait, not {SPANS}")
+        expect("otel-memeval replay" in result.output, "the run does not say how to send what waits")
+
+    return Fault(f"during a run over gRPC: {name}", attempt)
+
+
 def in_run_faults() -> list[Fault]:
     """Return the faults of receivers during a run."""
     page = response(200, HTML, "Content-Type: text/html")
@@ -103,6 +116,10 @@ def in_run_faults() -> list[Fault]:
         _run_fault("100 Continue without an end", forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "kept", short),
         _run_fault("closes each connection", say(response(200, b"", "Connection: close"), close=True), "delivered"),
         _run_fault("slow", say(response(200), pause=0.2), "delivered"),
+        _grpc_fault("hangs", hang),
+        _grpc_fault("resets", reset),
+        _grpc_fault("drips", forever(b"\0\0\0\4\0\0\0\0\0", b"\0")),
+        _grpc_fault("HTTP/1.1", say(page, close=True)),
         Fault("during a run: 404 to everything", _try_wrong_path),
         Fault("during a run: secrets in the address", _try_credentials_in_the_address),
     ]
