@@ -134,17 +134,18 @@ class Trial:
     def left_behind(self) -> list[int]:
         """Return the processes of the trial that still run, after they have had time to end."""
         end = time.monotonic() + LEFT_BEHIND_SECONDS
-        while (found := self._processes()) and time.monotonic() < end:
+        while (found := self.processes()) and time.monotonic() < end:
             time.sleep(0.1)
         return found
 
     def end_processes(self) -> None:
         """End the processes of the trial that still run."""
-        for process in self._processes():
+        for process in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
 
-    def _processes(self) -> list[int]:
+    def processes(self) -> list[int]:
+        """Return the processes of the trial that run now."""
         found = []
         for name in os.listdir("/proc"):
             if not name.isdecimal() or int(name) == os.getpid():

@@ -23,6 +23,10 @@ INTERRUPTED = 130
 END_SECONDS = 25.0
 """Longest time from a signal to the end: processes that clean up have five seconds, each exporter two; on a busy machine."""
 
+_MOST_PROCESSES = 12
+"""Processes of a service and one run: the tool, watchdog, worker, three hidden processes and their children, some of which
+end."""
+
 _BEFORE_OUR_CODE = (-signal.SIGINT, -signal.SIGTERM)
 """Statuses of Python itself, before it runs the first line of the tool."""
 
@@ -189,6 +193,36 @@ def _service(trial: Trial, interruption: Interruption, statuses: tuple[int, ...]
     expect(result.status in statuses, f"status {result.status}, not {statuses}: {result.output.strip()[-200:]}")
 
 
+def _service_of_many_runs(trial: Trial) -> None:
+    """Expect that hidden processes of each run end with it, and that the service stays."""
+    trial.write("scenario.py", _SCENARIO.format(children=_CHILDREN, start="start_children()", set_up=0.1))
+    arguments = (
+        "scenario.py",
+        "--iterations",
+        "4",
+        "--warmup",
+        "0",
+        "--no-follow-up",
+        "--every",
+        "1s",
+        "--state",
+        "state.json",
+    )
+    with trial.started(*arguments) as process:
+        end = time.monotonic() + 60
+        stage = trial.folder / "stage"
+        while not (stage.exists() and stage.read_text().count("set-up") > 3) and time.monotonic() < end:
+            expect(process.poll() is None, f"the service ended with status {process.poll()}")
+            time.sleep(0.1)
+        runs = stage.read_text().count("set-up")
+        expect(runs > 3, "three runs took longer than a minute")
+        running = len(trial.processes())
+        expect(running <= _MOST_PROCESSES, f"{running} processes are there in run {runs}")
+        process.send_signal(signal.SIGTERM)
+        result = finish(process, END_SECONDS)
+    expect(result.status == 0, f"status {result.status}, not 0")
+
+
 def _killed_at_once(trial: Trial) -> None:
     """Kill the tool at a random moment after the first child of the scenario exists."""
     code = f"import subprocess, time\n{_CHILDREN}start_children()\nopen('stage', 'w').write('import ')\ntime.sleep(30)\n"
@@ -259,6 +293,7 @@ def _service_faults() -> list[Fault]:
         found.append(
             Fault(f"TERM, then INT in the {stage} of a service", partial(_service, interruption=twice, statuses=(0,)))
         )
+    found.append(Fault("hidden processes in each run of a service", _service_of_many_runs))
     start = Interruption(signals=(signal.SIGTERM,), stage="start", pauses=(0.05, 0.6))
     found.append(Fault("TERM at the start of a service", partial(_service, interruption=start, statuses=(0, INTERRUPTED))))
     return found

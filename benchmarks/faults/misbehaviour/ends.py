@@ -42,9 +42,8 @@ _CRASHES = {
     "reads at address 0 in a thread": "threading.Thread(target=ctypes.string_at, args=(0,)).start(); time.sleep(30)",
     "aborts": "os.abort()",
     "overflows the stack of C": (
-        "sys.setrecursionlimit(10**9)\nclass A:\n    def __getattr__(self, name): return getattr(self, name + 'x')\n"
-        "a = None\nfor _ in range(10**6): a = [a]\nrepr_ = lambda x: repr_(x)\n"
-        "ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), 11))()"
+        "threading.stack_size(65536); sys.setrecursionlimit(10**9)\nf = ctypes.CFUNCTYPE(None)(lambda: f())\n"
+        "t = threading.Thread(target=lambda: f()); t.start(); t.join(); time.sleep(30)"
     ),
     "kills its group": "os.killpg(0, signal.SIGKILL); time.sleep(30)",
     "kills its session's processes": "os.kill(-os.getpgid(0), signal.SIGTERM); time.sleep(30)",
