@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 State = Literal["stable", "settling", "bounded", "creeping", "leaking", "native-leak", "idle", "inconclusive", "failed"]
-"""The state of a verdict; the README has the meaning of each."""
+"""The state of a verdict; ``docs/verdict/`` has the meaning of each."""
 
 Severity = Literal["info", "warning", "error"]
 
