@@ -14,6 +14,7 @@ import click
 from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
 from otel_memeval.cli.interruption import interruptible
+from otel_memeval.cli.list_evals import list_command
 from otel_memeval.cli.measure import measure_command
 from otel_memeval.cli.metrics import metrics_command
 from otel_memeval.cli.replay import replay_command
@@ -23,6 +24,7 @@ from otel_memeval.errors import MemevalError, TargetError
 
 COMMANDS: dict[str, click.Command] = {
     "forget": forget_command,
+    "list": list_command,
     "metrics": metrics_command,
     "replay": replay_command,
     "schema": schema_command,

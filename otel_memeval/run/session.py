@@ -13,7 +13,7 @@ from otel_memeval import wire
 from otel_memeval.analysis.assessment import Assessment
 from otel_memeval.config import PROJECT_TABLE
 from otel_memeval.errors import TargetError, WorkerError
-from otel_memeval.records import Failure, Iteration, Result, Run
+from otel_memeval.records import Eval, Failure, Iteration, Result, Run
 from otel_memeval.redact import Masker, one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.context import RunContext
@@ -81,6 +81,11 @@ class Session:
             raise target_error(answer, settings.secrets, settings.folder, options.python)
         loaded = wire.expect(answer, wire.Loaded)
         return cls(context, f"{source}:{name or loaded.names[0]}", loaded, client)
+
+    @property
+    def eval(self) -> Eval:
+        """The eval with the numbers of this run."""
+        return self._plan.eval
 
     def measure(self) -> None:
         """Run the eval to its end: an undecided run is extended, a failed one is cut short."""

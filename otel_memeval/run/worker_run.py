@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from otel_memeval.config import Settings
 from otel_memeval.errors import WorkerError
-from otel_memeval.records import Failure, Result
+from otel_memeval.records import Eval, Failure, Result
 from otel_memeval.redact import one_line
 from otel_memeval.run.context import RunContext, RunStart
 from otel_memeval.run.observer import Observer
@@ -23,15 +23,7 @@ def run_eval(source: str, name: str, options: Options, observer: Observer, setti
     part of the result, an interruption too.
     """
     start = RunStart.now()
-    worker_settings = WorkerSettings(
-        run_id=start.run_id,
-        environment=settings.environment,
-        python=options.python,
-        show_output=options.show_output,
-        secrets=settings.secrets,
-        fast_shutdown=options.fast_shutdown,
-    )
-    with WorkerProcess(worker_settings) as worker:
+    with WorkerProcess(_worker_settings(start, options, settings)) as worker:
         session = Session.load(RunContext(start, options, observer, settings), worker, source, name)
         try:
             session.measure()
@@ -60,14 +52,46 @@ def run_target(
     ``observer_for`` returns the observer of one eval, given its target; ``report`` gets each result as soon as it is there.
     Stops after an interruption. Raises as ``run_eval``.
     """
-    source, name = split_target(target)
-    remaining = [name]
-    first = True
-    while remaining:
-        name = remaining.pop(0)
+    source, _ = split_target(target)
+
+    def measure(name: str) -> list[str]:
         session = run_eval(source, name, options, observer_for(f"{source}:{name}" if name else source), settings)
         report(session.result())
-        if session.failure is not None and session.failure.type == "Interrupted":
+        interrupted = session.failure is not None and session.failure.type == "Interrupted"
+        return [] if interrupted else session.names
+
+    _use_each_eval(target, measure)
+
+
+def evals_of(target: str, options: Options, settings: Settings) -> list[tuple[str, Eval]]:
+    """Return each eval of a target, with the target that names it alone. Raises as ``run_eval``; nothing is called."""
+    source, _ = split_target(target)
+    found: list[tuple[str, Eval]] = []
+
+    def load(name: str) -> list[str]:
+        start = RunStart.now()
+        with WorkerProcess(_worker_settings(start, options, settings)) as worker:
+            session = Session.load(RunContext(start, options, Observer(), settings), worker, source, name)
+        found.append((f"{source}:{name or session.names[0]}", session.eval))
+        return session.names
+
+    _use_each_eval(target, load)
+    return found
+
+
+def _use_each_eval(target: str, use: Callable[[str], list[str]]) -> None:
+    """Call ``use`` with the name of each eval of a target; it returns the names of all evals, none to stop."""
+    for name in use(split_target(target)[1])[1:]:
+        if not use(name):
             return
-        if first:
-            remaining, first = session.names[1:], False
+
+
+def _worker_settings(start: RunStart, options: Options, settings: Settings) -> WorkerSettings:
+    return WorkerSettings(
+        run_id=start.run_id,
+        environment=settings.environment,
+        python=options.python,
+        show_output=options.show_output,
+        secrets=settings.secrets,
+        fast_shutdown=options.fast_shutdown,
+    )

@@ -48,6 +48,25 @@ def test_project_sets_defaults_that_the_command_line_overrides(tool: Tool, call:
     assert len(done.stdout.splitlines()) == 1
 
 
+def test_list_shows_what_would_be_measured(tool: Tool, call: Call) -> None:
+    """Each eval of a target has a line with its own target, numbers and limits; no function is called."""
+    source = """
+        from otel_memeval import PerformanceEval
+        def work(): raise SystemExit(9)
+        FIRST = PerformanceEval(work, name="First eval", num_iterations=7, warmup_runs=2, max_growth="16KiB")
+        SECOND = PerformanceEval(work, name="Second eval", num_iterations=4)
+    """
+    tool.write("scenario.py", source)
+    done = call("list", "scenario.py", json_file=False)
+    assert done.status == 0, done.text
+    rows = [re.split(r" {2,}", line.strip()) for line in done.stdout.splitlines() if "scenario.py:" in line]
+    assert rows == [
+        ["scenario.py:FIRST", "First eval", "7", "2", "growth 16.0 KiB"],
+        ["scenario.py:SECOND", "Second eval", "4", "10", "-"],
+    ]
+    assert call("list", "scenario.py:THIRD", json_file=False).status == 2
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [

@@ -22,6 +22,8 @@ MODULE_TESTS = {
     "analysis/reasons": "analysis/test_judge.py",
     "analysis/statistics": "analysis/test_judge.py",
     "cli": "cli/test_output.py",
+    "cli/grouped_command": "cli/test_options.py",
+    "cli/list_evals": "cli/test_options.py",
     "cli/interruption": "cli/test_leftovers.py",
     "cli/standard_streams": "faults/test_faults.py",
     "cli/main": "cli/test_bad_usage.py",
