@@ -27,6 +27,9 @@ _MOST_REMEMBERED = 4096
 _LONGEST_REMEMBERED = 256
 """Characters of a text that is remembered; most short texts come again with every iteration."""
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)")
+"""A time as RFC 3339 has it: each iteration has another one, which need not be searched."""
+
 _WORD = re.compile(r"[^\s'\"<>]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}")
 
@@ -101,6 +104,8 @@ class Masker:
 
     def text(self, text: str) -> str:
         r"""Return the text without secrets, and valid: bytes of a path that are not UTF-8 are written as ``\udcff``."""
+        if _MOMENT.fullmatch(text):
+            return text
         return self._remembered(text) if len(text) <= _LONGEST_REMEMBERED else self._redacted(text)
 
     def record(self, value: _Value) -> _Value:
