@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -22,8 +21,7 @@ from otel_memeval.supervisor.output import Output
 from otel_memeval.supervisor.pipe import readable
 from otel_memeval.supervisor.process_group import Watchdog, adopting_orphans, end_left_behind
 from otel_memeval.supervisor.shown_output import ShownOutput
-
-WORKER_FOLDER = Path(__file__).resolve().parent.parent / "worker"
+from otel_memeval.supervisor.start import start_worker
 
 _OLDEST_PYTHON = (3, 10)
 _NEEDED = "--python needs the path of a CPython 3.10 or later"
@@ -90,6 +88,9 @@ class WorkerProcess:
         except WorkerEnded as ended:
             self.close()
             raise self._start_error(f"{ended}{self._last_words()}") from None
+        except OSError as error:
+            self.close()
+            raise self._start_error(error.strerror or type(error).__name__) from None
         except BaseException:
             self.close()
             raise
@@ -140,42 +141,7 @@ class WorkerProcess:
         return f": {lines[-1][:200]}" if lines else ""
 
     def _start(self) -> subprocess.Popen[bytes]:
-        commands_read, self._commands = os.pipe()
-        self._messages, messages_write = os.pipe()
-        handles = [commands_read, messages_write]
-        arguments = [self._settings.python, str(WORKER_FOLDER)]
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                inherited = [msvcrt.get_osfhandle(handle) for handle in handles]
-                for handle in inherited:
-                    os.set_handle_inheritable(handle, True)
-                startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": inherited})
-                process = subprocess.Popen(
-                    [*arguments, *map(str, inherited)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=self._environment,
-                    startupinfo=startup,
-                    creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
-                )
-            else:
-                process = subprocess.Popen(
-                    [*arguments, *map(str, handles)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=self._environment,
-                    pass_fds=handles,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise self._start_error(error.strerror or type(error).__name__) from None
-        finally:
-            for handle in handles:
-                os.close(handle)
+        process, self._commands, self._messages = start_worker(self._settings.python, self._environment)
         self._shown = ShownOutput(self._show) if self._settings.show_output else None
         for stream in (process.stdout, process.stderr):
             assert stream is not None

@@ -71,6 +71,7 @@ MODULE_TESTS = {
     "supervisor": "cli/test_leftovers.py",
     "supervisor/environment": "cli/test_meddling.py",
     "supervisor/interruptions": "cli/test_interrupting.py",
+    "supervisor/start": "cli/test_interpreters.py",
     "supervisor/output": "cli/test_meddling.py",
     "wire/decoder": "wire/test_messages.py",
     "wire/resources": "wire/test_messages.py",
