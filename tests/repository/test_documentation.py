@@ -1,4 +1,4 @@
-"""The documentation names commands, options, defaults, verdicts, statuses and variables that exist, and its code compiles."""
+"""The documentation names commands, options, defaults, verdicts, statuses and variables that exist; its code compiles."""
 
 from __future__ import annotations
 
