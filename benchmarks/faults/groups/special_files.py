@@ -22,3 +22,9 @@ def as_link(path: Path, target: str = "") -> None:
     """Replace a file by a symbolic link, to itself without a target."""
     path.unlink(missing_ok=True)
     path.symlink_to(target or path)
+
+
+def as_unreadable(path: Path, content: bytes) -> None:
+    """Write a file that nobody may read."""
+    path.write_bytes(content)
+    path.chmod(0)
