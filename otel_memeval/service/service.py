@@ -92,7 +92,9 @@ def _restore_state(
 ) -> ServiceState:
     """Return the saved state of these targets, with the interval of the command line."""
     saved = state_file.read()
-    evals = tuple(status for status in saved.evals if any(belongs(status.key, mask(target)) for target in targets))
+    masked = [mask(target) for target in targets]
+    by_key = {status.key: status for status in saved.evals}
+    evals = tuple(status for key, status in by_key.items() if any(belongs(key, target) for target in masked))
     labels = {status.label for status in evals}
     states = [with_interval(state, options.every_seconds) for state in saved.states if state.eval in labels]
     sends_spans = "traces" in otlp_settings(settings.environment).destinations
