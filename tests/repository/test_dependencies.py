@@ -81,7 +81,8 @@ def modules_imported(path: Path) -> set[str]:
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             modules.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {module for module in modules if module.partition(".")[0] not in sys.stdlib_module_names | OWN}
+    known = sys.stdlib_module_names | OWN | {"_typeshed"}  # the last one is part of the type checker
+    return {module for module in modules if module.partition(".")[0] not in known}
 
 
 def packages_imported(folder: str) -> dict[str, str]:
