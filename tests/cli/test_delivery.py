@@ -260,17 +260,17 @@ def test_run_in_the_calling_process_exports_the_same_spans(tool: Tool, receiver:
 
 
 def test_run_without_a_destination_imports_nothing_and_prints_a_hint(tool: Tool, tmp_path: Path) -> None:
-    """The hint is one line, absent with -q and with exporters switched off; no SDK is imported, and no spool is created."""
+    """The hint is one line with -v, absent with exporters switched off; no SDK is imported, and no spool is created."""
     home = {"HOME": str(tmp_path / "home")}
     (tmp_path / "home").mkdir()
     program = (sys.executable, "-X", "importtime", "-m", "otel_memeval")
-    done = tool.measure(QUICK, environment=home, program=program)
+    done = tool.measure(QUICK, "-v", environment=home, program=program)
     assert done.status == 0
     assert done.text.count("OTEL_EXPORTER_OTLP_ENDPOINT") == 1
     for package in ("opentelemetry.sdk", "grpc", "requests", "google.protobuf"):
         assert f" {package}\n" not in done.stderr
-    assert "OTEL_" not in tool.measure(QUICK, "-q", environment=home).text
-    assert "OTEL_" not in tool.measure(QUICK, environment={**home, "OTEL_TRACES_EXPORTER": "none"}).text
+    assert "OTEL_" not in tool.measure(QUICK, environment=home).text
+    assert "OTEL_" not in tool.measure(QUICK, "-v", environment={**home, "OTEL_TRACES_EXPORTER": "none"}).text
     assert os.listdir(tmp_path / "home") == []
 
 
