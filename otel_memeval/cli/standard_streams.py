@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+_PATIENCE_SECONDS = 5.0
+"""Time in which somebody has to read standard error; a program that waits for this one first never does. A pager that shows
+standard output may take any time."""
+
+_BLOCK_BYTES = 4096
+"""A pipe that can be written to takes as much without waiting (``PIPE_BUF`` of Linux)."""
+
+
 class _Sink(io.RawIOBase):
     """A descriptor to write to; ``problem`` is the first error but that of a closed pipe, whose reader has enough."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
+        self._patience_seconds = _PATIENCE_SECONDS if descriptor == 2 and sys.platform != "win32" else None
         self.problem = ""
 
     def writable(self) -> bool:
@@ -34,7 +43,12 @@ class _Sink(io.RawIOBase):
         """Write a part of the data, or drop all of it if it cannot be written; return the number of bytes."""
         while True:
             try:
-                return os.write(self._descriptor, data)
+                if self._patience_seconds is None:
+                    return os.write(self._descriptor, data)
+                if select.select([], [self._descriptor], [], self._patience_seconds)[1]:
+                    return os.write(self._descriptor, memoryview(data)[:_BLOCK_BYTES])
+                self._patience_seconds = 0.0
+                return memoryview(data).nbytes
             except BlockingIOError:  # another program made the terminal non-blocking
                 select.select([], [self._descriptor], [])
             except OSError as error:
