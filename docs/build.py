@@ -44,7 +44,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _page(title: str, *lines: str) -> str:
-    return "\n".join([GENERATED, "", f"# {title}", "", *lines]).rstrip() + "\n"
+    return "\n".join([f"# {title}", "", GENERATED, "", *lines]).rstrip() + "\n"
 
 
 def _prose(text: str) -> str:
