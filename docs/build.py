@@ -21,6 +21,7 @@ from otel_memeval.telemetry import ATTRIBUTES
 
 FOLDER = Path(__file__).parent
 SCHEMA = Path(otel_memeval.__file__).parent / "result.schema.json"
+RECORDS = SCHEMA.parent / "records"
 GENERATED = "<!-- Written by python -m docs.build from the code. Do not edit. -->"
 _UNITS = {"By": "bytes", "s": "seconds", "": "-"}
 _PLACES = {
@@ -118,12 +119,28 @@ def _fields() -> Iterator[list[str]]:
     """Yield name, type, default and meaning of each field, read from the source of the class."""
     body = ast.parse(inspect.getsource(PerformanceEval)).body[0]
     assert isinstance(body, ast.ClassDef)
-    for node, following in zip(body.body, [*body.body[1:], None]):
+    meanings = _meanings(body)
+    for node in body.body:
         if isinstance(node, ast.AnnAssign):
-            is_described = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
-            text = str(following.value.value) if is_described else "A label of your own, kept in the result."  # type: ignore[union-attr]
+            name = ast.unparse(node.target)
             default = "required" if node.value is None else f"`{ast.unparse(node.value)}`"
-            yield [f"`{ast.unparse(node.target)}`", f"`{ast.unparse(node.annotation)}`", default, _prose(text)]
+            meaning = meanings.get(name, "A label of your own, kept in the result.")
+            yield [f"`{name}`", f"`{ast.unparse(node.annotation)}`", default, meaning]
+
+
+def _meanings(body: ast.ClassDef) -> dict[str, str]:
+    """Return the text below each field of a class that has one, by the name of the field."""
+    meanings = {}
+    for node, text in zip(body.body, body.body[1:]):
+        if isinstance(node, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            meanings[ast.unparse(node.target)] = _prose(str(text.value.value))
+    return meanings
+
+
+def _record_meanings() -> dict[str, dict[str, str]]:
+    """Return the meanings of the fields of each record, by the name of the record."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(RECORDS.glob("*.py"))]
+    return {node.name: _meanings(node) for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def result() -> str:
@@ -134,11 +151,12 @@ def result() -> str:
         "A field that is not required has a default, and may be added by a later version without a new schema number.",
         "",
     ]
+    meanings = _record_meanings()
     for name, record in schema["$defs"].items():
         lines += [f"## {name}", "", _prose(record.get("description", "")), ""]
         required = set(record.get("required", ()))
         rows = [
-            [f"`{field}`", _type(value), "yes" if field in required else "no", _prose(value.get("description", "")) or "-"]
+            [f"`{field}`", _type(value), "yes" if field in required else "no", meanings.get(name, {}).get(field, "-")]
             for field, value in record.get("properties", {}).items()
         ]
         lines += table(["field", "type", "required", "meaning"], rows) if rows else []
