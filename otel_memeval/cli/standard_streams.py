@@ -7,11 +7,7 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
+from typing import Any, TextIO
 
 _PATIENCE_SECONDS = 5.0
 """Time in which somebody has to read standard error; a program that waits for this one first never does. A pager that shows
@@ -39,7 +35,7 @@ class _Sink(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self._descriptor)
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - a buffer, which has no name before Python 3.12
         """Write a part of the data, or drop all of it if it cannot be written; return the number of bytes."""
         while True:
             try:
