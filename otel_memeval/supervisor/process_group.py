@@ -45,7 +45,8 @@ def adopting_orphans() -> Iterator[frozenset[int]]:
 class Watchdog:
     """Starts and stops the watchdog process of a run; on Linux only, elsewhere it does nothing."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, others: Collection[int]) -> None:
+        """Start it. ``others``: children of this process from before the run."""
         self._process: subprocess.Popen[bytes] | None = None
         if not sys.platform.startswith("linux"):
             return
@@ -53,7 +54,7 @@ class Watchdog:
         mark = f"{RUN_MARK}={run_id}"
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", watchdog.__file__, str(read), mark],
+                [sys.executable, "-I", "-S", watchdog.__file__, str(read), mark, *map(str, others)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -1,8 +1,9 @@
 """A small process that ends the processes of a run if the tool is killed before it can end them itself.
 
 The kernel stops the worker when the tool ends (``worker/serve.py``): so the processes below it keep their parents, and are
-found here. Standard library only, started by path: ``PYTHON -I -S watchdog.py PIPE MARK``. The pipe carries the worker's
-process id and at last ``end``; if the pipe ends without that word, the tool is gone.
+found here. Standard library only, started by path: ``PYTHON -I -S watchdog.py PIPE MARK OTHERS...`` with the ids of the
+tool's children from before the run. The pipe carries the worker's process id and at last ``end``; if it ends without that
+word, the tool is gone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Stat:
     def __init__(self, process: int) -> None:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
+        if not fields:  # it ended while its file was open
+            raise ProcessLookupError(process)
         self.state, self.parent, self.session, self.started = fields[0], int(fields[1]), int(fields[3]), int(fields[19])
 
 
@@ -137,7 +140,7 @@ def end_all(mark: bytes, worker: int, seen: set[Process]) -> None:
 def main() -> None:
     """Wait for the end of the pipe, and end the run if the tool is gone."""
     pipe, text, seen, tool = int(sys.argv[1]), b"", set[Process](), os.getppid()
-    others = {process for process, _ in descendants([tool])}
+    others = {os.getpid(), *map(int, sys.argv[3:])}
     while True:
         words = text.decode("ascii").split()
         worker = int(words[0]) if words and words[0] != END else 0

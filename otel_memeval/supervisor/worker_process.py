@@ -79,7 +79,7 @@ class WorkerProcess:
         self._other_children = self._closing.enter_context(adopting_orphans())
         try:
             with uninterrupted():  # between a process' start and the moment it is known here it would be left
-                watchdog = Watchdog(self._settings.run_id)
+                watchdog = Watchdog(self._settings.run_id, self._other_children)
                 self._closing.callback(watchdog.dismiss)
                 self._process = self._start()
                 watchdog.watch(self._process.pid)
