@@ -85,8 +85,9 @@ def _newest_among(objects: Iterable[object], lines: Collection[Site]) -> dict[Si
             # The referents of a module may be freed already (Python 3.12).
             chunk = [obj for obj in level[start : start + _CHUNK] if not issubclass(type(obj), type(gc))]
             untracked = may_be_traced(list(filterfalse(gc.is_tracked, gc.get_referents(*chunk))), 0)
-            following.extend(obj for obj in untracked if id(obj) not in seen)
-            seen.update(map(id, untracked))
+            by_id = dict(zip(map(id, untracked), untracked))
+            following.extend(map(by_id.__getitem__, filterfalse(seen.__contains__, by_id)))
+            seen.update(by_id)
         level = following
     return found
 
