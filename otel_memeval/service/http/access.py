@@ -143,8 +143,8 @@ def _tls_context(tls: TlsSettings, folder: Path, shown_path: str) -> ssl.SSLCont
             open_regular(folder / name).close()  # OpenSSL would wait for the writer of a pipe
         context.load_cert_chain(folder / tls.cert_file, folder / tls.key_file, password="")
         if tls.client_ca_file:
-            open_regular(folder / tls.client_ca_file).close()
             files = f"client_ca_file {tls.client_ca_file}"
+            open_regular(folder / tls.client_ca_file).close()
             context.load_verify_locations(folder / tls.client_ca_file)
             required = tls.client_auth_type == "RequireAndVerifyClientCert"
             context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
