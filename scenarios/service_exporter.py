@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -106,10 +105,9 @@ class Exporter:
         self._state.log_run(status, 0)
         self._state.end_cycle()
         self._state.set_waiting(1.0)
-        threads = threading.active_count()
         for path, headers in REQUESTS:
             self._request(path, headers)
-        while threading.active_count() > threads:  # the response arrives before its thread has ended
+        while self._server.open_connections:  # the response arrives before its connection is closed
             time.sleep(0.001)
 
     def _request(self, path: str, headers: dict[str, str]) -> None:

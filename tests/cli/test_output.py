@@ -146,9 +146,9 @@ def test_closed_pager_ends_the_tool_quietly(tool: Tool) -> None:
 
 
 def test_full_disk_is_reported_after_the_report(tool: Tool) -> None:
-    """A result that cannot be written gives one line and status 2."""
+    """A result that cannot be written gives one line and status 4."""
     done = tool.measure("def run(): return len(bytearray(100_000))\n", "--json", "/dev/full", json_file=False)
-    assert done.status == 2
+    assert done.status == 4
     assert "--json /dev/full" in done.stderr
     assert "5 iterations" in done.stdout
 

@@ -63,6 +63,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
             board.add_skip("clean")
             board.add_failures("otlp", 0)
             board.set_spool_bytes(0)
+            board.set_overdue(is_overdue=False)
             services = {
                 "pushgateway": gateway.url,
                 "memeval": f"127.0.0.1:{server.server_port}",

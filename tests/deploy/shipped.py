@@ -44,7 +44,9 @@ def rules(kind: str) -> list[Rule]:
 
 def metrics_in(expr: str) -> set[str]:
     """Return the names of the series that a query reads."""
-    return set(_METRIC.findall(re.sub(r"\"[^\"]*\"|\([a-z_, ]*\)", "", expr)))
+    return set(
+        _METRIC.findall(re.sub(r"\"[^\"]*\"|\b(?:by|on|ignoring|without|group_left|group_right) *\([a-z_, ]*\)", "", expr))
+    )
 
 
 def with_short_waits(folder: Path, interval: str = "500ms") -> list[str]:

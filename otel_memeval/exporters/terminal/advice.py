@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
+import tokenize
 
 from otel_memeval.records import Result, Site
 
 _AROUND = 2
 """Lines of source before and after the one that grows."""
+
+_PART_OF_TEXT: int = getattr(tokenize, "FSTRING_MIDDLE", -1)
+"""Part of a text with fields; from Python 3.12 on."""
+
+_TEXTS = (tokenize.STRING, tokenize.COMMENT, _PART_OF_TEXT)
 
 
 def next_step(result: Result) -> str:
@@ -36,16 +43,33 @@ def next_step(result: Result) -> str:
 def excerpt(site: Site) -> list[tuple[int, str, bool]]:
     """Return number and text of the lines around a site, and whether it is the site's own.
 
-    Empty for a file that is not below the current folder, such as one of a library.
+    Empty for a file that is not below the current folder, such as one of a library. Texts in the source are left out: they
+    may be prompts or keys.
     """
     if os.path.isabs(site.file) or not site.line:
         return []
     try:
         with open(site.file, encoding="utf-8-sig", errors="replace") as file:
-            lines = file.read().split("\n")
-    except (OSError, ValueError):
+            lines = _without_texts(file.read())
+    except (OSError, ValueError, SyntaxError, tokenize.TokenError):
         return []
     if site.line > len(lines):
         return []
     first, last = max(1, site.line - _AROUND), min(len(lines), site.line + _AROUND)
     return [(number, lines[number - 1].rstrip(), number == site.line) for number in range(first, last + 1)]
+
+
+def _without_texts(source: str) -> list[str]:
+    """Return the lines of a source file with ``...`` in place of each text and comment. Raises as ``tokenize``."""
+    lines = source.split("\n")
+    for token in reversed(list(tokenize.generate_tokens(io.StringIO(source).readline))):
+        if token.type in _TEXTS:
+            (first, begin), (last, end) = token.start, token.end
+            shown = "# ..." if token.type == tokenize.COMMENT else "..." if token.type == _PART_OF_TEXT else '"..."'
+            rest = lines[last - 1][end:]
+            for number in range(first, last):
+                lines[number] = ""
+            lines[first - 1] = lines[first - 1][:begin] + shown + (rest if first == last else "")
+            if first != last:
+                lines[last - 1] = '..."' + rest
+    return lines

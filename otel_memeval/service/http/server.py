@@ -150,6 +150,11 @@ class Server:
         self.server_address: tuple[str, int] = self._socket.getsockname()[:2]
 
     @property
+    def open_connections(self) -> int:
+        """Return the number of connections that are not closed yet."""
+        return len(self._connections)
+
+    @property
     def url(self) -> str:
         """Return the URL of the server without a path."""
         host, port = self.server_address

@@ -115,3 +115,21 @@ def test_closing_summary_names_the_evals_that_fail(make_result: MakeResult) -> N
     print_closing_summary(console, results, FAILING_STATES)
     print_closing_summary(console, results[:1] * 2, FAILING_STATES)
     assert text_of(console) == "1 of 2 fail: An eval (leaking)\nall 2 pass\n"
+
+
+def test_texts_of_the_source_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts, parts of them and comments are left out, over several lines too; source that is no Python is not shown."""
+    monkeypatch.chdir(tmp_path)
+    source = "# secret 1\nKEPT['secret 2'] = f'secret {3}'\nask('''secret\nsecret\n''', 4)\nrun(5)  # secret 6\n"
+    (tmp_path / "m.py").write_text(source, encoding="utf-8")
+    shown_lines = [text for _, text, _ in excerpt(msgspec.structs.replace(SITE, line=3))]
+    assert "secret" not in "".join(shown_lines)
+    assert [re.sub(r"\W", "", text) for text in shown_lines] == [
+        "",
+        "KEPTf3" if "3" in shown_lines[1] else "KEPT",
+        "ask",
+        "",
+        "4",
+    ]
+    (tmp_path / "m.py").write_text("def run(:\n    '''secret\n", encoding="utf-8")
+    assert excerpt(msgspec.structs.replace(SITE, line=1)) == []
