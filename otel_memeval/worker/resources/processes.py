@@ -101,7 +101,15 @@ def _children(process: str) -> list[str]:
     if os.stat(path).st_nlink == _LINKS_OF_ONE_THREAD and process != "self":
         return read_file(f"{path}/{process}/children").decode("ascii").split()
     with open_folder(path) as folder:
-        return b"".join([read_file(f"{thread}/children", folder) for thread in os.listdir(folder)]).decode("ascii").split()
+        return b"".join([_children_of_thread(thread, folder) for thread in os.listdir(folder)]).decode("ascii").split()
+
+
+def _children_of_thread(thread: str, folder: int) -> bytes:
+    """Return the ids of a thread's children; none for a thread that has ended, whose children another thread has now."""
+    try:
+        return read_file(f"{thread}/children", folder)
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _children_by_parent() -> Callable[[str], list[str]]:
