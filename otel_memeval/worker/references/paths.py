@@ -118,27 +118,26 @@ class _Walk:
             if way is not None:
                 self.visit(place, way(objects[place]))
 
-    def keep_to_ways_to(self, targets: Iterable[object]) -> bool:
-        """Walk on only through objects that lead to these targets; return False, and change nothing, if they are too many.
+    def keep_to_ways_to(self, targets: Iterable[object]) -> None:
+        """Walk on only through objects that lead to these targets; change nothing if they are too many.
 
         They are searched for from the targets backwards, one scan of all objects a step, as far as the objects that were
         visited: the walk has been at all that leads to those.
         """
         level = [target for target in targets if _hash_of(target) in self.remaining]
         if HIDES_DICTS and any(type(target) is dict and _hash_of(target) in self.required for target in level):
-            return False  # the object whose ``__dict__`` this is may not be known to refer to it
+            return  # the object whose ``__dict__`` this is may not be known to refer to it
         only = set(map(_hash_of, level))
         for _ in range(MAX_SCANS):
             if not level:
                 self._only = only
-                return True
+                return
             if len(level) > MAX_REFERRERS:
                 break
             referrers = [obj for obj in _referrers(level) if _hash_of(obj) not in only]
             only.update(map(_hash_of, referrers))
             level = [obj for obj in referrers if _hash_of(obj) not in self.visited]
             del referrers  # must not be found as a referrer itself
-        return False
 
     def _find(self, key: int, path: ReferencePath) -> None:
         self.required.discard(key)
@@ -226,7 +225,7 @@ def find_paths(
 ) -> dict[int, ReferencePath]:
     """Return the shortest path from a module to each of the ``targets``, as far as there is one, by its ``id()``.
 
-    ``further_targets``: objects whose path is returned as well if it is found without a walk through all of the heap.
+    ``further_targets``: objects whose path is returned as well if it is found near a module or on the way.
 
     A path from the scenario's module goes before a shorter one from another module, unless that module has the object as an
     attribute. No path leads through frames, modules of the tool, or the interpreter's bookkeeping such as ``sys.modules``.
@@ -250,6 +249,7 @@ def find_paths(
     walk.go_on(first, min(count + MAX_OF_SCENARIO, near))
     rest = chain(range(of_scenario, count), first)
     walk.go_on(rest, near)
-    if walk.remaining and (walk.keep_to_ways_to([*targets, *further_targets]) or walk.required):
+    if walk.required:
+        walk.keep_to_ways_to([*targets, *further_targets])
         walk.go_on(rest, MAX_VISITED)
     return walk.found

@@ -14,18 +14,16 @@ from tests.worker.references.test_paths import module, path_of
 __all__ = ["module"]
 
 
-def test_further_target_is_found_without_a_walk_through_all(
-    monkeypatch: pytest.MonkeyPatch, module: types.ModuleType
-) -> None:
-    """A further target is found near a module, and elsewhere if few objects lead to it; a target is found everywhere."""
-    near, far = [1], [2]
+def test_further_target_is_found_near_or_beside_a_target(monkeypatch: pytest.MonkeyPatch, module: types.ModuleType) -> None:
+    """No search through all of the heap is made for a further target alone; beside a target that is far, it is found too."""
+    near, far, target = [1], [2], [3]
     module.NEAR = [near]  # type: ignore[attr-defined]
-    module.FAR = [[[[far]]]]  # type: ignore[attr-defined]
+    module.FAR = [[[[far, target]]]]  # type: ignore[attr-defined]
     monkeypatch.setattr(paths, "MAX_NEAR", 3)
-    assert set(find_paths((), module.__name__, [near, far])) == {id(near), id(far)}
-    monkeypatch.setattr(paths, "MAX_REFERRERS", 0)
     assert set(find_paths((), module.__name__, [near, far])) == {id(near)}
-    assert set(find_paths([far], module.__name__, [near])) == {id(near), id(far)}
+    assert set(find_paths([target], module.__name__, [near, far])) == {id(near), id(far), id(target)}
+    monkeypatch.setattr(paths, "MAX_REFERRERS", 0)
+    assert set(find_paths([target], module.__name__, [near, far])) == {id(near), id(far), id(target)}
 
 
 @pytest.mark.parametrize("size", [499, 500, 501])
