@@ -262,10 +262,4 @@ def _write_json(path: str, results: list[Result]) -> bool:
     return not problem
 
 
-measure_command = MeasureCommand(
-    "otel-memeval",
-    _measure,
-    help=_measure.__doc__,
-    epilog=_EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-)
+measure_command = MeasureCommand(_measure, _measure.__doc__ or "", _EPILOG)

@@ -48,22 +48,6 @@ class MeasureOptions(NamedTuple):
     debug: bool
 
 
-def _version_option() -> click.Option:
-    def show(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-        if wanted and not context.resilient_parsing:
-            click.echo(f"otel-memeval, version {__version__}")
-            context.exit()
-
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=show,
-        help="Show the version and exit.",
-    )
-
-
 _TARGETS = click.Argument(["targets"], metavar="TARGET...", nargs=-1, required=False)
 
 _GROUPS: dict[str, list[click.Option]] = {
@@ -163,7 +147,6 @@ _GROUPS: dict[str, list[click.Option]] = {
             help="With --every: more targets, one on each line; SIGHUP reads it again.",
         ),
     ],
-    "Other": [_version_option()],
 }
 """Options of a measuring command by the heading of their group in the help."""
 
@@ -174,11 +157,12 @@ class MeasureCommand(GroupedCommand):
     The table ``[tool.otel-memeval]`` of the project has defaults for them, by their names.
     """
 
-    def __init__(self, name: str | None, callback: Callable[[MeasureOptions], int], **attributes: object) -> None:
+    def __init__(self, callback: Callable[[MeasureOptions], int], help_text: str, epilog: str) -> None:
         def with_record(**_: object) -> int:
             return callback(MeasureOptions(**click.get_current_context().params))
 
-        super().__init__(name, callback=with_record, groups=_GROUPS, params=[_TARGETS], **attributes)
+        super().__init__("otel-memeval", with_record, _TARGETS, _GROUPS, help_text, epilog)
+        click.version_option(__version__, prog_name="otel-memeval")(self)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,12 +125,7 @@ def test_texts_of_the_source_are_not_shown(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "m.py").write_text(source, encoding="utf-8")
     shown_lines = [text for _, text, _ in excerpt(msgspec.structs.replace(SITE, line=3))]
     assert "secret" not in "".join(shown_lines)
-    assert [re.sub(r"\W", "", text) for text in shown_lines] == [
-        "",
-        "KEPTf3" if "3" in shown_lines[1] else "KEPT",
-        "ask",
-        "",
-        "4",
-    ]
+    second = "KEPTf3" if sys.version_info >= (3, 12) else "KEPT"  # before, a text with fields is one token
+    assert [re.sub(r"\W", "", text) for text in shown_lines] == ["", second, "ask", "", "4"]
     (tmp_path / "m.py").write_text("def run(:\n    '''secret\n", encoding="utf-8")
     assert excerpt(msgspec.structs.replace(SITE, line=1)) == []
