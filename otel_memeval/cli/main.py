@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import traceback
 from typing import NoReturn
 
 import click
@@ -58,6 +57,8 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except MemevalError as error:
         if "--debug" in arguments:
+            import traceback  # not on the way to a measurement
+
             for line in traceback.format_exc().splitlines()[:-1]:
                 click.echo(_shown(line), err=True)
         click.echo(f"otel-memeval: {_shown(str(error))}{_similar_command(error, arguments)}", err=True)

@@ -194,11 +194,10 @@ class _Measurement:
 
 def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: FrozenHeap) -> CallResult:
     """Call the function once in this thread; its async parts run in ``loop``."""
-    runs_in_loop = is_run_in_loop(func)
+    if is_run_in_loop(func):
+        return _call_async(func, loop, heap)
     measurement = _Measurement(heap)
     try:
-        if runs_in_loop:
-            return _run(loop, call_in_loop(func, heap))
         value = func()
         if needs_loop(value):
             value = _run(loop, _consume_in_loop(value, measurement.result))
@@ -207,6 +206,19 @@ def call(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: Froz
         heap.reserve.release_after(error)
         measurement.result.failure = ScenarioFailure(error)
     return measurement.end()
+
+
+def _call_async(func: Callable[[], object], loop: asyncio.AbstractEventLoop, heap: FrozenHeap) -> CallResult:
+    """Call an async function in the loop; where the scenario ends the loop itself, that is the failure of the call."""
+    process, result, start_seconds = os.getpid(), CallResult(), Clock.seconds()
+    try:
+        return _run(loop, call_in_loop(func, heap))
+    except BaseException as error:
+        heap.reserve.release_after(error)
+        leave_forked_child(process)
+        result.failure = ScenarioFailure(error)
+        result.duration_seconds = Clock.seconds() - start_seconds
+        return result
 
 
 def _run(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[object, object, _Value]) -> _Value:
