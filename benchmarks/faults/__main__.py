@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import signal
 import sys
 from collections import defaultdict
 
@@ -45,6 +46,10 @@ def print_table(outcomes: list[Outcome]) -> None:
 def main() -> int:
     """Try the chosen faults; the status is 1 if one failed or was not tried."""
     arguments = _arguments()
+    # Signals that are ignored, as in a background job of a shell, stay ignored in every process that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     chosen = [
         (group, fault)
         for group in arguments.group or GROUPS

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, exit_status
-from otel_memeval.cli.interruption import interruptible
+from otel_memeval.cli.interruption import Interruptions, interruptible
 from otel_memeval.cli.options import MeasureCommand, MeasureOptions
 from otel_memeval.cli.standard_streams import problem_of
 from otel_memeval.errors import UsageError
@@ -62,8 +61,8 @@ def _measure(options: MeasureOptions) -> int:
     exports = _export_options(options, settings)
     if options.every is None:
         _import_modules()
-        with interruptible() as signals:
-            return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports, signals)
+        with interruptible(raises_always=options.in_process) as interruptions:
+            return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports, interruptions)
     from otel_memeval.service.service import run_service
 
     run_service(_service_options(options, exports))
@@ -167,11 +166,8 @@ def _import_modules() -> None:
     from otel_memeval.run import worker_run  # noqa: F401
 
 
-def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions, signals: Collection[int]) -> int:
-    """Measure, report and export each target once, write the result file, and return the exit status.
-
-    ``signals``: those that have interrupted the command.
-    """
+def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions, interruptions: Interruptions) -> int:
+    """Measure, report and export each target once, write the result file, and return the exit status."""
     from otel_memeval.exporters.pipeline import ExportPipeline
 
     console = sys.stderr if options.json_path == "-" else sys.stdout
@@ -179,12 +175,17 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
     results: list[Result] = []
     written = True
     try:
-        _measure_all(options, settings, results, pipeline, signals)
+        try:
+            _measure_all(options, settings, results, pipeline, interruptions)
+        finally:
+            interruptions.defer()
     finally:  # also if a later target cannot be loaded
+        _close_pipeline(pipeline, options, results, interruptions)
         if options.json_path is not None and (results or sys.exc_info()[0] is None):
             written = _write_json(options.json_path, results)
     sys.stdout.flush()
-    return INTERRUPTED if signals else exit_status(results, options.fail_on, undelivered=pipeline.undelivered or not written)
+    undelivered = pipeline.undelivered or not written
+    return INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
 
 
 def _measure_all(
@@ -192,18 +193,17 @@ def _measure_all(
     settings: Settings,
     results: list[Result],
     pipeline: ExportPipeline,
-    signals: Collection[int],
+    interruptions: Interruptions,
 ) -> None:
-    """Measure, report and export each target, and append its results; an interruption ends the rest."""
+    """Measure and report each target, and append its results; an interruption ends the rest."""
     from otel_memeval.exporters.terminal.progress import TerminalObserver
-    from otel_memeval.exporters.terminal.report import Report, print_closing_summary, print_report, print_verdict
-    from otel_memeval.exporters.terminal.text import make_console, print_note
+    from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
+    from otel_memeval.exporters.terminal.text import make_console
     from otel_memeval.redact import Masker
     from otel_memeval.run.observer import Observer
     from otel_memeval.run.worker_run import run_target
 
     out, err = make_console(stderr=options.json_path == "-"), make_console(stderr=True)
-    shown = contextlib.ExitStack()
     run_options = _run_options(options)
     mask = Masker(settings.secrets).text
 
@@ -214,14 +214,15 @@ def _measure_all(
         else:
             print_report(out, result, Report())
 
-    def observer_for(target: str) -> Observer:
-        terminal = TerminalObserver(
-            mask(target), out, err, quiet=options.quiet, debug=options.debug, shows_output=options.verbose
-        )
-        shown.callback(terminal.close)
-        return pipeline.observer(terminal)
+    with contextlib.ExitStack() as shown:
 
-    try:
+        def observer_for(target: str) -> Observer:
+            terminal = TerminalObserver(
+                mask(target), out, err, quiet=options.quiet, debug=options.debug, shows_output=options.verbose
+            )
+            shown.callback(terminal.close)
+            return pipeline.observer(terminal)
+
         for target in options.targets:
             if options.in_process:
                 from otel_memeval.run.in_process import measure_in_process  # imports asyncio, which nothing else needs
@@ -230,16 +231,24 @@ def _measure_all(
             else:
                 run_target(target, run_options, observer_for, settings, report)
             failure = results[-1].failure
-            if signals or (failure is not None and failure.type == "Interrupted"):
+            if interruptions or (failure is not None and failure.type == "Interrupted"):
                 break
-    finally:
-        shown.close()
-        pipeline.close()
-        if len(results) > 1:
-            print_closing_summary(out, results, options.fail_on)
-        notes = [] if options.quiet or not results else [*pipeline.notes, *(pipeline.hints if options.verbose else ())]
-        for line in [*pipeline.lines, *notes]:
-            print_note(err, line)
+
+
+def _close_pipeline(
+    pipeline: ExportPipeline, options: MeasureOptions, results: list[Result], interruptions: Interruptions
+) -> None:
+    """Send what is left, and print the closing summary and what was not delivered; one more signal shortens the sending."""
+    from otel_memeval.exporters.terminal.report import print_closing_summary
+    from otel_memeval.exporters.terminal.text import make_console, print_note
+
+    signals_before = len(interruptions.numbers)
+    pipeline.close(lambda: len(interruptions.numbers) > signals_before)
+    if len(results) > 1:
+        print_closing_summary(make_console(stderr=options.json_path == "-"), results, options.fail_on)
+    notes = [] if options.quiet or not results else [*pipeline.notes, *(pipeline.hints if options.verbose else ())]
+    for line in [*pipeline.lines, *notes]:
+        print_note(make_console(stderr=True), line)
 
 
 def _write_json(path: str, results: list[Result]) -> bool:

@@ -235,6 +235,7 @@ def _killed_at_once(trial: Trial) -> None:
 _IN_CI = (
     "INT in the first half second, try 1",
     "INT, then TERM in the iteration",
+    "TERM ten times while telemetry is sent",
     "KILL as soon as there are children, try 1",
     "KILL in the iteration of a service",
 )
