@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dis
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -90,6 +91,7 @@ def load_module(source: str) -> ModuleType:
         return module
     if not all(part.isidentifier() for part in source.split(".")):
         raise TargetProblem(f"{source!r} is neither a module's name nor a .py file; see --help for what a target is")
+    _prefer_current_folder(source)
     try:
         return importlib.import_module(source)
     except ModuleNotFoundError as error:
@@ -101,6 +103,23 @@ def load_module(source: str) -> ModuleType:
                 f"there is no module {missing!r} {at}{similar}; run from the folder that holds it, or name the .py file"
             ) from None
         raise
+
+
+def _prefer_current_folder(source: str) -> None:
+    """Import ``package`` of ``package.module`` from the current folder where it has that module, but no ``__init__.py``.
+
+    Python prefers an installed package of the same name, such as ``scenarios`` or ``tests``. Its modules stay importable.
+    """
+    package, _, rest = source.partition(".")
+    folder = os.path.join(os.getcwd(), package)
+    has_module = os.path.exists(os.path.join(folder, *rest.split(".")) + ".py")
+    if not has_module or package in sys.modules or os.path.exists(os.path.join(folder, "__init__.py")):
+        return
+    installed = importlib.util.find_spec(package)
+    folders = [folder, *((installed and installed.submodule_search_locations) or ())]
+    spec = importlib.machinery.ModuleSpec(package, None, is_package=True)
+    spec.submodule_search_locations = list(dict.fromkeys(folders))
+    sys.modules[package] = importlib.util.module_from_spec(spec)
 
 
 def _names_in(folder: str) -> list[str]:

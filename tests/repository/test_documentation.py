@@ -35,7 +35,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 LONGEST_README = 120
-OTHER_PROGRAMS = {"--factor", "--forest", "--from", "--persistence.file", "--tests", "--volumes"}
+OTHER_PROGRAMS = {"--extra", "--factor", "--forest", "--from", "--persistence.file", "--tests", "--volumes"}
 """Options that the pages name, and that are not of this tool."""
 
 STATUSES = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
@@ -86,8 +86,6 @@ def calls(text: str) -> Iterator[list[str]]:
         words = shlex.split(line, comments=True)
         while words and re.match(r"[A-Z_]+=", words[0]):
             words.pop(0)
-        if words[:2] == ["sh", ".ci/with-env"]:
-            words = words[2:]
         if words[:1] == ["otel-memeval"]:
             yield words[1:]
         elif words[:3] == ["python", "-m", "otel_memeval"]:

@@ -51,9 +51,7 @@ def test_fixture_of_a_module_is_set_up_once(tmp_path: Path) -> None:
 
 def test_group_is_the_file_the_fixture_or_the_test() -> None:
     """Files of this repository: one with a fixture of the module, two with a fixture of all, one without."""
-    assert group_of(ROOT, "tests/repository/test_with_env.py::test_x[a::b]") == str(
-        ROOT / "tests/repository/test_with_env.py"
-    )
+    assert group_of(ROOT, "tests/repository/test_wheel.py::test_x[a::b]") == str(ROOT / "tests/repository/test_wheel.py")
     assert group_of_file(ROOT / "tests/deploy/test_runbook.py") == "filled"
     assert group_of_file(ROOT / "tests/deploy/test_dashboards_data.py") == "filled"
     assert group_of(ROOT, "tests/test_units.py::test_x") == "tests/test_units.py::test_x"
