@@ -54,6 +54,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     fail_on: str | list[str] | None = None
     json: str | None = None
     top: int | None = None
+    plain: bool | None = None
     verbose: bool | None = None
     quiet: bool | None = None
     events: str | None = None

@@ -24,14 +24,16 @@ otel-memeval TARGET. Exit status: 0; 2 a target cannot be loaded."""
 def list_command(targets: tuple[str, ...], python: str | None) -> int:
     """List the evals of targets: target, name, numbers of iterations, and limits."""
     from otel_memeval.config import for_measuring
-    from otel_memeval.exporters.terminal.text import make_console, make_table, shown
+    from otel_memeval.exporters.terminal.table import Table
+    from otel_memeval.exporters.terminal.text import make_console, print_line, shown
     from otel_memeval.run.plan import Options
     from otel_memeval.run.worker_run import evals_of
 
     settings = for_measuring()
     options = Options(python=python or settings.project.python or sys.executable)
     console = make_console()
-    table = make_table("", numbers=[], texts=["target", "name", "iterations", "warm-up", "limits"])
+    columns = ["target", "name", "iterations", "warm-up", "limits"]
+    table = Table("", texts=columns, optional=["name", "limits", "warm-up"])
     for target in targets:
         for name, eval_ in evals_of(target, options, settings):
             limits = [
@@ -41,5 +43,6 @@ def list_command(targets: tuple[str, ...], python: str | None) -> int:
             ]
             numbers = str(eval_.iterations), str(eval_.warmup)
             table.add_row(shown(name), shown(eval_.name), *numbers, ", ".join(limits) or "-")
-    console.print(table)
+    for line in table.lines(console):
+        print_line(console, line)
     return PASSED

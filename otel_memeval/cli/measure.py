@@ -17,6 +17,8 @@ from otel_memeval.cli.standard_streams import problem_of
 from otel_memeval.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from otel_memeval.config import Settings
     from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
     from otel_memeval.records import Result
@@ -198,12 +200,11 @@ def _measure_all(
     """Measure and report each target, and append its results; an interruption ends the rest."""
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
-    from otel_memeval.exporters.terminal.text import make_console
     from otel_memeval.redact import Masker
     from otel_memeval.run.observer import Observer
     from otel_memeval.run.worker_run import run_target
 
-    out, err = make_console(stderr=options.json_path == "-"), make_console(stderr=True)
+    out, err = _consoles(options)
     run_options = _run_options(options)
     mask = Masker(settings.secrets).text
 
@@ -235,20 +236,28 @@ def _measure_all(
                 break
 
 
+def _consoles(options: MeasureOptions) -> tuple[Console, Console]:
+    """Return the console of the report and that of everything else."""
+    from otel_memeval.exporters.terminal.text import make_console
+
+    return make_console(stderr=options.json_path == "-", plain=options.plain), make_console(stderr=True, plain=options.plain)
+
+
 def _close_pipeline(
     pipeline: ExportPipeline, options: MeasureOptions, results: list[Result], interruptions: Interruptions
 ) -> None:
     """Send what is left, and print the closing summary and what was not delivered; one more signal shortens the sending."""
     from otel_memeval.exporters.terminal.report import print_closing_summary
-    from otel_memeval.exporters.terminal.text import make_console, print_note
+    from otel_memeval.exporters.terminal.text import print_note
 
+    out, err = _consoles(options)
     signals_before = len(interruptions.numbers)
     pipeline.close(lambda: len(interruptions.numbers) > signals_before)
     if len(results) > 1:
-        print_closing_summary(make_console(stderr=options.json_path == "-"), results, options.fail_on)
+        print_closing_summary(out, results, options.fail_on)
     notes = [] if options.quiet or not results else [*pipeline.notes, *(pipeline.hints if options.verbose else ())]
     for line in [*pipeline.lines, *notes]:
-        print_note(make_console(stderr=True), line)
+        print_note(err, line)
 
 
 def _write_json(path: str, results: list[Result]) -> bool:

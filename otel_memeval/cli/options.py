@@ -43,6 +43,7 @@ class MeasureOptions(NamedTuple):
     state: str | None
     targets_file: str | None
     in_process: bool
+    plain: bool
     verbose: bool
     quiet: bool
     debug: bool
@@ -103,6 +104,11 @@ _GROUPS: dict[str, list[click.Option]] = {
             ["--json", "json_path"], metavar="PATH", help="File for the result; `-` prints the result and nothing else."
         ),
         click.Option(["--top"], type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
+        click.Option(
+            ["--plain"],
+            is_flag=True,
+            help="Print to a terminal as into a pipe: no colours, no folded lines, no line that is rewritten.",
+        ),
         click.Option(["-v", "--verbose"], is_flag=True, help="Print the output of the scenario during the run."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print only the verdict."),
         click.Option(

@@ -34,12 +34,12 @@ SOURCE = """
 SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
 
 
-def on_terminal(tool: Tool, *arguments: str) -> str:
-    """Return all that a command writes to a terminal of 80 columns."""
+def on_terminal(tool: Tool, *arguments: str, columns: int = 80, **variables: str) -> str:
+    """Return all that a command writes to a terminal."""
     screen, device = pty.openpty()
-    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command = [sys.executable, "-m", "otel_memeval", *arguments]
-    environment = tool.environment({"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"})
+    environment = tool.environment({"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **variables})
     process = subprocess.Popen(command, cwd=tool.folder, env=environment, stdin=device, stdout=device, stderr=device)
     os.close(device)
     written = b""
@@ -85,6 +85,28 @@ def test_line_of_a_terminal_is_rewritten(tool: Tool) -> None:
     assert final[1].startswith("scenario: 6 iterations after 1 warm-up")
     assert [line for line in final if "━" in line or line.endswith(" left")] == []
     assert any(line.startswith("scenario: leaking: ") for line in final)
+
+
+def test_narrow_terminal_without_colours(tool: Tool) -> None:
+    """At 40 columns no line is longer, and ``NO_COLOR`` leaves the sequences of the progress only."""
+    tool.write("scenario.py", SOURCE)
+    written = on_terminal(tool, "scenario.py", "--iterations", "5", "--warmup", "0", columns=40, NO_COLOR="1")
+    assert re.findall(r"\x1b\[[0-9;]*m", written) == []
+    assert "\x1b[2K" in written
+    assert max(cell_len(SEQUENCE.sub("", part)) for part in re.split(r"\r|\n|\x1b\[2K", written)) <= 40
+    final = on_screen(written)
+    assert final[2].split() == ["#", "retained", "change", "peak"]
+    assert any(line.startswith("    +97.7 KiB  scenario.py:10 in run") for line in final)
+
+
+def test_plain_terminal_is_written_to_as_a_pipe(tool: Tool) -> None:
+    """With ``--plain`` no line is rewritten, coloured or folded, and none ends with blanks."""
+    tool.write("scenario.py", SOURCE)
+    written = on_terminal(tool, "scenario.py", "--iterations", "5", "--warmup", "0", "--plain", columns=40, FORCE_COLOR="1")
+    assert "\x1b" not in written
+    lines = written.replace("\r\n", "\n").split("\n")
+    assert any(line.startswith("scenario: leaking: ") and len(line) > 40 for line in lines)
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_short_run_has_no_progress_in_a_pipe(tool: Tool) -> None:

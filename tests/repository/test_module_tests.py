@@ -43,7 +43,6 @@ MODULE_TESTS = {
     "exporters/prometheus/gateway_request": "exporters/prometheus/test_gateway.py",
     "exporters/prometheus/state": "exporters/prometheus/test_families.py",
     "exporters/terminal/explanation": "cli/test_explaining.py",
-    "exporters/terminal/text": "exporters/terminal/test_report.py",
     "run/containers": "cli/test_bounds.py",
     "run/context": "cli/test_interrupting.py",
     "run/failures": "cli/test_failing.py",

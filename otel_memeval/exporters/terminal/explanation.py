@@ -1,12 +1,12 @@
-"""Print an explanation on the terminal: types, reference chain, stacks. Fits 80 columns."""
+"""Print an explanation on the terminal: types, reference chain, stacks."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from otel_memeval.exporters.terminal.text import code_location, make_table, print_line, shown
+from otel_memeval.exporters.terminal.table import Table
+from otel_memeval.exporters.terminal.text import code_location, print_line, shown
 from otel_memeval.records import ChainStep, Explanation, GrownType, GrowthStack
 from otel_memeval.redact import visible
 from otel_memeval.units import format_bytes, format_items
@@ -21,8 +21,7 @@ _DEEPEST_INDENT = 10
 def print_explanation(console: Console, explanation: Explanation) -> None:
     """Print the types, the reference chain, the stacks, and a line for each question that was left open."""
     if explanation.types:
-        console.print(_types_table(explanation.types[:_MOST_TYPES]))
-        console.print()
+        _types_table(explanation.types[:_MOST_TYPES]).print(console)
     if explanation.chain:
         _print_chain(console, explanation.chain)
         console.print()
@@ -34,7 +33,8 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 
 
 def _types_table(types: list[GrownType]) -> Table:
-    table = make_table("Types of retained objects", numbers=["per iteration", "objects"], texts=["type"])
+    columns = ["per iteration", "objects"]
+    table = Table("Types of retained objects", numbers=columns, texts=["type"], optional=["objects"])
     for grown in types:
         size = format_bytes(grown.bytes_per_iteration, signed=True)
         table.add_row(size, format_items(grown.objects_per_iteration), Text(shown(grown.type)))

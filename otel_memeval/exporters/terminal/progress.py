@@ -37,10 +37,8 @@ class TerminalObserver(Observer):
         self._quiet = quiet
         self._debug = debug
         self._progress = RunProgress(time.monotonic)
-        # A console counts as a terminal under FORCE_COLOR as well, where it is the log of a build.
-        is_live = err.is_terminal and err.file.isatty() and not err.is_dumb_terminal and not shows_output
         self._display: HiddenProgress = PlainLines(err, self._progress, target)
-        if is_live:
+        if err.is_terminal and not shows_output:
             self._display = LiveLine(err, self._progress)
 
     def on_step(self, name: str, seconds_left: float | None = None) -> None:

@@ -19,6 +19,9 @@ PLAIN_SECONDS = 10.0
 _BAR_COLUMNS = 16
 """Width of the bar: with the longest text the line fits 80 columns."""
 
+_LEAST_COLUMNS_OF_BAR = 60
+"""A narrower terminal has the text only."""
+
 
 class HiddenProgress:
     """Base of the displays, which shows nothing."""
@@ -54,12 +57,15 @@ class LiveLine(HiddenProgress):
             self._live.stop()
             self._live = None
 
-    def _line(self) -> Table:
+    def _line(self) -> Table | Text:
+        columns = self._console.width
+        if columns < _LEAST_COLUMNS_OF_BAR:
+            return Text(self._run.text(columns), no_wrap=True, overflow="ellipsis")
         line = Table.grid(padding=(0, 1))
         line.add_column()
         line.add_column(no_wrap=True, overflow="ellipsis")
         bar = ProgressBar(total=self._run.total, completed=self._run.done, width=_BAR_COLUMNS, pulse=self._run.total is None)
-        line.add_row(bar, Text(self._run.text()))
+        line.add_row(bar, Text(self._run.text(columns - _BAR_COLUMNS - 1)))
         return line
 
 

@@ -1,4 +1,4 @@
-"""Print the report of a run on the terminal. Fits 80 columns, plain text when piped."""
+"""Print the report of a run on the terminal. It fits the terminal; plain lines when piped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from statistics import median
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from otel_memeval.exporters.terminal.advice import excerpt, next_step
 from otel_memeval.exporters.terminal.explanation import print_explanation
-from otel_memeval.exporters.terminal.text import code_location, make_table, print_line, shown
+from otel_memeval.exporters.terminal.table import Table
+from otel_memeval.exporters.terminal.text import code_location, print_line, shown
 from otel_memeval.records import WORDS, GenAi, Holder, Iteration, Resources, Result, Run, Site, Statistics
 from otel_memeval.redact import visible
 from otel_memeval.run.result import passes
@@ -37,11 +37,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def print_report(console: Console, result: Result, parts: Report) -> None:
     """Print iterations, statistics, growing sites and holders, and the verdict."""
     if parts.iterations and result.iterations:
-        console.print(_iterations_table(result))
-        console.print()
+        _iterations_table(result).print(console)
     if parts.statistics and result.statistics.retained_bytes is not None:
-        console.print(_statistics_table(result, parts.runtime))
-        console.print()
+        _statistics_table(result, parts.runtime).print(console)
     if parts.growth:
         _print_growth(console, result)
     spans = spans_line(result.iterations)
@@ -119,7 +117,8 @@ def _iterations_table(result: Result) -> Table:
     title = f"{shown(result.eval.name)}: {counted}, Python {result.run.python}"
     has_native = "native" in result.verdict.channels
     columns = ["#", "duration", "retained", "change", "peak", *(["C heap"] if has_native else []), "process"]
-    table = make_table(title, numbers=columns)
+    optional = ["duration", "process", "peak", *(["C heap"] if has_native else []), "retained"]
+    table = Table(title, numbers=columns, optional=optional)
     before = result.initial_reading.retained_bytes if result.initial_reading else None
     iterations = _shown_iterations(result)
     left_out = range(_FIRST_ROWS, len(iterations) - _LAST_ROWS) if len(iterations) > _MOST_ROWS else range(0)
@@ -160,7 +159,8 @@ def _size(count: int | None, *, signed: bool = False) -> str:
 
 def _statistics_table(result: Result, runtime: bool) -> Table:
     columns = ["", "mean", "min", "max", "std dev", "median", "95th %"]
-    table = make_table("Statistics of the measured iterations", numbers=columns)
+    optional = ["std dev", "95th %", "median", "min"]
+    table = Table("Statistics of the measured iterations", numbers=columns, optional=optional)
     summary = result.statistics
     if runtime and summary.runtime_seconds is not None:
         table.add_row("duration", *map(format_seconds, _figures(summary.runtime_seconds)))
@@ -179,20 +179,16 @@ def _print_growth(console: Console, result: Result) -> None:
         (_sites_table(result.sites), result.more_sites),
         (_holders_table(result.holders), result.more_holders),
     ):
-        if table.row_count:
-            console.print(table)
-            if more:
-                print_line(console, Text(f"and {more} more; --top shows them", style="dim"))
-            console.print()
-    if result.resources is not None and (table := _resources_table(result.resources)).row_count:
-        console.print(table)
-        console.print()
+        if table.rows:
+            table.print(console, f"and {more} more; --top shows them" if more else "")
+    if result.resources is not None and (table := _resources_table(result.resources)).rows:
+        table.print(console)
     if result.explanation is not None:
         print_explanation(console, result.explanation)
 
 
 def _sites_table(sites: Sequence[Site]) -> Table:
-    table = make_table("Lines that grow", numbers=["per iteration", "alive"], texts=["line"])
+    table = Table("Lines that grow", numbers=["per iteration", "alive"], texts=["line"], optional=["alive"])
     for site in sites:
         line = Text(code_location(site.file, site.line, site.function))
         if site.through is not None:
@@ -204,7 +200,8 @@ def _sites_table(sites: Sequence[Site]) -> Table:
 
 
 def _holders_table(holders: Sequence[Holder]) -> Table:
-    table = make_table("Containers that grow", numbers=["per iteration", "about", "items"], texts=["container"])
+    columns = ["per iteration", "about", "items"]
+    table = Table("Containers that grow", numbers=columns, texts=["container"], optional=["items", "about"])
     for holder in holders:
         estimate = "-" if not holder.bytes_per_iteration else format_bytes(holder.bytes_per_iteration, signed=True)
         bound = f", at most {holder.bound}" if holder.bound is not None else ""
@@ -220,7 +217,8 @@ def _holders_table(holders: Sequence[Holder]) -> Table:
 
 def _resources_table(resources: Resources) -> Table:
     """Return the resources that grow; a table without rows if none does."""
-    table = make_table("Resources that grow", numbers=["per iteration", "at the end"], texts=["resource"])
+    columns = ["per iteration", "at the end"]
+    table = Table("Resources that grow", numbers=columns, texts=["resource"], optional=["at the end"])
     for name, (_, several) in WORDS.items():
         resource = getattr(resources, name)
         if resource is not None and resource.growing:

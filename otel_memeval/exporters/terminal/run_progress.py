@@ -41,26 +41,33 @@ class RunProgress:
         self._iteration_ended = self._clock()
         self._retained_bytes = self._retained_bytes if retained_bytes is None else retained_bytes
 
-    def text(self) -> str:
-        """Return the state: ``iteration 7 of 23, 989 KiB retained, 1 min 23 s left``, or ``set-up, 4 s``."""
-        if self.total is None:
-            return self._text_of_step()
-        parts = [f"iteration {min(self.done + 1, self.total)} of {self.total}"]
+    def text(self, columns: int | None = None) -> str:
+        """Return the state: ``iteration 7 of 23, 989 KiB retained, 1 min 23 s left``, or ``set-up, 4 s``.
+
+        ``columns``: width of the text; parts that do not fit are left out, the first part never.
+        """
+        parts = self._parts_of_step() if self.total is None else self._parts_of_iteration(self.total)
+        while columns is not None and len(parts) > 1 and len(", ".join(parts)) > columns:
+            del parts[1]
+        return ", ".join(parts)
+
+    def _parts_of_iteration(self, total: int) -> list[str]:
+        parts = [f"iteration {min(self.done + 1, total)} of {total}"]
         if self._retained_bytes is not None:
             parts.append(f"{format_bytes(self._retained_bytes)} retained")
         left = self.seconds_left()
         if left is not None and left >= MIN_SHOWN_SECONDS:
             parts.append(f"{_seconds(left)} left")
-        return ", ".join(parts)
+        return parts
 
-    def _text_of_step(self) -> str:
+    def _parts_of_step(self) -> list[str]:
         passed = self._clock() - self._step_began
         parts = [self._step]
         if passed >= MIN_SHOWN_SECONDS:
             parts.append(_seconds(passed))
         if self._most_seconds - passed >= MIN_SHOWN_SECONDS:
             parts.append(f"at most {_seconds(self._most_seconds - passed)} left")
-        return ", ".join(parts)
+        return parts
 
     def seconds_left(self) -> float | None:
         """Return the time of the iterations that are left, if they take as long as those so far; None before the first."""

@@ -1,14 +1,14 @@
-"""Make consoles, tables and lines that fit a terminal of 80 columns and stay unfolded in a pipe."""
+"""Make consoles and lines that fit a terminal and stay unfolded in a pipe."""
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
-from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from otel_memeval.redact import shortened, visible
@@ -21,41 +21,44 @@ _LONGEST_NAME = 300
 """Characters of a name that are shown."""
 
 
-def make_console(*, stderr: bool = False) -> Console:
+def make_console(*, stderr: bool = False, plain: bool = False) -> Console:
     """Return a console on standard output or standard error that colours only what is styled.
 
-    A character that the stream's encoding lacks is written as an escape.
+    A terminal is written to as a pipe if it is ``plain`` or dumb, as the one of an editor, which looks for ``file:line``. A
+    pipe has colours under ``FORCE_COLOR`` only, and ``NO_COLOR`` goes first. A character that the stream's encoding lacks
+    is written as an escape.
     """
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):  # the latter in a C locale
         stream.reconfigure(errors="backslashreplace")
-    return Console(stderr=stderr, highlight=False, emoji=False)
+    is_terminal = not plain and stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    colours: Literal["auto", "standard"] | None = "auto" if is_terminal else None
+    if not is_terminal and not plain and os.environ.get("FORCE_COLOR"):
+        colours = "standard"
+    return Console(
+        stderr=stderr,
+        force_terminal=is_terminal,
+        force_jupyter=False,  # a notebook would show each line by itself
+        color_system=None if os.environ.get("NO_COLOR") else colours,
+        highlight=False,
+        emoji=False,
+    )
 
 
 def print_line(console: Console, line: Text) -> None:
-    """Print a line, folded to the width of a terminal, unfolded where a program reads it.
+    """Print a line without blanks at its end, folded to the width of a terminal, unfolded where a program reads it.
 
     A dot goes before a line that a build system would obey.
     """
     if _BUILD_COMMAND.match(line.plain):
         line = Text.assemble(".", line)
+    line.rstrip()
     console.print(line, soft_wrap=not console.is_terminal)
 
 
 def print_note(console: Console, text: str) -> None:
     """Print a dimmed line beside the report."""
     print_line(console, Text(visible(text), style="dim"))
-
-
-def make_table(title: str, *, numbers: Sequence[str], texts: Sequence[str] = ()) -> Table:
-    """Return an empty table with right-aligned columns for numbers, then columns that fold their text."""
-    name = Text("." * bool(_BUILD_COMMAND.match(title)) + visible(title))
-    table = Table(title=name, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in numbers:
-        table.add_column(column, justify="right" if column else "left", no_wrap=True, header_style="dim")
-    for column in texts:
-        table.add_column(column, overflow="fold", header_style="dim")
-    return table
 
 
 def shown(text: str) -> str:

@@ -16,6 +16,7 @@ from otel_memeval.exporters.terminal.progress import TerminalObserver
 from otel_memeval.records import Eval, Failure, Iteration, Limits, Result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.plan import Plan
+from tests.exporters.terminal.test_text import TerminalText
 
 SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
 MakeIteration = Callable[..., Iteration]
@@ -25,14 +26,6 @@ def planned(name: str = "An eval", *, debug: bool = False, progress: bool = True
     """Return the plan of a run of five iterations."""
     eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits())
     return Plan(eval=eval_, most_iterations=20, top=5, debug=debug, show_progress=progress)
-
-
-class TerminalText(io.StringIO):
-    """Text that is written to a terminal."""
-
-    def isatty(self) -> bool:
-        """Return True."""
-        return True
 
 
 class Screen:

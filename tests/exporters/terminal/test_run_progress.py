@@ -95,3 +95,17 @@ def test_longest_text_fits_a_line_beside_the_bar() -> None:
     run = running(Clock(), 9000, 10_003, 3.5, 1023 << 20)
     assert run.text() == "iteration 9001 of 10003, 1023 MiB retained, 58 min 30 s left"
     assert cell_len(run.text()) + len(" ") + 16 <= 80
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        (47, "iteration 6 of 20, 1.00 MiB retained, 30 s left"),
+        (46, "iteration 6 of 20, 30 s left"),
+        (27, "iteration 6 of 20"),
+        (5, "iteration 6 of 20"),
+    ],
+)
+def test_narrow_line_has_fewer_parts(columns: int, text: str) -> None:
+    """Parts are left out as a whole, the memory before the time that is left."""
+    assert running(Clock(), 5, 20, 2.0).text(columns) == text
