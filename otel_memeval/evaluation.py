@@ -7,7 +7,7 @@ changes; below them stand the fields that are ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,10 @@ class PerformanceEval:
     func: Callable[[], object]
     """What one iteration calls."""
     measure_runtime: bool = True
-    """Accepted so that agno's arguments fit: durations are measured and shown either way."""
+    """``run()`` and ``arun()`` print durations. They are measured either way, and the command line shows them."""
     measure_memory: bool = True
-    """Accepted so that agno's arguments fit: memory is measured either way, it is what this tool is for."""
+    """``run()`` and ``arun()`` print and judge memory; without it a verdict is ``failed``, ``idle`` or ``inconclusive``. The
+    command line judges memory either way."""
     name: str | None = None
     """Shown, and the ``eval`` label of every gauge; the function's name if missing."""
     warmup_runs: int | None = 10
@@ -42,7 +43,7 @@ class PerformanceEval:
     show_spinner: bool = True
     """Show a progress bar while the command line measures."""
     memory_growth_tracking: bool = False
-    """``run()`` and ``arun()`` print growing sites and holders. They are recorded either way."""
+    """What ``run()`` and ``arun()`` print has growing sites and holders. They are recorded either way."""
     top_n_memory_allocations: int = 5
     """Growing sites and holders that are shown and sent."""
     agent_id: str | None = None
@@ -84,27 +85,47 @@ class PerformanceEval:
     wildcards: ``{"site": "app/cache.py:*", "reason": "filled on purpose"}``.
     """
 
-    def run(self) -> Result:
+    def run(
+        self, *, print_summary: bool = False, print_results: bool = False, memory_growth_tracking: bool = False
+    ) -> Result:
         """Measure a sync or async function in the calling process and return the result.
 
-        Outside a running event loop only; inside one, ``await arun()``. The command line measures in a process of its
-        own, which sees less noise and survives a crash.
+        An argument that is true stands for the field of its name. Outside a running event loop only; inside one, as in a
+        notebook, ``await arun()``. The command line measures in a process of its own, which sees less noise and survives a
+        crash.
 
         Raises ``TargetError`` for an eval that cannot be measured, ``UsageError`` inside a running event loop.
         """
         from otel_memeval.run.in_process import run_in_process
 
-        return _save_and_print(self, run_in_process(self))
+        asked = self._asked(print_summary, print_results, memory_growth_tracking)
+        return _save_and_print(asked, run_in_process(self))
 
-    async def arun(self) -> Result:
+    async def arun(
+        self, *, print_summary: bool = False, print_results: bool = False, memory_growth_tracking: bool = False
+    ) -> Result:
         """Measure in the calling process, in the running event loop; otherwise as ``run()``."""
         from otel_memeval.run.in_process import arun_in_process
 
-        return _save_and_print(self, await arun_in_process(self))
+        asked = self._asked(print_summary, print_results, memory_growth_tracking)
+        return _save_and_print(asked, await arun_in_process(self))
+
+    def _asked(self, summary: bool, results: bool, growth: bool) -> PerformanceEval:
+        """Return the eval with the fields that a call asks for."""
+        return replace(
+            self,
+            print_summary=self.print_summary or summary,
+            print_results=self.print_results or results,
+            memory_growth_tracking=self.memory_growth_tracking or growth,
+        )
 
 
 def _save_and_print(evaluation: PerformanceEval, result: Result) -> Result:
     """Write the result file and print the parts of the report that the eval's fields ask for; return the result."""
+    if not evaluation.measure_memory:
+        from otel_memeval.run.result import without_judgement_of_memory
+
+        result = without_judgement_of_memory(result)
     if evaluation.file_path_to_save_results:
         from otel_memeval.files import replace_file
         from otel_memeval.records import to_json
@@ -120,6 +141,8 @@ def _save_and_print(evaluation: PerformanceEval, result: Result) -> Result:
             iterations=evaluation.print_results,
             statistics=evaluation.print_summary,
             growth=evaluation.memory_growth_tracking,
+            runtime=evaluation.measure_runtime,
+            memory=evaluation.measure_memory,
         )
         print_report(make_console(), result, parts)
     return result

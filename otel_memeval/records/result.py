@@ -320,3 +320,9 @@ class Result(Record, frozen=True):
     """One sentence for each step after the last iteration that did not fit into the follow-up budget."""
     limits_exceeded: list[str] = []
     """One sentence for each limit of the user that was exceeded."""
+
+    def _repr_html_(self) -> str:
+        """Return a short table; a notebook shows it."""
+        from otel_memeval.records.notebook import result_html  # in a notebook only
+
+        return result_html(self)

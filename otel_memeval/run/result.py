@@ -92,6 +92,25 @@ def _suppression_reason(growth: Suppressed) -> str:
     return f"not judged: {growth.site or growth.path or growth.resource}, {size} per iteration: {growth.reason}"
 
 
+def without_judgement_of_memory(result: Result) -> Result:
+    """Return the result without growth, and ``inconclusive`` unless the scenario failed or was idle."""
+    judged = result.verdict
+    if judged.state not in ("failed", "idle"):
+        judged = Verdict(state="inconclusive", summary="memory is not judged: measure_memory is False", reasons=[])
+    return Result(
+        run=result.run,
+        eval=result.eval,
+        iterations=result.iterations,
+        growth=Channels(),
+        sites=[],
+        holders=[],
+        verdict=judged,
+        statistics=result.statistics,
+        initial_reading=result.initial_reading,
+        failure=result.failure,
+    )
+
+
 def passes(result: Result, fail_on: Collection[str]) -> bool:
     """Return whether nothing of the scenario failed, its verdict is not in ``fail_on``, and no limit was exceeded."""
     failed = result.failure is not None and result.failure.type != "Interrupted"

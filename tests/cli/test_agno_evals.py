@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.cli.conftest import Tool
+from tests.conftest import RunPython
 
 FRAMEWORK = '''
 import asyncio, contextlib, random, socket, uuid
@@ -116,3 +119,57 @@ def test_evals_with_agnos_fields_run_as_they_are(tool: Tool) -> None:
     }
     assert len(found) == 6
     assert "Team._stream is dropped unread at cookbook.py:13 (run_team)" in found["Team Memory Impact"].summary
+
+
+DOCUMENTED = """
+import asyncio
+from framework import Agent, Team
+from agno.eval.performance import PerformanceEval
+
+team = Team()
+KEPT = []
+
+def run_agent():
+    return Agent(system_message="Be concise.").run("What is the capital of France?")
+
+async def arun_team():
+    response = await team.arun("What is the capital of France?")
+    KEPT.append(bytearray(100_000))
+    return response
+
+simple = PerformanceEval(name="Simple", func=run_agent, num_iterations=2, warmup_runs=0, measure_memory=False)
+impact = PerformanceEval(
+    name="Team Memory Impact", func=arun_team, num_iterations=6, warmup_runs=1, measure_runtime=False, debug_mode=True,
+    memory_growth_tracking=True, db=object(), telemetry=False,
+)
+
+if __name__ == "__main__":
+    result = simple.run(print_results=True, print_summary=True)
+    print("=====", result.verdict.state)
+    asyncio.run(impact.arun(print_results=True, print_summary=True))
+    print("=====")
+    simple.run()
+    impact.run(print_summary=True)
+"""
+
+
+def test_evals_as_agnos_documentation_writes_them_run_with_another_import(tool: Tool, run_python: RunPython) -> None:
+    """The arguments of a call print their part; ``measure_runtime`` and ``measure_memory`` choose columns and judgement."""
+    tool.write("framework.py", FRAMEWORK)
+    program = DOCUMENTED.replace("from agno.eval.performance import", "from otel_memeval import")
+    done = run_python(program, cwd=tool.folder)
+    assert done.stderr == ""
+    simple, impact, again = done.stdout.split("=====")
+    assert re.search(r"^Simple: 2 iterations, Python .*\n#  duration\n1 .*\n2 .*\n\nStatistics", simple, re.MULTILINE)
+    assert "\nduration  " in simple
+    assert "\nretained  " not in simple
+    assert simple.endswith("Simple: inconclusive: memory is not judged: measure_memory is False\n")
+    assert impact.startswith(" inconclusive\n")
+    assert re.search(r"^ +# +retained +change +peak +process$", impact, re.MULTILINE)
+    assert "duration" not in impact
+    assert "Lines that grow" in impact
+    assert "next: otel-memeval TARGET --explain" in impact
+    assert "Simple" not in again
+    assert " process\n" not in again
+    assert again.startswith("\nStatistics of the measured iterations\n")
+    assert "Team Memory Impact: leaking: " in again

@@ -10,7 +10,7 @@ import pytest
 
 from otel_memeval.analysis.judge import Judgement
 from otel_memeval.records import Channels, Eval, Failure, Growth, Iteration, Limits, Result, Verdict
-from otel_memeval.run.result import exceeded, first_error, passes, summarize, verdict
+from otel_memeval.run.result import exceeded, first_error, passes, summarize, verdict, without_judgement_of_memory
 from otel_memeval.verdicts import STATES, State
 
 ERROR = Failure(type="ValueError", message="no")
@@ -111,3 +111,16 @@ def test_statistics_are_of_what_was_measured(make_iteration: Callable[..., Itera
     assert (summary.retained_bytes.min, summary.retained_bytes.max) == (1_004_096, 1_012_288)
     empty = summarize([make_iteration(1, "warmup")])
     assert (empty.runtime_seconds, empty.peak_bytes, empty.retained_bytes) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "then"), [("leaking", "inconclusive"), ("stable", "inconclusive"), ("failed", "failed"), ("idle", "idle")]
+)
+def test_memory_that_is_not_judged_decides_nothing(state: State, then: State, make_result: Callable[..., Result]) -> None:
+    """Neither growth nor an exceeded limit is left; a scenario that failed or did nothing stays that."""
+    before = make_result(verdict=Verdict(state=state, summary="why", reasons=[]), limits_exceeded=["past"])
+    after = without_judgement_of_memory(before)
+    assert after.verdict.state == then
+    assert (after.growth, after.sites, after.holders, after.limits_exceeded) == (Channels(), [], [], [])
+    assert (after.iterations, after.statistics, after.run) == (before.iterations, before.statistics, before.run)
+    assert passes(after, ["leaking"]) == (state != "failed")

@@ -20,7 +20,7 @@ _TEXTS = (tokenize.STRING, tokenize.COMMENT, _PART_OF_TEXT)
 
 def next_step(result: Result) -> str:
     """Return one line with the next command or look at the code; empty where nothing has to be done."""
-    target = shlex.quote(result.run.target)
+    target = "TARGET" if result.run.target.startswith("(in process)") else shlex.quote(result.run.target)
     state = result.verdict.state
     if state == "failed":
         raised = any(iteration.error is not None for iteration in result.iterations)

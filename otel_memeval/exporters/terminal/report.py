@@ -24,6 +24,10 @@ _FIRST_ROWS = 20
 _LAST_ROWS = 20
 """Of a longer table of iterations, the first and the last ones are shown, and those that failed."""
 
+_COLUMNS = ("#", "duration", "retained", "change", "peak", "C heap", "process")
+_OPTIONAL_COLUMNS = ("duration", "process", "peak", "C heap", "retained")
+"""Columns of the iterations that a narrow terminal leaves out, the least important one first."""
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Parts of a report to print; the verdict is always printed."""
@@ -32,20 +36,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     statistics: bool = True
     growth: bool = True
     runtime: bool = True
+    """Durations, in the tables of iterations and statistics."""
+    memory: bool = True
+    """Memory in the same tables, and what could not be read of it."""
 
 
 def print_report(console: Console, result: Result, parts: Report) -> None:
     """Print iterations, statistics, growing sites and holders, and the verdict."""
     if parts.iterations and result.iterations:
-        _iterations_table(result).print(console)
-    if parts.statistics and result.statistics.retained_bytes is not None:
-        _statistics_table(result, parts.runtime).print(console)
+        _iterations_table(result, parts).print(console)
+    if parts.statistics and (table := _statistics_table(result, parts)).rows:
+        table.print(console)
     if parts.growth:
         _print_growth(console, result)
     spans = spans_line(result.iterations)
     if spans:
         print_line(console, Text(spans, style="dim"))
-    for note in _notes(result.run):
+    for note in _notes(result.run, parts):
         print_line(console, Text(visible(note), style="dim"))
     print_verdict(console, result)
     _print_traceback(console, result)
@@ -83,10 +90,10 @@ def _print_excerpt(console: Console, result: Result) -> None:
             print_line(console, Text(f"  {mark} {number:4} | {visible(text)}", style="" if is_site else "dim"))
 
 
-def _notes(run: Run) -> list[str]:
+def _notes(run: Run, parts: Report) -> list[str]:
     """Return one line for each circumstance of the run that is not the usual one."""
-    notes = [f"not measured: {missing}" for missing in run.missing_channels]
-    if run.readings_every > 1:
+    notes = [f"not measured: {missing}" for missing in run.missing_channels if parts.memory]
+    if run.readings_every > 1 and parts.memory:
         reason = "a reading takes longer than an iteration; peaks are those of all iterations"
         notes.append(f"memory was read once every {run.readings_every} iterations: {reason}")
     if run.event_loop:
@@ -106,7 +113,7 @@ def print_verdict(console: Console, result: Result) -> None:
         print_line(console, Text(f"{name}: limit exceeded: {visible(limit)}", style="red"))
 
 
-def _iterations_table(result: Result) -> Table:
+def _iterations_table(result: Result, parts: Report) -> Table:
     warmups = sum(1 for iteration in result.iterations if iteration.phase == "warmup")
     measured = len(result.iterations) - warmups
     counted = f"{measured} iteration{'' if measured == 1 else 's'}"
@@ -115,19 +122,20 @@ def _iterations_table(result: Result) -> Table:
     if warmups:
         counted += f" after {warmups} warm-up{'' if warmups == 1 else 's'}"
     title = f"{shown(result.eval.name)}: {counted}, Python {result.run.python}"
-    has_native = "native" in result.verdict.channels
-    columns = ["#", "duration", "retained", "change", "peak", *(["C heap"] if has_native else []), "process"]
-    optional = ["duration", "process", "peak", *(["C heap"] if has_native else []), "retained"]
+    has_native = parts.memory and "native" in result.verdict.channels
+    is_shown = {"#": True, "duration": parts.runtime, "C heap": has_native}
+    columns = [name for name in _COLUMNS if is_shown.get(name, parts.memory)]
+    optional = [name for name in _OPTIONAL_COLUMNS if name in columns]
     table = Table(title, numbers=columns, optional=optional)
     before = result.initial_reading.retained_bytes if result.initial_reading else None
     iterations = _shown_iterations(result)
     left_out = range(_FIRST_ROWS, len(iterations) - _LAST_ROWS) if len(iterations) > _MOST_ROWS else range(0)
     for place, iteration in enumerate(iterations):
         if place not in left_out or iteration.status == "error":
-            row = _iteration_row(iteration, before, has_native=has_native)
-            table.add_row(*row, style="dim" if iteration.phase == "warmup" else "")
+            cells = _cells(iteration, before)
+            table.add_row(*map(cells.__getitem__, columns), style="dim" if iteration.phase == "warmup" else "")
         elif place == left_out.start:
-            table.add_row("...", f"{len(left_out):,} more", *[""] * (len(columns) - 2), style="dim")
+            table.add_row(f"... {len(left_out):,} more", *[""] * (len(columns) - 1), style="dim")
         before = iteration.retained_bytes if iteration.retained_bytes is not None else before
     return table
 
@@ -139,33 +147,34 @@ def _shown_iterations(result: Result) -> list[Iteration]:
     return [each for each in result.iterations if each.retained_bytes is not None or each.status == "error"]
 
 
-def _iteration_row(iteration: Iteration, before: int | None, *, has_native: bool) -> list[str]:
+def _cells(iteration: Iteration, before: int | None) -> dict[str, str]:
+    """Return the cells of an iteration by the heading of their column; ``before``: retained bytes of the reading before."""
     number = f"warm-up {iteration.index}" if iteration.phase == "warmup" else str(iteration.index)
     change = None if before is None or iteration.retained_bytes is None else iteration.retained_bytes - before
-    return [
-        number if iteration.status == "ok" else f"{number} !",
-        format_seconds(iteration.duration_seconds),
-        _size(iteration.retained_bytes),
-        _size(change, signed=True),
-        _size(iteration.peak_bytes),
-        *([_size(iteration.native_heap_bytes)] if has_native else []),
-        _size(iteration.uss_bytes if iteration.uss_bytes is not None else iteration.rss_bytes),
-    ]
+    return {
+        "#": number if iteration.status == "ok" else f"{number} !",
+        "duration": format_seconds(iteration.duration_seconds),
+        "retained": _size(iteration.retained_bytes),
+        "change": _size(change, signed=True),
+        "peak": _size(iteration.peak_bytes),
+        "C heap": _size(iteration.native_heap_bytes),
+        "process": _size(iteration.uss_bytes if iteration.uss_bytes is not None else iteration.rss_bytes),
+    }
 
 
 def _size(count: int | None, *, signed: bool = False) -> str:
     return "-" if count is None else format_bytes(count, signed=signed)
 
 
-def _statistics_table(result: Result, runtime: bool) -> Table:
+def _statistics_table(result: Result, parts: Report) -> Table:
     columns = ["", "mean", "min", "max", "std dev", "median", "95th %"]
     optional = ["std dev", "95th %", "median", "min"]
     table = Table("Statistics of the measured iterations", numbers=columns, optional=optional)
     summary = result.statistics
-    if runtime and summary.runtime_seconds is not None:
+    if parts.runtime and summary.runtime_seconds is not None:
         table.add_row("duration", *map(format_seconds, _figures(summary.runtime_seconds)))
     for name, statistics in (("retained", summary.retained_bytes), ("peak", summary.peak_bytes)):
-        if statistics is not None:
+        if parts.memory and statistics is not None:
             table.add_row(name, *map(format_bytes, _figures(statistics)))
     return table
 
