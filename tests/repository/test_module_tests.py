@@ -64,7 +64,6 @@ MODULE_TESTS = {
     "service/http/access": "service/http/test_server.py",
     "service/http/request": "service/http/test_server.py",
     "service/metrics_cache": "service/test_state.py",
-    "service/pages": "service/test_state.py",
     "service/progress": "service/test_state.py",
     "service/state_file": "service/test_state.py",
     "supervisor": "cli/test_leftovers.py",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import stat
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -24,11 +23,10 @@ from otel_memeval.exporters.samples import Sample
 from otel_memeval.service.eval_status import EvalStatus, Overview, belongs, unique_name, with_interval
 from otel_memeval.service.http.request import Request
 from otel_memeval.service.metrics_cache import MOST_FORMATS, MetricsCache, accepts_gzip, negotiate_format
-from otel_memeval.service.pages import overview_page, pages
+from otel_memeval.service.pages import pages
 from otel_memeval.service.progress import Progress
 from otel_memeval.service.state import ServiceState
 from otel_memeval.service.state_file import SavedState, StateFile, default_path
-from otel_memeval.verdicts import STATES
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;q=0.5"
 STATE = EvalState(
@@ -114,59 +112,6 @@ def test_any_accept_header_gives_a_format(accept: str) -> None:
 def test_gzip_is_accepted_by_its_weight(header: str, accepts: bool) -> None:
     """The rules are those of RFC 9110."""
     assert accepts_gzip(header) is accepts
-
-
-class _Tags(HTMLParser):
-    """Collects the tags, attributes and text of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: set[str] = set()
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes.update(name for name, _ in attrs)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-@given(st.text(max_size=40), st.sampled_from(STATES), st.booleans())
-def test_page_escapes_names_and_sentences(name: str, state: str, passed: bool) -> None:
-    """Any characters in names and sentences make no tags and no attributes."""
-    hostile = f"<script>alert(1)</script>\"'&{name}\u202e"
-    hostile_status = status(hostile, hostile, sentences=[hostile, hostile], verdict=state, passed=passed)
-    overview = Overview(interval_seconds=900, evals=(hostile_status,), running=hostile)
-    read = _Tags()
-    read.feed(overview_page(overview, 0.0).decode())
-    assert set(read.tags) <= {
-        "html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span", "strong",
-        "time", "a",
-    }  # fmt: skip
-    assert read.attributes <= {"lang", "charset", "name", "content", "scope", "class", "datetime", "href"}
-    assert "<script>alert(1)</script>" in read.text
-    assert "\u202e" not in read.text
-
-
-def test_page_shows_the_schedule_and_failed_verdicts() -> None:
-    """The page is shown before the first run, during a run, and between runs."""
-    text = [
-        overview_page(overview, 1000.0).decode()
-        for overview in (
-            Overview(interval_seconds=900, running="a.py"),
-            Overview(interval_seconds=900, evals=(status(),), next_run_seconds=1300.0, skipped=2),
-            Overview(interval_seconds=900, evals=(status(passed=False, verdict="leaking"),)),
-        )
-    ]
-    assert "Runs every 15 min 0 s." in text[0]
-    assert "Now running: a.py" in text[0]
-    assert "Nothing has been measured yet" in text[0]
-    assert "Next run in 5 min 0 s" in text[1]
-    assert "2 turns skipped" in text[1]
-    assert "keeps nothing" in text[1]
-    assert '<strong class="failed">leaking (does not pass)</strong>' in text[2]
 
 
 def test_overdue_measurement_is_unhealthy_until_it_goes_on(tmp_path: Path) -> None:
