@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from otel_memeval import telemetry
-from tests.deploy import stack
+from tests.deploy import compose
 from tests.deploy.shipped import DEPLOY
 
 CONFIG: dict[str, Any] = yaml.safe_load((DEPLOY / "collector" / "collector.yaml").read_text(encoding="utf-8"))
 PIPELINES: dict[str, dict[str, list[str]]] = CONFIG["service"]["pipelines"]
-SERVICE = stack.services()["otel-collector"]
+SERVICE = compose.services()["otel-collector"]
 
 # Suffixes that the translation of Prometheus and the Collector appends: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
 UNITS = {"By": "bytes", "s": "seconds", "": ""}
@@ -61,7 +61,7 @@ def test_queue_is_on_disk_and_retries_without_end(name: str) -> None:
 
 def test_queue_is_in_a_volume_that_its_user_may_write_to() -> None:
     """The queue is in the folder that the image creates for the user, on the volume that compose mounts there."""
-    assert stack.named_volumes(SERVICE) == {"collector-data": "/var/lib/otelcol"}
+    assert compose.named_volumes(SERVICE) == {"collector-data": "/var/lib/otelcol"}
     assert CONFIG["extensions"]["file_storage"]["directory"].startswith("/var/lib/otelcol/")
     dockerfile = (DEPLOY / "collector" / "Dockerfile").read_text(encoding="utf-8")
     assert f"chown {SERVICE['user']} /state/otelcol" in dockerfile
@@ -83,12 +83,12 @@ def test_ports_are_those_of_the_readme() -> None:
     listening = [protocols["grpc"]["endpoint"], protocols["http"]["endpoint"], f"{reader['host']}:{reader['port']}"]
     listening.append(CONFIG["extensions"]["health_check"]["endpoint"])
     assert [address.partition(":")[0] for address in listening] == ["0.0.0.0"] * 4  # within its container
-    assert [int(address.partition(":")[2]) for address in listening] == stack.ports()["otel-collector"]
+    assert [int(address.partition(":")[2]) for address in listening] == compose.ports()["otel-collector"]
     assert listening[-1].rpartition(":")[2] in " ".join(SERVICE["healthcheck"]["test"])
     for name, exporter in CONFIG["exporters"].items():
         host, port = exporter["endpoint"].removeprefix("http://").partition("/")[0].split(":")
         assert host == name.partition("/")[2]
-        assert int(port) in stack.ports()[host]
+        assert int(port) in compose.ports()[host]
 
 
 @pytest.mark.parametrize("metric", telemetry.METRICS, ids=lambda metric: metric.name)
@@ -113,8 +113,8 @@ def test_tempo_listens_on_the_ports_of_the_readme_and_stores_on_its_volume() -> 
     """Tempo listens on the ports that the Collector and Grafana's data source use, and stores traces on its volume."""
     tempo = yaml.safe_load((DEPLOY / "tempo" / "tempo.yaml").read_text(encoding="utf-8"))
     otlp = tempo["distributor"]["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"]
-    assert [tempo["server"]["http_listen_port"], int(otlp.partition(":")[2])] == stack.ports()["tempo"]
-    (volume,) = stack.named_volumes(stack.services()["tempo"]).values()
+    assert [tempo["server"]["http_listen_port"], int(otlp.partition(":")[2])] == compose.ports()["tempo"]
+    (volume,) = compose.named_volumes(compose.services()["tempo"]).values()
     storage = tempo["storage"]["trace"]
     assert storage["wal"]["path"].startswith(f"{volume}/")
     assert storage["local"]["path"].startswith(f"{volume}/")

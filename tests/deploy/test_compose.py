@@ -14,17 +14,17 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from tests.deploy import stack
+from tests.deploy import compose
 from tests.deploy.shipped import DEPLOY
 
-SERVICES = stack.services()
+SERVICES = compose.services()
 OWN_IMAGES = {"otel-memeval:0.1.0", "otel-memeval-collector:0.158.0", "otel-memeval-tempo:2.10.4"}
 
 
 def test_file_follows_the_compose_specification() -> None:
     """The file is valid as shipped, and with all variables set that a user may set."""
     for environment in ({}, {"MEMEVAL_TARGETS": "/agent/a.py b", "MEMEVAL_AGENT": "/srv/agent", "AGENT_PACKAGES": "a==1 b"}):
-        names = PyCompose.from_json(json.dumps(stack.compose(**environment))).service_names()
+        names = PyCompose.from_json(json.dumps(compose.compose(**environment))).service_names()
         assert sorted(names) == sorted(SERVICES)
 
 
@@ -39,7 +39,7 @@ def test_file_follows_the_compose_specification() -> None:
 )
 def test_specification_check_refuses_bad_keys_and_values(key: str, value: object, expected: str) -> None:
     """The check refuses an unknown key, or a value that compose would refuse."""
-    broken = copy.deepcopy(stack.compose())
+    broken = copy.deepcopy(compose.compose())
     broken["services"]["exporter"][key] = value
     with pytest.raises(ValueError, match=expected):
         PyCompose.from_json(json.dumps(broken))
@@ -48,18 +48,18 @@ def test_specification_check_refuses_bad_keys_and_values(key: str, value: object
 def test_every_image_is_pinned() -> None:
     """Every image has a version; built images have pinned bases and the version of the program in them."""
     images = {service["image"] for service in SERVICES.values()}
-    images |= {base for file in stack.DOCKERFILES for base in stack.bases(file)}
-    assert [image for image in images if not stack.is_pinned(image)] == []
+    images |= {base for file in compose.DOCKERFILES for base in compose.bases(file)}
+    assert [image for image in images if not compose.is_pinned(image)] == []
     assert {service["image"] for service in SERVICES.values() if "build" in service} == OWN_IMAGES
     for folder in ("collector", "tempo"):
-        version = stack.bases(DEPLOY / folder / "Dockerfile")[-1].partition(":")[2]
+        version = compose.bases(DEPLOY / folder / "Dockerfile")[-1].partition(":")[2]
         assert any(image.endswith(f"{folder}:{version}") for image in OWN_IMAGES)
 
 
 @pytest.mark.parametrize("image", ["postgres", "postgres:latest", "postgres:18", "grafana/grafana:main"])
 def test_image_without_a_full_version_is_not_pinned(image: str) -> None:
     """An image without a tag, with a word or with a major version only is not pinned."""
-    assert not stack.is_pinned(image)
+    assert not compose.is_pinned(image)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -85,7 +85,7 @@ def test_service_checks_its_own_health_without_a_shell(name: str) -> None:
 
 def test_ports_are_those_of_the_readme_and_on_loopback() -> None:
     """The table names every service and every published port, and no port is open to the network."""
-    table = stack.ports()
+    table = compose.ports()
     assert sorted(table) == sorted(SERVICES)
     for name, service in SERVICES.items():
         for published in service.get("ports", []):
@@ -100,7 +100,7 @@ def test_mounted_files_exist_and_are_read_only() -> None:
     """Mounted configuration exists and is read-only, and the configuration file of a program is among the mounted files."""
     for service in SERVICES.values():
         assert all(mount.split(":")[2:] == ["ro"] for mount in service.get("volumes", []) if mount.startswith("."))
-        mounted = stack.mounts(service)
+        mounted = compose.mounts(service)
         assert [str(path) for path in mounted.values() if not path.exists()] == []
         for argument in service["command"] if isinstance(service.get("command"), list) else []:
             if "config" in argument:
@@ -118,7 +118,7 @@ def test_configured_addresses_are_services_at_ports_of_the_readme() -> None:
     addresses.append(SERVICES["exporter"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"].removeprefix("http://"))
     for address in addresses:
         host, port = address.split(":")
-        assert int(port) in stack.ports()["prometheus" if host == "localhost" else host], address
+        assert int(port) in compose.ports()["prometheus" if host == "localhost" else host], address
     assert SERVICES["exporter"]["environment"]["PGHOST"] in SERVICES
 
 
@@ -130,8 +130,8 @@ def test_exporter_does_not_send_its_scraped_metrics() -> None:
 
 def test_several_targets_become_several_arguments() -> None:
     """``MEMEVAL_TARGETS`` is split into arguments as in a shell."""
-    exporter = stack.compose(MEMEVAL_TARGETS="/agent/a.py scenarios.team:other")["services"]["exporter"]
-    assert stack.arguments(exporter)[:3] == ["/agent/a.py", "scenarios.team:other", "--every"]
+    exporter = compose.compose(MEMEVAL_TARGETS="/agent/a.py scenarios.team:other")["services"]["exporter"]
+    assert compose.arguments(exporter)[:3] == ["/agent/a.py", "scenarios.team:other", "--every"]
 
 
 def test_compose_file_contains_no_secret() -> None:
@@ -153,7 +153,7 @@ def make_secrets(folder: Path) -> dict[str, str]:
 def test_secrets_are_created_once(tmp_path: Path) -> None:
     """All files that compose mounts are created, with random passwords; a second run changes none, also no key of a user."""
     first = make_secrets(tmp_path)
-    mounted: dict[str, Any] = stack.compose()["secrets"]
+    mounted: dict[str, Any] = compose.compose()["secrets"]
     assert sorted(first) == sorted(mounted)
     assert {len(first["postgres_password"]), len(first["grafana_admin_password"])} == {48}
     assert first["postgres_password"] != first["grafana_admin_password"]
@@ -173,7 +173,7 @@ def test_folder_of_secrets_is_closed_and_its_files_are_readable(tmp_path: Path) 
 def test_secrets_are_neither_committed_nor_packed(tmp_path: Path) -> None:
     """Git and hatch, which read the same ignore file, exclude secrets and include the script that creates them."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, timeout=30)
-    shutil.copy(stack.ROOT / ".gitignore", tmp_path)
+    shutil.copy(compose.ROOT / ".gitignore", tmp_path)
     secrets = tmp_path / "deploy" / "secrets"
     secrets.mkdir(parents=True)
     make_secrets(secrets)
@@ -183,4 +183,4 @@ def test_secrets_are_neither_committed_nor_packed(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
     assert [line.split()[-1] for line in status.stdout.splitlines()] == [".gitignore", "deploy/secrets/make.sh"]
-    assert list((stack.ROOT / "deploy").rglob(".gitignore")) == []
+    assert list((compose.ROOT / "deploy").rglob(".gitignore")) == []

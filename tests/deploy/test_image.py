@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import stack
+from tests.deploy import compose
 from tests.deploy.shipped import DEPLOY
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def copied(dockerfile: str) -> list[str]:
     return [source for line in sources for source in line]
 
 
-@pytest.mark.parametrize("path", stack.DOCKERFILES, ids=lambda path: str(path.relative_to(DEPLOY)))
+@pytest.mark.parametrize("path", compose.DOCKERFILES, ids=lambda path: str(path.relative_to(DEPLOY)))
 def test_hadolint_accepts_the_dockerfile(path: Path) -> None:
     """Hadolint, which also checks shell commands, reports nothing, not even a hint."""
     done = subprocess.run([HADOLINT, "--no-color", str(path)], capture_output=True, text=True, check=False, timeout=60)
@@ -48,7 +48,7 @@ def test_ignore_file_admits_exactly_the_copied_files() -> None:
     admitted = sorted(line[1:] for line in IGNORED if line.startswith("!"))
     assert IGNORED[1] == "*"
     assert admitted == sorted(set(copied(DOCKERFILE)))
-    assert [path for path in admitted if not (stack.ROOT / path).exists()] == []
+    assert [path for path in admitted if not (compose.ROOT / path).exists()] == []
     assert any(fnmatch("otel_memeval/__pycache__", line) for line in IGNORED)
 
 
@@ -58,13 +58,13 @@ def test_code_is_copied_after_dependencies() -> None:
     assert DOCKERFILE.index("pip install -r") < DOCKERFILE.index("COPY otel_memeval")
 
 
-@pytest.mark.parametrize("path", stack.DOCKERFILES, ids=lambda path: str(path.relative_to(DEPLOY)))
+@pytest.mark.parametrize("path", compose.DOCKERFILES, ids=lambda path: str(path.relative_to(DEPLOY)))
 def test_image_does_not_run_as_root(path: Path) -> None:
     """The last user of an image is a number other than 0, and the user of the compose file."""
     users = re.findall(r"^USER (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     folder = path.parent.name
     name = {"deploy": "exporter", "collector": "otel-collector", "tempo": "tempo"}[folder]
-    assert users[-1] == stack.services()[name]["user"] == "10001:10001"
+    assert users[-1] == compose.services()[name]["user"] == "10001:10001"
 
 
 def run(secrets: Path, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:

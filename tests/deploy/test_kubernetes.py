@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deploy.kubernetes import build
-from tests.deploy import cluster, stack
+from tests.deploy import cluster, compose
 from tests.deploy.cluster import Object
 from tests.deploy.shipped import DEPLOY, RULES, rules
 
@@ -140,8 +140,8 @@ def test_pod_has_limits_and_a_pinned_image(name: str) -> None:
     resources = container(name)["resources"]
     assert {"cpu", "memory"} <= set(resources["requests"]) <= set(resources["limits"])
     image = container(name)["image"]
-    assert stack.is_pinned(image)
-    assert image in {service["image"] for service in stack.services().values()}
+    assert compose.is_pinned(image)
+    assert image in {service["image"] for service in compose.services().values()}
 
 
 @pytest.mark.parametrize("name", ["memeval-exporter", "memeval-pushgateway"])
@@ -152,7 +152,7 @@ def test_service_probes_and_monitor_use_one_port(name: str) -> None:
         other for other, template in cluster.pods() if cluster.selects(service["selector"], template["metadata"]["labels"])
     ] == [name]
     (port,) = container(name)["ports"]
-    assert port["containerPort"] == service["ports"][0]["port"] == stack.ports()[name.removeprefix("memeval-")][0]
+    assert port["containerPort"] == service["ports"][0]["port"] == compose.ports()[name.removeprefix("memeval-")][0]
     assert port["name"] == service["ports"][0]["targetPort"] == service["ports"][0]["name"]
     assert {container(name)[probe]["httpGet"]["port"] for probe in ("readinessProbe", "livenessProbe")} == {port["name"]}
     monitor = cluster.named("ServiceMonitor", name)["spec"]

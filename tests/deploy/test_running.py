@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import cluster, stack
+from tests.deploy import cluster, compose
 from tests.servers.pushgateway import Pushgateway
 from tests.servers.server import free_port
 
-EXPORTER = stack.services()["exporter"]
+EXPORTER = compose.services()["exporter"]
 SERVICE_COMMANDS: dict[str, Callable[[], list[str]]] = {
-    "compose": lambda: stack.arguments(EXPORTER),
+    "compose": lambda: compose.arguments(EXPORTER),
     "kubernetes": lambda: dict(cluster.pods())["memeval-exporter"]["spec"]["containers"][0]["args"],
 }
 """Functions, since kubectl builds the objects: no test needs that to be collected."""
