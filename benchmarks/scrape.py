@@ -1,4 +1,4 @@
-"""Measure the time of a scrape: 300 evals of 40 series each, ten scrapers at once.
+"""Measure the time of a scrape: 300 evals of 46 series each, ten scrapers at once.
 
     python -m benchmarks.scrape [--seconds 10]
 
@@ -61,19 +61,20 @@ def state(number: int) -> EvalState:
     ]
     names = ("retained_bytes", "peak_bytes", "rss_bytes", "last_run_success", "last_run_timestamp_seconds")
     gauges += [sample(f"memeval_{metric}", 1.7e9 + number) for metric in names]
-    counted = 2 + 2 + 3 + 2
+    counted = 2 + 2 + len(Durations().counts) + 2
     more = MOST_SERIES - len(gauges) - counted
     gauges += [
         sample("memeval_holder_growth_items_per_iteration", 1.0, path=f"module.KEPT_{index}", type="dict")
         for index in range(more)
     ]
+    empty = Durations()
     exemplar = TraceExemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.7e9)
     return EvalState(
         eval=name,
         gauges=gauges,
         iterations={"ok": number, "error": 0},
         runs={"stable": 5, "failed": 1},
-        durations=Durations(counts=(5, 1, 0), sum=12.5, exemplars=(exemplar, exemplar, None)),
+        durations=Durations((5, 1, *empty.counts[2:]), 12.5, (exemplar, exemplar, *empty.exemplars[2:])),
     )
 
 

@@ -266,18 +266,20 @@ def _past() -> list[Panel]:
         ),
         time_series(
             "How long do runs and iterations take?",
-            "Duration of the last run, and the mean duration of an iteration within the last hour (for pushed gauges: "
-            "of all iterations of the run). Each point is one iteration and links to its trace.",
+            "Duration of the last run; the mean duration of an iteration within the last hour, and the duration within "
+            "which 95% of the iterations end (for pushed gauges: of all iterations of the run). Each point is one "
+            "iteration and links to its trace.",
             "s",
             {
                 "run": Series("run", held(telemetry.LAST_RUN_DURATION), BLUE),
                 "iteration": Series("iteration, mean", promql.mean_iteration_seconds(), ORANGE, exemplars=True),
+                "slow": Series("iteration, 95%", promql.slow_iteration_seconds(), PURPLE),
             },
         ),
         time_series(
             "Do runs pass, and do iterations fail?",
             "Passed is 1 if the last run passed, else 0. Iterations with an error: how many of the counted iterations "
-            "failed.",
+            "failed; one-shot runs do not send counters over OTLP, except as deltas.",
             "none",
             {
                 "A": Series("passed", held(telemetry.LAST_RUN_SUCCESS), GREEN),

@@ -152,3 +152,13 @@ def mean_iteration_seconds() -> str:
     recent = f"max by ({EVAL}) (increase({total}[1h])) / (max by ({EVAL}) (increase({buckets}[1h])) > 0)"
     ever = f"max by ({EVAL}) (last_over_time({total}[{HOLD}])) / max by ({EVAL}) (last_over_time({count}[{HOLD}]))"
     return f"({recent}) or on ({EVAL}) ({ever})"
+
+
+def slow_iteration_seconds() -> str:
+    """Return the query of the duration within which 95% of the iterations of an hour end, or of all counted so far."""
+    buckets = selector(f"{telemetry.ITERATION_DURATION.name}_bucket")
+    recent, ever = (
+        f"histogram_quantile(0.95, max by ({EVAL}, le) ({series}))"
+        for series in (f"increase({buckets}[1h])", f"last_over_time({buckets}[{HOLD}])")
+    )
+    return f"{recent} >= 0 or on ({EVAL}) {ever}"  # without an iteration in the hour, the quantile is not a number

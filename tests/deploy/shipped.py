@@ -60,13 +60,20 @@ def with_short_waits(folder: Path, interval: str = "500ms") -> list[str]:
     return copies
 
 
+def for_prometheus_2() -> dict[str, Any]:
+    """Return the shipped configuration of Prometheus without the part that version 2 does not know."""
+    content: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
+    del content["otlp"]
+    return content
+
+
 def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
-    """Return the shipped configuration of Prometheus with other addresses, scraping twice a second.
+    """Return the shipped configuration of Prometheus with other addresses, scraping twice a second, for Prometheus 2.
 
     ``services`` has a URL, or host and port, by the name of the job. Other jobs are not scraped. Alerts are sent to the
     address of ``alertmanager``.
     """
-    content = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
+    content = for_prometheus_2()
     addresses = {name: address.rpartition("//")[2] for name, address in services.items()}
     content["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
     content["rule_files"] = list(rule_files)

@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 
 from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.state import Durations, EvalState, TraceExemplar
+from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
 from tests.deploy.conftest import Filled
 from tests.deploy.dashboards_past import BROKEN, HISTORY, INTERVAL_SECONDS, NIGHTLY, SCENARIO, WEATHER, fill
 from tests.deploy.grafana_files import PanelQuery, dashboard, filled_in, queries
@@ -150,9 +151,9 @@ def test_annotations_mark_alerts_and_revisions(past: Past) -> None:
 
 def test_points_of_durations_link_to_traces(tmp_path: Path) -> None:
     """The query of the panel finds the exemplars of all buckets that Prometheus scraped."""
-    now, ids = time.time(), [digit * 32 for digit in "abc"]
-    exemplars = tuple(TraceExemplar(trace, seconds, now) for trace, seconds in zip(ids, (0.5, 5.0, 50.0), strict=True))
-    state = EvalState(eval=WEATHER, durations=Durations((1, 1, 1), 55.5, exemplars))
+    now, bounds = time.time(), (*SCRAPED_DURATION_BUCKETS, 1000.0)
+    exemplars = tuple(TraceExemplar(f"{number:032x}", seconds, now) for number, seconds in enumerate(bounds))
+    state = EvalState(eval=WEATHER, durations=Durations((1,) * len(bounds), sum(bounds), exemplars))
     server, _ = start_http_server(0, addr="127.0.0.1", registry=snapshot_registry(lambda: Snapshot(evals=[state])))
     scraped = {"job_name": "memeval", "static_configs": [{"targets": [f"127.0.0.1:{server.server_port}"]}]}
     config = json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]})

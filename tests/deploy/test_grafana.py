@@ -39,7 +39,9 @@ def test_data_sources_do_not_affect_existing_ones() -> None:
 def test_exemplar_links_to_its_trace() -> None:
     """The link uses the label of the exemplars, and opens Tempo."""
     exemplar = TraceExemplar("0af7651916cd43dd8448eb211c80319c", 0.5, 1.0)
-    state = EvalState(eval="a", durations=Durations((1, 0, 0), 0.5, (exemplar, None, None)))
+    state = EvalState(
+        eval="a", durations=Durations((1, *Durations().counts[1:]), 0.5, (exemplar, *Durations().exemplars[1:]))
+    )
     (histogram,) = families_of(state)
     labels = [sample.exemplar.labels for sample in histogram.samples if sample.exemplar]
     (destination,) = sources()["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]

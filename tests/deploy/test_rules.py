@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 
 from otel_memeval.telemetry import METRICS
 from otel_memeval.verdicts import STATES
-from tests.deploy.shipped import PROMETHEUS, RULES, RUNBOOK, UNIT_TESTS, Rule, metrics_in, rules
+from tests.deploy.shipped import PROMETHEUS, RULES, RUNBOOK, UNIT_TESTS, Rule, for_prometheus_2, metrics_in, rules
 from tests.servers.prometheus import promtool
 
 ALERTS = rules("alert")
@@ -24,9 +25,12 @@ def rule_name(rule: Rule) -> str:
     return rule.name
 
 
-def test_promtool_accepts_the_configuration() -> None:
+def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
     """Promtool finds no error in the configuration and in the rules that it names."""
-    done = promtool("check", "config", str(PROMETHEUS / "prometheus.yaml"))
+    (tmp_path / "rules").symlink_to(PROMETHEUS / "rules")
+    path = tmp_path / "prometheus.yaml"
+    path.write_text(json.dumps(for_prometheus_2()), encoding="utf-8")
+    done = promtool("check", "config", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 rule files found" in done.stdout
 

@@ -36,7 +36,7 @@ STATE = EvalState(
         Sample("memeval_expected_interval_seconds", (("eval", "a"),), 9),
     ],
     runs={"stable": 3},
-    durations=Durations(counts=(1, 0, 0), sum=0.5, exemplars=(TraceExemplar("ab" * 16, 0.5, 1.0), None, None)),
+    durations=Durations((1, *Durations().counts[1:]), 0.5, (TraceExemplar("ab" * 16, 0.5, 1.0), *Durations().exemplars[1:])),
 )
 
 
@@ -184,7 +184,7 @@ GOOD = msgspec.json.encode(SavedState(evals=[status()], states=[STATE]))
         (b"[]", "damaged"),
         (b'{"version": 1, "evals": [{"key": 3}]}', "damaged"),
         (GOOD.replace(b'"version":1', b'"version":2'), "a later version"),
-        (GOOD.replace(b'"counts":[1,0,0]', b'"counts":[1]'), "other buckets"),
+        (GOOD.replace(b'"counts":[1,0,0,', b'"counts":[1,'), "other buckets"),
         (b'{"version":1,"evals":' + b"[" * 100_000, "nested too deep"),
         (GOOD.replace(b'"ended_seconds":1.0', b'"ended_seconds":1e20'), "out of range"),
         (GOOD.replace(b'"value":5', b'"value":' + b"9" * 400), "too large"),

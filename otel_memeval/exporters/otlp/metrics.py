@@ -67,11 +67,15 @@ class _Histogram:
 
 
 class MetricAggregator:
-    """Counters and histograms since ``start_ns``, or, with ``delta``, since they were last collected."""
+    """Counters and histograms since ``start_ns``, or, with ``delta``, since they were last collected.
 
-    def __init__(self, start_ns: int, *, delta: bool) -> None:
+    Of a one-shot run, cumulative counters are left out: each process would begin with 1 again, and no receiver adds that up.
+    """
+
+    def __init__(self, start_ns: int, *, delta: bool, one_shot: bool = False) -> None:
         self._start_ns = start_ns
         self._delta = delta
+        self._has_counters = delta or not one_shot
         self._counters: dict[str, dict[Labels, int]] = {}
         self._durations: dict[str, _Histogram] = {}
 
@@ -94,7 +98,7 @@ class MetricAggregator:
         temporality = _DELTA if self._delta else _CUMULATIVE
         metrics = []
         for metric in telemetry.METRICS:
-            if metric.name in self._counters:
+            if self._has_counters and metric.name in self._counters:
                 points: list[Json] = [
                     {**self._point(dict(labels), now_ns), "asInt": str(count)}
                     for labels, count in self._counters[metric.name].items()

@@ -60,7 +60,9 @@ class OtlpOutput:
         self._scope = msgspec.json.encode({"name": telemetry.SCOPE, "version": __version__})
         self._delivery = delivery
         self._failures_counted = 0
-        self.aggregator = service.aggregator if service else MetricAggregator(time.time_ns(), delta=otlp.delta)
+        self.aggregator = (
+            service.aggregator if service else MetricAggregator(time.time_ns(), delta=otlp.delta, one_shot=True)
+        )
         self.span_factory = service.span_factory(otlp) if service else SpanFactory(otlp)
         self.parent = remote_parent(settings.parent, settings.environment.get("TRACESTATE", ""))
 

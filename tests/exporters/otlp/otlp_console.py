@@ -12,6 +12,7 @@ import msgspec
 
 from otel_memeval.config import Settings
 from otel_memeval.exporters.otlp.exporter import EventPlacement, OtlpExporter
+from otel_memeval.exporters.otlp.output import ServiceTelemetry
 from otel_memeval.exporters.otlp.settings import SIGNALS, OtlpSettings, Signal
 from otel_memeval.records import Eval, InitialReading, Iteration, Limits, Result
 from otel_memeval.run.locations import SiteChange
@@ -38,10 +39,11 @@ class Exported:
         passed: bool = True,
         own: OtlpSettings | None = None,
         settings: Settings = SETTINGS,
+        service: ServiceTelemetry | None = None,
     ) -> None:
         everything = msgspec.structs.replace(own or OtlpSettings(), console=frozenset(SIGNALS), delay_seconds=60.0)
         self._out = io.StringIO()
-        self.exporter = OtlpExporter(settings, everything, Path(), events, lambda _: passed, self._out)
+        self.exporter = OtlpExporter(settings, everything, Path(), events, lambda _: passed, self._out, service)
 
     def begin(self, retained_bytes: int = 0) -> None:
         """Start the run."""
