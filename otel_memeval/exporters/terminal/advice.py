@@ -50,7 +50,7 @@ def excerpt(site: Site) -> list[tuple[int, str, bool]]:
         return []
     try:
         with open(site.file, encoding="utf-8-sig", errors="replace") as file:
-            lines = _without_texts(file.read())
+            lines = _without_texts(file.read().removesuffix("\n"))
     except (OSError, ValueError, SyntaxError, tokenize.TokenError):
         return []
     if site.line > len(lines):

@@ -67,20 +67,20 @@ class TerminalObserver(Observer):
         if self._debug and not self._quiet:
             phase = "warm-up" if iteration.phase == "warmup" else "iteration"
             error = f": {visible(f'{iteration.error.type}: {iteration.error.message}')}" if iteration.error else ""
-            self._err.print(Text(f"{phase} {iteration.index}{error}"), soft_wrap=True)
+            print_line(self._err, Text(f"{phase} {iteration.index}{error}"))
             for change in changes:
                 grown = format_bytes(change.grown_bytes, signed=True)
-                self._err.print(Text(f"  {grown:>11}  {shown(change.file)}:{change.line}"), soft_wrap=True)
+                print_line(self._err, Text(f"  {grown:>11}  {shown(change.file)}:{change.line}"))
 
     def on_extension(self, total: int, reason: str) -> None:
         """Print the new number of iterations and the reason."""
         if not self._quiet:
-            self._err.print(Text(f"extended to {total} iterations: {visible(reason)}", style="dim"), soft_wrap=True)
+            print_line(self._err, Text(f"extended to {total} iterations: {visible(reason)}", style="dim"))
 
     def on_note(self, note: str) -> None:
         """Print the step that is not measured."""
         if not self._quiet:
-            self._err.print(Text(visible(note), style="dim"), soft_wrap=True)
+            print_line(self._err, Text(visible(note), style="dim"))
 
     def on_output(self, output: str) -> None:
         """Remove the progress and print the end of the scenario's output."""
@@ -91,9 +91,9 @@ class TerminalObserver(Observer):
         last = lines[-_SHOWN_LINES:]
         part, all_of = (f", last {len(last)} lines", "all of ") if len(lines) > len(last) else ("", "")
         heading = f"output of the scenario{part} (-v prints {all_of}it during the run):"
-        self._err.print(Text(heading, style="dim"), soft_wrap=True)
+        print_line(self._err, Text(heading, style="dim"))
         for line in last:
-            self._err.print(Text(f"  | {visible(line)}"), soft_wrap=True)
+            print_line(self._err, Text(f"  | {visible(line)}"))
 
     def on_result(self, result: Result) -> None:  # noqa: ARG002 - as an Observer
         """Remove the progress: the report follows."""

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_memeval.exporters.terminal.run_progress import RunProgress
-from otel_memeval.exporters.terminal.text import shown
+from otel_memeval.exporters.terminal.text import print_note, shown
 
 PLAIN_SECONDS = 10.0
 """Time between two plain lines: systems for builds end a job that is silent for long, and people look sooner."""
@@ -94,4 +94,4 @@ class PlainLines(HiddenProgress):
 
     def _print_lines(self) -> None:
         while not self._stopped.wait(self._seconds):
-            self._console.print(Text(f"{self._target}: {self._run.text()}", style="dim"), soft_wrap=True)
+            print_note(self._console, f"{self._target}: {self._run.text()}")

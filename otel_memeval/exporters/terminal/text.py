@@ -37,7 +37,8 @@ def make_console(*, stderr: bool = False, plain: bool = False) -> Console:
         colours = "standard"
     return Console(
         stderr=stderr,
-        force_terminal=is_terminal,
+        force_terminal=None if is_terminal else False,  # rich knows terminals that are none, such as IDLE's
+        width=80 if os.environ.get("COLUMNS") == "0" else None,  # of a terminal without a size; rich would print nothing
         force_jupyter=False,  # a notebook would show each line by itself
         color_system=None if os.environ.get("NO_COLOR") else colours,
         highlight=False,

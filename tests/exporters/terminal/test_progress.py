@@ -153,6 +153,13 @@ def test_last_lines_of_the_output_are_printed(count: int, title: str) -> None:
     assert lines[1:] == [f"  | line {number}" for number in range(count)][-20:]
 
 
+def test_empty_line_of_the_output_has_no_blank_at_its_end() -> None:
+    """Programs compare lines of a log as well."""
+    screen = Screen()
+    screen.observer.on_output("first\n\nlast  \n")
+    assert screen.texts()[1].endswith("  | first\n  |\n  | last\n")
+
+
 @pytest.mark.parametrize("output", ["", " \n\n"])
 def test_empty_output_has_no_heading(output: str) -> None:
     """A scenario that prints nothing or empty lines has no heading, nor has any with ``--quiet``."""

@@ -38,6 +38,7 @@ class TerminalText(io.StringIO):
         (TerminalText, False, {}, True, True),
         (TerminalText, False, {"NO_COLOR": "1"}, False, True),
         (TerminalText, False, {"NO_COLOR": "", "FORCE_COLOR": "1"}, True, True),
+        (TerminalText, False, {"COLUMNS": "0"}, True, True),
         (TerminalText, False, {"TERM": "dumb"}, False, False),
         (TerminalText, True, {"FORCE_COLOR": "1"}, False, False),
         (io.StringIO, False, {}, False, False),
@@ -63,6 +64,7 @@ def test_colours_and_folding_follow_stream_and_environment(
     monkeypatch.setattr(sys, "stdout", stream := file())
     print_report(make_console(plain=plain), long_result(make_result), Report())
     text = stream.getvalue()
+    assert "leaking" in text
     assert ("\x1b" in text) == is_coloured
     lines = COLOUR.sub("", text).split("\n")
     assert (max(map(cell_len, lines)) <= 80) == is_folded
