@@ -59,6 +59,14 @@ def command_line() -> str:
         "The first argument selects the command. If it is no name of a command, it is a target to measure.",
         "`python -m otel_memeval` is the same as `otel-memeval`.",
         "",
+        "For completion in bash, zsh or fish, put one of these lines into the shell's start-up file:",
+        "",
+        "```sh",
+        'eval "$(_OTEL_MEMEVAL_COMPLETE=bash_source otel-memeval)"',
+        'eval "$(_OTEL_MEMEVAL_COMPLETE=zsh_source otel-memeval)"',
+        "_OTEL_MEMEVAL_COMPLETE=fish_source otel-memeval | source",
+        "```",
+        "",
         *_command(measure_command, "Measure: `otel-memeval TARGET...`"),
     ]
     for name, command in sorted(COMMANDS.items()):

@@ -25,7 +25,7 @@ deleted."""
 @click.argument("evals", metavar="[EVAL]...", nargs=-1)
 @click.option("--all", "all_evals", is_flag=True, help="Delete the gauges of all evals.")
 @click.option("--pushgateway", metavar="URL", help="Delete groups of this Pushgateway.  [default: $MEMEVAL_PUSHGATEWAY]")
-@click.option("--textfile", metavar="PATH", help="Delete series from this file.")
+@click.option("--textfile", type=click.Path(), metavar="PATH", help="Delete series from this file.")
 def forget_command(evals: tuple[str, ...], all_evals: bool, pushgateway: str | None, textfile: str | None) -> int:
     """Delete the gauges of evals that are no longer run; otherwise the gauges and their alerts stay for ever.
 

@@ -20,7 +20,9 @@ otel-memeval TARGET. Exit status: 0; 2 a target cannot be loaded."""
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option("--python", metavar="PATH", help="Interpreter that the scenario runs in.  [default: this one]")
+@click.option(
+    "--python", type=click.Path(), metavar="PATH", help="Interpreter that the scenario runs in.  [default: this one]"
+)
 def list_command(targets: tuple[str, ...], python: str | None) -> int:
     """List the evals of targets: target, name, numbers of iterations, and limits."""
     from otel_memeval.config import for_measuring

@@ -12,6 +12,7 @@ import click
 
 from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
+from otel_memeval.cli.init import init_command
 from otel_memeval.cli.interruption import interruptible
 from otel_memeval.cli.list_evals import list_command
 from otel_memeval.cli.measure import measure_command
@@ -23,6 +24,7 @@ from otel_memeval.errors import MemevalError, TargetError
 
 COMMANDS: dict[str, click.Command] = {
     "forget": forget_command,
+    "init": init_command,
     "list": list_command,
     "metrics": metrics_command,
     "replay": replay_command,
@@ -41,6 +43,10 @@ def _remove_folder_from_import_path() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line, and return the exit status."""
+    if os.environ.get("_OTEL_MEMEVAL_COMPLETE"):
+        from otel_memeval.cli.completion import complete  # for a shell only
+
+        complete(measure_command, COMMANDS)
     command = COMMANDS.get(arguments[0]) if arguments else None
     rest = arguments[1:] if command is not None else arguments
     selected = command or measure_command

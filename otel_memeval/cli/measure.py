@@ -33,7 +33,8 @@ every eval that the module defines, else its function `run` (with `setup`,
 `teardown` and `describe`, if they exist).
 
 \b
-Commands: otel-memeval list     shows the evals that would be measured;
+Commands: otel-memeval init     writes a scenario for your agent framework;
+          otel-memeval list     shows the evals that would be measured;
           otel-memeval replay   sends telemetry that was not delivered;
           otel-memeval forget   deletes an eval's gauges from a Pushgateway;
           otel-memeval metrics  prints the table of metrics;

@@ -63,7 +63,12 @@ _GROUPS: dict[str, list[click.Option]] = {
             show_default=True,
             help="Time limit of one iteration, such as 90s or 10m; a bare number is seconds.",
         ),
-        click.Option(["--python"], metavar="PATH", help="Interpreter that the scenario runs in.  [default: this one]"),
+        click.Option(
+            ["--python"],
+            type=click.Path(),
+            metavar="PATH",
+            help="Interpreter that the scenario runs in.  [default: this one]",
+        ),
         click.Option(["--keep-going"], is_flag=True, help="Continue after an iteration that raised an exception."),
         click.Option(
             ["--no-follow-up"],
@@ -101,7 +106,10 @@ _GROUPS: dict[str, list[click.Option]] = {
     ],
     "Output": [
         click.Option(
-            ["--json", "json_path"], metavar="PATH", help="File for the result; `-` prints the result and nothing else."
+            ["--json", "json_path"],
+            type=click.Path(),
+            metavar="PATH",
+            help="File for the result; `-` prints the result and nothing else.",
         ),
         click.Option(["--top"], type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
         click.Option(
@@ -126,7 +134,10 @@ _GROUPS: dict[str, list[click.Option]] = {
         click.Option(["--trace-scenario"], is_flag=True, help="Collect the OpenTelemetry spans of the scenario."),
         click.Option(["--pushgateway"], metavar="URL", help="Push gauges of each run to a Prometheus Pushgateway."),
         click.Option(
-            ["--textfile"], metavar="PATH", help="Write gauges to a file (.prom) for node_exporter's textfile collector."
+            ["--textfile"],
+            type=click.Path(),
+            metavar="PATH",
+            help="Write gauges to a file (.prom) for node_exporter's textfile collector.",
         ),
         click.Option(
             ["--expected-every"], type=Duration(), help="How often this is meant to run, such as 24h; used by alerts."
@@ -140,15 +151,20 @@ _GROUPS: dict[str, list[click.Option]] = {
             help="With --every: serve /metrics for Prometheus, /healthz, and a page.  [default host: 127.0.0.1]",
         ),
         click.Option(
-            ["--web-config"], metavar="FILE", help="TLS and passwords of --serve, in the format of Prometheus' exporters."
+            ["--web-config"],
+            type=click.Path(),
+            metavar="FILE",
+            help="TLS and passwords of --serve, in the format of Prometheus' exporters.",
         ),
         click.Option(
             ["--state"],
+            type=click.Path(),
             metavar="PATH",
             help="With --every: results that survive a restart.  [default: in the user's state folder]",
         ),
         click.Option(
             ["--targets", "targets_file"],
+            type=click.Path(),
             metavar="FILE",
             help="With --every: more targets, one on each line; SIGHUP reads it again.",
         ),

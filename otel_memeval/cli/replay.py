@@ -42,7 +42,12 @@ _LAST_BATCH_SECONDS = 2.0
 )
 @click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("--endpoint", metavar="URL", help="Receiver, such as http://localhost:4318.  [default: as below]")
-@click.option("--spool", metavar="DIR", help="The spool.  [default: $MEMEVAL_SPOOL, else in the user's state folder]")
+@click.option(
+    "--spool",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="The spool.  [default: $MEMEVAL_SPOOL, else in the user's state folder]",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, max=86_400),

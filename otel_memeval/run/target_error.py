@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from otel_memeval import wire
 from otel_memeval.errors import TargetError
 from otel_memeval.redact import one_line
 from otel_memeval.run.locations import display_path, is_installed
+
+_SHADOWED = re.compile(
+    r"; '([\w.]+)' is not a package|cannot import name '\w+' from '([\w.]+)'|module '([\w.]+)' has no attribute"
+)
+"""What Python says of a name that a module, such as the scenario itself, does not have."""
 
 
 def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder: str, python: str) -> TargetError:
@@ -28,6 +34,9 @@ def target_error(rejected: wire.TargetRejected, secrets: tuple[str, ...], folder
     problem = f"{problem} (at {location})"
     if not rejected.problem.endswith("on import"):
         return TargetError(problem)
+    found = _SHADOWED.search(failure.message)
+    if found and Path(file).stem in found.groups():
+        return TargetError(problem, f"rename {display_path(file, folder)}: it has the name of the package that it imports")
     if failure.type == "ModuleNotFoundError":
         return TargetError(
             f"{problem}, in {display_path(python, folder)}",

@@ -43,6 +43,9 @@ TARGETS: dict[str, list[str]] = {
     "scenario.py:Agent": ["scenario:Agent is a class", "name a function"],
     "scenario.py::nothing": ["no 'nothing'"],
     "scenaro": ["no module 'scenaro'", "did you mean scenario?"],
+    "click.py": ["No module named 'click.testing'", "rename click.py: it has the name of the package that it imports"],
+    "rich.py": ["cannot import name 'print'", "rename rich.py"],
+    "yaml.py": ["has no attribute 'load'", "rename yaml.py"],
     "scenaro.py": ["no file scenaro.py", "did you mean scenario.py?"],
     "package.misssing": ["no module 'package.misssing'"],
     "replai": ["no module 'replai'", "did you mean the command replay?"],
@@ -82,6 +85,9 @@ FILES = {
     "wrong_syntax.py": "def run(:\n",
     "in_library.py": "import json\njson.loads('[')\n",
     "missing_package.py": "import not_installed_anywhere\ndef run(): pass\n",
+    "click.py": "import click.testing\ndef run(): pass\n",
+    "rich.py": "from rich import print\ndef run(): pass\n",
+    "yaml.py": "import yaml\nyaml.load\ndef run(): pass\n",
     "evals.py": """
         from otel_memeval import PerformanceEval
         def work(): pass

@@ -1,14 +1,18 @@
-"""Options: their groups in the help, and their defaults in the project's pyproject.toml."""
+"""Options and small commands: groups in the help, defaults in pyproject.toml, completion, ``list`` and ``init``."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from otel_memeval.cli.completion import complete
+from otel_memeval.cli.main import COMMANDS, run
 from otel_memeval.cli.measure import measure_command
+from otel_memeval.cli.templates import TEMPLATES, scenario_text
 from otel_memeval.config import ProjectSettings
 from tests.cli.conftest import Call, Tool
 
@@ -65,6 +69,70 @@ def test_list_shows_what_would_be_measured(tool: Tool, call: Call) -> None:
         ["scenario.py:SECOND", "Second eval", "4", "10", "-"],
     ]
     assert call("list", "scenario.py:THIRD", json_file=False).status == 2
+
+
+@pytest.mark.process
+def test_init_writes_a_scenario_that_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The framework of this environment is ``openai``; a file that exists, or hides a package, is refused."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["init", "my_agent.py"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["my_agent.py: a scenario for openai", "next: otel-memeval my_agent.py"]
+    assert run(["list", "my_agent.py"]) == 0
+    assert "my_agent.py:agent" in capsys.readouterr().out
+    written = (tmp_path / "my_agent.py").read_bytes()
+    for arguments, problem in (
+        (["my_agent.py", "--framework", "none"], "my_agent.py exists already"),
+        (["openai.py"], "openai.py has the name of a package that it imports"),
+        (["missing/agent.py"], "missing/agent.py: No such file or directory"),
+        (["other.py", "--python", "nowhere"], "nowhere is no Python interpreter that starts"),
+    ):
+        assert run(["init", *arguments]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"otel-memeval: {problem}; "), line
+    assert (tmp_path / "my_agent.py").read_bytes() == written
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["my_agent.py"]
+
+
+def test_templates_are_formatted_modules_with_an_eval() -> None:
+    """Each compiles, defines the two functions and the eval, and makes the names that it uses."""
+    for name in TEMPLATES:
+        module = ast.parse(scenario_text(name))
+        assert ast.get_docstring(module), name
+        setup, iteration = (node for node in module.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        assert (setup.name, iteration.name) == ("setup", "run")
+        used = {node.id for node in ast.walk(iteration) if isinstance(node, ast.Name)}
+        made = {name for node in ast.walk(setup) if isinstance(node, ast.Global) for name in node.names}
+        assert {word for word in used if word.isupper()} <= made | {"QUESTION", "MODEL"}, name
+        assert max(map(len, scenario_text(name).splitlines())) <= 125
+    with pytest.raises(KeyError):
+        scenario_text("something else")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("re", "plain,replay"),
+        ("--it", "plain,--iterations"),
+        ("agent.py --it", "plain,--iterations"),
+        ("replay --e", "plain,--endpoint"),
+        ("agent.py --events ", "plain,span\nplain,log\nplain,both"),
+        ("agent.py --json ", "file,"),
+        ("agen", "file,agen"),
+    ],
+)
+def test_shell_completes(
+    words: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands, options, their values and files; with a command its options."""
+    typed = f"otel-memeval {words}"
+    monkeypatch.setenv("_OTEL_MEMEVAL_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - (not typed.endswith(" "))))
+    with pytest.raises(SystemExit):
+        complete(measure_command, COMMANDS)
+    assert capsys.readouterr().out == expected + "\n"
 
 
 @pytest.mark.parametrize(
