@@ -225,15 +225,25 @@ def lock(path: Path, *, patience_seconds: float = 0.0) -> Lock:
         return Lock(None)
     flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
     deadline = time.monotonic() + patience_seconds
-    with contextlib.ExitStack() as on_failure:
-        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
-        on_failure.callback(os.close, descriptor)
-        while not _try_lock(descriptor):
-            if time.monotonic() >= deadline:
-                raise Locked(f"another process holds {path}")
-            time.sleep(_POLL_SECONDS)
-        on_failure.pop_all()
-    return Lock(descriptor)
+    while True:
+        with contextlib.ExitStack() as on_failure:
+            descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+            on_failure.callback(os.close, descriptor)
+            while not _try_lock(descriptor):
+                if time.monotonic() >= deadline:
+                    raise Locked(f"another process holds {path}")
+                time.sleep(_POLL_SECONDS)
+            if is_folder or _is_at(descriptor, path):
+                on_failure.pop_all()
+                return Lock(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Return whether an open file still has its name: the lock of a file that was deleted meanwhile locks nothing."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(descriptor: int) -> bool:

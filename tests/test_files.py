@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,7 @@ def test_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
     """A file larger than the process may write leaves neither a part nor a temporary file."""
     code = f"""
 import resource, signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from otel_memeval.files import replace_file
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -211,6 +214,7 @@ except OSError as error:
 
 HOLDER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from otel_memeval.files import lock
 with lock(Path(sys.argv[1])):
@@ -251,6 +255,22 @@ def test_released_lock_is_free(tmp_path: Path) -> None:
     with lock(tmp_path / "file"):
         pass
     assert (tmp_path / "file").exists()
+
+
+def test_lock_of_a_deleted_file_is_none(tmp_path: Path) -> None:
+    """Whoever waited for a file that was deleted and made anew waits for the new one, as a replay beside a beginning run."""
+    path = tmp_path / "file"
+    old = lock(path)
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(lock, path, patience_seconds=30)
+        time.sleep(0.2)  # the other one has opened the old file
+        path.unlink()
+        new = lock(path)
+        old.release()
+        time.sleep(0.2)
+        assert not waiting.done()
+        new.release()
+        waiting.result().release()
 
 
 def test_lock_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:

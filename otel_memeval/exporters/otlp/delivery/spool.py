@@ -78,11 +78,14 @@ class RunSpool:
 
 
 def size_bytes(root: Path) -> int:
-    """Return the size of all batches of all runs."""
+    """Return the size of all batches of all runs, as far as they can be read."""
     total = 0
-    for path in root.glob(f"*/*{SUFFIX}*"):
-        with contextlib.suppress(OSError):  # delivered meanwhile
-            total += path.stat().st_size
+    with contextlib.suppress(OSError):
+        for folder in runs(root):
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:  # a replay deletes folders and batches
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        total += entry.stat().st_size if SUFFIX in entry.name else 0
     return total
 
 
@@ -160,10 +163,7 @@ def _new_folder(root: Path, run_id: str) -> tuple[Path, Lock]:
         folder = root / f"{time.time_ns():020d}-{run_id[:8]}"
         folder.mkdir(mode=0o700)
         with contextlib.suppress(Locked, FileNotFoundError):  # a replay deletes the folder at this moment, since it is empty
-            run_lock = lock(folder / _LOCK)
-            if (folder / _LOCK).exists():
-                return folder, run_lock
-            run_lock.release()
+            return folder, lock(folder / _LOCK)
 
 
 def _remove_if_empty(folder: Path) -> None:
