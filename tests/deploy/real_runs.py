@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from otel_memeval.records import Result, from_json
 
@@ -62,12 +65,19 @@ SCENARIO = textwrap.dedent(
 STATES = {"clean": "stable", "leaking": "leaking", "creeping": "creeping", "failing": "failed"}
 
 
-def measured(folder: Path, *options: str, scenario: str = SCENARIO) -> dict[str, Result]:
-    """Run the four evals of a scenario and return their results by name; ``options`` of the command line apply to all."""
+def measured(
+    folder: Path, *options: str, scenario: str = SCENARIO, environment: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Result]:
+    """Run the four evals of a scenario and return their results by name; ``options`` of the command line apply to all.
+
+    ``environment`` is added to that of this process.
+    """
     path = folder / "scenario.py"
     path.write_text(scenario, encoding="utf-8")
     command = [sys.executable, "-m", "otel_memeval", path.name, "--json", "-", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120
+    )
     runs = {run.eval.name: run for run in from_json(done.stdout.encode())}
     assert {name: run.verdict.state for name, run in runs.items()} == STATES, done.stderr
     return runs

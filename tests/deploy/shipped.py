@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -62,18 +62,23 @@ def with_short_waits(folder: Path, interval: str = "500ms") -> list[str]:
 
 def for_prometheus_2() -> dict[str, Any]:
     """Return the shipped configuration of Prometheus without the part that version 2 does not know."""
-    content: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
+    content = _shipped_prometheus()
     del content["otlp"]
     return content
 
 
-def config(rule_files: Sequence[str], services: Mapping[str, str]) -> str:
-    """Return the shipped configuration of Prometheus with other addresses, scraping twice a second, for Prometheus 2.
+def _shipped_prometheus() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
+    return content
 
-    ``services`` has a URL, or host and port, by the name of the job. Other jobs are not scraped. Alerts are sent to the
-    address of ``alertmanager``.
+
+def config(rule_files: Sequence[str], services: Mapping[str, str], version: Literal[2, 3] = 2) -> str:
+    """Return the shipped configuration of Prometheus with other addresses, scraping twice a second.
+
+    ``version`` is the major version of Prometheus. ``services`` has a URL, or host and port, by the name of the job; other
+    jobs are not scraped. Alerts are sent to the address of ``alertmanager``.
     """
-    content = for_prometheus_2()
+    content = for_prometheus_2() if version == 2 else _shipped_prometheus()
     addresses = {name: address.rpartition("//")[2] for name, address in services.items()}
     content["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
     content["rule_files"] = list(rule_files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,7 +59,7 @@ def test_queue_is_on_disk_and_retries_without_end(name: str) -> None:
     assert CONFIG["exporters"][name]["retry_on_failure"]["max_elapsed_time"] == "0s"
     assert CONFIG["extensions"]["file_storage"]["fsync"] is True
     assert PIPELINES["traces"]["processors"] == ["memory_limiter"]
-    assert PIPELINES["metrics"]["processors"] == ["memory_limiter", "deltatocumulative"]  # none holds telemetry back
+    assert PIPELINES["metrics"]["processors"] == ["memory_limiter", "delta_to_cumulative"]  # none holds telemetry back
 
 
 def test_queue_is_in_a_volume_that_its_user_may_write_to() -> None:
@@ -90,6 +92,23 @@ def test_ports_are_those_of_the_readme() -> None:
         host, port = exporter["endpoint"].removeprefix("http://").partition("/")[0].split(":")
         assert host == name.partition("/")[2]
         assert int(port) in compose.ports()[host]
+
+
+def required(name: str) -> dict[str, str]:
+    """Return the versions of the modules that a program of the real stack requires."""
+    text = (Path(__file__).parent / "stack" / name / "go.mod").read_text(encoding="utf-8")
+    return dict(re.findall(r"^(?:require |\t)(\S+) (v\S+)", text, re.MULTILINE))
+
+
+def test_programs_of_the_real_stack_have_the_versions_of_the_images() -> None:
+    """The Collector and Prometheus are built in the versions that ``deploy/`` runs; Prometheus 3.13.2 is module 0.313.2."""
+    collector = compose.bases(DEPLOY / "collector" / "Dockerfile")[-1].partition(":")[2]
+    versions = required("collector")
+    components = ("extension/healthcheckextension", "extension/storage/filestorage", "processor/deltatocumulativeprocessor")
+    modules = [f"github.com/open-telemetry/opentelemetry-collector-contrib/{name}" for name in components]
+    assert {versions[module] for module in [*modules, "go.opentelemetry.io/collector/otelcol"]} == {f"v{collector}"}
+    major, minor, patch = compose.services()["prometheus"]["image"].partition(":v")[2].split(".")
+    assert required("prometheus")["github.com/prometheus/prometheus"] == f"v0.{major}{minor:0>2}.{patch}"
 
 
 @pytest.mark.parametrize("metric", telemetry.METRICS, ids=lambda metric: metric.name)
