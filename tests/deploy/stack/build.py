@@ -1,7 +1,8 @@
 """Build the programs of the real stack with Go into the user's cache: ``python -m tests.deploy.stack.build [NAME]...``
 
 A program is built once for each version: its file is named by a hash of module files, source and version of Go.
-Exit status: 0 if all named programs (default: all) are there; 1 if one could not be built; 3 without Go.
+Exit status: 0 if all named programs (default: all) are there; 1 if one could not be built; 3 without Go. With ``--missing``
+nothing is built, and the names of the programs that are not there are printed.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ def main(names: list[str]) -> int:
     if shutil.which("go") is None:
         sys.stderr.write("Go is not installed\n")
         return NO_GO
+    if names == ["--missing"]:
+        sys.stdout.write("".join(f"{name}\n" for name in COMMANDS if not path_of(name).exists()))
+        return 0
     return int(any(not build(name) for name in names or COMMANDS))
 
 
