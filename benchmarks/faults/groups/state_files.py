@@ -14,11 +14,14 @@ from benchmarks.faults.fault import CommandResult, Fault, Trial, expect
 from benchmarks.faults.groups.special_files import as_folder, as_link, as_pipe, as_unreadable
 from benchmarks.faults.limits import obey_permissions, permissions
 from benchmarks.faults.running_service import SCENARIO, running_service
+from otel_memeval.telemetry import SCRAPED_DURATION_BUCKETS
 
 Content = bytes | Callable[[Path], object]
 """Content of a file, or a function that makes the file."""
 
 DEEP = b"[" * 200_000
+
+BOUNDS = len(SCRAPED_DURATION_BUCKETS)
 
 GOOD: Mapping[str, object] = {
     "version": 1,
@@ -41,9 +44,9 @@ GOOD: Mapping[str, object] = {
             "runs": {"stable": 3},
             "skipped": 0,
             "durations": {
-                "counts": [1, 0, 0],
+                "counts": [1] + [0] * BOUNDS,
                 "sum": 0.5,
-                "exemplars": [{"trace_id": "ab" * 16, "seconds": 0.5, "observed_at": 1.7e9}, None, None],
+                "exemplars": [{"trace_id": "ab" * 16, "seconds": 0.5, "observed_at": 1.7e9}] + [None] * BOUNDS,
             },
         }
     ],
@@ -90,7 +93,7 @@ STATES: dict[str, Content] = {
     "failures of 400 digits": _changed("export_failures.otlp", 10**400),
     "a trace at a time beyond the calendar": _changed("states.0.durations.exemplars.0.observed_at", 1e300),
     "a trace that is no id": _changed("states.0.durations.exemplars.0.trace_id", "x" * 5000),
-    "negative buckets": _changed("states.0.durations.counts", [-5, 0, 0]),
+    "negative buckets": _changed("states.0.durations.counts", [-5] + [0] * BOUNDS),
     "other buckets": _changed("states.0.durations.counts", [1]),
     "a gauge without labels": _changed("states.0.gauges.0.labels", []),
     "a gauge with unknown labels": _changed("states.0.gauges.0.labels", [["a", "b"], ["c", "d"], ["e", "f"]]),
