@@ -34,6 +34,9 @@ _IN_USE = "currsize"
 CURSORS_OF_CONNECTION = 200
 """Cursors after which a connection drops weak references to dead ones (Modules/_sqlite/connection.c)."""
 
+MAX_ALIKE = 2
+"""Containers of the same kind at the same steps, such as a set in each of many messages, for which code is read in vain."""
+
 LIVE_TIMERS_PART = 4
 """Number of cancelled timers for each live one from which on a loop's timers are cancelled ones that gather."""
 
@@ -64,7 +67,7 @@ def bounds_of(
             unsearched.append(key)
             continue
         with contextlib.suppress(Exception):  # code of a kind that the reader does not expect sets no bound
-            bound = finder.bound_of(container, paths.get(key))
+            bound = finder.bound_of(container, paths.get(key), is_growing=key in growing)
             if bound is not None:
                 bounds[key] = bound
         is_decided = is_decided or (key in growing and key not in bounds)
@@ -77,9 +80,13 @@ class BoundFinder:
     def __init__(self, paths: Iterable[ReferencePath], grown: Collection[Site] = (), *, read_code: bool = True) -> None:
         self._code = CodeLimits((path.objects for path in paths), grown) if read_code else None
         self._known: dict[tuple[int, ...], Bound | None] = {}
+        self._in_vain: dict[tuple[object, ...], int] = {}
 
-    def bound_of(self, container: object, path: ReferencePath | None) -> Bound | None:
-        """Return the bound of the container; None if none is known, or if the container exceeds the number."""
+    def bound_of(self, container: object, path: ReferencePath | None, *, is_growing: bool = True) -> Bound | None:
+        """Return the bound of the container; None if none is known, or if the container exceeds the number.
+
+        Of containers that are not known to be growing and differ in an index or a key only, the first few are read.
+        """
         own = own_bound(container)
         if own is not None or type(container) is LruCache:
             return None if own is None else Bound(own, "maxsize" if type(container) is LruCache else "maxlen")
@@ -91,7 +98,13 @@ class BoundFinder:
             return timers or _bound_by_attribute(container, [container], None)
         if type(container) is list and _is_sqlite_connection(path.owner):
             return _bound_of_cursors(container)
-        return self._bound_by_code_or_attribute(path.objects) or self._bound_of_cache(container, path)
+        kind = tuple((label.partition("[")[0], type(obj)) for label, obj in path.links)
+        if not is_growing and self._in_vain.get(kind, 0) >= MAX_ALIKE:
+            return None
+        bound = self._bound_by_code_or_attribute(path.objects) or self._bound_of_cache(container, path)
+        if bound is None:
+            self._in_vain[kind] = self._in_vain.get(kind, 0) + 1
+        return bound
 
     def _bound_by_code_or_attribute(self, object_chain: Sequence[object]) -> Bound | None:
         key = tuple(map(id, object_chain))

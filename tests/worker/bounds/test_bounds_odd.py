@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 import pytest
 
 from otel_memeval.worker.bounds import syntax
+from otel_memeval.worker.bounds.bounds import MAX_ALIKE, BoundFinder
 from otel_memeval.worker.describe import describe_containers
+from otel_memeval.worker.references.paths import ReferencePath
 
 NAMES = itertools.count()
 CODE = """
@@ -249,3 +251,26 @@ def test_bounds_are_searched_for_as_long_as_they_decide_the_verdict(module: type
         assert [(row["id"], row["bound"]) for row in rows] == list(zip(wanted, (64, None, None)))
     undecided = describe_containers(wanted[1:], {}, module.__name__, lambda _: False, wanted[1:], end_seconds=0.0)
     assert undecided["unsearched"] == []
+
+
+def test_container_like_others_without_a_bound_is_not_read_unless_it_grows() -> None:
+    """The code around many equal containers, as a set in each of many messages, is read for the first few."""
+
+    class Message:
+        def __init__(self, maxsize: int) -> None:
+            self.parts = [1, 2, 3]
+            self.maxsize = maxsize
+
+    def bounds(count: int, *, is_growing: bool) -> list[bool]:
+        """Return whether a bound was found, for each of these messages; the last one has one."""
+        messages = [Message(0) for _ in range(count - 1)] + [Message(100)]
+        paths = [
+            ReferencePath([("m.MESSAGES", messages), (f"[{place}]", each), (".parts", each.parts)], each)
+            for place, each in enumerate(messages)
+        ]
+        finder = BoundFinder(paths)
+        return [finder.bound_of(path.links[-1][1], path, is_growing=is_growing) is not None for path in paths]
+
+    assert bounds(MAX_ALIKE, is_growing=False) == [False] * (MAX_ALIKE - 1) + [True]
+    assert bounds(MAX_ALIKE + 1, is_growing=False) == [False] * (MAX_ALIKE + 1)
+    assert bounds(MAX_ALIKE + 1, is_growing=True) == [False] * MAX_ALIKE + [True]
