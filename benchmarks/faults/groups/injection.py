@@ -175,8 +175,8 @@ def in_a_service(name: str, trial: Trial) -> None:
     expected = {"html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span", "time"}
     found = _tags(pages["/"])
     expect({tag.split()[0] for tag in found} <= expected | {"strong", "a"}, f"tags of a name: {found - expected}")
-    expect({tag.split()[1] for tag in found if " " in tag} <= {"lang", "charset", "name", "content", "scope", "class",
-                                                               "datetime", "href"}, "attributes of a name")  # fmt: skip
+    attributes = {"lang", "charset", "name", "content", "http-equiv", "scope", "class", "datetime", "href"}
+    expect({tag.split()[1] for tag in found if " " in tag} <= attributes, "attributes of a name")
     _check_gauges(pages["/metrics"])
     expect(len(json.loads(Path(trial.folder, "state").read_bytes())["evals"]) == 2, "the state has not two evals")
 
