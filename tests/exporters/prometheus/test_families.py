@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from otel_memeval import telemetry
+from otel_memeval.exporters.otlp.metrics import MetricAggregator
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import Snapshot, snapshot_registry
 from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, state_after_run, state_after_skip
@@ -39,6 +40,7 @@ from otel_memeval.verdicts import STATES
 from tests.servers.prometheus import promtool
 
 MakeResult = Callable[..., Result]
+MakeIteration = Callable[..., Iteration]
 RESOURCES = Resources(
     threads=Resource(before=1, after=6, per_iteration=1.0, growing=True),
     sockets=Resource(before=4, after=4, per_iteration=0.0),
@@ -167,6 +169,20 @@ def test_sites_fill_the_room_for_series(make_result: MakeResult) -> None:
     state = state_after_run(None, make_result(sites=sites), 1.0, passed=True)
     assert sum(sample.metric == telemetry.SITE_GROWTH.name for sample in state.gauges) >= 7
     assert count(state) <= MOST_SERIES
+
+
+def test_short_and_long_iterations_can_be_told_apart(make_iteration: MakeIteration, make_result: MakeResult) -> None:
+    """An iteration of 30 µs and one of 30 s are in buckets with two bounds, scraped and over OTLP."""
+    made = [msgspec.structs.replace(make_iteration(n), duration_seconds=s) for n, s in ((1, 0.00003), (2, 30.0))]
+    state = state_after_run(None, make_result(iterations=made), 1.0, passed=True)
+    aggregator = MetricAggregator(0, delta=True)
+    for iteration in made:
+        aggregator.add_iteration("a", iteration, None)
+    collected: Any = aggregator.collect(1)
+    (histogram,) = [metric["histogram"] for metric in collected if "histogram" in metric]
+    for counts in (state.durations.counts, [int(count) for count in histogram["dataPoints"][0]["bucketCounts"]]):
+        assert counts[0] == counts[-1] == 0
+        assert sorted(counts)[-3:] == [0, 1, 1]
 
 
 def test_no_label_identifies_a_run(make_result: MakeResult) -> None:
