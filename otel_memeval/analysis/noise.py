@@ -32,9 +32,9 @@ slowly is above 0 as well."""
 LINE_T = 9.5
 """Standard errors by which a straight line through independent values has to rise."""
 
-LINE_T_PER_AUTOCORRELATION = 12.0
-"""Standard errors more, times the autocorrelation: a window of messages shares all messages but one with the next value, and
-rises like a creeping peak while it fills."""
+LINE_T_PER_SQUARED_AUTOCORRELATION = 60.0
+"""Standard errors more, times the square of the autocorrelation: a window of messages shares all messages but one with the
+next value, and rises like a creeping peak while it fills. The square leaves a small autocorrelation, which chance makes."""
 
 SETTLED_LINE_T = 5.0
 """The same without the first third, in which a window of messages fills."""
@@ -74,7 +74,7 @@ def _is_line(values: Sequence[float]) -> bool:
     """Return whether independent values rise along a straight line: in all, without the first third, in the later half."""
     count = len(values)
     return (
-        line_t_statistic(values) >= LINE_T + LINE_T_PER_AUTOCORRELATION * max(0.0, autocorrelation(values))
+        line_t_statistic(values) >= LINE_T + LINE_T_PER_SQUARED_AUTOCORRELATION * max(0.0, autocorrelation(values)) ** 2
         and line_t_statistic(values[count // 3 :]) >= SETTLED_LINE_T
         and line_t_statistic(values[count // 2 :]) >= LATER_LINE_T
     )

@@ -118,9 +118,9 @@ def test_peak_needs_a_line_of_nine_and_a_half_standard_errors(noise: float, foun
     assert (noisy_growth(values, FLOOR, independent=True) is not None) is found
 
 
-@pytest.mark.parametrize(("noise", "found"), [(150, True), (200, False)])
+@pytest.mark.parametrize(("noise", "found"), [(140, True), (150, False)])
 def test_peak_needs_a_steeper_line_when_neighbours_are_correlated(noise: float, found: bool) -> None:
-    """With an autocorrelation of 0.35 a peak needs 13.7 standard errors: 16.1 are enough, 12.0 are not."""
+    """With an autocorrelation of 0.35 a peak needs 16.8 standard errors: 17.2 are enough, 16.1 are not."""
     values = line_under_noise(noise, pattern="+++---")
     assert autocorrelation(values) == pytest.approx(0.35, abs=0.01)
     assert (noisy_growth(values, FLOOR, independent=True) is not None) is found
