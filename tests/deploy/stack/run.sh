@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the programs of the real stack, unless they are in the user's cache, and tests deploy/ with them:
 #
-#     sh .ci/with-env --dev sh tests/deploy/stack/run.sh
+#     sh tests/deploy/stack/run.sh
 #
 # Arguments go to pytest. With --built, as in CI, nothing is built: tests of a missing program are left out, by name.
 set -eu
