@@ -223,9 +223,11 @@ class Tool:
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Restore SIGINT, which a shell's background job ignores and passes on to the tool under test."""
+    """Restore SIGINT and SIGHUP, which background jobs ignore (``nohup``) and pass on to the tool under test."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -183,7 +183,7 @@ def test_evals_with_the_same_name_have_different_labels(tool: Tool) -> None:
         assert all(len(name) <= 200 and name.isprintable() for name in evals)
         running.wait_for_line(" Weather (second.py): ", times=2)
         assert sum("is reported as" in line for line in running.lines) == 1
-        assert running.get("/").count("<tr>") == 4
+        assert running.get("/").count("<tr") == 4
         running.end()
 
 
@@ -284,9 +284,9 @@ def test_cycles_leave_no_files_and_no_zombies(tool: Tool) -> None:
     tool.write("raises.py", "def run():\n    raise ValueError\n")
     with service(tool, "fine.py", "raises.py", "none.py", "--every", "50ms") as running:
         process = psutil.Process(running.process.pid)
-        running.wait_for_line("none.py: ", times=1)
+        running.wait_for_line("none.py: ", times=2)  # what is opened once is open
         before = least_files(running.process.pid)
-        running.wait_for_line("none.py: ", times=4)
+        running.wait_for_line("none.py: ", times=6)
         assert least_files(running.process.pid) <= before
         # Each run's worker is a zombie for a moment, until the service takes its status.
         running.wait(lambda: zombies(process) == [], timeout=10)
