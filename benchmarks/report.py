@@ -120,6 +120,7 @@ def main() -> None:
         ("many-iterations", "A run of a thousand short iterations", ""),
         ("export", "The cost of exporting, and lost spans", ""),
         ("service", "Memory and files of the exporter service after thousands of runs", ""),
+        ("faults", "Faults that the tool is to survive", ""),
         ("scrape", "The time of a scrape of 300 evals", ""),
     ):
         if (FOLDER / f"{name}.txt").exists():
