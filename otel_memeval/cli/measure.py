@@ -188,8 +188,8 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
     finally:  # also if a later target cannot be loaded
         _close_pipeline(pipeline, options, results, interruptions)
         if results or sys.exc_info()[0] is None:
-            annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
             written = _write_files(options, results, settings.folder)
+            annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
     sys.stdout.flush()
     undelivered = pipeline.undelivered or not written
     return INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)

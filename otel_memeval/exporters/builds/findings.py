@@ -72,9 +72,11 @@ def problems(result: Result, fail_on: Collection[str]) -> list[str]:
 def rule_of(result: Result, fail_on: Collection[str]) -> str:
     """Return the rule of a result: its verdict, or else the reason why it fails beside a verdict that passes."""
     state = result.verdict.state
-    if state in ("failed", *fail_on) or state in _GROWTH:
+    if state in ("failed", *fail_on):
         return state
-    return LIMIT_EXCEEDED if result.limits_exceeded else "failed" if problems(result, fail_on) else state
+    if result.limits_exceeded:
+        return state if state in _GROWTH else LIMIT_EXCEEDED
+    return "failed" if problems(result, fail_on) else state
 
 
 def findings(result: Result, fail_on: Collection[str], path: CheckoutPath) -> list[Finding]:

@@ -39,13 +39,12 @@ def _case(suite: ET.Element, result: Result, fail_on: Collection[str]) -> ET.Ele
     """Add the test case of a result to the suite."""
     name, target = shown(result.eval.name), shown(result.run.target)
     case = ET.SubElement(suite, "testcase", name=name, classname=target, time=f"{result.run.duration_seconds:.3f}")
-    details = detail_lines(result)
     if sentences := problems(result, fail_on):
         rule = rule_of(result, fail_on)
         problem = ET.SubElement(
             case, "error" if rule == "failed" else "failure", type=rule, message=f"{rule}: {'; '.join(sentences)}"
         )
-        problem.text = "\n".join([*sentences, *details])
+        problem.text = "\n".join([*sentences, *detail_lines(result)])
     elif result.failure is not None:
         ET.SubElement(case, "skipped", message=visible(f"{result.failure.type}: {result.failure.message}"))
     measured = sum(iteration.phase == "measured" for iteration in result.iterations)
@@ -53,5 +52,5 @@ def _case(suite: ET.Element, result: Result, fail_on: Collection[str]) -> ET.Ele
         visible(f"{result.verdict.state}: {result.verdict.summary}"),
         f"{measured} iterations, {growth_words(result)} per iteration, Python {shown(result.run.python)}",
     ]
-    ET.SubElement(case, "system-out").text = "\n".join([*lines, *details])
+    ET.SubElement(case, "system-out").text = "\n".join(lines)
     return case

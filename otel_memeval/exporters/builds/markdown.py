@@ -72,11 +72,18 @@ def _details(result: Result, fail_on: Collection[str]) -> Iterator[str]:
     for site in result.sites:
         sizes = f"{format_bytes(site.bytes_per_iteration, signed=True)} | {format_bytes(site.retained_bytes)}"
         yield f"| {sizes} | {code(code_location(site.file, site.line, site.function))} |"
+    yield from _more(result.more_sites)
     if result.holders:
         yield from ("", "| per iteration | items | container that grows |", "| ---: | ---: | --- |")
     for holder in result.holders:
         path = code(holder.path) if holder.path else "(not reachable from a module)"
         yield f"| {format_items(holder.items_per_iteration)} | {holder.length} | {path} ({code(holder.type)}) |"
+    yield from _more(result.more_holders)
     if step := next_step(result):
         command, gap, remark = step.partition("  ")
         yield from ("", f"Next: {code(command)} {prose(remark)}" if gap else f"Next: {prose(step)}")
+
+
+def _more(number: int) -> tuple[str, ...]:
+    """Return the lines below a table about rows that are left out; none if there are none."""
+    return ("", f"and {number} more; `--top` shows them") if number else ()

@@ -18,7 +18,7 @@ def check_result_files(paths: Mapping[str, str]) -> None:
             continue
         if path == "-":
             raise UsageError(f"{option} -: only --json can be standard output", "name a file")
-        full = str(output_path(option, path).absolute())
+        full = str(output_path(option, path).resolve())
         if full in options:
             raise UsageError(f"{options[full]} and {option} name the same file, {path}", "name a file for each")
         options[full] = option

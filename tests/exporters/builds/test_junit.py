@@ -81,6 +81,8 @@ def test_exceeded_limit_and_failed_tear_down_are_failures(make_result: MakeResul
     )
     tear_down = make_result(verdict=stable, failure=Failure(type="ValueError", message="no"))
     first, second = read(junit_xml([limit, tear_down], FAIL_ON)).findall("testsuite/testcase")
+    (reported,) = read(junit_xml([make_result(failure=tear_down.failure)], ())).findall("testsuite/testcase")
+    assert [element.get("message") for element in reported.findall("error")] == ["failed: ValueError: no"]
     assert [element.get("type") for element in first.findall("failure")] == ["limit-exceeded"]
     assert [element.get("message") for element in second.findall("error")] == ["failed: ValueError: no"]
 

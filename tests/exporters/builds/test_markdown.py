@@ -59,6 +59,15 @@ def test_results_that_pass_have_a_table_only(make_result: MakeResult) -> None:
     assert "####" not in markdown([make_result()], ())
 
 
+def test_rows_that_are_left_out_are_counted(make_result: MakeResult) -> None:
+    """Below the table."""
+    text = markdown([make_result(more_sites=3, more_holders=2)], FAIL_ON)
+    assert re.findall(r"\|\n\n(and \d more; `--top` shows them)\n", text) == [
+        "and 3 more; `--top` shows them",
+        "and 2 more; `--top` shows them",
+    ]
+
+
 @pytest.mark.parametrize("state", ["leaking", "failed"])
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_shown_and_not_obeyed(name: str, state: str, make_result: MakeResult) -> None:
