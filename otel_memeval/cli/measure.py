@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, exit_status
+from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, bisect_status, exit_status
 from otel_memeval.cli.interruption import Interruptions, interruptible
 from otel_memeval.cli.job_log import annotate, section
 from otel_memeval.cli.options import MeasureCommand, MeasureOptions
@@ -52,7 +52,8 @@ Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
 timed out); 4 measured and judged, but telemetry was not delivered or a file
 was not written; 130 interrupted. What was measured is reported in any case.
-With --every: 0 after a signal, 2 for wrong usage."""
+With --every: 0 after a signal, 2 for wrong usage. With --bisect: 125 in place
+of 2, 3 and 130, and for an inconclusive verdict."""
 
 
 def _measure(options: MeasureOptions) -> int:
@@ -112,6 +113,8 @@ def _check_service_usage(options: MeasureOptions) -> None:
         raise UsageError("--every with --in-process", "leave one out: memory of a scenario would stay in the service")
     if options.json_path == "-":
         raise UsageError("--every with --json -", "name a file: it holds the results of the last cycle")
+    if options.bisect:
+        raise UsageError("--every with --bisect", "leave one out: a service does not end")
     if options.output_format not in (None, "plain"):
         raise UsageError(f"--every with --output-format {options.output_format}", "leave one out: a service is no build job")
 
@@ -192,7 +195,8 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
             annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
     sys.stdout.flush()
     undelivered = pipeline.undelivered or not written
-    return INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
+    status = INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
+    return bisect_status(status, results) if options.bisect else status
 
 
 def _measure_all(

@@ -29,6 +29,7 @@ class MeasureOptions(NamedTuple):
     max_growth: int | None
     max_peak_growth: int | None
     fail_on: tuple[str, ...]
+    bisect: bool
     json_path: str | None
     junit: str | None
     markdown: str | None
@@ -115,6 +116,11 @@ _GROUPS: dict[str, list[click.Option]] = {
             default=",".join(FAILING_STATES),
             show_default=True,
             help="Verdicts that fail the run, or `never`.",
+        ),
+        click.Option(
+            ["--bisect"],
+            is_flag=True,
+            help="Exit status for `git bisect run`: 0 good, 1 bad, 125 if the run says nothing about the commit.",
         ),
     ],
     "Output": [

@@ -16,7 +16,7 @@ from otel_memeval.cli.templates import TEMPLATES, scenario_text
 from otel_memeval.config import ProjectSettings
 from tests.cli.conftest import Call, Tool
 
-NO_DEFAULTS = {"every", "serve", "web-config", "state", "targets", "in-process", "debug", "version"}
+NO_DEFAULTS = {"every", "serve", "web-config", "state", "targets", "in-process", "bisect", "debug", "version"}
 """Options that a project cannot set: those of the service and of a single call."""
 
 RUN = "def run():\n    bytearray(100_000)\n"
