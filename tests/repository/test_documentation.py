@@ -35,7 +35,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 LONGEST_README = 120
-OTHER_PROGRAMS = {"--extra", "--factor", "--forest", "--from", "--persistence.file", "--tests", "--volumes"}
+OTHER_PROGRAMS = {"--extra", "--factor", "--forest", "--from", "--hook-type", "--persistence.file", "--tests", "--volumes"}
 """Options that the pages name, and that are not of this tool."""
 
 STATUSES = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
