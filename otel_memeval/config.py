@@ -53,6 +53,10 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     max_peak_growth: str | int | None = None
     fail_on: str | list[str] | None = None
     json: str | None = None
+    junit: str | None = None
+    markdown: str | None = None
+    sarif: str | None = None
+    output_format: str | None = None
     top: int | None = None
     plain: bool | None = None
     verbose: bool | None = None
@@ -67,6 +71,10 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         """Return the defaults of options by the option's name, such as ``max-growth``."""
         found = {name: getattr(self, field) for name, field in zip(self.__struct_encode_fields__, self.__struct_fields__)}
         return {name: value for name, value in found.items() if value is not None and name != "ignore"}
+
+
+_PATHS = ("json", "junit", "markdown", "sarif", "python", "textfile")
+"""Settings that are paths, relative to the project's file."""
 
 
 class _Tool(msgspec.Struct, frozen=True, rename={"settings": "otel-memeval"}):
@@ -148,7 +156,7 @@ def _settings_in(file: Path) -> ProjectSettings:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
         settings = msgspec.convert(content, _ProjectFile).tool.settings
-        paths = {name: value for name in ("json", "python", "textfile") if (value := getattr(settings, name)) is not None}
+        paths = {name: value for name in _PATHS if (value := getattr(settings, name)) is not None}
         is_path = {name: os.sep in value or name != "python" for name, value in paths.items()}
         return msgspec.structs.replace(
             settings, **{name: str(file.parent / value) for name, value in paths.items() if is_path[name] and value != "-"}
@@ -182,6 +190,11 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 def git_remote(folder: str) -> str:
     """Return the address of the checkout's remote ``origin``; empty if there is none."""
     return _output_of(["git", "-C", folder, "config", "--get", "remote.origin.url"]) or ""
+
+
+def git_root(folder: str) -> str:
+    """Return the folder of the checkout around ``folder``; empty outside of one, or without git."""
+    return _output_of(["git", "-C", folder, "rev-parse", "--show-toplevel"]) or ""
 
 
 def _git(folder: str) -> Git | None:

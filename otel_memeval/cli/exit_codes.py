@@ -16,6 +16,9 @@ NOT_DELIVERED = 4
 INTERRUPTED = 130
 """128 plus the number of SIGINT, as a shell reports it."""
 
+COMMIT_SKIPPED = 125
+"""By this status ``git bisect run`` skips a commit; it takes all others from 1 to 127 for bad, and ends for the rest."""
+
 
 def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelivered: bool = False) -> int:
     """Return the exit status of a command that measured these results.
@@ -32,3 +35,15 @@ def exit_status(results: Sequence[Result], fail_on: Collection[str], *, undelive
     if any(result.failure is not None for result in results):
         return SCENARIO_FAILED
     return NOT_DELIVERED if undelivered else PASSED
+
+
+def bisect_status(status: int, results: Sequence[Result]) -> int:
+    """Return the status for ``git bisect run`` of a command with this exit status: 0 good, 1 bad, 125 says nothing.
+
+    A verdict that passes is good even if telemetry or a file was lost; ``inconclusive`` says nothing.
+    """
+    if status == NOT_DELIVERED:
+        status = PASSED
+    if status == PASSED and (not results or any(result.verdict.state == "inconclusive" for result in results)):
+        return COMMIT_SKIPPED
+    return status if status in (PASSED, VERDICT_FAILED) else COMMIT_SKIPPED

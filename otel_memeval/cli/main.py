@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, WRONG_USAGE
+from otel_memeval.cli.exit_codes import COMMIT_SKIPPED, INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
 from otel_memeval.cli.init import init_command
 from otel_memeval.cli.interruption import interruptible
@@ -42,7 +42,15 @@ def _remove_folder_from_import_path() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line, and return the exit status."""
+    """Run the command line, and return the exit status.
+
+    With ``--bisect``, an error of usage or a target that cannot be loaded says nothing about the commit.
+    """
+    status = _run(arguments)
+    return COMMIT_SKIPPED if "--bisect" in arguments and status in (WRONG_USAGE, INTERRUPTED) else status
+
+
+def _run(arguments: list[str]) -> int:
     if os.environ.get("_OTEL_MEMEVAL_COMPLETE"):
         from otel_memeval.cli.completion import complete  # for a shell only
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, exit_status
+from otel_memeval.cli.exit_codes import INTERRUPTED, PASSED, bisect_status, exit_status
 from otel_memeval.cli.interruption import Interruptions, interruptible
+from otel_memeval.cli.job_log import annotate, section
 from otel_memeval.cli.options import MeasureCommand, MeasureOptions
 from otel_memeval.cli.standard_streams import problem_of
 from otel_memeval.errors import UsageError
@@ -52,7 +52,8 @@ Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
 or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
 timed out); 4 measured and judged, but telemetry was not delivered or a file
 was not written; 130 interrupted. What was measured is reported in any case.
-With --every: 0 after a signal, 2 for wrong usage."""
+With --every: 0 after a signal, 2 for wrong usage. With --bisect: 125 in place
+of 2, 3 and 130, and for an inconclusive verdict."""
 
 
 def _measure(options: MeasureOptions) -> int:
@@ -99,10 +100,10 @@ def _check_usage(options: MeasureOptions) -> None:
     ):
         if is_given and is_other_given:
             raise UsageError(f"{option} with {other}", f"leave one out: {reason}")
-    if options.json_path is not None and options.json_path != "-":
-        from otel_memeval.files import output_path
+    if options.result_paths:
+        from otel_memeval.exporters.builds.result_files import check_result_files
 
-        output_path("--json", options.json_path)
+        check_result_files(options.result_paths)
 
 
 def _check_service_usage(options: MeasureOptions) -> None:
@@ -112,6 +113,10 @@ def _check_service_usage(options: MeasureOptions) -> None:
         raise UsageError("--every with --in-process", "leave one out: memory of a scenario would stay in the service")
     if options.json_path == "-":
         raise UsageError("--every with --json -", "name a file: it holds the results of the last cycle")
+    if options.bisect:
+        raise UsageError("--every with --bisect", "leave one out: a service does not end")
+    if options.output_format not in (None, "plain"):
+        raise UsageError(f"--every with --output-format {options.output_format}", "leave one out: a service is no build job")
 
 
 def _run_options(options: MeasureOptions) -> Options:
@@ -156,7 +161,7 @@ def _service_options(options: MeasureOptions, exports: ExportOptions) -> Service
         address=options.serve,
         web_config=options.web_config,
         state_path=options.state,
-        json_path=options.json_path,
+        result_paths=options.result_paths,
         run=_run_options(options),
         exports=exports,
     )
@@ -165,6 +170,7 @@ def _service_options(options: MeasureOptions, exports: ExportOptions) -> Service
 def _import_modules() -> None:
     """Import the larger modules before the command can be interrupted: an interrupted import prints a traceback."""
     from otel_memeval.exporters import pipeline  # noqa: F401
+    from otel_memeval.exporters.builds import job_log  # noqa: F401
     from otel_memeval.exporters.terminal import progress, report, text  # noqa: F401
     from otel_memeval.run import worker_run  # noqa: F401
 
@@ -184,11 +190,13 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
             interruptions.defer()
     finally:  # also if a later target cannot be loaded
         _close_pipeline(pipeline, options, results, interruptions)
-        if options.json_path is not None and (results or sys.exc_info()[0] is None):
-            written = _write_json(options.json_path, results)
+        if results or sys.exc_info()[0] is None:
+            written = _write_files(options, results, settings.folder)
+            annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
     sys.stdout.flush()
     undelivered = pipeline.undelivered or not written
-    return INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
+    status = INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
+    return bisect_status(status, results) if options.bisect else status
 
 
 def _measure_all(
@@ -214,7 +222,8 @@ def _measure_all(
         if options.quiet:
             print_verdict(out, result)
         else:
-            print_report(out, result, Report())
+            with section(out, result, options.fail_on, options.output_format, settings):
+                print_report(out, result, Report())
 
     with contextlib.ExitStack() as shown:
 
@@ -261,24 +270,18 @@ def _close_pipeline(
         print_note(err, line)
 
 
-def _write_json(path: str, results: list[Result]) -> bool:
-    """Write the result file or, for ``-``, standard output. Return whether it was written; else print why."""
-    from otel_memeval.files import replace_file
-    from otel_memeval.records import to_json
+def _write_files(options: MeasureOptions, results: list[Result], folder: str) -> bool:
+    """Write the files of results. Return whether all were written; else print why not."""
+    from otel_memeval.exporters.builds.result_files import write_result_files
 
-    data = to_json(results)
-    try:
-        if path == "-":
-            sys.stdout.buffer.write(data)
-            problem = problem_of(sys.stdout)
-        else:
-            replace_file(Path(path), data)
-            problem = ""
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    if problem:
-        click.echo(f"otel-memeval: --json {path} was not written: {problem}", err=True)
-    return not problem
+    def print_json(data: bytes) -> str:
+        sys.stdout.buffer.write(data)
+        return problem_of(sys.stdout)
+
+    problems = write_result_files(options.result_paths, results, options.fail_on, folder, print_json)
+    for problem in problems:
+        click.echo(f"otel-memeval: {problem}", err=True)
+    return not problems
 
 
 measure_command = MeasureCommand(_measure, _measure.__doc__ or "", _EPILOG)

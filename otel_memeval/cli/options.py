@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -12,6 +12,9 @@ from otel_memeval import __version__
 from otel_memeval.cli.grouped_command import GroupedCommand
 from otel_memeval.cli.option_types import Duration, Size, Verdicts
 from otel_memeval.verdicts import FAILING_STATES
+
+if TYPE_CHECKING:
+    from otel_memeval.exporters.builds.job_log import OutputFormat
 
 
 class MeasureOptions(NamedTuple):
@@ -26,7 +29,12 @@ class MeasureOptions(NamedTuple):
     max_growth: int | None
     max_peak_growth: int | None
     fail_on: tuple[str, ...]
+    bisect: bool
     json_path: str | None
+    junit: str | None
+    markdown: str | None
+    sarif: str | None
+    output_format: OutputFormat | None
     python: str | None
     events: Literal["span", "log", "both"]
     pushgateway: str | None
@@ -47,6 +55,12 @@ class MeasureOptions(NamedTuple):
     verbose: bool
     quiet: bool
     debug: bool
+
+    @property
+    def result_paths(self) -> dict[str, str]:
+        """The files for results that are given, by their option."""
+        paths = {"--json": self.json_path, "--junit": self.junit, "--markdown": self.markdown, "--sarif": self.sarif}
+        return {option: path for option, path in paths.items() if path is not None}
 
 
 _TARGETS = click.Argument(["targets"], metavar="TARGET...", nargs=-1, required=False)
@@ -103,6 +117,11 @@ _GROUPS: dict[str, list[click.Option]] = {
             show_default=True,
             help="Verdicts that fail the run, or `never`.",
         ),
+        click.Option(
+            ["--bisect"],
+            is_flag=True,
+            help="Exit status for `git bisect run`: 0 good, 1 bad, 125 if the run says nothing about the commit.",
+        ),
     ],
     "Output": [
         click.Option(
@@ -110,6 +129,23 @@ _GROUPS: dict[str, list[click.Option]] = {
             type=click.Path(),
             metavar="PATH",
             help="File for the result; `-` prints the result and nothing else.",
+        ),
+        click.Option(
+            ["--junit"], type=click.Path(), metavar="PATH", help="File for the result as JUnit XML, for build systems."
+        ),
+        click.Option(
+            ["--markdown"], type=click.Path(), metavar="PATH", help="File for the result as Markdown, for a comment."
+        ),
+        click.Option(
+            ["--sarif"],
+            type=click.Path(),
+            metavar="PATH",
+            help="File for growing lines as SARIF, for code scanning.",
+        ),
+        click.Option(
+            ["--output-format"],
+            type=click.Choice(["plain", "github", "gitlab"]),
+            help="Annotations and a summary for GitHub, or sections for GitLab.  [default: by GITHUB_ACTIONS and GITLAB_CI]",
         ),
         click.Option(["--top"], type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
         click.Option(

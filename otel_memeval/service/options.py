@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,8 +31,8 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Web configuration file of the server."""
     state_path: str | None
     """State file; None: the default path."""
-    json_path: str | None
-    """File for the results of the last cycle."""
+    result_paths: Mapping[str, str]
+    """Files for the results of the last cycle, by their option."""
     run: Options
     exports: ExportOptions
 

@@ -17,9 +17,9 @@ import click
 
 from otel_memeval.config import Settings, from_process, state_folder, with_secrets
 from otel_memeval.errors import UsageError
+from otel_memeval.exporters.builds.result_files import write_result_files
 from otel_memeval.exporters.prometheus.board import Board
-from otel_memeval.files import replace_file
-from otel_memeval.records import Result, to_json
+from otel_memeval.records import Result
 from otel_memeval.redact import Masker, visible
 from otel_memeval.run.plan import check
 from otel_memeval.run.result import passes
@@ -108,20 +108,17 @@ def _restore_state(
         mask=mask,
         passed=lambda result: passes(result, options.exports.fail_on),
         log=log,
-        on_cycle_end=partial(_write_results, options.json_path, log),
+        on_cycle_end=partial(_write_results, options, settings.folder, log),
         python=platform.python_version() if options.run.python == sys.executable else "",
         step_seconds=options.run.timeout_seconds + options.run.follow_up_budget_seconds,
     )
 
 
-def _write_results(path: str | None, log: Callable[[str], None], results: list[Result]) -> None:
-    """Replace the result file with the results of the last cycle."""
-    if path is None or not results:
-        return
-    try:
-        replace_file(Path(path), to_json(results))
-    except OSError as error:
-        log(f"--json {path}: {error.strerror}")
+def _write_results(options: ServiceOptions, folder: str, log: Callable[[str], None], results: list[Result]) -> None:
+    """Replace the files of results with the results of the last cycle."""
+    if results:
+        for problem in write_result_files(options.result_paths, results, options.exports.fail_on, folder):
+            log(problem)
 
 
 def _log(mask: Callable[[str], str], line: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from otel_memeval.cli import exit_codes
-from otel_memeval.cli.exit_codes import exit_status
+from otel_memeval.cli.exit_codes import bisect_status, exit_status
 from otel_memeval.records import Failure, Result, Verdict
 from otel_memeval.verdicts import FAILING_STATES, STATES, State
 
@@ -62,3 +62,21 @@ def test_statuses_are_those_of_the_contract() -> None:
     """Scripts rely on these numbers."""
     assert (exit_codes.PASSED, exit_codes.VERDICT_FAILED, exit_codes.WRONG_USAGE, exit_codes.SCENARIO_FAILED) == (0, 1, 2, 3)
     assert (exit_codes.NOT_DELIVERED, exit_codes.INTERRUPTED) == (4, 130)
+
+
+def test_bisect_takes_only_a_verdict_for_good_or_bad(make_result: Callable[..., Result]) -> None:
+    """Failed, interrupted and inconclusive runs skip the commit; telemetry that was not delivered does not."""
+    for state, status, expected in [
+        ("stable", 0, 0),
+        ("creeping", 0, 0),
+        ("stable", 4, 0),
+        ("leaking", 1, 1),
+        ("inconclusive", 1, 1),
+        ("inconclusive", 0, 125),
+        ("inconclusive", 4, 125),
+        ("failed", 3, 125),
+        ("stable", 3, 125),
+        ("stable", 130, 125),
+    ]:
+        assert bisect_status(status, [make_result(**with_verdict(cast("State", state)))]) == expected, (state, status)
+    assert bisect_status(0, []) == 125

@@ -16,7 +16,7 @@ from otel_memeval.cli.templates import TEMPLATES, scenario_text
 from otel_memeval.config import ProjectSettings
 from tests.cli.conftest import Call, Tool
 
-NO_DEFAULTS = {"every", "serve", "web-config", "state", "targets", "in-process", "debug", "version"}
+NO_DEFAULTS = {"every", "serve", "web-config", "state", "targets", "in-process", "bisect", "debug", "version"}
 """Options that a project cannot set: those of the service and of a single call."""
 
 RUN = "def run():\n    bytearray(100_000)\n"
@@ -160,10 +160,11 @@ def test_paths_of_a_project_are_relative_to_its_file(tmp_path: Path) -> None:
     from otel_memeval.config import project_settings
 
     (tmp_path / "inner").mkdir()
-    table = 'json = "out/result.json"\npython = ".venv/bin/python"\ntextfile = "-"\n'
+    table = 'json = "out/result.json"\npython = ".venv/bin/python"\ntextfile = "-"\nsarif = "s"\n'
     (tmp_path / "pyproject.toml").write_text(f"[tool.otel-memeval]\n{table}", encoding="utf-8")
     defaults = project_settings(str(tmp_path / "inner")).defaults()
     expected = {"json": str(tmp_path / "out/result.json"), "python": str(tmp_path / ".venv/bin/python"), "textfile": "-"}
+    expected["sarif"] = str(tmp_path / "s")
     assert defaults == expected
     (tmp_path / "pyproject.toml").write_text('[tool.otel-memeval]\npython = "python3.12"\n', encoding="utf-8")
     assert msgspec.to_builtins(project_settings(str(tmp_path)))["python"] == "python3.12"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
@@ -198,13 +199,15 @@ def test_removed_eval_loses_its_series(tool: Tool) -> None:
 
 
 def test_result_file_has_the_last_cycle(tool: Tool) -> None:
-    """The file can be read at any moment and has the results of one cycle."""
+    """Each file can be read at any moment and has the results of one cycle."""
     tool.write("one.py", FINE)
     tool.write("two.py", FINE)
-    with service(tool, "one.py", "two.py", "--every", "1s", "--json", "result.json") as running:
+    files = ("--json", "result.json", "--junit", "result.xml")
+    with service(tool, "one.py", "two.py", "--every", "1s", *files) as running:
         running.wait_for_line("two: ", times=2)
         runs = tool.read_json((tool.folder / "result.json").read_bytes())
         assert [run.eval.name for run in runs] == ["one", "two"]
+        assert ET.parse(tool.folder / "result.xml").getroot().get("tests") == "2"
         running.end()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-_REMOVED_PREFIXES = ("MEMEVAL_", "OTEL_")
-"""Variables that change what the tool does or where it sends to."""
+_REMOVED_PREFIXES = ("MEMEVAL_", "OTEL_", "GITHUB_", "GITLAB_")
+"""Variables that change what the tool does, where it sends to, or what it prints."""
 
 
 def cache_folder() -> Path:

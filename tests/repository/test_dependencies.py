@@ -23,6 +23,7 @@ OTHER_ENVIRONMENTS = ("benchmarks/packages/scenarios/", "benchmarks/frameworks/s
 
 DISTRIBUTIONS = {
     "yaml": "pyyaml",
+    "markdown_it": "markdown-it-py",
     "xdist": "pytest-xdist",
     "grpc": "grpcio",
     "google.protobuf": "protobuf",

@@ -83,7 +83,7 @@ def setup():
     folder = tempfile.TemporaryDirectory()
     options = ServiceOptions(
         targets=["none.py"], targets_file=None, every_seconds=9.0, address=None, web_config=None, state_path=None,
-        json_path=None, run=Options(), exports=ExportOptions(),
+        result_paths={}, run=Options(), exports=ExportOptions(),
     )
     overview, file = Overview(interval_seconds=9), StateFile(Path(folder.name, "state.json"), quiet)
     state = ServiceState(Board(), overview, file, mask=str, passed=bool, log=quiet, on_cycle_end=quiet)
