@@ -24,6 +24,7 @@ OTHER_ENVIRONMENTS = ("benchmarks/packages/scenarios/", "benchmarks/frameworks/s
 DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "xdist": "pytest-xdist",
+    "_pytest": "pytest",
     "grpc": "grpcio",
     "google.protobuf": "protobuf",
     "google.rpc": "googleapis-common-protos",
@@ -98,7 +99,7 @@ def packages_imported(folder: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("folder", "groups"),
     [
-        ("otel_memeval", ["run", "config-file"]),
+        ("otel_memeval", ["run", "config-file", "pytest"]),
         ("scenarios", ["run", "scenarios"]),
         ("deploy", ["run", "dev"]),
         ("docs", ["run"]),
