@@ -9,8 +9,8 @@ from inspect import iscoroutinefunction
 
 import pytest
 
+from otel_memeval.pytest_plugin.arguments import MarkerArguments
 from otel_memeval.pytest_plugin.measurement import Measurement, refused_in_one_line
-from otel_memeval.pytest_plugin.options import MeasureOptions
 
 
 class MarkedTest:
@@ -61,7 +61,7 @@ class MarkedTest:
     def _prepare(
         self, original: Callable[..., object], args: tuple[object, ...], fixtures: dict[str, object]
     ) -> Measurement:
-        options = MeasureOptions.of(self._marker.args, self._marker.kwargs)
+        arguments = MarkerArguments.of(self._marker.args, self._marker.kwargs)
         call = functools.partial(original, *args, **fixtures)
-        self._measurement = Measurement(self._item, call, self._item.name, options)
+        self._measurement = Measurement(self._item, call, self._item.name, arguments)
         return self._measurement

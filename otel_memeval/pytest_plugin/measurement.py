@@ -13,8 +13,8 @@ import pytest
 
 from otel_memeval.config import Settings, for_measuring, process_secrets, with_secrets
 from otel_memeval.errors import MemevalError, UsageError
+from otel_memeval.pytest_plugin.arguments import MarkerArguments
 from otel_memeval.pytest_plugin.failure_text import failure_text, summary_line
-from otel_memeval.pytest_plugin.options import MeasureOptions
 from otel_memeval.pytest_plugin.recordings import Recordings, recordings
 from otel_memeval.records import Result
 from otel_memeval.run.in_process import arun_in_process, run_in_process
@@ -60,12 +60,12 @@ class Measurement:
     ``item``: the test. Raises ``UsageError`` for arguments that cannot be used, and inside of another measurement.
     """
 
-    def __init__(self, item: pytest.Item, func: Callable[[], object], name: str, options: MeasureOptions) -> None:
+    def __init__(self, item: pytest.Item, func: Callable[[], object], name: str, arguments: MarkerArguments) -> None:
         self._item = item
         self._func = func
         self._settings = _settings(item.config)
-        self._evaluation = functools.partial(options.evaluation, name=name, project=self._settings.project)
-        self._fail_on = options.fail_on_states(self._settings.project)
+        self._evaluation = functools.partial(arguments.evaluation, name=name, project=self._settings.project)
+        self._fail_on = arguments.fail_on_states(self._settings.project)
         self._shown_name = "" if name == item.name else name
         self._result: Result | None = None
 

@@ -15,7 +15,7 @@ MODULE_TESTS = {
     "pytest_plugin/fixture": "test_pytest_plugin.py",
     "pytest_plugin/marked_test": "test_pytest_plugin.py",
     "pytest_plugin/measurement": "test_pytest_plugin.py",
-    "pytest_plugin/options": "test_pytest_plugin.py",
+    "pytest_plugin/arguments": "test_pytest_plugin.py",
     "pytest_plugin/recordings": "test_pytest_plugin.py",
     "records": "test_records.py",
     "records/resources": "cli/test_resources.py",

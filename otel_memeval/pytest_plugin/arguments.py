@@ -18,7 +18,7 @@ DEFAULT_FAIL_ON = tuple(state for state in FAILING_STATES if state != "idle")
 """Verdicts that fail a test. Not ``idle``: a test may do little, and in its process no call is watched to be sure."""
 
 
-class MeasureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MarkerArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments as they are given; None: the project's setting of the same name, else the default."""
 
     iterations: int | None = None
@@ -30,7 +30,7 @@ class MeasureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     in_process: bool = True
 
     @classmethod
-    def of(cls, positional: tuple[object, ...], keywords: Mapping[str, object]) -> MeasureOptions:
+    def of(cls, positional: tuple[object, ...], keywords: Mapping[str, object]) -> MarkerArguments:
         """Return the options that arguments stand for. Raises ``UsageError`` for arguments that cannot be used."""
         if positional:
             raise UsageError("memeval takes no positional arguments", "name them: memeval(iterations=20)")
