@@ -214,10 +214,9 @@ def test_database_fixture_of_django_is_set_up_where_it_is_measured(tmp_path: Pat
     (tmp_path / "django_settings.py").write_text(data("django_settings.py"), encoding="utf-8")
     options = ("-p", "pytest_django.plugin", "--ds=django_settings", "-o", "pythonpath=.", "-rA")
     output = run_pytest(tmp_path, {"test_query.py": data("query_tests.py")}, *options)
-    assert outcomes(output) == {
-        "test_query": "PASSED", "test_query_leaks": "FAILED", "test_database_is_clean": "PASSED",
-    }, output  # fmt: skip
-    assert "held by test_query.SEEN" in failure(output, "test_query_leaks")
+    assert "3 passed" in output, output
+    assert summary(output)["test_query"].startswith("stable")
+    assert summary(output)["test_query_with_the_fixture"].endswith(" 2 iterations")
 
 
 @process
