@@ -158,22 +158,31 @@ class _InProcessRun:
     def _describe(self, complete: bool) -> None:
         """Have the containers described that grew in the last reading, with the sites that changed in it.
 
-        None of them if the run is not complete: its verdict is ``failed``.
+        None of them if the run is not complete, so that its verdict is ``failed``, or if nothing may grow.
         """
-        reading = self._messages.newest("iteration").get("reading") if complete else None
+        reading = self._messages.newest("iteration").get("reading") if complete and self._may_grow() else None
         changes = reading if isinstance(reading, dict) else {}
         longer = [key for key, before, now in changes.get("holders", []) if now > before]
         sites = [(number, line) for number, line, live_bytes, _ in changes.get("sites", []) if live_bytes]
         seconds = self._options.follow_up_budget_seconds
         self._harness.describe(longer[:MOST_DESCRIBED], [], sites, sites[:MOST_SEARCHED_SITES], seconds)
 
+    def _may_grow(self) -> bool:
+        """Return whether a line or a container may grow, by the readings alone; walking a large heap takes a second."""
+        judgement = self._judged("", "", Observer(), Settings(environment={}, folder="")).assessment().judgement
+        return judgement.state != "stable" or bool(judgement.sites or judgement.holders or judgement.undecided_holders)
+
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Return the result, judged from the messages that were kept. Raises ``TargetError`` or ``UsageError``."""
+        return self._judged(source, name, observer, settings).result()
+
+    def _judged(self, source: str, name: str, observer: Observer, settings: Settings) -> Session:
+        """Return a session that has taken all messages so far. Raises ``TargetError`` or ``UsageError``."""
         worker = _RecordedWorker(self._messages.in_order())
         context = RunContext(self._start, self._options, observer, settings)
         session = Session.load(context, worker, source, name)
         session.measure()
-        return session.result()
+        return session
 
 
 def _require_no_loop() -> None:

@@ -3,8 +3,6 @@
 import pytest
 from django.contrib.contenttypes.models import ContentType
 
-SEEN = []
-
 
 @pytest.mark.django_db
 @pytest.mark.memeval(warmup=1, iterations=4)
@@ -12,11 +10,6 @@ def test_query():
     created = ContentType.objects.create(app_label="a", model="b")
     assert ContentType.objects.filter(app_label="a").count() == 1
     created.delete()
-
-
-@pytest.mark.memeval(warmup=0, iterations=2)
-def test_query_with_the_fixture(db):
-    SEEN.append(ContentType.objects.count())
 
 
 @pytest.mark.django_db
