@@ -29,6 +29,7 @@ from otel_memeval.run.session import Session
 from otel_memeval.supervisor import WorkerEnded
 from otel_memeval.targets import split_target
 from otel_memeval.worker import target
+from otel_memeval.worker.event_loop import loop_that_is_set
 from otel_memeval.worker.harness import Harness
 from otel_memeval.worker.memory.reading import PlainMessage
 from otel_memeval.worker.scenario_caller import BlockingCaller, LoopCaller, ScenarioCaller, drive
@@ -144,32 +145,44 @@ class _InProcessRun:
         """Set up, run the iterations, have the containers described, and finish."""
         try:
             if await self._harness.set_up():
+                complete = True
                 for phase, count in (("warmup", planned.eval.warmup), ("measured", planned.eval.iterations)):
-                    if count and not await self._harness.iterate(phase, 1, count, keep_going):
-                        break
-                self._describe()
+                    complete = complete and (not count or await self._harness.iterate(phase, 1, count, keep_going))
+                self._describe(complete)
                 await self._harness.describe_resources([], 0.0, 0, 0, 0.0)  # none is judged to grow yet: no examples
                 await self._harness.finish()
         finally:
             self._harness.thaw()
             tracemalloc.stop()
 
-    def _describe(self) -> None:
-        """Have the containers described that grew in the last reading, with the sites that changed in it."""
-        reading = self._messages.newest("iteration").get("reading")
+    def _describe(self, complete: bool) -> None:
+        """Have the containers described that grew in the last reading, with the sites that changed in it.
+
+        None of them if the run is not complete, so that its verdict is ``failed``, or if nothing may grow.
+        """
+        reading = self._messages.newest("iteration").get("reading") if complete and self._may_grow() else None
         changes = reading if isinstance(reading, dict) else {}
         longer = [key for key, before, now in changes.get("holders", []) if now > before]
         sites = [(number, line) for number, line, live_bytes, _ in changes.get("sites", []) if live_bytes]
         seconds = self._options.follow_up_budget_seconds
         self._harness.describe(longer[:MOST_DESCRIBED], [], sites, sites[:MOST_SEARCHED_SITES], seconds)
 
+    def _may_grow(self) -> bool:
+        """Return whether a line or a container may grow, by the readings alone; walking a large heap takes a second."""
+        judgement = self._judged("", "", Observer(), Settings(environment={}, folder="")).assessment().judgement
+        return judgement.state != "stable" or bool(judgement.sites or judgement.holders or judgement.undecided_holders)
+
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:
         """Return the result, judged from the messages that were kept. Raises ``TargetError`` or ``UsageError``."""
+        return self._judged(source, name, observer, settings).result()
+
+    def _judged(self, source: str, name: str, observer: Observer, settings: Settings) -> Session:
+        """Return a session that has taken all messages so far. Raises ``TargetError`` or ``UsageError``."""
         worker = _RecordedWorker(self._messages.in_order())
         context = RunContext(self._start, self._options, observer, settings)
         session = Session.load(context, worker, source, name)
         session.measure()
-        return session.result()
+        return session
 
 
 def _require_no_loop() -> None:
@@ -180,22 +193,26 @@ def _require_no_loop() -> None:
     raise UsageError("run() was called inside a running event loop", "use: await arun()")
 
 
-def run_in_process(evaluation: object) -> Result:
-    """Measure an eval object; see ``PerformanceEval.run``."""
+def run_in_process(evaluation: object, settings: Settings | None = None) -> Result:
+    """Measure an eval object; see ``PerformanceEval.run``. ``settings``: those of this process if missing."""
     _require_no_loop()
     loaded = _eval_of(evaluation)
-    with contextlib.closing(BlockingCaller()) as caller:
-        run = _InProcessRun(Options(), caller)
-        drive(run.measure(run.use(loaded), keep_going=False))
-    return run.result("(in process)", loaded.name, Observer(), for_measuring())
+    loop = loop_that_is_set()
+    try:
+        with contextlib.closing(BlockingCaller()) as caller:
+            run = _InProcessRun(Options(), caller)
+            drive(run.measure(run.use(loaded), keep_going=False))
+    finally:
+        asyncio.set_event_loop(loop)  # the caller's
+    return run.result("(in process)", loaded.name, Observer(), settings or for_measuring())
 
 
-async def arun_in_process(evaluation: object) -> Result:
+async def arun_in_process(evaluation: object, settings: Settings | None = None) -> Result:
     """Measure an eval object inside the running event loop; see ``PerformanceEval.arun``."""
     loaded = _eval_of(evaluation)
     run = _InProcessRun(Options(), LoopCaller())
     await run.measure(run.use(loaded), keep_going=False)
-    return run.result("(in process)", loaded.name, Observer(), for_measuring())
+    return run.result("(in process)", loaded.name, Observer(), settings or for_measuring())
 
 
 def measure_in_process(target_text: str, options: Options, observer: Observer, settings: Settings) -> Result:

@@ -57,6 +57,8 @@ def describe_containers(
     bounds decide nothing once a container that grows has none: no further one is searched for, and the message has the ids
     of the containers without that search.
     """
+    if not wanted and not grown and not leaking:  # the heap need not be walked
+        return _message([], [], [], [])
     containers = find_containers()
     numbers = {key: place for place, key in enumerate(wanted)}
     alive = {id(container): container for container in containers if id(container) in numbers}
@@ -77,25 +79,37 @@ def describe_containers(
     texts = {**words, **{key: roots.text(path) for key, path in paths.items() if key in alive or key in rings}}
     full = {key: ring.container for key, ring in rings.items() if key in paths and not empty_slots(ring.container)}
     bounds, unsearched = bounds_of({**full, **alive}, paths, grown, alive.keys() - set(undecided), end_seconds)
-    return {
-        "kind": "holders",
-        "page_cache_limit_bytes": page_cache_limit(),
-        "unsearched": unsearched,
-        "holders": _holders(alive, texts, bounds, grown, items),
-        "ring_buffers": [
+    keepers = find_keepers(
+        objects,
+        paths,
+        (alive.keys() | bounds.keys()) - set(undecided),
+        {key: items[key][1].keys() for key in alive if key in undecided},
+    )
+    return _message(
+        _holders(alive, texts, bounds, grown, items),
+        [
             _ring_buffer(rings[key], texts[key], bounds.get(key))
             for key in paths
             if key in rings and (key not in full or key in bounds)
         ],
-        "keepers": [
-            _keeper(keeper, roots)
-            for keeper in find_keepers(
-                objects,
-                paths,
-                (alive.keys() | bounds.keys()) - set(undecided),
-                {key: items[key][1].keys() for key in alive if key in undecided},
-            )
-        ],
+        [_keeper(keeper, roots) for keeper in keepers],
+        unsearched,
+    )
+
+
+def _message(
+    holders: list[PlainMessage],
+    ring_buffers: list[PlainMessage],
+    keepers: list[PlainMessage],
+    unsearched: list[int],
+) -> PlainMessage:
+    return {
+        "kind": "holders",
+        "page_cache_limit_bytes": page_cache_limit(),
+        "unsearched": unsearched,
+        "holders": holders,
+        "ring_buffers": ring_buffers,
+        "keepers": keepers,
     }
 
 

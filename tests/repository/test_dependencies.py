@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "markdown_it": "markdown-it-py",
     "xdist": "pytest-xdist",
+    "_pytest": "pytest",
     "grpc": "grpcio",
     "google.protobuf": "protobuf",
     "google.rpc": "googleapis-common-protos",
@@ -99,7 +100,7 @@ def packages_imported(folder: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("folder", "groups"),
     [
-        ("otel_memeval", ["run", "config-file"]),
+        ("otel_memeval", ["run", "config-file", "pytest"]),
         ("scenarios", ["run", "scenarios"]),
         ("deploy", ["run", "dev"]),
         ("docs", ["run"]),

@@ -40,16 +40,17 @@ def next_step(result: Result) -> str:
     return ""
 
 
-def excerpt(site: Site) -> list[tuple[int, str, bool]]:
+def excerpt(site: Site, folder: str = "") -> list[tuple[int, str, bool]]:
     """Return number and text of the lines around a site, and whether it is the site's own.
 
-    Empty for a file that is not below the current folder, such as one of a library. Texts in the source are left out: they
+    ``folder``: the one that the site's file is relative to, if it is not the current folder.
+    Empty for a file that is not below this folder, such as one of a library. Texts in the source are left out: they
     may be prompts or keys.
     """
     if os.path.isabs(site.file) or not site.line:
         return []
     try:
-        with open(site.file, encoding="utf-8-sig", errors="replace") as file:
+        with open(os.path.join(folder, site.file), encoding="utf-8-sig", errors="replace") as file:
             lines = _without_texts(file.read().removesuffix("\n"))
     except (OSError, ValueError, SyntaxError, tokenize.TokenError):
         return []
