@@ -290,7 +290,8 @@ def test_cycles_leave_no_files_and_no_zombies(tool: Tool) -> None:
         running.wait_for_line("none.py: ", times=2)  # what is opened once is open
         before = least_files(running.process.pid)
         running.wait_for_line("none.py: ", times=6)
-        assert least_files(running.process.pid) <= before
+        # On a busy machine half a second may have no moment without a run; files that are left would never go.
+        running.wait(lambda: least_files(running.process.pid) <= before, timeout=30)
         # Each run's worker is a zombie for a moment, until the service takes its status.
         running.wait(lambda: zombies(process) == [], timeout=10)
         running.end()
