@@ -136,7 +136,12 @@ class Tool:
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Return the test's environment without variables that change the tool, with the mark that all descendants have."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        # pytest may remove its variable of the current test meanwhile: several commands run in threads of their own.
+        inherited = {
+            name: value
+            for name in list(os.environ)
+            if not name.startswith(NOT_INHERITED) and (value := os.environ.get(name)) is not None
+        }
         return {**inherited, "TMPDIR": str(self.temporary), MARK: self.mark, **more}
 
     def start(
