@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from otel_memeval.cli.exit_codes import PASSED
-from otel_memeval.cli.templates import TEMPLATES, imported_packages, scenario_text
 from otel_memeval.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _EPILOG = """\b
 The framework is the first of these that is installed for the interpreter:
@@ -34,6 +37,25 @@ print(json.dumps(found))
 _FIND_SECONDS = 60.0
 
 
+class _Framework(click.ParamType[str]):
+    """Name of a template; the templates are imported for this command only."""
+
+    name = "framework"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name. Raises ``click.BadParameter`` if there is no such template."""
+        return str(self._names().convert(value, param, ctx))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin like this."""
+        return self._names().shell_complete(ctx, param, incomplete)
+
+    def _names(self) -> click.Choice[str]:
+        from otel_memeval.cli.templates import TEMPLATES
+
+        return click.Choice(list(TEMPLATES))
+
+
 @click.command(
     name="otel-memeval init",
     epilog=_EPILOG,
@@ -42,13 +64,14 @@ _FIND_SECONDS = 60.0
 @click.argument("file", metavar="[FILE]", default="memeval_agent.py")
 @click.option(
     "--framework",
-    type=click.Choice(list(TEMPLATES)),
+    type=_Framework(),
     metavar="NAME",
     help="Write for this one, or none.  [default: as below]",
 )
 @click.option("--python", type=click.Path(), metavar="PATH", help="Interpreter of the agent.  [default: this one]")
 def init_command(file: str, framework: str | None, python: str | None) -> int:
     """Write a scenario for the agent framework that is installed, to FILE (memeval_agent.py); no file is overwritten."""
+    from otel_memeval.cli.templates import imported_packages, scenario_text
     from otel_memeval.config import for_measuring
 
     chosen = python or for_measuring().project.python
@@ -74,6 +97,8 @@ def _installed(python: str) -> list[str]:
     """Return the names of the templates whose package is installed for an interpreter."""
     import json
     import subprocess
+
+    from otel_memeval.cli.templates import TEMPLATES
 
     packages = {template.package: name for name, template in TEMPLATES.items() if template.package}
     command = [python, "-I", "-c", _FIND, json.dumps(list(packages))]

@@ -45,9 +45,9 @@ def measured(target: str, iterations: int, warmup: int = 6, settings: Settings |
 
 
 def test_service_exporter_is_stable() -> None:
-    """Finished runs, skipped runs and scrapes keep no memory from one to the next; the first of a kind may."""
+    """Finished runs, skipped runs and scrapes retain no memory."""
     result = measured("scenarios.service_exporter", 12)
-    assert result.verdict.state in ("stable", "settling"), result.verdict
+    assert result.verdict.state == "stable", result.verdict
 
 
 def test_exporter_that_keeps_results_is_leaking(tmp_path: Path) -> None:

@@ -164,6 +164,10 @@ class Server:
     def start(self, pages: Mapping[str, Page]) -> None:
         """Answer these pages from now on, in threads that end with the process."""
         self._pages = pages
+        # All threads now: one that a busy moment adds after days would look like growth of the service.
+        meeting = threading.Barrier(_THREADS)
+        for _ in range(_THREADS):
+            self._threads.submit(meeting.wait)
         self._loop = asyncio.SelectorEventLoop()
         self._thread.start()
 

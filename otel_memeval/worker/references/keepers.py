@@ -21,7 +21,8 @@ MAX_STEPS = 8
 """Steps of a path; a longer one goes along a chain or a tree, and the container at its begin is named."""
 
 MAX_SEARCHED = 200_000
-"""Newest objects among which those of a line are searched; older ones are those of imports: a budget of time."""
+"""Objects that were frozen last, among which those of a line are searched; earlier ones are those of imports: a budget of
+time."""
 
 _CHUNK = 4096
 """Objects whose referents are listed at once: few calls, and no list of all referents."""
@@ -71,7 +72,9 @@ def newest_objects(
     found = _newest_among(young, lines)
     missing = [line for line, objects in found.items() if len(objects) < MAX_OBJECTS]
     if missing:
-        every = gc.get_objects()[-MAX_SEARCHED:]  # in the order in which they were made, but for few
+        every = gc.get_objects()
+        if young:  # all others were frozen, and stand in the order in which they were frozen
+            del every[:-MAX_SEARCHED]
         every.extend(filterfalse(gc.is_tracked, [*containers, *(contents for _, contents in modules())]))
         found.update(_newest_among(every, missing))
     return found

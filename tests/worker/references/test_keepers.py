@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tracemalloc
 import types
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from otel_memeval.worker.describe import describe_containers
+from otel_memeval.worker.references import keepers as keepers_module
+from otel_memeval.worker.references.keepers import newest_objects
 
 
 @pytest.fixture
@@ -108,3 +111,27 @@ def test_memory_in_a_growing_container_has_no_keeper(module: Any) -> None:
     assert keepers(module, keep, wanted={id(module.KEPT)}) == []
     rows = keepers(module, keep, undecided={id(module.KEPT)})
     assert [row["behind"] for row in rows] == [[id(module.KEPT)]]
+
+
+def test_newest_objects_are_searched_among_those_that_were_frozen_last(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without young objects nothing says in which order the others were made: then all of them are searched."""
+
+    class Session:
+        pass
+
+    module.KEPT = [Session() for _ in range(3)]
+    line = sys._getframe().f_lineno - 1
+    others = [[] for _ in range(50)]
+    gc.collect()
+    gc.freeze()
+    later = [[] for _ in range(50)]
+    gc.freeze()
+    gc.unfreeze()
+    found = {}
+    for limit in (10, 1_000_000):
+        monkeypatch.setattr(keepers_module, "MAX_SEARCHED", limit)
+        for young in ([], [object()]):
+            objects = newest_objects([(__file__, line)], [], young)
+            found[limit, bool(young)] = len(objects[__file__, line])
+    assert found == {(10, False): 3, (10, True): 0, (1_000_000, False): 3, (1_000_000, True): 3}
+    assert len(others) == len(later)
