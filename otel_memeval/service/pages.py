@@ -32,6 +32,7 @@ body { font-family: sans-serif; margin: 2em; max-width: 75em; color: var(--text)
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4em .8em .4em 0; border-bottom: 1px solid var(--line); }
 td.time, td.state { white-space: nowrap; }
+td:first-child { min-width: 12em; }
 td, p { overflow-wrap: anywhere; }
 a { color: var(--link); }
 .failed { color: var(--bad); font-weight: bold; }
