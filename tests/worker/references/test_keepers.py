@@ -121,10 +121,10 @@ def test_newest_objects_are_searched_among_those_that_were_frozen_last(module: A
 
     module.KEPT = [Session() for _ in range(3)]
     line = sys._getframe().f_lineno - 1
-    others = [[] for _ in range(50)]
+    others: list[list[object]] = [[] for _ in range(50)]
     gc.collect()
     gc.freeze()
-    later = [[] for _ in range(50)]
+    later: list[list[object]] = [[] for _ in range(50)]
     gc.freeze()
     gc.unfreeze()
     found = {}
