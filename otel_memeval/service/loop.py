@@ -102,7 +102,7 @@ class ServiceLoop:
     def _measure(self, target: str) -> None:
         shown = self._state.mask(target)
         self._state.set_running(shown)
-        run = _TargetRun(target, self._state, self._runner, self._count_skipped, self._log)
+        run = _TargetRun(target, self._state, self._runner, self._signals, self._count_skipped, self._log)
         ended = self._signals.interruptible(run.measure)
         with _logged_errors("sending telemetry", self._log):
             self._runner.close()
@@ -120,6 +120,7 @@ class _TargetRun(Observer):
         target: str,
         state: ServiceState,
         runner: TargetRunner,
+        signals: Signals,
         count_skipped: Callable[[], int],
         log: Callable[[str], None],
     ) -> None:
@@ -127,6 +128,7 @@ class _TargetRun(Observer):
         self._shown_target = state.mask(target)
         self._state = state
         self._runner = runner
+        self._signals = signals
         self._count_skipped = count_skipped
         self._log = log
         self._key = self._shown_target
@@ -174,9 +176,10 @@ class _TargetRun(Observer):
         if result.failure is not None and result.failure.type == "Interrupted":
             self._interrupted = True  # by the end of this service, which is not a failure of the scenario
             return
-        self._state.progress.begin()
-        status = self._state.add_result(rename_eval(result, self._name), result.run.target, self._count_skipped())
-        self.measured[status.key] = status
+        with self._signals.deferred():  # gauges, page, file and log have the run, or none of them
+            self._state.progress.begin()
+            status = self._state.add_result(rename_eval(result, self._name), result.run.target, self._count_skipped())
+            self.measured[status.key] = status
 
     def _failed_results(self, failure: Failure, started_at: str, seconds: float) -> list[Result]:
         """Return a failed result for each known eval of the target that was not measured, at least one in all."""

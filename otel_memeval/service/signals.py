@@ -10,7 +10,7 @@ import contextlib
 import select
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -83,6 +83,18 @@ class Signals:
             self._stopping = True
             return False
         return True
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Delay the ``KeyboardInterrupt`` of a signal to the end of the block: what belongs together is kept together."""
+        might_raise, self._may_raise = self._may_raise, False
+        try:
+            yield
+        finally:
+            self._may_raise = might_raise
+        if might_raise and self.stopping and not self._raised:
+            self._raised = True
+            raise KeyboardInterrupt
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
