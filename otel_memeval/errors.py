@@ -23,3 +23,7 @@ class TargetError(MemevalError):
 
 class WorkerError(MemevalError):
     """The worker process could not be started, or sent a message that is not part of the protocol."""
+
+
+class HistoryError(MemevalError):
+    """The history cannot be read or written; a run is reported all the same."""

@@ -12,7 +12,7 @@ from otel_memeval.service.signals import Signals
 
 def test_first_signal_to_stop_interrupts_a_call_and_a_second_one_does_not() -> None:
     """The call is left at once; what is called afterwards to end the service is not interrupted."""
-    steps = []
+    steps: list[str] = []
 
     def measure() -> None:
         steps.append("begun")
@@ -30,7 +30,7 @@ def test_first_signal_to_stop_interrupts_a_call_and_a_second_one_does_not() -> N
 @pytest.mark.parametrize("sends", [True, False])
 def test_signal_within_a_deferred_block_interrupts_after_its_end(sends: bool) -> None:
     """The block comes to its end; what follows is only reached without a signal."""
-    steps = []
+    steps: list[str] = []
 
     def measure() -> None:
         with signals.deferred():

@@ -1,0 +1,1 @@
+"""History of runs: a folder with an index, or a PostgreSQL database."""
