@@ -55,7 +55,8 @@ class PerformanceEval:
     debug_mode: bool = False
     """Show every iteration's growing lines."""
     db: object | None = None
-    """Accepted so that agno's arguments fit, and not used: agno stores its results there."""
+    """A database of agno, or another object with the method ``create_eval_run``: the run is stored there as agno does it,
+    with the verdict and the growth, after the last reading."""
     telemetry: bool = True
     """Accepted so that agno's arguments fit: nothing is ever sent to this tool's makers."""
 

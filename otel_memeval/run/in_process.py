@@ -35,6 +35,7 @@ from otel_memeval.worker.memory.reading import PlainMessage
 from otel_memeval.worker.scenario_caller import BlockingCaller, LoopCaller, ScenarioCaller, drive
 
 _OWN_FOLDER = os.path.join(str(Path(__file__).resolve().parents[1]), "")
+_NO_SETTINGS = Settings(environment={}, folder="")
 
 
 class _MessageChain:
@@ -150,6 +151,8 @@ class _InProcessRun:
                     complete = complete and (not count or await self._harness.iterate(phase, 1, count, keep_going))
                 self._describe(complete)
                 await self._harness.describe_resources([], 0.0, 0, 0, 0.0)  # none is judged to grow yet: no examples
+                if complete and self._messages.newest("loaded")["has_database"]:
+                    await self._harness.store_run(self._judged("", "", Observer(), _NO_SETTINGS).eval_record())
                 await self._harness.finish()
         finally:
             self._harness.thaw()
@@ -169,7 +172,7 @@ class _InProcessRun:
 
     def _may_grow(self) -> bool:
         """Return whether a line or a container may grow, by the readings alone; walking a large heap takes a second."""
-        judgement = self._judged("", "", Observer(), Settings(environment={}, folder="")).assessment().judgement
+        judgement = self._judged("", "", Observer(), _NO_SETTINGS).assessment().judgement
         return judgement.state != "stable" or bool(judgement.sites or judgement.holders or judgement.undecided_holders)
 
     def result(self, source: str, name: str, observer: Observer, settings: Settings) -> Result:

@@ -17,6 +17,7 @@ from otel_memeval.records import Eval, Failure, Iteration, Result, Run
 from otel_memeval.redact import Masker, one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.context import RunContext
+from otel_memeval.run.eval_record import eval_record
 from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.follow_ups import FollowUps
@@ -51,6 +52,8 @@ class Session:
         self._plan = plan(loaded, self._options, ignore_rules(self._settings.project.ignore, f"ignore of {PROJECT_TABLE}"))
         self._source_lookup = SourceLookup(self._settings.folder)
         self._history = RunHistory(loaded, self._source_lookup.display_path, self._settings.secrets, self._suppressions())
+        self._has_database = loaded.has_database
+        self._store_problem = ""
         self._follow_ups = FollowUps(loaded, self._options, self._history, self._observer, self._settings)
         self._description = self._event_loop = ""
         self._measured = False
@@ -109,6 +112,7 @@ class Session:
             self._describe_containers(budget)
             self._describe_resources()
             self._follow_ups.run(self._client, budget)
+            self._store_run()
         except WorkerEnded as ended:  # what was measured is judged all the same
             self._follow_ups.end(ended)
             return
@@ -214,6 +218,24 @@ class Session:
         self._client.send(wire.DescribeResources(added=added, grace_seconds=GRACE_SECONDS if added else 0.0))
         self._history.add_resources(self._client.until(wire.ResourceDescriptions, lambda _: None))
 
+    def _store_run(self) -> None:
+        """Have the worker store the run in the database of the eval, as agno does."""
+        if not self._has_database:
+            return
+        self._observer.on_step("storing the run in the eval's database")
+        self._client.send(wire.StoreRun(record=self.eval_record()))
+        failure = self._client.until(wire.RunStored, lambda _: None).failure
+        if failure is not None:
+            error = failure_record(failure, self._settings.secrets)
+            self._store_problem = f"the eval's database did not take the run: {error.type}: {error.message}"
+
+    def eval_record(self) -> str:
+        """Return the fields of the record that the database of the eval stores, as a JSON object."""
+        iterations, assessment = self._history.iterations, self.assessment()
+        statistics = summarize(iterations)
+        state, growth = assessment.judgement.state, assessment.growth
+        return eval_record(self._start.run_id, self._plan.eval, iterations, statistics, state, growth)
+
     def _tear_down(self) -> None:
         self._observer.on_step("tear-down")
         self._client.send(wire.Finish())
@@ -304,9 +326,10 @@ class Session:
 
     def _later_reasons(self) -> tuple[str, ...]:
         """Return the sentences of the verdict for what failed after the last measured iteration."""
+        reasons = (*self._follow_ups.reasons(), *([self._store_problem] if self._store_problem else []))
         if not self._measured or self.failure is None or self.failure.type == "Interrupted":
-            return self._follow_ups.reasons()
-        return (*self._follow_ups.reasons(), f"{self.failure.type}: {self.failure.message}")
+            return reasons
+        return (*reasons, f"{self.failure.type}: {self.failure.message}")
 
     def _run_record(self) -> Run:
         return Run(

@@ -112,6 +112,12 @@ class RecordStacks(Command, frozen=True, tag="record_stacks"):
     seconds: float
 
 
+class StoreRun(Command, frozen=True, tag="store_run"):
+    """Store the run in the database of the eval. ``record``: a JSON object with the fields of agno's ``EvalRunRecord``."""
+
+    record: str
+
+
 class Finish(Command, frozen=True, tag="finish"):
     """Run the tear-down, and end."""
 
@@ -127,6 +133,7 @@ AnyCommand = (
     | ReadBatches
     | AttributeCallers
     | RecordStacks
+    | StoreRun
     | Finish
 )
 

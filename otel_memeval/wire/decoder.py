@@ -13,25 +13,24 @@ from otel_memeval.wire.messages import (
     BatchedReading,
     Finished,
     FollowUpIteration,
-    GrownTypes,
     Hello,
     Holders,
     IterationDone,
     Loaded,
     MeasurementFailed,
-    MemrayStacks,
     Message,
     Paused,
     Ready,
     ResourceDescriptions,
+    RunStored,
     ScenarioSpan,
     SetUpFailed,
     SpansDropped,
-    Stacks,
     TargetRejected,
     TracingStopped,
     WatchedCall,
 )
+from otel_memeval.wire.stacks import GrownTypes, MemrayStacks, Stacks
 
 _MessageType = TypeVar("_MessageType", bound=Message)
 
@@ -55,6 +54,7 @@ AnyMessage = (
     | GrownTypes
     | Stacks
     | MemrayStacks
+    | RunStored
     | Finished
 )
 

@@ -90,7 +90,7 @@ class Loaded(Message, frozen=True, tag="loaded"):
     """The eval is loaded. ``names``: all evals of the target; this worker has the first.
 
     ``file``: the module's, empty if it has none. ``library_folder``: that of the standard library. ``awaits_nothing``: the
-    function is async and drops every coroutine that it makes.
+    function is async and drops every coroutine that it makes. ``has_database``: the eval stores its runs.
     """
 
     module: str
@@ -100,6 +100,7 @@ class Loaded(Message, frozen=True, tag="loaded"):
     library_folder: str
     awaits_nothing: bool
     fields: Fields
+    has_database: bool = False
 
 
 class SetUpFailed(Message, frozen=True, tag="set_up_failed"):
@@ -293,49 +294,9 @@ class WatchedCall(Message, frozen=True, tag="watched_call"):
     failure: FailureInfo | None
 
 
-class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Live memory of one stack after a caller attribution.
+class RunStored(Message, frozen=True, tag="run_stored"):
+    """The database of the eval has the run, unless it raised an exception."""
 
-    ``frames``: file and line, the innermost first, without those of the tool. ``complete``: no frame of the scenario is
-    missing at the outer end. ``alive_bytes`` and ``blocks``: alive at the end; ``added_bytes``: added since half time.
-    """
-
-    frames: tuple[tuple[str, int], ...]
-    complete: bool
-    alive_bytes: int
-    added_bytes: int
-    blocks: int
-
-
-class Stacks(Message, frozen=True, tag="stacks"):
-    """Stacks that lead to the sites of a caller attribution; none, and the ``failure``, if an iteration raised."""
-
-    stacks: list[StackInfo]
-    failure: FailureInfo | None
-
-
-class GrownTypes(Message, frozen=True, tag="grown_types"):
-    """Types of the objects that a caller attribution added since half time: name, number of objects, bytes.
-
-    ``chain``: the references from a module to one of these objects, as the text of each step and the type that it leads to.
-    """
-
-    types: list[tuple[str, int, int]]
-    chain: list[tuple[str, str]]
-
-
-class MemrayStackInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory of one stack that memray recorded. ``frames``: function, file and line, the innermost first."""
-
-    frames: list[tuple[str, str, int]]
-    bytes: int
-    blocks: int
-
-
-class MemrayStacks(Message, frozen=True, tag="memray_stacks"):
-    """Stacks that memray recorded; none, and the ``failure``, if memray is not installed or an iteration raised."""
-
-    stacks: list[MemrayStackInfo]
     failure: FailureInfo | None
 
 

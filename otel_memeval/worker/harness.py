@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from . import target
 from .call_fields import call_fields, failure_fields
 from .clock import Clock
+from .eval_database import storing
 from .event_loop import foreign_name
 from .follow_up import FollowUpSteps
 from .iterate import ForkedChild, ScenarioFailure, is_run_in_loop, leave_forked_child, shown_text
@@ -134,6 +135,7 @@ class Harness:
                 "file": getattr(sys.modules.get(module_name), "__file__", None) or "",
                 "library_folder": os.path.dirname(os.__file__),
                 "awaits_nothing": target.awaits_nothing(loaded.func),
+                "has_database": loaded.database is not None,
                 "fields": loaded.fields,
             }
         )
@@ -303,6 +305,13 @@ class Harness:
             await step
         if self._tracing is not None:
             self._tracing.forget()
+
+    async def store_run(self, record: str) -> None:
+        """Store the run in the database of the eval. Parameter as in ``wire.StoreRun``."""
+        loaded = self._loaded()
+        with self._in_span(_RUN):
+            failure = (await self._caller.call(storing(loaded.database, loaded.func, record))).failure
+        self._send({"kind": "run_stored", "failure": None if failure is None else failure_fields(failure)})
 
     async def finish(self) -> None:
         """Run the tear-down, if the set-up succeeded, and send the packages in use."""

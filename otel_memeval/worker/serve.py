@@ -133,6 +133,7 @@ _COMMANDS: dict[str, tuple[_Method, tuple[_Parser, ...]]] = {
     "read_batches": (Harness.read_batches, (int, int, float)),
     "attribute_callers": (Harness.attribute_callers, (int, int, _flag, _sites, float)),
     "record_stacks": (Harness.record_stacks, (int, _flag, _text, float)),
+    "store_run": (Harness.store_run, (_text,)),
     "finish": (Harness.finish, ()),
 }
 """By name: the method of the harness, and how to read each of its arguments. ``wire.commands`` has the same table."""

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from types import ModuleType
 
+from .eval_database import database_of
+
 
 class TargetProblem(Exception):
     """A target that cannot be measured. The text says the problem, its place and the remedy, in one line."""
@@ -25,7 +27,7 @@ class TargetProblem(Exception):
 class LoadedEval:
     """An eval as the worker needs it, from any object with agno's fields, or from a function."""
 
-    __slots__ = ("describe", "fields", "func", "loop_factory", "name", "setup", "teardown")
+    __slots__ = ("database", "describe", "fields", "func", "loop_factory", "name", "setup", "teardown")
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class LoadedEval:
         describe: Callable[[], object] | None = None,
         fields: dict[str, object] | None = None,
         loop_factory: Callable[[], object] | None = None,
+        database: object | None = None,
     ) -> None:
         self.name = name
         self.func = func
@@ -44,6 +47,7 @@ class LoadedEval:
         self.describe = describe
         self.fields = fields or {}
         self.loop_factory = loop_factory
+        self.database = database
 
 
 _FIELDS = {
@@ -267,7 +271,7 @@ def eval_of(value: object, where: str, name: str) -> LoadedEval:
     fields["ignore"] = [_texts(entry, f"eval {where}: ignore") for entry in getattr(value, "ignore", None) or ()]
     hooks = _hooks(lambda hook: getattr(value, hook, None), _HOOKS, f"eval {where}")
     own_name = getattr(value, "name", None) or getattr(func, "__name__", None) or name
-    return LoadedEval(str(own_name), func, fields=fields, **hooks)
+    return LoadedEval(str(own_name), func, fields=fields, database=database_of(value), **hooks)
 
 
 def without_partial(func: Callable[[], object]) -> Callable[[], object]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
+from otel_memeval.records import Result
 from tests.cli.conftest import Tool
 from tests.conftest import RunPython
 
 FRAMEWORK = '''
-import asyncio, contextlib, random, socket, uuid
+import asyncio, contextlib, json, random, socket, uuid
 from dataclasses import dataclass, field
 from typing import Any, Callable, List, Optional
 
@@ -62,6 +65,18 @@ class Team(Agent):
     async def _stream(self, input):
         for word in ask(input).content.split():
             yield word
+
+class Db:
+    def create_eval_run(self, eval_run):
+        with open("../stored.json", "w") as file:
+            json.dump(vars(eval_run), file)
+
+class AsyncDb:
+    async def create_eval_run(self, eval_run):
+        await asyncio.sleep(0)
+        if eval_run.name != "Team Memory Impact":
+            raise ConnectionError("no answer from postgresql://user:secret-word@host/evals")
+        print("stored", eval_run.name, eval_run.eval_type, eval_run.eval_data["memeval"]["verdict"])
 '''
 
 EVALS = """
@@ -100,8 +115,8 @@ simple = PerformanceEval(name="Simple", func=run_agent, num_iterations=1, warmup
 unread = PerformanceEval(name="Team Memory Impact", func=run_team, **team_options)
 unread_gathered = PerformanceEval(name="Users unread", func=run_team_for_users, **team_options)
 gathered = PerformanceEval(name="Users", func=run_users, **team_options)
-instantiation = PerformanceEval(name="Instantiation", func=instantiate_agent, num_iterations=40, warmup_runs=2)
-keeping = PerformanceEval(name="Keeping", func=run_and_keep, num_iterations=12, warmup_runs=2)
+instantiation = PerformanceEval(name="Instantiation", func=instantiate_agent, num_iterations=40, warmup_runs=2, db=AsyncDb())
+keeping = PerformanceEval(name="Keeping", func=run_and_keep, num_iterations=12, warmup_runs=2, agent_id="a", db=Db())
 """
 
 
@@ -119,11 +134,47 @@ def test_evals_with_agnos_fields_run_as_they_are(tool: Tool) -> None:
     }
     assert len(found) == 6
     assert "Team._stream is dropped unread at cookbook.py:13 (run_team)" in found["Team Memory Impact"].summary
+    assert_stored(json.loads((tool.folder.parent / "stored.json").read_text()), done.runs[-1])
+    problem = "the eval's database did not take the run: ConnectionError: no answer from postgresql://user:***@host/evals"
+    assert problem in found["Instantiation"].reasons
+    assert not [
+        reason for name in found if name != "Instantiation" for reason in found[name].reasons if "database" in reason
+    ]
+
+
+def assert_stored(record: dict[str, Any], result: Result) -> None:
+    """Assert that the database has agno's fields in agno's units, and the judgement of memory."""
+    data = record.pop("eval_data")
+    assert record == {
+        "run_id": result.run.id,
+        "eval_type": "performance",
+        "name": "Keeping",
+        "agent_id": "a",
+        "team_id": None,
+        "model_id": None,
+        "model_provider": None,
+        "evaluated_component_name": "run_and_keep",
+        "eval_input": {"num_iterations": 12, "warmup_runs": 2},
+    }
+    measured = [iteration for iteration in result.iterations if iteration.phase == "measured"]
+    mib = 1024 * 1024
+    assert data["runs"] == [
+        {"runtime": iteration.duration_seconds, "memory": (iteration.peak_bytes or 0) / mib} for iteration in measured
+    ]
+    runtime, peak = result.statistics.runtime_seconds, result.statistics.peak_bytes
+    assert runtime is not None
+    assert peak is not None
+    assert (data["result"]["avg_run_time"], data["result"]["p95_run_time"]) == (runtime.mean, runtime.p95)
+    assert (data["result"]["max_memory_usage"], data["result"]["std_dev_memory_usage"]) == (peak.max / mib, peak.stdev / mib)
+    assert len(data["result"]) == 12
+    assert data["memeval"]["verdict"] == "leaking"
+    assert result.growth.retained is not None
+    assert data["memeval"]["growth_bytes_per_iteration"]["retained"] == result.growth.retained.bytes_per_iteration
 
 
 DOCUMENTED = """
 import asyncio
-from framework import Agent, Team
+from framework import Agent, AsyncDb, Team
 from agno.eval.performance import PerformanceEval
 
 team = Team()
@@ -140,7 +191,7 @@ async def arun_team():
 simple = PerformanceEval(name="Simple", func=run_agent, num_iterations=2, warmup_runs=0, measure_memory=False)
 impact = PerformanceEval(
     name="Team Memory Impact", func=arun_team, num_iterations=6, warmup_runs=1, measure_runtime=False, debug_mode=True,
-    memory_growth_tracking=True, db=object(), telemetry=False,
+    memory_growth_tracking=True, db=AsyncDb(), telemetry=False,
 )
 
 if __name__ == "__main__":
@@ -164,12 +215,12 @@ def test_evals_as_agnos_documentation_writes_them_run_with_another_import(tool: 
     assert "\nduration  " in simple
     assert "\nretained  " not in simple
     assert simple.endswith("Simple: inconclusive: memory is not judged: measure_memory is False\n")
-    assert impact.startswith(" inconclusive\n")
+    assert impact.startswith(" inconclusive\nstored Team Memory Impact performance leaking\n")
     assert re.search(r"^ +# +retained +change +peak +process$", impact, re.MULTILINE)
     assert "duration" not in impact
     assert "Lines that grow" in impact
     assert "next: otel-memeval TARGET --explain" in impact
     assert "Simple" not in again
     assert " process\n" not in again
-    assert again.startswith("\nStatistics of the measured iterations\n")
+    assert again.startswith("\nstored Team Memory Impact performance leaking\nStatistics of the measured iterations\n")
     assert "Team Memory Impact: leaking: " in again

@@ -42,6 +42,8 @@ PROGRAM = """
 import asyncio, json, sys, tracemalloc
 from otel_memeval.worker import harness, scenario_caller, target
 KEPT = {}
+class Db:
+    async def create_eval_run(self, record): raise LookupError(record.name + record.evaluated_component_name)
 def fail(): raise ValueError("no")
 def nothing(): pass
 def describe(): return "a model"
@@ -68,7 +70,7 @@ def huge():
     tracer.start_span("x" * (9 << 20)).end()
 hooks = {key: globals()[hook] for key, hook in (pair.split("=") for pair in sys.argv[3:])}
 func = tracemalloc.clear_traces if name == "clear" else globals()[name]
-run.use(target.LoadedEval("an eval", func, **hooks), "__main__", ["e"])
+run.use(target.LoadedEval("an eval", func, database=Db(), **hooks), "__main__", ["e"])
 async def steps():
     if await run.set_up():
         await run.iterate("warmup", 1, 1, False)
@@ -79,6 +81,7 @@ async def steps():
         await run.read_batches(1, 1, 1.0)
         await run.attribute_callers(3, 2, True, [], 9.0)
         await run.record_stacks(2, True, "", 9.0)
+        await run.store_run('{"name": "a \\u20ac, "}')
         await run.finish()
 scenario_caller.drive(steps())
 assert run.is_finished
@@ -97,6 +100,8 @@ def test_every_message_of_real_harness_decodes(run_python: Callable[..., Any]) -
     good = messages_of_harness(run_python, "nothing", "", "describe=describe", "teardown=fail")
     assert good["Finished"].failure.message == "no"
     assert [(holder.type, holder.path) for holder in good["Holders"].holders] == [("dict", "__main__.KEPT")]
+    assert good["Loaded"].has_database
+    assert good["RunStored"].failure.message == "a \u20ac, nothing"
     assert good["Ready"].description == "a model"
     assert good["FollowUpIteration"].index == 2
     assert good["ResourceDescriptions"].failure is None
