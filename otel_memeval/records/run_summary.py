@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from otel_memeval.records.resources import CHILD_MEMORY, WORDS
 from otel_memeval.records.result import Channels, Iteration, Record, Result
@@ -49,7 +49,7 @@ class RunSummary(Record, frozen=True):
     runtime_seconds: float | None = None
     resources: Mapping[str, float] = {}
     """Growth per iteration by name: a number, or bytes for the memory of children."""
-    leaks: Sequence[Leak] = ()
+    leaks: tuple[Leak, ...] = ()
 
 
 def run_summary(result: Result, *, passed: bool) -> RunSummary:
@@ -103,10 +103,10 @@ def _resources(result: Result) -> dict[str, float]:
     return found
 
 
-def _leaks(result: Result) -> list[Leak]:
+def _leaks(result: Result) -> tuple[Leak, ...]:
     """Return the sites, channels and resources that the verdict names, those with a line first."""
     if result.verdict.state not in ("leaking", "native-leak", "creeping"):
-        return []
+        return ()
     leaks = [
         Leak(
             signature=site.signature,
@@ -126,4 +126,4 @@ def _leaks(result: Result) -> list[Leak]:
             leaks += [Leak(signature=f"resource:{key}", location=key, per_iteration=resources[key]) for key in growing]
         elif name == CHILD_MEMORY:
             leaks.append(Leak(signature=f"resource:{name}", location=name, per_iteration=resources.get(name, 0.0)))
-    return leaks
+    return tuple(leaks)
