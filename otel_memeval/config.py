@@ -89,6 +89,9 @@ class _ProjectFile(msgspec.Struct, frozen=True):
     tool: _Tool = _Tool()
 
 
+WAITING_RUNS = "history"
+"""Name of the folder of runs that wait for a database; in a spool, this folder has no telemetry."""
+
 PROJECT_TABLE = "[tool.otel-memeval] of pyproject.toml"
 
 
@@ -173,6 +176,12 @@ def _settings_in(file: Path) -> ProjectSettings:
 def spool_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder of undelivered telemetry: ``MEMEVAL_SPOOL``, else one below the user's state folder."""
     return Path(environment["MEMEVAL_SPOOL"]) if environment.get("MEMEVAL_SPOOL") else state_folder(environment) / "spool"
+
+
+def waiting_runs_folder(environment: Mapping[str, str]) -> Path:
+    """Return the folder of runs that wait for a database: beside the undelivered telemetry."""
+    spool = environment.get("MEMEVAL_SPOOL")
+    return (Path(spool) if spool else state_folder(environment)) / WAITING_RUNS
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:

@@ -28,7 +28,7 @@ class RunQuery(Record, frozen=True):
 
 
 class HistoryStore(Protocol):
-    """Runs of all evals. Each method raises ``HistoryError`` if the store cannot be used, within two seconds."""
+    """Runs of all evals. Each method raises ``HistoryError`` if the store cannot be used, within its patience."""
 
     @property
     def address(self) -> str:
@@ -36,7 +36,11 @@ class HistoryStore(Protocol):
         ...
 
     def add(self, results: Sequence[tuple[Result, RunSummary]]) -> None:
-        """Keep runs; a run that is there already is left as it is."""
+        """Keep runs; a run that is there already is left as it is.
+
+        A database that cannot be reached is no error: the runs wait in a folder. Raises ``HistoryError`` if a run is kept in
+        neither.
+        """
         ...
 
     def runs(self, query: RunQuery, limit: int) -> list[RunSummary]:

@@ -36,7 +36,7 @@ from otel_memeval.records.result import (
     Suppressed,
     Verdict,
 )
-from otel_memeval.records.result_file import SCHEMA, ResultFile, from_json, json_schema, to_json
+from otel_memeval.records.result_file import SCHEMA, ResultFile, encode_record, from_json, json_schema, to_json
 
 __all__ = [
     "CHILD_MEMORY",
@@ -73,6 +73,7 @@ __all__ = [
     "Summary",
     "Suppressed",
     "Verdict",
+    "encode_record",
     "from_json",
     "json_schema",
     "to_json",

@@ -23,12 +23,15 @@ class ResultFile(Record, frozen=True):
 
 def to_json(results: list[Result]) -> bytes:
     """Return the result file: indented JSON with a newline at its end."""
-    file = ResultFile(schema=SCHEMA, runs=results)
+    return msgspec.json.format(encode_record(ResultFile(schema=SCHEMA, runs=results)), indent=2) + b"\n"
+
+
+def encode_record(record: Record) -> bytes:
+    """Return a record as compact JSON. Half a character, as in a path that is not UTF-8, becomes a question mark."""
     try:
-        data = msgspec.json.encode(file)
-    except UnicodeEncodeError:  # half a character, as in a path that is not UTF-8: written as a question mark
-        data = json.dumps(msgspec.to_builtins(file), ensure_ascii=False).encode("utf-8", "replace")
-    return msgspec.json.format(data, indent=2) + b"\n"
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(record), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def from_json(data: bytes) -> list[Result]:

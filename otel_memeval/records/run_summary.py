@@ -50,6 +50,8 @@ class RunSummary(Record, frozen=True):
     resources: Mapping[str, float] = {}
     """Growth per iteration by name: a number, or bytes for the memory of children."""
     leaks: tuple[Leak, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Names of the run; a history has them."""
 
 
 def run_summary(result: Result, *, passed: bool) -> RunSummary:

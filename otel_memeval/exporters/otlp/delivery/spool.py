@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from otel_memeval.config import WAITING_RUNS
 from otel_memeval.exporters.otlp.delivery import addresses as kept
 from otel_memeval.exporters.otlp.settings import ReceiverAddress
 from otel_memeval.files import Lock, Locked, NotRegular, check_searchable, lock, open_regular, replace_file
@@ -109,7 +110,7 @@ def runs(root: Path) -> list[Path]:
         names = os.listdir(root)
     except FileNotFoundError:
         return []
-    return [root / name for name in sorted(names) if os.path.isdir(root / name)]
+    return [root / name for name in sorted(names) if name != WAITING_RUNS and os.path.isdir(root / name)]
 
 
 def batches(folder: Path) -> list[Path]:

@@ -1,0 +1,270 @@
+"""History in PostgreSQL. A run that the database does not take in time waits in a folder.
+
+Each call connects anew and does its work in a thread that is given up after the patience: name resolution and a server that
+hangs have no other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
+
+import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from otel_memeval.config import waiting_runs_folder
+from otel_memeval.errors import HistoryError, UsageError
+from otel_memeval.history.migration import migrate
+from otel_memeval.history.rows import Texts
+from otel_memeval.history.run_file import UnusableRunFile, read_run, started_at, valid_texts
+from otel_memeval.history.sql import load_queries
+from otel_memeval.history.store import RunQuery
+from otel_memeval.history.waiting import WaitingRuns
+from otel_memeval.records import Result
+from otel_memeval.records.run_summary import RunSummary
+from otel_memeval.redact import one_line, secrets_in
+
+_AWAY_SECONDS = 30.0
+"""Time after a failure in which runs wait without another attempt, so that many targets do not wait for it each."""
+_LEAST_SECONDS = 0.1
+"""Time that is left for one more run that waits."""
+_Outcome = TypeVar("_Outcome")
+_Connection = psycopg.Connection[tuple[object, ...]]
+
+
+class DatabaseHistory:
+    """A database with runs, in its schema ``memeval``."""
+
+    def __init__(
+        self, address: str, environment: Mapping[str, str], log: Callable[[str], None], *, patience_seconds: float
+    ) -> None:
+        """Check the address. Raises ``UsageError`` if it is malformed; its parts are not shown, they may be a password."""
+        self._parameters = _parsed(address)
+        self._secrets = (*secrets_in({"HISTORY_DSN": address}), *secrets_in(environment))
+        defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
+        server = {
+            name: self._parameters.get(name) or (defaults.get(name) or b"").decode()
+            for name in ("host", "hostaddr", "port", "dbname", "user", "service")
+        }
+        self._waiting = WaitingRuns(waiting_runs_folder(environment), repr(sorted(server.items())))
+        self._log = log
+        self._patience_seconds = patience_seconds
+        self._queries = load_queries()
+        self._away_until = 0.0
+        self._away_reason = ""
+        self._given_up: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """Return the address with user, host, port and database only."""
+        parts = {name: str(self._parameters.get(name) or "") for name in ("user", "host", "port", "dbname")}
+        user = f"{parts['user']}@" if parts["user"] else ""
+        port = f":{parts['port']}" if parts["port"] else ""
+        return f"postgresql://{user}{parts['host']}{port}/{parts['dbname']}"
+
+    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> None:
+        """Keep runs, and take in runs that wait. Raises ``HistoryError`` for a run that is neither kept nor waits."""
+        runs = [(result, valid_texts(summary)) for result, summary in results]
+        kept: set[str] = set()
+        reason = ""
+        try:
+            self._call(lambda connection, deadline: self._add_all(connection, deadline, runs, kept))
+        except HistoryError as error:
+            reason = str(error)
+        left = [run for run in runs if run[1].run_id not in kept]
+        for result, summary in left:
+            self._waiting.put(result, summary)
+        if left:
+            self._log(f"{_number(len(left))} in {self._waiting.folder}: {reason}")
+        elif reason and not runs:
+            raise HistoryError(reason)
+
+    def _add_all(
+        self, connection: _Connection, deadline: float, runs: Sequence[tuple[Result, RunSummary]], kept: set[str]
+    ) -> None:
+        problem: psycopg.Error | None = None
+        for result, summary in runs:
+            try:
+                self._insert(connection, deadline, result, summary)
+                kept.add(summary.run_id)
+            except psycopg.DataError as error:  # of this run only
+                problem = error
+        self._take_in(connection, deadline)
+        if problem is not None:
+            raise problem
+
+    def _take_in(self, connection: _Connection, deadline: float) -> None:
+        """Take in runs that wait, as many as there is time for."""
+        number = 0
+        for path in self._waiting.files():
+            if deadline - time.monotonic() < _LEAST_SECONDS:
+                break
+            try:
+                self._insert(connection, deadline, *read_run(path))
+            except (UnusableRunFile, psycopg.DataError) as problem:
+                if path.exists():  # else another process has taken it in
+                    self._log(f"{path} is left out: {self._shown(problem)}")
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            number += 1
+        if number:
+            self._log(f"{number} run{'' if number == 1 else 's'} that waited for the history {self.address} taken in")
+
+    def _insert(self, connection: _Connection, deadline: float, result: Result, summary: RunSummary) -> None:
+        """Insert a run in one transaction, unless it is there already."""
+        texts = _texts(connection)
+        with self._transaction(connection, deadline):
+            added = connection.execute(self._queries["add_run"], texts.run(result, summary)).fetchone()
+            if added is None:
+                return
+            with connection.cursor() as cursor:
+                for query, rows in texts.details(result, summary).items():
+                    if rows:
+                        cursor.executemany(self._queries[query], [{"run": added[0], **row} for row in rows])
+
+    def runs(self, query: RunQuery, limit: int) -> list[RunSummary]:
+        """Return the newest runs that meet the conditions, the newest first."""
+
+        def read(connection: _Connection, deadline: float) -> list[RunSummary]:
+            return self._summaries(connection, deadline, "runs", _texts(connection).query(query, limit))
+
+        return self._call(read)
+
+    def with_prefix(self, prefix: str) -> list[RunSummary]:
+        """Return at most ten runs whose identifier begins with ``prefix``, the newest first."""
+
+        def read(connection: _Connection, deadline: float) -> list[RunSummary]:
+            return self._summaries(connection, deadline, "with_prefix", {"prefix": _texts(connection).plain(prefix)})
+
+        return self._call(read)
+
+    def _summaries(
+        self, connection: _Connection, deadline: float, query: str, values: Mapping[str, object]
+    ) -> list[RunSummary]:
+        with self._transaction(connection, deadline):
+            rows = connection.execute(self._queries[query], values).fetchall()
+        summaries = [(msgspec.json.decode(str(summary), type=RunSummary), cast("list[str]", tags)) for summary, tags in rows]
+        return [msgspec.structs.replace(summary, tags=tuple(tags)) for summary, tags in summaries]
+
+    def result(self, run_id: str) -> Result | None:
+        """Return the whole result of a run; None if there is no such run."""
+
+        def read(connection: _Connection, deadline: float) -> Result | None:
+            with self._transaction(connection, deadline):
+                row = connection.execute(self._queries["result"], {"run_id": _texts(connection).key(run_id)}).fetchone()
+            return None if row is None else msgspec.json.decode(str(row[0]), type=Result)
+
+        return self._call(read)
+
+    def tag(self, run_id: str, name: str) -> None:
+        """Give a name to a run; a name that another run of the same eval has moves to this one."""
+
+        def write(connection: _Connection, deadline: float) -> int:
+            texts = _texts(connection)
+            with self._transaction(connection, deadline):
+                values = {"run_id": texts.key(run_id), "name": texts.key(name)}
+                return connection.execute(self._queries["tag"], values).rowcount
+
+        if self._call(write) != 1:
+            raise HistoryError(f"there is no run {run_id} in {self.address}")
+
+    def prune(self, started_before: str) -> int:
+        """Delete the runs that started before, except those with a name; return their number."""
+
+        def write(connection: _Connection, deadline: float) -> int:
+            with self._transaction(connection, deadline):
+                values = {"started_before": started_at(started_before)}
+                return connection.execute(self._queries["prune"], values).rowcount
+
+        return self._call(write)
+
+    def close(self) -> None:
+        """Do nothing: no connection stays open."""
+
+    def _call(self, work: Callable[[_Connection, float], _Outcome]) -> _Outcome:
+        """Return the outcome of work on a new connection. Raises ``HistoryError`` if there is none within the patience."""
+        if time.monotonic() < self._away_until or (self._given_up is not None and self._given_up.is_alive()):
+            raise HistoryError(self._away_reason)
+        deadline = time.monotonic() + self._patience_seconds
+        outcomes: list[_Outcome] = []
+        problems: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                with self._connection() as connection:
+                    migrate(connection, self._queries, lambda: self._transaction(connection, deadline))
+                    outcomes.append(work(connection, deadline))
+            except BaseException as error:  # noqa: BLE001 - raised in the calling thread
+                problems.append(error)
+
+        thread = threading.Thread(target=run, name="history", daemon=True)
+        thread.start()
+        thread.join(self._patience_seconds)
+        if outcomes:
+            return outcomes[0]
+        if not thread.is_alive() and not isinstance(problems[0], (psycopg.Error, OSError)):
+            raise problems[0]
+        if thread.is_alive():
+            self._given_up = thread
+            reason = f"no answer within {self._patience_seconds:g} s"
+        else:
+            reason = self._shown(problems[0])
+        self._away_reason = f"the history {self.address} is not available ({reason})"
+        if thread.is_alive() or isinstance(problems[0], psycopg.OperationalError):
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+        raise HistoryError(self._away_reason)
+
+    def _connection(self) -> _Connection:
+        """Return a new connection, without server-side prepared statements: they fail behind PgBouncer."""
+        most_seconds = max(2, round(self._patience_seconds))  # libpq takes no less
+        limits: dict[str, str | int | None] = {
+            "connect_timeout": most_seconds,
+            "tcp_user_timeout": 1000 * most_seconds,
+            "client_encoding": "UTF8",
+        }
+        parameters = {"fallback_application_name": "otel-memeval", **self._parameters, **limits}
+        return psycopg.connect(make_conninfo("", **parameters), autocommit=True, prepare_threshold=None)
+
+    @contextlib.contextmanager
+    def _transaction(self, connection: _Connection, deadline: float) -> Iterator[None]:
+        """Run the block in a transaction whose statements end before the deadline."""
+        milliseconds = max(1, round(1000 * (deadline - time.monotonic())))
+        with connection.transaction():
+            connection.execute(self._queries["limit_time"], {"milliseconds": milliseconds})
+            yield
+
+    def _shown(self, error: BaseException) -> str:
+        """Return the first line of an error without secrets."""
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return one_line(first.removeprefix("connection failed: "), self._secrets)
+
+
+def _parsed(address: str) -> dict[str, str]:
+    """Return the parameters of a connection string.
+
+    Raises ``UsageError`` without a part of it: in a password with a character that is not escaped, any part is of the
+    password.
+    """
+    remedy = "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for @, %2F for / and %3A for : in the password"
+    try:
+        parameters = {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
+    except psycopg.Error:
+        raise UsageError("the address of the history is no connection string of PostgreSQL", remedy) from None
+    ports = re.fullmatch(r"(\d{1,5}(,\d{1,5})*)?", parameters.get("port", ""))
+    if ports is None or any("@" in parameters.get(name, "") for name in ("host", "dbname")):
+        raise UsageError("the address of the history is no connection string of PostgreSQL", remedy)
+    return parameters
+
+
+def _texts(connection: _Connection) -> Texts:
+    return Texts(connection.info.parameter_status("server_encoding") or "UTF8")
+
+
+def _number(count: int) -> str:
+    return "1 run waits" if count == 1 else f"{count} runs wait"
