@@ -10,7 +10,6 @@ MODULE_TESTS = {
     "__main__": "cli/test_output.py",
     "analysis/sites_and_holders": "analysis/test_growth.py",
     "errors": "test_units.py",
-    "history": "records/test_run_summary.py",
     "history/store": "records/test_run_summary.py",
     "run/eval_record": "cli/test_agno_evals.py",
     "worker/eval_database": "cli/test_agno_evals.py",
