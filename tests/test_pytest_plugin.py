@@ -92,12 +92,12 @@ def test_marked_test_fails_with_the_sentence_of_the_verdict(sync_output: str) ->
     """The failure has the verdict, the line with its source, the holder and the next step, and no traceback."""
     text = failure(sync_output, "test_leaks")
     assert text.startswith(
-        "leaking: keeps 97.7 KiB more every iteration; allocated at test_sync.py:22, held by test_sync.KEPT"
+        "leaking: keeps 97.7 KiB more every iteration; allocated at test_sync.py:26, held by test_sync.KEPT"
     )
     assert "limit exceeded: retained memory grew by 97.7 KiB per iteration; max_growth allows 16.0 KiB\n" in text
-    assert "\n  >   22 |     KEPT.append(bytearray(100_000))\n" in text
+    assert "\n  >   26 |     KEPT.append(bytearray(100_000))\n" in text
     assert "\n  held by test_sync.KEPT (list)\n" in text
-    assert "\nnext: release what test_sync.py:22 puts into test_sync.KEPT" in text
+    assert "\nnext: release what test_sync.py:26 puts into test_sync.KEPT" in text
     assert "otel_memeval" not in text
     assert len(text.splitlines()) <= 12
 
@@ -108,7 +108,7 @@ def test_outcomes_of_sync_tests_are_those_of_their_verdicts(sync_output: str) ->
     failed = {name for name, outcome in outcomes(sync_output).items() if outcome != "PASSED"}
     assert failed == {
         "test_leaks", "test_raises", "test_fixture_fails_the_test", "test_both", "test_unknown_argument",
-        "test_unknown_verdict", "test_worker",
+        "test_unknown_verdict", "test_own_process[3000]", "test_own_process_ends",
     }, sync_output  # fmt: skip
     assert " 1 skipped" in sync_output
     assert "not here" in sync_output
@@ -119,7 +119,7 @@ def test_exception_of_the_test_is_shown_as_pytest_shows_it(sync_output: str) -> 
     """The traceback is that of the test alone, with the output of its last call and the number of the call."""
     text = failure(sync_output, "test_raises")
     assert '>       assert cache["calls"] < 5\nE       assert 5 < 5\n' in text
-    assert "test_sync.py:36: AssertionError" in text
+    assert "test_sync.py:40: AssertionError" in text
     assert "in measured" not in text
     assert "otel_memeval" not in text
     assert "raised in call 5 of the test, after 4 without an exception" in text
@@ -142,7 +142,6 @@ def test_output_and_warnings_are_those_of_one_call(sync_output: str) -> None:
     [
         ("test_unknown_argument", "memeval: unknown argument `iteration`; arguments are iterations, warmup"),
         ("test_unknown_verdict", "memeval: fail_on: unknown verdict: leakin (did you mean leaking?)"),
-        ("test_worker", "memeval: in_process=False is not available"),
         ("test_both", "a test that has the marker memeval cannot use the fixture memeval too"),
     ],
 )
@@ -153,6 +152,17 @@ def test_wrong_use_fails_in_one_line(name: str, text: str, sync_output: str) -> 
     assert "Traceback" not in shown
     assert "During handling" not in shown
     assert "AssertionError" not in shown
+
+
+@process
+def test_own_process_sets_fixtures_up_and_measures(sync_output: str) -> None:
+    """A test with ``in_process=False`` runs with its fixtures elsewhere; it fails if its process ends before it does."""
+    text = failure(sync_output, "test_own_process[3000]")
+    assert re.match(r"leaking: keeps (2\.9|3\.0)\d KiB more every iteration; allocated at test_sync\.py:\d+, held by", text)
+    assert summary(sync_output)["test_own_process[0]"].startswith("stable")
+    ended = failure(sync_output, "test_own_process_ends")
+    assert ended.startswith("memeval: the process of the test ended before the test did: status 3\n")
+    assert "last words" not in ended  # pytest had captured them
 
 
 @process

@@ -25,6 +25,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a test whose marker says so in a process of its own."""
+    marker = item.get_closest_marker("memeval")
+    if marker is None or marker.kwargs.get("in_process", True) is not False:
+        return None
+    from otel_memeval.pytest_plugin.own_process import report_elsewhere, runs_elsewhere
+
+    if not runs_elsewhere(item):
+        return None
+    report_elsewhere(item, nextitem)
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Measure a test that has the marker."""

@@ -28,6 +28,7 @@ class MarkerArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     fail_on: str | tuple[str, ...] | None = None
     ignore: tuple[dict[str, str], ...] = ()
     in_process: bool = True
+    """False: the test, with its fixtures, runs in a process of its own."""
 
     @classmethod
     def of(cls, positional: tuple[object, ...], keywords: Mapping[str, object]) -> MarkerArguments:
@@ -41,11 +42,6 @@ class MarkerArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise UsageError(
                 f"memeval: {str(error).replace('Object contains unknown field', 'unknown argument')}", remedy
             ) from None
-        if not options.in_process:
-            raise UsageError(
-                "memeval: in_process=False is not available: a test is measured in its own process, where its fixtures are",
-                "for a process of its own measure a function with otel-memeval FILE.py::NAME",
-            )
         return options
 
     def fail_on_states(self, project: ProjectSettings) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from otel_memeval.errors import UsageError
 from otel_memeval.pytest_plugin.arguments import MarkerArguments
 from otel_memeval.pytest_plugin.measurement import Measurement
 from otel_memeval.records import Result
@@ -51,4 +52,8 @@ class Memeval:
 
     def _prepare(self, func: Callable[[], object], arguments: dict[str, object]) -> Measurement:
         name = getattr(func, "__name__", type(func).__name__)
-        return Measurement(self._item, func, name, MarkerArguments.of((), arguments))
+        given = MarkerArguments.of((), arguments)
+        if not given.in_process:
+            remedy = "give the test the marker: @pytest.mark.memeval(in_process=False)"
+            raise UsageError("memeval: the fixture measures in the process of the test", remedy)
+        return Measurement(self._item, func, name, given)

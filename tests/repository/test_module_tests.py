@@ -16,6 +16,8 @@ MODULE_TESTS = {
     "wire/stacks": "wire/test_messages.py",
     "pytest_plugin": "test_pytest_plugin.py",
     "pytest_plugin/failure_text": "test_pytest_plugin.py",
+    "pytest_plugin/child": "test_pytest_plugin.py",
+    "pytest_plugin/own_process": "test_pytest_plugin.py",
     "pytest_plugin/fixture": "test_pytest_plugin.py",
     "pytest_plugin/marked_test": "test_pytest_plugin.py",
     "pytest_plugin/measurement": "test_pytest_plugin.py",

@@ -1,6 +1,7 @@
 """Sync tests that the tests of the pytest plugin measure."""
 
 import logging
+import os
 import unittest
 import warnings
 
@@ -8,6 +9,9 @@ import pytest
 
 KEPT = []
 CALLS = []
+
+
+os.environ.setdefault("FIRST_PROCESS", str(os.getpid()))
 
 
 @pytest.fixture
@@ -92,10 +96,24 @@ def test_unknown_verdict():
     raise AssertionError("called")
 
 
+@pytest.fixture(scope="module")
+def process():
+    return os.getpid()
+
+
+@pytest.mark.memeval(in_process=False, iterations=8)
+@pytest.mark.parametrize("size", [3000, 0])
+def test_own_process(process, size):
+    assert process == os.getpid() != int(os.environ["FIRST_PROCESS"])
+    KEPT.extend([bytearray(size)] if size else [])
+
+
 @pytest.mark.memeval(in_process=False)
-def test_worker():
-    raise AssertionError("called")
+def test_own_process_ends():
+    print("last words", flush=True)
+    os._exit(3)
 
 
-def test_fixtures_are_set_up_once():
+def test_fixtures_are_set_up_once(process):
+    assert str(process) == os.environ["FIRST_PROCESS"]
     assert CALLS == ["set up", "torn down"] * 4
