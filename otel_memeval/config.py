@@ -56,6 +56,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     junit: str | None = None
     markdown: str | None = None
     sarif: str | None = None
+    code_quality: str | None = None
     output_format: str | None = None
     top: int | None = None
     plain: bool | None = None
@@ -73,7 +74,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         return {name: value for name, value in found.items() if value is not None and name != "ignore"}
 
 
-_PATHS = ("json", "junit", "markdown", "sarif", "python", "textfile")
+_PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "python", "textfile")
 """Settings that are paths, relative to the project's file."""
 
 

@@ -44,9 +44,17 @@ def _remove_folder_from_import_path() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line, and return the exit status.
 
-    With ``--bisect``, an error of usage or a target that cannot be loaded says nothing about the commit.
+    With ``--bisect``, wrong usage, a target that cannot be loaded and a fault of this tool say nothing about the commit.
     """
-    status = _run(arguments)
+    try:
+        status = _run(arguments)
+    except Exception:
+        if "--bisect" not in arguments:
+            raise
+        import traceback  # for a fault only
+
+        click.echo(_shown_lines(traceback.format_exc()), err=True)
+        return COMMIT_SKIPPED
     return COMMIT_SKIPPED if "--bisect" in arguments and status in (WRONG_USAGE, INTERRUPTED) else status
 
 
@@ -73,8 +81,7 @@ def _run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             import traceback  # not on the way to a measurement
 
-            for line in traceback.format_exc().splitlines()[:-1]:
-                click.echo(_shown(line), err=True)
+            click.echo(_shown_lines(traceback.format_exc().rpartition("\n")[0].rpartition("\n")[0]), err=True)
         click.echo(f"otel-memeval: {_shown(str(error))}{_similar_command(error, arguments)}", err=True)
         return WRONG_USAGE
 
@@ -94,6 +101,11 @@ def _shown(text: str) -> str:
     from otel_memeval.redact import redact, visible
 
     return visible(redact(text, process_secrets()))
+
+
+def _shown_lines(text: str) -> str:
+    """Return several lines without secrets."""
+    return "\n".join(map(_shown, text.splitlines()))
 
 
 def main() -> NoReturn:

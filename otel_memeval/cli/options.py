@@ -34,6 +34,7 @@ class MeasureOptions(NamedTuple):
     junit: str | None
     markdown: str | None
     sarif: str | None
+    code_quality: str | None
     output_format: OutputFormat | None
     python: str | None
     events: Literal["span", "log", "both"]
@@ -59,7 +60,13 @@ class MeasureOptions(NamedTuple):
     @property
     def result_paths(self) -> dict[str, str]:
         """The files for results that are given, by their option."""
-        paths = {"--json": self.json_path, "--junit": self.junit, "--markdown": self.markdown, "--sarif": self.sarif}
+        paths = {
+            "--json": self.json_path,
+            "--junit": self.junit,
+            "--markdown": self.markdown,
+            "--sarif": self.sarif,
+            "--code-quality": self.code_quality,
+        }
         return {option: path for option, path in paths.items() if path is not None}
 
 
@@ -141,6 +148,12 @@ _GROUPS: dict[str, list[click.Option]] = {
             type=click.Path(),
             metavar="PATH",
             help="File for growing lines as SARIF, for code scanning.",
+        ),
+        click.Option(
+            ["--code-quality"],
+            type=click.Path(),
+            metavar="PATH",
+            help="File for growing lines as a Code Quality report, for merge requests of GitLab.",
         ),
         click.Option(
             ["--output-format"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_memeval.cli import main
 from tests.cli.conftest import ROOT, Call, Tool
 
 LEAKS_FROM = 17
@@ -62,3 +63,15 @@ def test_commit_that_cannot_be_measured_is_skipped(tool: Tool, call: Call) -> No
     tool.write("scenario.py", UNUSABLE[15])
     for arguments in (["scenario.py"], ["missing.py"], ["scenario.py", "--nonsense"], ["scenario.py", "--every", "1h"], []):
         assert call(*arguments, "--bisect", json_file=False).status == 125
+
+
+def test_fault_of_the_tool_skips_the_commit(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A fault has Python's traceback on standard error, and with ``--bisect`` not Python's status 1, which means bad."""
+    monkeypatch.setattr(main, "_similar_command", lambda *_: 1 / 0)
+    monkeypatch.chdir(tool.folder)
+    assert main.run(["missing.py", "--bisect"]) == 125
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        main.run(["missing.py"])

@@ -34,7 +34,7 @@ def test_github_shows_each_failing_eval_at_its_line(tool: Tool, call: Call, monk
     summary.write_text("before\n", encoding="utf-8")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    names = {option: out / f"result.{option}" for option in ("junit", "markdown", "sarif")}
+    names = {option: out / f"result.{option}" for option in ("junit", "markdown", "sarif", "code-quality")}
     paths = [argument for option, path in names.items() for argument in (f"--{option}", str(path))]
     done = call("leak.py", "raises.py", *paths)
     assert done.status == 3, done.text
@@ -50,6 +50,11 @@ def test_github_shows_each_failing_eval_at_its_line(tool: Tool, call: Call, monk
     assert [child.tag for case in suite for child in case] == ["failure", "system-out", "error", "system-out"]
     found = json.loads(names["sarif"].read_bytes())["runs"][0]["results"]
     assert [(result["ruleId"], result["level"]) for result in found] == [("leaking", "error"), ("failed", "error")]
+    entries = json.loads(names["code-quality"].read_bytes())
+    assert [entry["location"] for entry in entries] == [
+        {"path": "work/leak.py", "lines": {"begin": 5}},
+        {"path": "work/raises.py", "lines": {"begin": 2}},
+    ]
 
 
 @pytest.mark.process

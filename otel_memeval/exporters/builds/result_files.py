@@ -63,6 +63,11 @@ def _content(option: str, results: list[Result], fail_on: Collection[str], folde
 
         return markdown(results, fail_on).encode("utf-8", "replace")
     from otel_memeval.exporters.builds.checkout import checkout_path
+
+    if option == "--code-quality":
+        from otel_memeval.exporters.builds.code_quality import code_quality_json
+
+        return code_quality_json(results, fail_on, checkout_path(folder))
     from otel_memeval.exporters.builds.sarif import sarif_json
 
     return sarif_json(results, fail_on, checkout_path(folder))
