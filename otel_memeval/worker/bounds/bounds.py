@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 
 from ..clock import Clock
 from ..memory.container_lengths import LruCache, length, own_bound
@@ -78,9 +79,14 @@ class BoundFinder:
     """Finds the bounds of containers at the end of ``paths``. Parameters as those of ``bounds_of``."""
 
     def __init__(self, paths: Iterable[ReferencePath], grown: Collection[Site] = (), *, read_code: bool = True) -> None:
-        self._code = CodeLimits((path.objects for path in paths), grown) if read_code else None
+        self._paths, self._grown, self._read_code = paths, grown, read_code
         self._known: dict[tuple[int, ...], Bound | None] = {}
         self._in_vain: dict[tuple[object, ...], int] = {}
+
+    @cached_property
+    def _code(self) -> CodeLimits:
+        """The code of the process, which takes a second to read in a large one: read once it is needed."""
+        return CodeLimits((path.objects for path in self._paths), self._grown)
 
     def bound_of(self, container: object, path: ReferencePath | None, *, is_growing: bool = True) -> Bound | None:
         """Return the bound of the container; None if none is known, or if the container exceeds the number.
@@ -113,7 +119,7 @@ class BoundFinder:
         return self._known[key]
 
     def _find_bound(self, object_chain: Sequence[object]) -> Bound | None:
-        code = None if self._code is None else self._code.surrounding_code(object_chain)
+        code = self._code.surrounding_code(object_chain) if self._read_code else None
         bound = None if code is None else code.bound()
         return bound or _bound_by_attribute(object_chain[-1], object_chain[-1:-3:-1], code)
 

@@ -230,6 +230,8 @@ def find_paths(
     A path from the scenario's module goes before a shorter one from another module, unless that module has the object as an
     attribute. No path leads through frames, modules of the tool, or the interpreter's bookkeeping such as ``sys.modules``.
     """
+    if not targets and not further_targets:  # the heap need not be walked
+        return {}
     walk = _Walk(list(map(id, targets)), list(map(id, further_targets)))
     roots = _roots(scenario_module)
     for name, contents in roots:
