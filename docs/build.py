@@ -74,8 +74,8 @@ def command_line() -> str:
     return _page("Command line", *lines)
 
 
-def _command(command: click.Command, heading: str) -> Iterator[str]:
-    context = click.Context(command, info_name=command.name, max_content_width=80, terminal_width=80)
+def _command(command: click.Command, heading: str, parent: click.Context | None = None) -> Iterator[str]:
+    context = click.Context(command, parent, info_name=command.name, max_content_width=80, terminal_width=80)
     yield from (f"## {heading}", "", "```text", *command.get_usage(context).splitlines(), "```", "")
     yield from (_prose((command.help or "").replace("\b", "")), "")
     options = [option for option in command.params if isinstance(option, click.Option)]
@@ -86,6 +86,9 @@ def _command(command: click.Command, heading: str) -> Iterator[str]:
         shown = [option for option in group if not option.hidden]
         yield from ([f"### {name}", ""] if name and shown else [])
         yield from table(["option", "meaning"], [_option(option, context) for option in shown]) if shown else []
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from (line.replace("## ", "### ", 1) for line in _command(part, f"`{name}`", context))
     if command.epilog:
         yield from ("```text", *command.epilog.replace("\b\n", "").strip().splitlines(), "```", "")
 

@@ -67,6 +67,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     pushgateway: str | None = None
     textfile: str | None = None
     expected_every: str | float | None = None
+    history: str | None = None
 
     def defaults(self) -> dict[str, object]:
         """Return the defaults of options by the option's name, such as ``max-growth``."""
@@ -74,7 +75,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         return {name: value for name, value in found.items() if value is not None and name != "ignore"}
 
 
-_PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "python", "textfile")
+_PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "python", "textfile", "history")
 """Settings that are paths, relative to the project's file."""
 
 
@@ -161,7 +162,7 @@ def _settings_in(file: Path) -> ProjectSettings:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
         settings = msgspec.convert(content, _ProjectFile).tool.settings
         paths = {name: value for name in _PATHS if (value := getattr(settings, name)) is not None}
-        is_path = {name: os.sep in value or name != "python" for name, value in paths.items()}
+        is_path = {name: (os.sep in value or name != "python") and "://" not in value for name, value in paths.items()}
         return msgspec.structs.replace(
             settings, **{name: str(file.parent / value) for name, value in paths.items() if is_path[name] and value != "-"}
         )

@@ -85,6 +85,7 @@ class Exporter:
             mask=str,
             passed=lambda finished: finished.verdict.state == "stable",
             log=self._log,
+            on_result=lambda _: None,
             on_cycle_end=lambda _: None,
         )
         self._server = Server(Address("127.0.0.1", 0), Access(None, self._log), self._log)

@@ -12,6 +12,7 @@ import click
 
 from otel_memeval.cli.exit_codes import COMMIT_SKIPPED, INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
+from otel_memeval.cli.history import history_command
 from otel_memeval.cli.init import init_command
 from otel_memeval.cli.interruption import interruptible
 from otel_memeval.cli.list_evals import list_command
@@ -24,6 +25,7 @@ from otel_memeval.errors import MemevalError, TargetError
 
 COMMANDS: dict[str, click.Command] = {
     "forget": forget_command,
+    "history": history_command,
     "init": init_command,
     "list": list_command,
     "metrics": metrics_command,

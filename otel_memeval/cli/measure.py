@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from otel_memeval.config import Settings
     from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
+    from otel_memeval.history.keeper import HistoryKeeper
     from otel_memeval.records import Result
     from otel_memeval.run.plan import Options
     from otel_memeval.service.options import ServiceOptions
@@ -34,6 +35,7 @@ every eval that the module defines, else its function `run` (with `setup`,
 
 \b
 Commands: otel-memeval init     writes a scenario for your agent framework;
+          otel-memeval history  lists the runs that --history has kept;
           otel-memeval list     shows the evals that would be measured;
           otel-memeval replay   sends telemetry that was not delivered;
           otel-memeval forget   deletes an eval's gauges from a Pushgateway;
@@ -60,13 +62,17 @@ def _measure(options: MeasureOptions) -> int:
     """Run agent scenarios repeatedly, and report whether they retain memory, on which line, and in which container."""
     _check_usage(options)
     from otel_memeval.config import for_measuring, with_secrets
+    from otel_memeval.history.keeper import open_keeper, secrets_of
 
     settings = for_measuring()
     exports = _export_options(options, settings)
+    settings = with_secrets(settings, (*exports.gauges.secrets, *secrets_of(options.history)))
     if options.every is None:
+        history_lines: list[str] = []
+        keeper = open_keeper(options.history, options.fail_on, settings.environment, history_lines.append)
         _import_modules()
         with interruptible(raises_always=options.in_process) as interruptions:
-            return _measure_once(options, with_secrets(settings, exports.gauges.secrets), exports, interruptions)
+            return _measure_once(options, settings, exports, interruptions, keeper, history_lines)
     from otel_memeval.service.service import run_service
 
     run_service(_service_options(options, exports))
@@ -162,6 +168,7 @@ def _service_options(options: MeasureOptions, exports: ExportOptions) -> Service
         web_config=options.web_config,
         state_path=options.state,
         result_paths=options.result_paths,
+        history=options.history,
         run=_run_options(options),
         exports=exports,
     )
@@ -175,8 +182,15 @@ def _import_modules() -> None:
     from otel_memeval.run import worker_run  # noqa: F401
 
 
-def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOptions, interruptions: Interruptions) -> int:
-    """Measure, report and export each target once, write the result file, and return the exit status."""
+def _measure_once(
+    options: MeasureOptions,
+    settings: Settings,
+    exports: ExportOptions,
+    interruptions: Interruptions,
+    keeper: HistoryKeeper,
+    history_lines: list[str],
+) -> int:
+    """Measure, report, keep and export each target once, write the result file, and return the exit status."""
     from otel_memeval.exporters.pipeline import ExportPipeline
 
     console = sys.stderr if options.json_path == "-" else sys.stdout
@@ -185,16 +199,17 @@ def _measure_once(options: MeasureOptions, settings: Settings, exports: ExportOp
     written = True
     try:
         try:
-            _measure_all(options, settings, results, pipeline, interruptions)
+            _measure_all(options, settings, results, pipeline, interruptions, keeper)
         finally:
             interruptions.defer()
     finally:  # also if a later target cannot be loaded
-        _close_pipeline(pipeline, options, results, interruptions)
+        keeper.finish()
+        _close_pipeline(pipeline, options, results, interruptions, history_lines)
         if results or sys.exc_info()[0] is None:
             written = _write_files(options, results, settings.folder)
             annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
     sys.stdout.flush()
-    undelivered = pipeline.undelivered or not written
+    undelivered = pipeline.undelivered or not written or keeper.lost > 0
     status = INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
     return bisect_status(status, results) if options.bisect else status
 
@@ -205,8 +220,9 @@ def _measure_all(
     results: list[Result],
     pipeline: ExportPipeline,
     interruptions: Interruptions,
+    keeper: HistoryKeeper,
 ) -> None:
-    """Measure and report each target, and append its results; an interruption ends the rest."""
+    """Measure, report and keep each target, and append its results; an interruption ends the rest."""
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
     from otel_memeval.redact import Masker
@@ -224,6 +240,7 @@ def _measure_all(
         else:
             with section(out, result, options.fail_on, options.output_format, settings):
                 print_report(out, result, Report())
+        keeper.keep(result)
 
     with contextlib.ExitStack() as shown:
 
@@ -254,7 +271,11 @@ def _consoles(options: MeasureOptions) -> tuple[Console, Console]:
 
 
 def _close_pipeline(
-    pipeline: ExportPipeline, options: MeasureOptions, results: list[Result], interruptions: Interruptions
+    pipeline: ExportPipeline,
+    options: MeasureOptions,
+    results: list[Result],
+    interruptions: Interruptions,
+    history_lines: list[str],
 ) -> None:
     """Send what is left, and print the closing summary and what was not delivered; one more signal shortens the sending."""
     from otel_memeval.exporters.terminal.report import print_closing_summary
@@ -266,7 +287,7 @@ def _close_pipeline(
     if len(results) > 1:
         print_closing_summary(out, results, options.fail_on)
     notes = [] if options.quiet or not results else [*pipeline.notes, *(pipeline.hints if options.verbose else ())]
-    for line in [*pipeline.lines, *notes]:
+    for line in [*pipeline.lines, *history_lines, *notes]:
         print_note(err, line)
 
 

@@ -36,6 +36,7 @@ class MeasureOptions(NamedTuple):
     sarif: str | None
     code_quality: str | None
     output_format: OutputFormat | None
+    history: str | None
     python: str | None
     events: Literal["span", "log", "both"]
     pushgateway: str | None
@@ -159,6 +160,12 @@ _GROUPS: dict[str, list[click.Option]] = {
             ["--output-format"],
             type=click.Choice(["plain", "github", "gitlab"]),
             help="Annotations and a summary for GitHub, or sections for GitLab.  [default: by GITHUB_ACTIONS and GITLAB_CI]",
+        ),
+        click.Option(
+            ["--history"],
+            metavar="DIR_OR_DSN",
+            envvar="MEMEVAL_HISTORY",
+            help="Keep each run in a folder (.memeval) or a database (postgresql://HOST/NAME).  [default: $MEMEVAL_HISTORY]",
         ),
         click.Option(["--top"], type=int, metavar="N", help="Lines and containers to show.  [default: the eval's number]"),
         click.Option(

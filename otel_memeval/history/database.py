@@ -45,7 +45,7 @@ class DatabaseHistory:
     ) -> None:
         """Check the address. Raises ``UsageError`` if it is malformed; its parts are not shown, they may be a password."""
         self._parameters = _parsed(address)
-        self._secrets = (*secrets_in({"HISTORY_DSN": address}), *secrets_in(environment))
+        self._secrets = (*secrets_in({"HISTORY": address}), *secrets_in(environment))
         defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
         server = {
             name: self._parameters.get(name) or (defaults.get(name) or b"").decode()
@@ -67,10 +67,13 @@ class DatabaseHistory:
         port = f":{parts['port']}" if parts["port"] else ""
         return f"postgresql://{user}{parts['host']}{port}/{parts['dbname']}"
 
-    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> None:
-        """Keep runs, and take in runs that wait. Raises ``HistoryError`` for a run that is neither kept nor waits."""
+    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> int:
+        """Keep runs, take in runs that wait, and return the number of new ones among the former.
+
+        Raises ``HistoryError`` for a run that is neither kept nor waits.
+        """
         runs = [(result, valid_texts(summary)) for result, summary in results]
-        kept: set[str] = set()
+        kept: dict[str, bool] = {}
         reason = ""
         try:
             self._call(lambda connection, deadline: self._add_all(connection, deadline, runs, kept))
@@ -83,15 +86,16 @@ class DatabaseHistory:
             self._log(f"{_number(len(left))} in {self._waiting.folder}: {reason}")
         elif reason and not runs:
             raise HistoryError(reason)
+        return sum(kept.values())
 
     def _add_all(
-        self, connection: _Connection, deadline: float, runs: Sequence[tuple[Result, RunSummary]], kept: set[str]
+        self, connection: _Connection, deadline: float, runs: Sequence[tuple[Result, RunSummary]], kept: dict[str, bool]
     ) -> None:
+        """Insert runs, and note which are stored, and whether they are new."""
         problem: psycopg.Error | None = None
         for result, summary in runs:
             try:
-                self._insert(connection, deadline, result, summary)
-                kept.add(summary.run_id)
+                kept[summary.run_id] = self._insert(connection, deadline, result, summary)
             except psycopg.DataError as error:  # of this run only
                 problem = error
         self._take_in(connection, deadline)
@@ -116,17 +120,18 @@ class DatabaseHistory:
         if number:
             self._log(f"{number} run{'' if number == 1 else 's'} that waited for the history {self.address} taken in")
 
-    def _insert(self, connection: _Connection, deadline: float, result: Result, summary: RunSummary) -> None:
-        """Insert a run in one transaction, unless it is there already."""
+    def _insert(self, connection: _Connection, deadline: float, result: Result, summary: RunSummary) -> bool:
+        """Insert a run in one transaction, unless it is there already; return whether it was not."""
         texts = _texts(connection)
         with self._transaction(connection, deadline):
             added = connection.execute(self._queries["add_run"], texts.run(result, summary)).fetchone()
             if added is None:
-                return
+                return False
             with connection.cursor() as cursor:
                 for query, rows in texts.details(result, summary).items():
                     if rows:
                         cursor.executemany(self._queries[query], [{"run": added[0], **row} for row in rows])
+        return True
 
     def runs(self, query: RunQuery, limit: int) -> list[RunSummary]:
         """Return the newest runs that meet the conditions, the newest first."""
@@ -251,7 +256,7 @@ def _parsed(address: str) -> dict[str, str]:
     Raises ``UsageError`` without a part of it: in a password with a character that is not escaped, any part is of the
     password.
     """
-    remedy = "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for @, %2F for / and %3A for : in the password"
+    remedy = "write postgresql://USER@HOST:PORT/DATABASE; in a password, %40 is @, %2F is / and %3A is :"
     try:
         parameters = {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
     except psycopg.Error:

@@ -91,9 +91,12 @@ class FolderHistory:
         """Return the path as it was given."""
         return self._shown
 
-    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> None:
-        """Keep runs. Raises ``HistoryError`` if a file cannot be written; the index may follow later."""
-        written = []
+    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> int:
+        """Keep runs, and return the number of new ones; the index may follow later.
+
+        Raises ``HistoryError`` if a file cannot be written.
+        """
+        written, number = [], 0
         for result, given in results:
             summary = valid_texts(given)
             file = relative_path(summary)
@@ -101,11 +104,13 @@ class FolderHistory:
             try:
                 if not path.exists():
                     write_run(path, result, summary)
+                    number += 1
             except OSError as error:
                 raise HistoryError(f"{path} was not written: {error.strerror}", "the run is not in the history") from None
             written.append((file, summary))
         with contextlib.suppress(HistoryError):
             self._with_index(lambda index: _add_all(index, written))
+        return number
 
     def runs(self, query: RunQuery, limit: int) -> list[RunSummary]:
         """Return the newest runs that meet the conditions, the newest first."""

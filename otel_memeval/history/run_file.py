@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +53,7 @@ def summary_of(result: Result, passed: bool | None = None) -> RunSummary:
     return run_summary(result, passed=run_passes(result, FAILING_STATES) if passed is None else passed)
 
 
-def run_passes(result: Result, fail_on: tuple[str, ...]) -> bool:
+def run_passes(result: Result, fail_on: Collection[str]) -> bool:
     """Return whether a run passed and was not interrupted: only such a run can be compared with."""
     return passes(result, fail_on) and result.failure is None
 

@@ -35,8 +35,8 @@ class HistoryStore(Protocol):
         """Return the address without a password, for messages."""
         ...
 
-    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> None:
-        """Keep runs; a run that is there already is left as it is.
+    def add(self, results: Sequence[tuple[Result, RunSummary]]) -> int:
+        """Keep runs, and return the number of those that were not there yet; the others are left as they are.
 
         A database that cannot be reached is no error: the runs wait in a folder. Raises ``HistoryError`` if a run is kept in
         neither.

@@ -19,6 +19,7 @@ from otel_memeval.exporters.otlp.metrics import MetricAggregator
 from otel_memeval.exporters.otlp.output import ServiceTelemetry
 from otel_memeval.exporters.otlp.settings import OtlpSettings, read_otlp_settings
 from otel_memeval.exporters.pipeline import ExportPipeline
+from otel_memeval.history.keeper import secrets_of
 from otel_memeval.records import Result
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.worker_run import run_target
@@ -43,7 +44,7 @@ class TargetRunner:
         self._state = state
         self._signals = signals
         self._log = log
-        self._secrets = options.exports.gauges.secrets
+        self._secrets = (*options.exports.gauges.secrets, *secrets_of(options.history))
         self._settings = _read_settings(self._secrets)
         otlp = otlp_settings(self._settings.environment)
         aggregator = MetricAggregator(time.time_ns(), delta=otlp.delta)

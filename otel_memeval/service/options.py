@@ -33,6 +33,8 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """State file; None: the default path."""
     result_paths: Mapping[str, str]
     """Files for the results of the last cycle, by their option."""
+    history: str | None = None
+    """Folder or connection string of the history of runs."""
     run: Options
     exports: ExportOptions
 

@@ -19,6 +19,7 @@ from otel_memeval.config import Settings, from_process, state_folder, with_secre
 from otel_memeval.errors import UsageError
 from otel_memeval.exporters.builds.result_files import write_result_files
 from otel_memeval.exporters.prometheus.board import Board
+from otel_memeval.history.keeper import HistoryKeeper, open_keeper, secrets_of
 from otel_memeval.records import Result
 from otel_memeval.redact import Masker, visible
 from otel_memeval.run.plan import check
@@ -42,15 +43,16 @@ def run_service(options: ServiceOptions) -> None:
     check(options.run)
     if shutil.which(options.run.python) is None:
         raise UsageError(f"--python {options.run.python}: there is no such program", "name a Python interpreter")
-    settings = with_secrets(from_process(), options.exports.gauges.secrets)
+    settings = with_secrets(from_process(), (*options.exports.gauges.secrets, *secrets_of(options.history)))
     mask = Masker(settings.secrets).text
     log = partial(_log, mask)
     targets = read_targets(options)
+    keeper = open_keeper(options.history, options.exports.fail_on, settings.environment, log)
     with contextlib.ExitStack() as closing:
         server = _open_server(options, log, closing)
         state_file = _open_state_file(options, settings, log, closing)
         signals = closing.enter_context(Signals())
-        state = _restore_state(options, settings, targets, state_file, mask, log)
+        state = _restore_state(options, settings, targets, state_file, mask, log, keeper)
         runner = TargetRunner(options, state, signals, log)
         if server is not None:
             server.start(pages(state))
@@ -89,6 +91,7 @@ def _restore_state(
     state_file: StateFile,
     mask: Callable[[str], str],
     log: Callable[[str], None],
+    keeper: HistoryKeeper,
 ) -> ServiceState:
     """Return the saved state of these targets, with the interval of the command line."""
     saved = state_file.read()
@@ -108,6 +111,7 @@ def _restore_state(
         mask=mask,
         passed=lambda result: passes(result, options.exports.fail_on),
         log=log,
+        on_result=keeper.keep,
         on_cycle_end=partial(_write_results, options, settings.folder, log),
         python=platform.python_version() if options.run.python == sys.executable else "",
         step_seconds=options.run.timeout_seconds + options.run.follow_up_budget_seconds,

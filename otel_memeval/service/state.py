@@ -32,11 +32,13 @@ class ServiceState:
         mask: Callable[[str], str],
         passed: Callable[[Result], bool],
         log: Callable[[str], None],
+        on_result: Callable[[Result], None],
         on_cycle_end: Callable[[list[Result]], None],
         python: str = "",
         step_seconds: float = 600.0,
     ) -> None:
-        """``mask`` masks secrets in targets, ``passed`` decides on a result, ``on_cycle_end`` gets a cycle's results.
+        """``mask`` masks secrets in targets, ``passed`` decides on a result, ``on_result`` gets each result, and
+        ``on_cycle_end`` the results of a cycle.
 
         ``step_seconds``: the longest time of a step of a measurement.
         """
@@ -47,6 +49,7 @@ class ServiceState:
         self.mask = mask
         self._passed = passed
         self._log = log
+        self._on_result = on_result
         self._on_cycle_end = on_cycle_end
         self._results: list[Result] = []
         """Of this cycle."""
@@ -99,6 +102,7 @@ class ServiceState:
         self._remove_stale_series()
         self._save()
         self._results.append(result)
+        self._on_result(result)
         return status
 
     def keep_only(self, stays: Callable[[str], bool]) -> None:

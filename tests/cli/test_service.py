@@ -16,6 +16,8 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
+from otel_memeval.history.folder import FolderHistory
+from otel_memeval.history.store import RunQuery
 from tests.cli.conftest import Done, Together, Tool
 from tests.cli.service import service
 
@@ -77,7 +79,7 @@ def test_ctrl_c_stops_the_service_between_runs(tool: Tool) -> None:
 
 def test_failing_targets_are_failed_runs_and_others_continue(tool: Tool) -> None:
     """Targets that raise, exit, crash, hang, cannot be loaded or do not exist fail in gauges and in one line each. A target
-    that can be loaded later has its eval's name from then on.
+    that can be loaded later has its eval's name from then on. All runs are in the history.
     """
     sources = {
         "raises": "def run():\n    raise ValueError('as always')\n",
@@ -90,7 +92,8 @@ def test_failing_targets_are_failed_runs_and_others_continue(tool: Tool) -> None
     for name, source in sources.items():
         tool.write(f"{name}.py", source)
     targets = [*(f"{name}.py" for name in sources), "none.py"]
-    with service(tool, *targets, "--every", "1s", "--timeout", "3") as running:
+    kept = str(tool.folder.parent / "history")
+    with service(tool, *targets, "--every", "1s", "--timeout", "3", "--history", kept) as running:
         running.wait_for_line("none.py: failed: there is no file")
         failed = {"raises", "exits", "crashes", "hangs", "imports.py", "none.py"}
         states = running.states()
@@ -107,7 +110,12 @@ def test_failing_targets_are_failed_runs_and_others_continue(tool: Tool) -> None
         running.wait(lambda: "Now it loads" in running.evals())
         running.wait(lambda: "imports.py" not in running.evals())
         assert (running.value("memeval_runs_total", eval="raises", state="failed") or 0) >= 2
+        runs = sum(value for (name, _), value in running.series().items() if name == "memeval_runs_total")
         running.end()
+    found = FolderHistory(kept, print).runs(RunQuery(), 1000)
+    assert len(found) >= runs
+    assert {run.eval for run in found if run.verdict == "failed"} == failed
+    assert {run.eval for run in found if run.verdict != "failed"} == {"fine", "Now it loads"}
 
 
 def test_state_is_restored_after_a_restart(tool: Tool) -> None:

@@ -46,7 +46,8 @@ OF_THE_USER: dict[str, dict[str, object]] = {"my_agent": {"ask": list}, "my_serv
 STATUSES = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
 EVERY_OPTION = {
     name
-    for command in (measure_command, *COMMANDS.values())
+    for named in (measure_command, *COMMANDS.values())
+    for command in (named, *(named.commands.values() if isinstance(named, click.Group) else ()))
     for option in command.params
     if isinstance(option, click.Option)
     for name in (*option.opts, *option.secondary_opts, "--help")
@@ -100,7 +101,10 @@ def calls(text: str) -> Iterator[list[str]]:
 def parse(arguments: list[str]) -> click.Context:
     """Parse a command line as the tool does, without running it; raises ``click.UsageError`` for a wrong one."""
     command = COMMANDS.get(arguments[0]) if arguments else None
-    rest = arguments if command is None else arguments[1:]
+    rest = list(arguments if command is None else arguments[1:])
+    if isinstance(command, click.Group):
+        name = rest.pop(0) if rest and rest[0] in command.commands else "list"
+        command = command.commands[name]
     return (command or measure_command).make_context("otel-memeval", list(rest))
 
 

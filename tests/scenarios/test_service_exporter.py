@@ -86,7 +86,7 @@ def setup():
         result_paths={}, run=Options(), exports=ExportOptions(),
     )
     overview, file = Overview(interval_seconds=9), StateFile(Path(folder.name, "state.json"), quiet)
-    state = ServiceState(Board(), overview, file, mask=str, passed=bool, log=quiet, on_cycle_end=quiet)
+    state = ServiceState(Board(), overview, file, mask=str, passed=bool, log=quiet, on_result=quiet, on_cycle_end=quiet)
     signals = Signals().__enter__()
     runner = TargetRunner(options, state, signals, quiet)
     schedule = Schedule(start_seconds=0, interval_seconds=1e9, seed=1)

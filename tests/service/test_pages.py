@@ -98,6 +98,7 @@ def test_page_is_loaded_again_and_allows_its_own_style_only(tmp_path: Path) -> N
         mask=str,
         passed=bool,
         log=print,
+        on_result=print,
         on_cycle_end=print,
     )
     response = pages(state)["/"](Request("", ""))

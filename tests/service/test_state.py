@@ -124,6 +124,7 @@ def test_overdue_measurement_is_unhealthy_until_it_goes_on(tmp_path: Path) -> No
         mask=lambda text: text.replace("hidden", "***"),
         passed=bool,
         log=print,
+        on_result=print,
         on_cycle_end=print,
     )
     state.progress = Progress(10.0, lambda: seconds[0])

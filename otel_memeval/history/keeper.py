@@ -1,0 +1,71 @@
+"""Keep the runs of a command in its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from otel_memeval.errors import HistoryError
+from otel_memeval.history.address import is_database, open_history
+from otel_memeval.history.run_file import run_passes, summary_of
+from otel_memeval.history.store import HistoryStore
+from otel_memeval.records import Result
+from otel_memeval.records.run_summary import RunSummary
+from otel_memeval.redact import secrets_in
+
+
+class HistoryKeeper:
+    """Keeps each run as soon as it is measured; without a store it does nothing."""
+
+    def __init__(self, store: HistoryStore | None, fail_on: Collection[str], log: Callable[[str], None]) -> None:
+        self.store = store
+        self._fail_on = fail_on
+        self._log = log
+        self._left: list[tuple[Result, RunSummary]] = []
+        """Runs whose keeping was interrupted."""
+        self.lost = 0
+        """Number of runs that are in no history."""
+
+    def keep(self, result: Result) -> None:
+        """Keep a run. A failure is a line in the log, and is counted."""
+        if self.store is not None:
+            self._left.append((result, summary_of(result, run_passes(result, self._fail_on))))
+            self.finish()
+
+    def finish(self) -> None:
+        """Keep the runs whose keeping was interrupted."""
+        if self.store is None or not self._left:
+            return
+        try:
+            self.store.add(self._left)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the run is reported
+            self.lost += len(self._left)
+            self._log(str(error) if isinstance(error, HistoryError) else f"the history: {type(error).__name__}: {error}")
+        self._left = []
+
+
+class ChangedLines:
+    """A log without the lines that repeat the line before."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._last = ""
+
+    def __call__(self, line: str) -> None:
+        """Log a line, unless it was the last one."""
+        if line != self._last:
+            self._last = line
+            self._log(line)
+
+
+def open_keeper(
+    address: str | None, fail_on: Collection[str], environment: Mapping[str, str], log: Callable[[str], None]
+) -> HistoryKeeper:
+    """Open the history of a command; None: nothing is kept. Raises as ``open_history``."""
+    changed = ChangedLines(log)
+    store = None if address is None else open_history(address, environment, changed)
+    return HistoryKeeper(store, fail_on, changed)
+
+
+def secrets_of(address: str | None) -> tuple[str, ...]:
+    """Return the secrets in the address of a history."""
+    return secrets_in({"HISTORY": address}) if address is not None and is_database(address) else ()
