@@ -131,6 +131,8 @@ class BatchedNativeReadings(msgspec.Struct, frozen=True, kw_only=True):
     """Calls of the scenario between two readings."""
     native: tuple[int, ...]
     """Bytes of the C heap at each reading."""
+    page_caches: tuple[int, ...] = ()
+    """Bytes of SQLite at each reading; empty where SQLite is not in use."""
 
 
 class IgnoredSite(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -41,6 +42,10 @@ PAGE_CACHE_MARGIN = 1.25
 """Memory of SQLite, in limits of its page caches, up to which it is that of page caches: each page has a header, and each
 connection its schema and statements beside."""
 
+PAGE_OVERHEAD_PART = 0.016
+"""Memory of page caches that SQLite does not count, as a part of them: malloc's header and rounding, and SQLite's own size
+field, come to 16 to 34 bytes for each page, which has at least 1,024 bytes as a rule."""
+
 MAX_START_READINGS = 10
 """Readings of unique memory up to which pages may still be used for the first time."""
 
@@ -67,20 +72,29 @@ def _noise_bytes(evidence: Evidence, values: Sequence[float]) -> float:
 
 
 def _with_judged_native(evidence: Evidence) -> Evidence:
-    """Return the evidence with the series of the C heap that is judged: of batched readings, or without page caches."""
+    """Return the evidence with the series of the C heap that is judged: of batched readings, and without page caches.
+
+    ``page_caches`` are those of the same readings, empty if they are not left out.
+    """
     batched = evidence.batched_native
     if batched is not None:
-        return msgspec.structs.replace(evidence, native=batched.native, readings_every=batched.calls_apart)
+        evidence = msgspec.structs.replace(
+            evidence, native=batched.native, page_caches=batched.page_caches, readings_every=batched.calls_apart
+        )
     if not fills_page_caches(evidence):
-        return evidence
-    rest = [value - cached for value, cached in zip(evidence.native, evidence.page_caches)]
+        return msgspec.structs.replace(evidence, page_caches=())
+    rest = [
+        value - math.ceil(cached * (1 + PAGE_OVERHEAD_PART)) for value, cached in zip(evidence.native, evidence.page_caches)
+    ]
     return msgspec.structs.replace(evidence, native=tuple(rest))
 
 
 def fills_page_caches(evidence: Evidence) -> bool:
     """Return whether all memory of SQLite is within the limit of its page caches, so that its growth will end."""
     limit_bytes, caches = evidence.page_cache_limit_bytes, evidence.page_caches
-    return limit_bytes is not None and len(caches) == len(evidence.native) and caches[-1] <= PAGE_CACHE_MARGIN * limit_bytes
+    if limit_bytes is None or not caches or len(caches) != len(evidence.native):
+        return False
+    return caches[-1] <= PAGE_CACHE_MARGIN * limit_bytes
 
 
 def page_cache_trend(evidence: Evidence) -> SeriesTrend:
@@ -91,11 +105,18 @@ def page_cache_trend(evidence: Evidence) -> SeriesTrend:
 def native_trend(evidence: Evidence) -> SeriesTrend:
     """Return the trend of the C heap, in bytes per call."""
     judged = _with_judged_native(evidence)
-    trend = _untraced_trend(judged, judged.native, NATIVE_FLOOR_BYTES)
+    trend = _untraced_trend(judged, judged.native, NATIVE_FLOOR_BYTES + _overhead_bytes(judged))
     is_batched = evidence.batched_native is not None
     if not is_batched and trend.shape == "growing" and _is_early(evidence, trend.growth.bytes_per_iteration):
         return _early(trend, SMALL_SLOPE_ITERATIONS)
     return trend
+
+
+def _overhead_bytes(judged: Evidence) -> float:
+    """Return the bytes per call by which the overhead of page caches may differ from the part that is left out."""
+    caches = judged.page_caches
+    grown = max(0, caches[-1] - caches[0]) if caches else 0
+    return PAGE_OVERHEAD_PART * grown / (max(1, len(caches) - 1) * judged.readings_every)
 
 
 def _is_early(evidence: Evidence, bytes_per_iteration: float) -> bool:

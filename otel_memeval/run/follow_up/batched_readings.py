@@ -23,6 +23,7 @@ class BatchedReadingStep:
         self._secrets = secrets
         self._calls = 0
         self._native: list[int] = []
+        self._page_caches: list[int] = []
         self.problem: str | None = None
         """Reason why the readings show nothing."""
 
@@ -45,13 +46,18 @@ class BatchedReadingStep:
             self._history.add_unmeasured_files(message.reading)
             if message.reading.native_heap_bytes is not None:
                 self._native.append(message.reading.native_heap_bytes)
+            if message.reading.sqlite_bytes is not None:
+                self._page_caches.append(message.reading.sqlite_bytes)
         if message.failure is not None:
             failure = failure_record(message.failure, self._secrets)
             self.problem = f"{failure.type}: {failure.message}"
         elif len(self._native) <= MIN_VALUES:
             self.problem = f"the end of their time, after {len(self._native)} readings"
         else:
-            self._history.add_batched_readings(BatchedNativeReadings(calls_apart=self._calls, native=tuple(self._native)))
+            native, page_caches = tuple(self._native), tuple(self._page_caches)
+            self._history.add_batched_readings(
+                BatchedNativeReadings(calls_apart=self._calls, native=native, page_caches=page_caches)
+            )
 
     def reasons(self) -> tuple[str, ...]:
         """Return the sentence of the verdict for readings that failed; nothing if they did not."""
