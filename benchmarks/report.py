@@ -122,6 +122,7 @@ def main() -> None:
         ("service", "Memory and files of the exporter service after thousands of runs", ""),
         ("faults", "Faults that the tool is to survive", ""),
         ("scrape", "The time of a scrape of 300 evals", ""),
+        ("history", "The history of runs: large, and killed", ""),
     ):
         if (FOLDER / f"{name}.txt").exists():
             parts.append(plain(title, FOLDER / f"{name}.txt", remark))

@@ -7,6 +7,7 @@ hangs have no other end.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import threading
 import time
@@ -44,6 +45,9 @@ class DatabaseHistory:
         self, address: str, environment: Mapping[str, str], log: Callable[[str], None], *, patience_seconds: float
     ) -> None:
         """Check the address. Raises ``UsageError`` if it is malformed; its parts are not shown, they may be a password."""
+        logger = logging.getLogger("psycopg")
+        if not logger.handlers:  # it would print on standard error what it ignores
+            logger.addHandler(logging.NullHandler())
         self._parameters = _parsed(address)
         self._secrets = (*secrets_in({"HISTORY": address}), *secrets_in(environment))
         defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
@@ -241,7 +245,7 @@ class DatabaseHistory:
         """Run the block in a transaction whose statements end before the deadline."""
         milliseconds = max(1, round(1000 * (deadline - time.monotonic())))
         with connection.transaction():
-            connection.execute(self._queries["limit_time"], {"milliseconds": milliseconds})
+            connection.execute(self._queries["begin"], {"milliseconds": milliseconds})
             yield
 
     def _shown(self, error: BaseException) -> str:

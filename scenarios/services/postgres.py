@@ -89,9 +89,15 @@ class EmbeddedPostgres:
             self._pause(deadline)
         if self._child.returncode != 0:
             raise self._failure("initdb")
+        self.serve(is_cancelled)
+
+    def serve(self, is_cancelled: Callable[[], bool]) -> None:
+        """Start the server on the data of ``initdb``, and wait as ``wait_until_ready``; again after ``stop``, too."""
+        deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         self._run("postgres", "-D", str(self._data), "-p", str(self._port),
                   "-c", f"listen_addresses={'127.0.0.1' if self._over_tcp else ''}",
                   "-c", f"unix_socket_directories={'' if self._over_tcp else self._data}")  # fmt: skip
+        assert self._child is not None
         while not self._is_ready():
             if is_cancelled():
                 return

@@ -47,14 +47,14 @@ def call(capsys: Capture, *arguments: str, status: int = 0) -> str:
 def test_runs_are_listed_by_eval(capsys: Capture) -> None:
     """A table for each eval, the newest last; what a terminal obeys is left out; conditions choose runs."""
     assert [line.rstrip() for line in call(capsys, "--plain").splitlines()] == [
-        "An eval  ##",
-        "   started (UTC)  per iteration  verdict  run       commit    branch",
-        "2026-01-01 00:01       4.00 KiB  leaking  aaaa1111  ccccccc   main",
-        "2026-01-01 00:02       4.00 KiB  leaking  aaaa2222  ccccccc+  red",
+        "An eval  ##  growth per iteration",
+        "   started (UTC)    growth  verdict  run       commit    branch",
+        "2026-01-01 00:01  4.00 KiB  leaking  aaaa1111  ccccccc   main",
+        "2026-01-01 00:02  4.00 KiB  leaking  aaaa2222  ccccccc+  red",
         "",
-        "Other eval  #",
-        "   started (UTC)  per iteration  verdict  run       branch",
-        "2026-01-01 00:03       4.00 KiB  leaking  bbbb3333  main",
+        "Other eval  #  growth per iteration",
+        "   started (UTC)    growth  verdict  run       branch",
+        "2026-01-01 00:03  4.00 KiB  leaking  bbbb3333  main",
         "",
     ]
     for arguments, expected in (

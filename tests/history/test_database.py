@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,11 @@ def test_runs_are_found_by_each_condition(history: DatabaseHistory, make_run: Ma
     assert history.with_prefix("bb4")[0].tags == ("v1",)
     for table, number in (("iterations", 25), ("sites", 5), ("holders", 5), ("signatures", 5)):
         assert execute(database, f"SELECT count(*) FROM memeval.{table}") == [(number,)], table
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "history.md").read_text(encoding="utf-8")
+    (first_runs,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert [row[1:] for row in execute(database, first_runs)] == [
+        ("m.py:3 (run)", datetime(2026, 1, 1, 0, 1, tzinfo=timezone.utc), "c" * 40, "main")
+    ]
     assert history.prune("2026-01-01T00:05:00Z") == 3
     assert ids(history) == ["bb5", "bb4"]
     assert execute(database, "SELECT count(*) FROM memeval.iterations") == [(10,)]

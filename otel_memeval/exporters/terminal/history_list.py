@@ -37,8 +37,8 @@ def _table(name: str, listed: Sequence[ListedRun], *, ascii_only: bool) -> Table
     rows = [_texts(item) for item in listed]
     shown_columns = [column for column in rows[0] if any(row[column].plain for row in rows)]
     table = Table(
-        f"{shown(name)}  {blocks}",
-        numbers=["started (UTC)", "per iteration"],
+        f"{shown(name)}  {blocks}  growth per iteration",
+        numbers=["started (UTC)", "growth"],
         texts=shown_columns,
         optional=[column for column in _OPTIONAL if column in shown_columns],
     )
@@ -62,7 +62,7 @@ def _texts(item: ListedRun) -> dict[str, Text]:
         "commit": Text(commit),
         "branch": Text(shown(run.branch)),
         "names": Text(shown(", ".join(run.tags))),
-        "new leaks": Text(", ".join(shown(leak.location) for leak in item.new_leaks)),
+        "new leaks": Text(", ".join(shown(leak.location.partition(" (")[0]) for leak in item.new_leaks)),
     }
 
 

@@ -20,8 +20,11 @@ SELECT pg_advisory_xact_lock(30792292989559148);
 -- name: add_migration
 INSERT INTO memeval.migrations (version) VALUES (%(version)s);
 
--- name: limit_time
-SELECT set_config('statement_timeout', %(milliseconds)s::text, true);
+-- name: begin
+-- A commit has to outlive a crash of the server: the file of a run that waited is deleted after it.
+SELECT
+    set_config('statement_timeout', %(milliseconds)s::text, true),
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END;
 
 -- name: add_run
 INSERT INTO memeval.runs (
