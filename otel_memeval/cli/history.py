@@ -38,8 +38,8 @@ class _HistoryGroup(click.Group):
     """A group whose command without a name is ``list``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert ``list`` where no command is named."""
-        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+        """Insert ``list`` where no command is named, unless a shell completes the name."""
+        if not ctx.resilient_parsing and (not args or args[0] not in (*self.commands, "-h", "--help")):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
@@ -87,6 +87,8 @@ def list_runs(
     names: Sequence[str | None] = list(dict.fromkeys(evals)) or [None]
     runs = [run for name in names for run in store.runs(RunQuery(eval=name, branch=branch), last or _RUNS_LISTED)]
     runs = sorted(runs, key=lambda run: run.started_at)[-(last or _RUNS_LISTED) :]
+    if store.runs_waiting:
+        _print_line(f"runs that wait for {store.address}: {store.runs_waiting}; otel-memeval history import takes them in")
     if json_path is not None:
         _write_json(runs, json_path)
     elif not runs:

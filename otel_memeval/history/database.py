@@ -131,11 +131,15 @@ class DatabaseHistory:
             added = connection.execute(self._queries["add_run"], texts.run(result, summary)).fetchone()
             if added is None:
                 return False
-            with connection.cursor() as cursor:
-                for query, rows in texts.details(result, summary).items():
-                    if rows:
-                        cursor.executemany(self._queries[query], [{"run": added[0], **row} for row in rows])
+            for query, rows in texts.details(result, summary, added[0]).items():
+                if rows:
+                    connection.execute(self._queries[query], {"rows": msgspec.json.encode(rows).decode()})
         return True
+
+    @property
+    def runs_waiting(self) -> int:
+        """Return the number of runs that wait for the database on this machine."""
+        return len(self._waiting.files())
 
     def runs(self, query: RunQuery, limit: int) -> list[RunSummary]:
         """Return the newest runs that meet the conditions, the newest first."""
@@ -215,17 +219,17 @@ class DatabaseHistory:
         thread = threading.Thread(target=run, name="history", daemon=True)
         thread.start()
         thread.join(self._patience_seconds)
+        self._given_up = thread if thread.is_alive() else None
         if outcomes:
             return outcomes[0]
-        if not thread.is_alive() and not isinstance(problems[0], (psycopg.Error, OSError)):
-            raise problems[0]
-        if thread.is_alive():
-            self._given_up = thread
-            reason = f"no answer within {self._patience_seconds:g} s"
-        else:
-            reason = self._shown(problems[0])
+        reason = f"no answer within {self._patience_seconds:g} s"
+        if self._given_up is None:
+            (problem,) = problems
+            if not isinstance(problem, (psycopg.Error, OSError)):
+                raise problem
+            reason = self._shown(problem)
         self._away_reason = f"the history {self.address} is not available ({reason})"
-        if thread.is_alive() or isinstance(problems[0], psycopg.OperationalError):
+        if self._given_up is not None or isinstance(problem, psycopg.OperationalError):
             self._away_until = time.monotonic() + _AWAY_SECONDS
         raise HistoryError(self._away_reason)
 

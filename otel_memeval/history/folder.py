@@ -91,6 +91,11 @@ class FolderHistory:
         """Return the path as it was given."""
         return self._shown
 
+    @property
+    def runs_waiting(self) -> int:
+        """Return 0: a folder is always there."""
+        return 0
+
     def add(self, results: Sequence[tuple[Result, RunSummary]]) -> int:
         """Keep runs, and return the number of new ones; the index may follow later.
 

@@ -67,8 +67,8 @@ class Texts:
             "result": self.json(encode_record(result)),
         }
 
-    def details(self, result: Result, summary: RunSummary) -> dict[str, list[dict[str, object]]]:
-        """Return the rows of the other tables, by the query that adds them; without the number of the run."""
+    def details(self, result: Result, summary: RunSummary, number: object) -> dict[str, list[dict[str, object]]]:
+        """Return the rows of the other tables, by the query that adds them; ``number`` is that of the run."""
         tables: dict[str, Sequence[dict[str, object]]] = {
             "add_iterations": [self._iteration(iteration) for iteration in result.iterations],
             "add_sites": [
@@ -107,7 +107,10 @@ class Texts:
                 for leak in summary.leaks
             ],
         }
-        return {query: [{"position": place, **row} for place, row in enumerate(rows)] for query, rows in tables.items()}
+        return {
+            query: [{"run": number, "position": place, **row} for place, row in enumerate(rows)]
+            for query, rows in tables.items()
+        }
 
     def _iteration(self, iteration: Iteration) -> dict[str, object]:
         calls = iteration.gen_ai

@@ -35,6 +35,11 @@ class HistoryStore(Protocol):
         """Return the address without a password, for messages."""
         ...
 
+    @property
+    def runs_waiting(self) -> int:
+        """Return the number of runs that wait on this machine until the store can be reached."""
+        ...
+
     def add(self, results: Sequence[tuple[Result, RunSummary]]) -> int:
         """Keep runs, and return the number of those that were not there yet; the others are left as they are.
 

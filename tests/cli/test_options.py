@@ -117,6 +117,8 @@ def test_templates_are_formatted_modules_with_an_eval() -> None:
         ("--it", "plain,--iterations"),
         ("agent.py --it", "plain,--iterations"),
         ("replay --e", "plain,--endpoint"),
+        ("history sh", "plain,show"),
+        ("history prune --k", "plain,--keep"),
         ("agent.py --events ", "plain,span\nplain,log\nplain,both"),
         ("agent.py --json ", "file,"),
         ("agen", "file,agen"),

@@ -294,6 +294,7 @@ def test_next_run_takes_in_those_that_wait(database: str, make_run: MakeRun, tmp
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, range(2)))
     history = open_database(database, tmp_path, lines)
+    assert history.runs_waiting == 1
     assert ids(history) == ["run1", "run0", *(f"waits{number}" for number in reversed(range(6)))]
     assert waiting(tmp_path) == [damaged]
     assert any(line.startswith(f"{damaged} is left out: this is no result file (") for line in lines)

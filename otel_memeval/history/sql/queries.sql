@@ -40,31 +40,20 @@ ON CONFLICT (run_id) DO NOTHING
 RETURNING number;
 
 -- name: add_iterations
-INSERT INTO memeval.iterations
-VALUES (
-    %(run)s, %(position)s, %(phase)s, %(index)s, %(started_at)s, %(duration_seconds)s, %(status)s, %(error_type)s,
-    %(retained_bytes)s, %(peak_bytes)s, %(rss_bytes)s, %(uss_bytes)s, %(native_heap_bytes)s, %(cpu_seconds)s,
-    %(model_calls)s, %(tool_calls)s, %(input_tokens)s, %(output_tokens)s
-);
+-- Rows as JSON with the names of the columns, as in the next four.
+INSERT INTO memeval.iterations SELECT * FROM json_populate_recordset(NULL::memeval.iterations, %(rows)s::json);
 
 -- name: add_sites
-INSERT INTO memeval.sites
-VALUES (
-    %(run)s, %(position)s, %(file)s, %(line)s, %(function)s, %(signature)s, %(bytes_per_iteration)s,
-    %(retained_bytes)s, %(blocks)s, %(bounded)s
-);
+INSERT INTO memeval.sites SELECT * FROM json_populate_recordset(NULL::memeval.sites, %(rows)s::json);
 
 -- name: add_holders
-INSERT INTO memeval.holders
-VALUES (
-    %(run)s, %(position)s, %(path)s, %(type)s, %(length)s, %(items_per_iteration)s, %(bytes_per_iteration)s, %(bound)s
-);
+INSERT INTO memeval.holders SELECT * FROM json_populate_recordset(NULL::memeval.holders, %(rows)s::json);
 
 -- name: add_resources
-INSERT INTO memeval.resources VALUES (%(run)s, %(position)s, %(name)s, %(per_iteration)s);
+INSERT INTO memeval.resources SELECT * FROM json_populate_recordset(NULL::memeval.resources, %(rows)s::json);
 
 -- name: add_signatures
-INSERT INTO memeval.signatures VALUES (%(run)s, %(position)s, %(signature)s, %(location)s, %(per_iteration)s);
+INSERT INTO memeval.signatures SELECT * FROM json_populate_recordset(NULL::memeval.signatures, %(rows)s::json);
 
 -- name: runs
 -- A parameter that is NULL is no condition: the planner leaves it out, since it plans with the values.
