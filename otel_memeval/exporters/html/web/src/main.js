@@ -1,0 +1,31 @@
+/** The page of results: draws charts over the tables that are there without JavaScript. */
+
+import { drawChart } from "./chart.js";
+import { drawFlame } from "./flame.js";
+import { makeAdjustable } from "./rate.js";
+import { makeSortable } from "./tables.js";
+
+const { runs } = JSON.parse(document.getElementById("results").textContent);
+
+function drawAll() {
+  for (const figure of document.querySelectorAll("figure[data-chart]")) drawChart(figure, runs);
+  for (const figure of document.querySelectorAll("figure[data-flame]")) drawFlame(figure, runs);
+}
+
+document.documentElement.classList.add("scripted");
+drawAll();
+for (const group of document.querySelectorAll("[data-per-call]")) makeAdjustable(group);
+for (const table of document.querySelectorAll("table[data-run]")) makeSortable(table, runs);
+
+let width = window.innerWidth;
+let waiting = 0;
+window.addEventListener("resize", () => {
+  if (window.innerWidth === width) return;
+  width = window.innerWidth;
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(drawAll);
+});
+
+window.addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});
