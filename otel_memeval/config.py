@@ -57,6 +57,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     markdown: str | None = None
     sarif: str | None = None
     code_quality: str | None = None
+    html: str | None = None
+    pprof: str | None = None
     output_format: str | None = None
     top: int | None = None
     plain: bool | None = None
@@ -75,7 +77,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         return {name: value for name, value in found.items() if value is not None and name != "ignore"}
 
 
-_PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "python", "textfile", "history")
+_PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "html", "pprof", "python", "textfile", "history")
 """Settings that are paths, relative to the project's file."""
 
 

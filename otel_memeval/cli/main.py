@@ -19,6 +19,7 @@ from otel_memeval.cli.list_evals import list_command
 from otel_memeval.cli.measure import measure_command
 from otel_memeval.cli.metrics import metrics_command
 from otel_memeval.cli.replay import replay_command
+from otel_memeval.cli.report import report_command
 from otel_memeval.cli.schema import schema_command
 from otel_memeval.cli.standard_streams import open_standard_streams, problem_of
 from otel_memeval.errors import MemevalError, TargetError
@@ -30,6 +31,7 @@ COMMANDS: dict[str, click.Command] = {
     "list": list_command,
     "metrics": metrics_command,
     "replay": replay_command,
+    "report": report_command,
     "schema": schema_command,
 }
 """Commands by name. A first argument that equals a name is the command; a module of that name can be measured as

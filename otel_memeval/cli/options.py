@@ -35,6 +35,8 @@ class MeasureOptions(NamedTuple):
     markdown: str | None
     sarif: str | None
     code_quality: str | None
+    html: str | None
+    pprof: str | None
     output_format: OutputFormat | None
     history: str | None
     python: str | None
@@ -67,6 +69,8 @@ class MeasureOptions(NamedTuple):
             "--markdown": self.markdown,
             "--sarif": self.sarif,
             "--code-quality": self.code_quality,
+            "--html": self.html,
+            "--pprof": self.pprof,
         }
         return {option: path for option, path in paths.items() if path is not None}
 
@@ -155,6 +159,12 @@ _GROUPS: dict[str, list[click.Option]] = {
             type=click.Path(),
             metavar="PATH",
             help="File for growing lines as a Code Quality report, for merge requests of GitLab.",
+        ),
+        click.Option(
+            ["--html"], type=click.Path(), metavar="PATH", help="File for a report for the browser; it needs no other file."
+        ),
+        click.Option(
+            ["--pprof"], type=click.Path(), metavar="PATH", help="File for growth by stack or line, as a pprof profile."
         ),
         click.Option(
             ["--output-format"],

@@ -113,7 +113,7 @@ def test_templates_are_formatted_modules_with_an_eval() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("re", "plain,replay"),
+        ("re", "plain,replay\nplain,report"),
         ("--it", "plain,--iterations"),
         ("agent.py --it", "plain,--iterations"),
         ("replay --e", "plain,--endpoint"),

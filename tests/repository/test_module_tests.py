@@ -40,6 +40,7 @@ MODULE_TESTS = {
     "cli/templates": "cli/test_options.py",
     "cli/job_log": "cli/test_builds.py",
     "exporters/builds/details": "exporters/builds/test_findings.py",
+    "exporters/html": "exporters/html/test_page.py",
     "exporters/builds/result_files": "cli/test_builds.py",
     "cli/grouped_command": "cli/test_options.py",
     "cli/list_evals": "cli/test_options.py",

@@ -62,6 +62,14 @@ def _content(option: str, results: list[Result], fail_on: Collection[str], folde
         from otel_memeval.exporters.builds.markdown import markdown
 
         return markdown(results, fail_on).encode("utf-8", "replace")
+    if option == "--html":
+        from otel_memeval.exporters.html.page import html_page
+
+        return html_page(results, fail_on, folder)
+    if option == "--pprof":
+        from otel_memeval.exporters.pprof import pprof_profile
+
+        return pprof_profile(results)
     from otel_memeval.exporters.builds.checkout import checkout_path
 
     if option == "--code-quality":

@@ -15,6 +15,8 @@ from otel_memeval.verdicts import PROPERTIES, State
 
 _SHORT_COMMIT = 10
 
+_RATE_FIELD = Html(f'<input type="number" min="0" step="any" value="{CALLS_PER_HOUR}">')
+
 
 def verdict_heading(result: Result, level: int) -> Html:
     """Return the eval's name as a heading of a level, its verdict, the sentence and the exceeded limits."""
@@ -38,7 +40,7 @@ def answers(result: Result, earlier: Sequence[Result]) -> Html:
     growing = amounts(result)
     pairs = [
         ("What grows", _what(result, growing)),
-        ("How much", _how_much(result, growing)),
+        ("How much", _how_much(growing)),
         ("Since when", since(result, earlier)),
         ("Who holds it", _who(result)),
         ("What to do", _what_to_do(result)),
@@ -72,14 +74,14 @@ def _at(site: Site) -> str:
     return "" if through is None else code_location(through.file, through.line, through.function)
 
 
-def _how_much(result: Result, growing: Sequence[Amount]) -> Html:
+def _how_much(growing: Sequence[Amount]) -> Html:
     """Return each growth per iteration, and of a day at a rate of calls that the page lets the reader change."""
     if not growing:
         return Html()
     calls = f"{CALLS_PER_HOUR:,}"
     parts = []
-    for place, amount in enumerate(growing):
-        field = tag("label", "at ", _field(result, place), " calls an hour", hidden=True)
+    for amount in growing:
+        field = tag("label", "at ", _RATE_FIELD, " calls an hour", hidden=True)
         fixed = tag("span", f"at {calls} calls an hour", class_="fixed")
         day = tag("output", amount.per_day, class_="day")
         parts.append(
@@ -89,14 +91,6 @@ def _how_much(result: Result, growing: Sequence[Amount]) -> Html:
             )
         )  # fmt: skip
     return join(parts, "<br>") if len(parts) == 1 else join([tag("div", part) for part in parts])
-
-
-def _field(result: Result, place: int) -> Html:
-    return Html(f'<input type="number" min="0" step="any" value="{CALLS_PER_HOUR}" id="calls-{_id(result)}-{place}">')
-
-
-def _id(result: Result) -> str:
-    return "".join(character for character in result.run.id if character.isascii() and character.isalnum())[:32]
 
 
 def since(result: Result, earlier: Sequence[Result]) -> Html:
@@ -146,7 +140,9 @@ def _what_to_do(result: Result) -> Html:
     if step:
         return escaped(step)
     if result.explanation is not None and result.holders and result.holders[0].path:
-        return join(["remove items from ", tag("code", name(result.holders[0].path)), " once they are not needed, or bound it"])
+        return join(
+            ["remove items from ", tag("code", name(result.holders[0].path)), " once they are not needed, or bound it"]
+        )
     if result.explanation is not None and amounts(result):
         return escaped("follow the stacks below to the call that releases what they allocate")
     return escaped("nothing" if PROPERTIES[result.verdict.state].severity == "info" else "read the reasons below")

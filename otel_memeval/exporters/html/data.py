@@ -13,9 +13,9 @@ _NO_DEFAULT = object()
 
 
 def data_script(results: Sequence[Result]) -> Html:
-    """Return the element with the results; ``from_json`` reads its text too.
+    r"""Return the element with the results; ``from_json`` reads its text too.
 
-    ``<`` is written as ``\\u003c``: no text of a scenario ends the element or begins a comment.
+    ``<`` is written as ``\u003c``: no text of a scenario ends the element or begins a comment.
     """
     content = {"schema": SCHEMA, "runs": [_compact(result) for result in results]}
     text = msgspec.json.encode(content).decode()

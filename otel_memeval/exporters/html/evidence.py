@@ -128,7 +128,11 @@ def explanation_section(result: Result, run: int) -> Html:
     if explanation is None:
         return Html()
     rows = [
-        [tag("code", name(grown.type)), format_bytes(grown.bytes_per_iteration, signed=True), format_items(grown.objects_per_iteration)]
+        [
+            tag("code", name(grown.type)),
+            format_bytes(grown.bytes_per_iteration, signed=True),
+            format_items(grown.objects_per_iteration),
+        ]
         for grown in explanation.types
     ]
     types = table("Types of retained objects", ["type", "per iteration", "objects"], rows, numbers=2)
@@ -146,7 +150,14 @@ def _flame(explanation: Explanation, run: int) -> Html:
     readout = tag("p", "", class_="readout", aria_live="polite")
     unit = "" if is_peak else " per iteration"
     return tag(
-        "figure", caption, tag("div", class_="plot"), readout, data_flame=True, data_run=str(run), data_unit=unit, class_="chart"
+        "figure",
+        caption,
+        tag("div", class_="plot"),
+        readout,
+        data_flame=True,
+        data_run=str(run),
+        data_unit=unit,
+        class_="chart",
     )
 
 

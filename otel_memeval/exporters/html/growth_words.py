@@ -22,7 +22,12 @@ CHANNEL_WORDS = {
 }
 """Words of the channels of ``Channels``, in its order."""
 
-_LEAK_WORDS = {"retained": "Python's heap", "peak": "the peak", "native": "the C heap", "process": "mapped memory of the process"}
+_LEAK_WORDS = {
+    "retained": "Python's heap",
+    "peak": "the peak",
+    "native": "the C heap",
+    "process": "mapped memory of the process",
+}
 
 Kind = Literal["growing", "steady", "unread"]
 
@@ -64,7 +69,9 @@ def amounts(result: Result) -> list[Amount]:
     if memory is not None and memory.growing:
         found.append(Amount(memory.per_iteration, "bytes", "child processes"))
     resources = dict(named_resources(result))
-    return found + [Amount(each.per_iteration, WORDS[key][each.per_iteration != 1]) for key, each in resources.items() if each.growing]
+    return found + [
+        Amount(each.per_iteration, WORDS[key][each.per_iteration != 1]) for key, each in resources.items() if each.growing
+    ]
 
 
 def _kept_bytes(result: Result) -> float:

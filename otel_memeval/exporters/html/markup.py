@@ -78,9 +78,7 @@ def table(
                  for column, cell in enumerate(row)]  # fmt: skip
         cells[0] = f"<th scope=row>{escaped(row[0])}"
         lines.append(f"<tr class={row_class}>{''.join(cells)}" if row_class else f"<tr>{''.join(cells)}")
-    content = join(
-        [tag("caption", caption), tag("thead", Html(f"<tr>{head}")), tag("tbody", Html("\n".join(lines)))], "\n"
-    )
+    content = join([tag("caption", caption), tag("thead", Html(f"<tr>{head}")), tag("tbody", Html("\n".join(lines)))], "\n")
     return tag("div", tag("table", content, data_run=run), class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from otel_memeval.exporters.html.answers import badge, moment
 from otel_memeval.exporters.html.growth_words import CHANNEL_WORDS, amounts, channel_kind, channel_sentence, growth_of
@@ -35,7 +35,14 @@ def _key(series: str) -> Html:
 
 
 def _figure(
-    chart: str, caption: str, result: Result, run: int, earlier: Sequence[int], *, main: bool = False, after: Html | None = None
+    chart: str,
+    caption: str,
+    result: Result,
+    run: int,
+    earlier: Sequence[int],
+    *,
+    main: bool = False,
+    after: Html | None = None,
 ) -> Html:
     is_growing = chart in CHANNEL_WORDS and channel_kind(result, chart) == "growing"
     content = [tag("figcaption", caption, id=f"chart-{run}-{chart}"), tag("div", class_="plot")]
@@ -113,18 +120,18 @@ def _size(count: int | None) -> str:
 def statistics_table(result: Result) -> Html:
     """Return the statistics of the measured iterations; nothing if nothing was measured."""
     summary = result.statistics
-    series = [
+    series: list[tuple[str, Statistics | None, Callable[[float], str]]] = [
         ("duration", summary.runtime_seconds, format_seconds),
         ("retained", summary.retained_bytes, format_bytes),
         ("peak", summary.peak_bytes, format_bytes),
     ]
-    rows = [
-        [label, *(form(value) for value in (each.mean, each.min, each.max, each.stdev, each.median, each.p95))]
-        for label, each, form in series
-        if each is not None
-    ]
+    rows = [[label, *map(form, _figures(each))] for label, each, form in series if each is not None]
     headings = ["", "mean", "min", "max", "std dev", "median", "95th %"]
     return table("Statistics of the measured iterations", headings, rows, numbers=6)
+
+
+def _figures(each: Statistics) -> tuple[float, ...]:
+    return each.mean, each.min, each.max, each.stdev, each.median, each.p95
 
 
 def runs_table(results: Sequence[Result]) -> Html:
@@ -172,6 +179,8 @@ def environment_table(result: Result) -> Html:
         "team": eval_.team_id or "",
         "model": " ".join(filter(None, [eval_.model_provider, eval_.model_id])),
     }
-    surroundings = table("Surroundings of the run", ["fact", "value"], [[key, name(value)] for key, value in facts.items() if value])
-    packages = table("Packages that the scenario imported", ["package", "version"], [[name(key), name(value)] for key, value in sorted(run.packages.items())])  # fmt: skip
+    rows = [[key, name(value)] for key, value in facts.items() if value]
+    surroundings = table("Surroundings of the run", ["fact", "value"], rows)
+    versions = [[name(key), name(value)] for key, value in sorted(run.packages.items())]
+    packages = table("Packages that the scenario imported", ["package", "version"], versions)
     return join([surroundings, packages])

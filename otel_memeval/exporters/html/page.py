@@ -49,7 +49,9 @@ def html_page(results: Sequence[Result], fail_on: Collection[str], folder: str =
     ]
     noscript = tag("noscript", tag("p", "Charts need JavaScript; the tables have all numbers.", class_="small"))
     main = tag("main", noscript, *([] if single else [_overview(last, groups, fail_on)]), *reports)
-    footer = tag("footer", tag("p", f"otel-memeval {__version__}. The results are part of this file, as JSON.", class_="small"))
+    footer = tag(
+        "footer", tag("p", f"otel-memeval {__version__}. The results are part of this file, as JSON.", class_="small")
+    )
     body = tag("body", main, footer, data_script(results), Html(f"<script>{script}</script>"))
     page = f'<!DOCTYPE html>\n<html lang="en">\n{tag("head", join(head, chr(10)))}\n{body}\n</html>\n'
     return page.encode("utf-8", "replace")
@@ -92,8 +94,13 @@ def _overview(results: Sequence[Result], groups: Sequence[Sequence[int]], fail_o
     rows = [
         [
             join([tag("a", name(result.eval.name) or "(no name)", href=f"#eval-{number}"), _passed(result, fail_on)]),
-            join([result.verdict.summary, *(tag("span", limit, class_="block") for limit in result.limits_exceeded),
-                  _when(result, len(groups[number - 1]))]),
+            join(
+                [
+                    result.verdict.summary,
+                    *(tag("span", limit, class_="block") for limit in result.limits_exceeded),
+                    _when(result, len(groups[number - 1])),
+                ]
+            ),
             join([amount.text for amount in amounts(result)] or ["-"], Html("<br>")),
         ]
         for number, result in numbered
@@ -142,9 +149,7 @@ def _report(results: Sequence[Result], places: Sequence[int], number: int, folde
 
 def _reasons(result: Result) -> Html:
     """Return reasons, suppressed growth, the failure and steps that were left out, as lists."""
-    suppressed = [
-        f"ignored: {each.site or each.path or each.resource}, {each.reason}" for each in result.suppressed
-    ]
+    suppressed = [f"ignored: {each.site or each.path or each.resource}, {each.reason}" for each in result.suppressed]
     failures = [iteration.error for iteration in result.iterations if iteration.error is not None]
     failure = next(iter(failures), result.failure)
     lines = [*result.verdict.reasons, *suppressed, *(f"left out: {step}" for step in result.left_out)]

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from otel_memeval.exporters.terminal.advice import excerpt, next_step
 from otel_memeval.exporters.terminal.explanation import print_explanation
+from otel_memeval.exporters.terminal.sparkline import ASCII, BLOCKS, sparkline
 from otel_memeval.exporters.terminal.table import Table
 from otel_memeval.exporters.terminal.text import code_location, print_line, shown
 from otel_memeval.records import WORDS, GenAi, Holder, Iteration, Resources, Result, Run, Site, Statistics
@@ -23,6 +24,12 @@ _MOST_ROWS = 60
 _FIRST_ROWS = 20
 _LAST_ROWS = 20
 """Of a longer table of iterations, the first and the last ones are shown, and those that failed."""
+
+_LEAST_READINGS = 3
+"""Readings of which a course is drawn."""
+_WIDEST_SPARKLINE = 60
+_LEAST_SHARE = 0.05
+"""Share of retained memory by which it rises to the top of its line if the verdict does not name it: noise stays low."""
 
 _COLUMNS = ("#", "duration", "retained", "change", "peak", "C heap", "process")
 _OPTIONAL_COLUMNS = ("duration", "process", "peak", "C heap", "retained")
@@ -45,6 +52,9 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
     """Print iterations, statistics, growing sites and holders, and the verdict."""
     if parts.iterations and result.iterations:
         _iterations_table(result, parts).print(console)
+        if parts.memory and (line := _sparkline(console, result)):
+            print_line(console, Text(line))
+            console.print()
     if parts.statistics and (table := _statistics_table(result, parts)).rows:
         table.print(console)
     if parts.growth:
@@ -138,6 +148,17 @@ def _iterations_table(result: Result, parts: Report) -> Table:
             table.add_row(f"... {len(left_out):,} more", *[""] * (len(columns) - 1), style="dim")
         before = iteration.retained_bytes if iteration.retained_bytes is not None else before
     return table
+
+
+def _sparkline(console: Console, result: Result) -> str:
+    """Return one line with the course of retained memory; empty for fewer than three readings."""
+    values = [each.retained_bytes for each in result.iterations if each.retained_bytes is not None]
+    if len(values) < _LEAST_READINGS:
+        return ""
+    can_show = console.is_terminal and console.encoding.lower().startswith("utf")
+    least_span = 0.0 if "retained" in result.verdict.channels else _LEAST_SHARE * max(values)
+    drawn = sparkline(values, min(_WIDEST_SPARKLINE, console.width // 2), BLOCKS if can_show else ASCII, least_span)
+    return f"retained  {drawn}  {format_bytes(values[0])} to {format_bytes(values[-1])}"
 
 
 def _shown_iterations(result: Result) -> list[Iteration]:
