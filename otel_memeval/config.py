@@ -96,6 +96,9 @@ class _ProjectFile(msgspec.Struct, frozen=True):
 WAITING_RUNS = "history"
 """Name of the folder of runs that wait for a database; in a spool, this folder has no telemetry."""
 
+_DETACHED = "(detached)"
+"""Branch of a checkout of a commit, as git says it."""
+
 PROJECT_TABLE = "[tool.otel-memeval] of pyproject.toml"
 
 
@@ -125,7 +128,7 @@ def from_process() -> Settings:
         environment=environment,
         folder=folder,
         secrets=secrets_in(environment),
-        git=_git(folder),
+        git=_git(folder, environment),
         parent=parse_traceparent(environment.get("TRACEPARENT", "")),
         content_capture=_CAPTURE_VALUES.get(environment.get(_CAPTURE_VARIABLE, "").strip().lower(), "none"),
         sdk_disabled=environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
@@ -210,8 +213,11 @@ def git_root(folder: str) -> str:
     return _output_of(["git", "-C", folder, "rev-parse", "--show-toplevel"]) or ""
 
 
-def _git(folder: str) -> Git | None:
-    """Return the checkout around ``folder``; None outside of one, or without git."""
+def _git(folder: str, environment: Mapping[str, str]) -> Git | None:
+    """Return the checkout around ``folder``; None outside of one, or without git.
+
+    The checkout of a build job is of a commit, and of no branch: the job has the branch in its variables.
+    """
     output = _output_of(
         ["git", "--no-optional-locks", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     )
@@ -222,7 +228,44 @@ def _git(folder: str) -> Git | None:
     commit = heads.get("branch.oid", "")
     if not commit or commit == "(initial)":
         return None
-    return Git(commit=commit, branch=heads.get("branch.head", ""), dirty=any(not line.startswith("#") for line in lines))
+    branch = heads.get("branch.head", "")
+    if branch == _DETACHED:
+        branch = _branch_of_job(environment) or branch
+    return Git(commit=commit, branch=branch, dirty=any(not line.startswith("#") for line in lines))
+
+
+def _branch_of_job(environment: Mapping[str, str]) -> str:
+    """Return the branch that a build job is for; empty outside of one, and for a tag.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/variables: ``GITHUB_HEAD_REF`` is set for pull
+    requests. https://docs.gitlab.com/ci/variables/predefined_variables/.
+    """
+    if environment.get("GITHUB_ACTIONS") == "true":
+        is_branch = environment.get("GITHUB_REF_TYPE") == "branch"
+        return environment.get("GITHUB_HEAD_REF") or (environment.get("GITHUB_REF_NAME", "") if is_branch else "")
+    if environment.get("GITLAB_CI") == "true" and not environment.get("CI_COMMIT_TAG"):
+        return environment.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environment.get("CI_COMMIT_REF_NAME", "")
+    return ""
+
+
+def main_branch(folder: str) -> str:
+    """Return the main branch of the checkout: that of ``origin``, else ``main`` or ``master``; empty if there is none."""
+    head = _output_of(["git", "-C", folder, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"])
+    if head:
+        return head.removeprefix("origin/")
+    for name in ("main", "master"):
+        for place in ("heads", "remotes/origin"):
+            if _output_of(["git", "-C", folder, "rev-parse", "--verify", "--quiet", f"refs/{place}/{name}"]):
+                return name
+    return ""
+
+
+def commit_of(folder: str, reference: str) -> str:
+    """Return the whole commit that a git ref names; empty if it names none."""
+    return (
+        _output_of(["git", "-C", folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}"])
+        or ""
+    )
 
 
 def _output_of(command: list[str]) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_memeval.config import from_process
+from otel_memeval.config import commit_of, from_process, main_branch
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -52,6 +52,47 @@ def test_the_checkout_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert dirty is not None
     assert dirty.dirty
     assert (tmp_path / ".git" / "index").read_bytes() == index
+
+
+def test_branch_of_a_build_job_is_in_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A job checks out a commit; its variables count there only, and those of other programs never."""
+    git(tmp_path, "init", "-q", "-b", "trunk")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
+    monkeypatch.chdir(tmp_path)
+    names = ("GITHUB_ACTIONS", "GITHUB_REF_TYPE", "GITHUB_REF_NAME", "GITHUB_HEAD_REF", "GITLAB_CI", "CI_COMMIT_REF_NAME")
+    for detach, values, branch in (
+        (False, {"GITHUB_ACTIONS": "true", "GITHUB_HEAD_REF": "change"}, "trunk"),
+        (True, {"GITHUB_ACTIONS": "true", "GITHUB_HEAD_REF": "change", "GITHUB_REF_NAME": "7/merge"}, "change"),
+        (True, {"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "trunk"}, "trunk"),
+        (True, {"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"}, "(detached)"),
+        (True, {"GITLAB_CI": "true", "CI_COMMIT_REF_NAME": "change"}, "change"),
+        (True, {"CI_COMMIT_REF_NAME": "change", "GITHUB_REF_NAME": "change"}, "(detached)"),
+    ):
+        for name in (*names, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_TAG"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        git(tmp_path, "checkout", "-q", *(["--detach"] if detach else ["trunk"]))
+        found = from_process().git
+        assert found is not None
+        assert found.branch == branch
+
+
+def test_main_branch_is_that_of_origin_or_has_the_usual_name(tmp_path: Path) -> None:
+    """The branch that a clone checks out; without a remote ``main``, then ``master``; a ref is a commit or nothing."""
+    assert main_branch(str(tmp_path)) == ""
+    git(tmp_path, "init", "-q", "-b", "trunk")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
+    assert main_branch(str(tmp_path)) == ""
+    git(tmp_path, "branch", "master")
+    assert main_branch(str(tmp_path)) == "master"
+    git(tmp_path, "branch", "main")
+    assert main_branch(str(tmp_path)) == "main"
+    git(tmp_path, "update-ref", "refs/remotes/origin/trunk", "HEAD")
+    git(tmp_path, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    assert main_branch(str(tmp_path)) == "trunk"
+    assert commit_of(str(tmp_path), "main") == git(tmp_path, "rev-parse", "HEAD")
+    assert commit_of(str(tmp_path), "--all") == commit_of(str(tmp_path), "v1") == ""
 
 
 def test_without_git_there_is_no_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

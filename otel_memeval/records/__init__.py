@@ -1,5 +1,6 @@
 """Frozen records of the result of a run, with their JSON; resources beside memory have a module of their own."""
 
+from otel_memeval.records.comparison import ComparedRun, Comparison, Difference, LeakChange
 from otel_memeval.records.resources import (
     CHILD_MEMORY,
     WORDS,
@@ -48,6 +49,9 @@ __all__ = [
     "Channels",
     "ChildMemory",
     "CodeLocation",
+    "ComparedRun",
+    "Comparison",
+    "Difference",
     "Eval",
     "Explanation",
     "Failure",
@@ -59,6 +63,7 @@ __all__ = [
     "Holder",
     "InitialReading",
     "Iteration",
+    "LeakChange",
     "Limits",
     "Phase",
     "Record",

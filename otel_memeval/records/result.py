@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from otel_memeval.records.comparison import Comparison
 from otel_memeval.records.resources import CodeLocation, Resources
 from otel_memeval.verdicts import State
 
@@ -316,10 +317,17 @@ class Result(Record, frozen=True):
     """None if no line of a library grew."""
     explanation: Explanation | None = None
     """With ``--explain`` and a verdict of growth."""
+    baseline_comparison: Comparison | None = None
+    """With ``--history`` or ``--baseline``."""
     left_out: list[str] = []
     """One sentence for each step after the last iteration that did not fit into the follow-up budget."""
     limits_exceeded: list[str] = []
     """One sentence for each limit of the user that was exceeded."""
+
+    @property
+    def regressed(self) -> bool:
+        """Whether the run is worse than its baseline; False without a comparison."""
+        return self.baseline_comparison is not None and self.baseline_comparison.outcome == "regressed"
 
     def _repr_html_(self) -> str:
         """Return a short table; a notebook shows it."""

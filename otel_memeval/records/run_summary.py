@@ -47,17 +47,28 @@ class RunSummary(Record, frozen=True):
     """Median over the measured iterations, as the next two."""
     peak_bytes: float | None = None
     runtime_seconds: float | None = None
+    retained_spread_bytes: float | None = None
+    """Standard deviation from iteration to iteration, as the next two."""
+    peak_spread_bytes: float | None = None
+    runtime_spread_seconds: float | None = None
     resources: Mapping[str, float] = {}
     """Growth per iteration by name: a number, or bytes for the memory of children."""
     leaks: tuple[Leak, ...] = ()
+    more_leaks: int = 0
+    """Number of further sites that grow less than those in ``leaks``."""
     tags: tuple[str, ...] = ()
     """Names of the run; a history has them."""
+
+
+def is_site(leak: Leak) -> bool:
+    """Return whether a leak is a line of code, and not a channel or a resource."""
+    return ":" not in leak.signature
 
 
 def run_summary(result: Result, *, passed: bool) -> RunSummary:
     """Return the summary of a result; ``passed`` says whether the run passed with the options of its command."""
     run, git = result.run, result.run.git
-    statistics = result.statistics
+    statistics, leaks = result.statistics, _leaks(result)
     return RunSummary(
         run_id=run.id,
         eval=result.eval.name,
@@ -77,8 +88,12 @@ def run_summary(result: Result, *, passed: bool) -> RunSummary:
         retained_bytes=statistics.retained_bytes.median if statistics.retained_bytes else None,
         peak_bytes=statistics.peak_bytes.median if statistics.peak_bytes else None,
         runtime_seconds=statistics.runtime_seconds.median if statistics.runtime_seconds else None,
+        retained_spread_bytes=statistics.retained_bytes.stdev if statistics.retained_bytes else None,
+        peak_spread_bytes=statistics.peak_bytes.stdev if statistics.peak_bytes else None,
+        runtime_spread_seconds=statistics.runtime_seconds.stdev if statistics.runtime_seconds else None,
         resources=_resources(result),
-        leaks=_leaks(result),
+        leaks=leaks,
+        more_leaks=result.more_sites if leaks else 0,
     )
 
 
@@ -106,7 +121,10 @@ def _resources(result: Result) -> dict[str, float]:
 
 
 def _leaks(result: Result) -> tuple[Leak, ...]:
-    """Return the sites, channels and resources that the verdict names, those with a line first."""
+    """Return the sites, channels and resources that the verdict names, those with a line first.
+
+    The growing peak of ``creeping`` is the channel ``peak``.
+    """
     if result.verdict.state not in ("leaking", "native-leak", "creeping"):
         return ()
     leaks = [
@@ -119,7 +137,8 @@ def _leaks(result: Result) -> tuple[Leak, ...]:
         if not site.bounded
     ]
     resources = _resources(result)
-    for name in result.verdict.channels:
+    channels = ["peak"] if result.verdict.state == "creeping" else result.verdict.channels
+    for name in channels:
         channel = getattr(result.growth, name, None)
         if channel is not None and (name != "retained" or not leaks):
             leaks.append(Leak(signature=f"channel:{name}", location=name, per_iteration=channel.bytes_per_iteration))
