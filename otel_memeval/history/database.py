@@ -69,7 +69,10 @@ class DatabaseHistory:
         parts = {name: str(self._parameters.get(name) or "") for name in ("user", "host", "port", "dbname")}
         user = f"{parts['user']}@" if parts["user"] else ""
         port = f":{parts['port']}" if parts["port"] else ""
-        return f"postgresql://{user}{parts['host']}{port}/{parts['dbname']}"
+        if parts["host"].startswith("/"):  # the folder of a socket
+            return f"postgresql://{user}{port}/{parts['dbname']}?host={parts['host']}"
+        host = f"[{parts['host']}]" if ":" in parts["host"] else parts["host"]
+        return f"postgresql://{user}{host}{port}/{parts['dbname']}"
 
     def add(self, results: Sequence[tuple[Result, RunSummary]]) -> int:
         """Keep runs, take in runs that wait, and return the number of new ones among the former.
@@ -162,8 +165,15 @@ class DatabaseHistory:
     ) -> list[RunSummary]:
         with self._transaction(connection, deadline):
             rows = connection.execute(self._queries[query], values).fetchall()
-        summaries = [(msgspec.json.decode(str(summary), type=RunSummary), cast("list[str]", tags)) for summary, tags in rows]
-        return [msgspec.structs.replace(summary, tags=tuple(tags)) for summary, tags in summaries]
+        return list(filter(None, (self._summary(str(text), cast("list[str]", tags)) for text, tags in rows)))
+
+    def _summary(self, text: str, tags: list[str]) -> RunSummary | None:
+        """Return a summary; None, and a line in the log, for one of a later version that cannot be read."""
+        try:
+            return msgspec.structs.replace(msgspec.json.decode(text, type=RunSummary), tags=tuple(tags))
+        except msgspec.DecodeError as error:
+            self._log(f"a run in {self.address} is left out: {self._shown(error)}")
+            return None
 
     def result(self, run_id: str) -> Result | None:
         """Return the whole result of a run; None if there is no such run."""
@@ -171,7 +181,10 @@ class DatabaseHistory:
         def read(connection: _Connection, deadline: float) -> Result | None:
             with self._transaction(connection, deadline):
                 row = connection.execute(self._queries["result"], {"run_id": _texts(connection).key(run_id)}).fetchone()
-            return None if row is None else msgspec.json.decode(str(row[0]), type=Result)
+            try:
+                return None if row is None else msgspec.json.decode(str(row[0]), type=Result)
+            except msgspec.DecodeError as error:
+                raise HistoryError(f"the run {run_id} in {self.address} cannot be read: {self._shown(error)}") from None
 
         return self._call(read)
 

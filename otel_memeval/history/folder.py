@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from otel_memeval.errors import HistoryError, UsageError
 from otel_memeval.history.index import FILE, LOCK, RunIndex, is_damage, open_index, remove_damaged
 from otel_memeval.history.run_file import (
@@ -61,7 +63,7 @@ class FolderHistory:
         Raises ``UsageError`` if the folder is missing, cannot be created or written, or holds something else, and
         ``HistoryError`` if its index is of a later version.
         """
-        self._folder = Path(path)
+        self._folder = Path(path).absolute()  # a scenario in this process may change the current folder
         self._shown = path
         self._log = log
         self._logged: set[str] = set()
@@ -177,13 +179,13 @@ class FolderHistory:
         try:
             try:
                 return self._in_index(use)
-            except sqlite3.DatabaseError as error:
-                if not is_damage(error):
+            except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+                if isinstance(error, sqlite3.Error) and not is_damage(error):
                     raise
                 remove_damaged(self._folder)
                 self._log(f"{self._folder / FILE} is damaged ({error}): made anew from the files")
                 return self._in_index(use)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, msgspec.DecodeError, OSError) as error:
             raise HistoryError(f"{self._folder / FILE}: {error}") from None
 
     def _in_index(self, use: Callable[[RunIndex], _Found]) -> _Found:

@@ -274,6 +274,35 @@ def test_run_waits_for_a_database_that_is_away(deaf_port: int, make_run: MakeRun
             history.runs(RunQuery(), 1)
 
 
+def test_run_waits_for_a_table_that_another_program_has_locked(
+    history: DatabaseHistory, database: str, make_run: MakeRun, tmp_path: Path, lines: list[str]
+) -> None:
+    """A statement does not outlast the patience; once the table is free, the next command takes the run in."""
+    history.add([make_run("first")])
+    impatient = open_database(database, tmp_path, lines, patience_seconds=0.6)
+    with psycopg.connect(make_conninfo(database)) as connection:
+        connection.execute("LOCK TABLE memeval.runs IN ACCESS EXCLUSIVE MODE")
+        start = time.monotonic()
+        impatient.add([make_run("second", 1)])
+        assert time.monotonic() - start < 1.0
+        assert len(waiting(tmp_path)) == 1
+    history.add([])
+    assert ids(history) == ["second", "first"]
+    assert lines[0].startswith("1 run waits in ")
+
+
+def test_run_that_cannot_be_read_is_left_out(
+    history: DatabaseHistory, database: str, make_run: MakeRun, lines: list[str]
+) -> None:
+    """A later version may have another verdict: a line, and the other runs are listed."""
+    history.add([make_run("first"), make_run("second", 1)])
+    execute(database, "UPDATE memeval.runs SET summary = '{}', result = '{}' WHERE run_id = 'second'")
+    assert ids(history) == ["first"]
+    assert lines == [f"a run in {history.address} is left out: Object missing required field `run_id`"]
+    with pytest.raises(HistoryError, match=r"the run second in .* cannot be read: Object missing required field"):
+        history.result("second")
+
+
 def waiting_runs(database: str, folder: Path, runs: list[Run]) -> DatabaseHistory:
     """Return a history whose runs wait, although its database is there."""
     history = open_database(database, folder, [])
@@ -328,6 +357,20 @@ def test_malformed_address_is_refused_without_its_text(rest: str, tmp_path: Path
         open_database(f"postgresql://{rest}", tmp_path, [])
     assert "hid" not in str(raised.value)
     assert "den" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://me:s3cret@host:5433/db?application_name=x", "postgresql://me@host:5433/db"),
+        ("postgres://host", "postgresql://host/"),
+        ("postgresql:///db?host=/run/pg&port=5433", "postgresql://:5433/db?host=/run/pg"),
+        ("postgresql://[::1]:5432/db?password=s3cret", "postgresql://[::1]:5432/db"),
+    ],
+)
+def test_address_is_shown_without_password(address: str, shown: str, tmp_path: Path) -> None:
+    """User, host, port and database; the folder of a socket as a parameter."""
+    assert open_database(address, tmp_path, []).address == shown
 
 
 def test_environment_names_the_server(server: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

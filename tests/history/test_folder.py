@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -117,7 +119,29 @@ def test_index_is_made_anew_from_the_files(history: FolderHistory, make_run: Mak
     for damage in (b"no database", b"", os.urandom(size), index.read_bytes()[:2000] + b"\0" * (size - 2000)):
         index.write_bytes(damage)
         assert history.runs(RunQuery(), 10) == before
+    with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as connection:
+        connection.execute("UPDATE runs SET summary = '{'")
+    assert history.runs(RunQuery(), 10) == before
     assert {line.partition(" is damaged ")[0] for line in lines} == {str(index)}
+
+
+def test_folder_that_cannot_be_written_is_read(
+    history: FolderHistory, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index is completed in memory; no file changes."""
+    history.add([make_run("first")])
+    runs = history.runs(RunQuery(), 10)
+    (file,) = run_files(history)
+    other = file.read_bytes().replace(b'"first"', b'"other"')
+    file.with_name("other.json").write_bytes(other)
+    index = Path(history.address, FILE).read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for _ in range(2):
+        assert ids(FolderHistory(history.address, print, writes=False).runs(RunQuery(), 10)) == ["other", "first"]
+    assert Path(history.address, FILE).read_bytes() == index
+    Path(history.address, FILE).unlink()
+    assert FolderHistory(history.address, print, writes=False).runs(RunQuery(), 10)[1:] == runs
+    assert not Path(history.address, FILE).exists()
 
 
 def test_file_of_another_process_is_taken_in(history: FolderHistory, make_run: MakeRun) -> None:
@@ -152,8 +176,6 @@ def test_unusable_file_is_named_and_stays(history: FolderHistory, make_run: Make
 
 def test_index_of_a_later_version_is_refused(history: FolderHistory, make_run: MakeRun) -> None:
     """The line says so, and the index stays as it is; an earlier one is made anew."""
-    import sqlite3
-
     history.add([make_run("run")])
     for version in (VERSION + 1, 0):
         connection = sqlite3.connect(Path(history.address, FILE))
