@@ -177,9 +177,11 @@ def killed_server(postgres: EmbeddedPostgres, data: Path, address: str, folder: 
             time.sleep(random.uniform(0.2, 1.0))
             pid = int((data / "postmaster.pid").read_text().split()[0])
             os.killpg(pid, random.choice([signal.SIGKILL, signal.SIGQUIT]))
+            postgres.stop()  # its entry in the table of processes goes
             kills += 1
             time.sleep(random.uniform(0.1, 1.0))
-            (data / "postmaster.pid").unlink(missing_ok=True)
+            for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+                (data / name).unlink(missing_ok=True)
             postgres.serve(lambda: False)
         outcomes = keeping.get()
     waited = len(list(folder.rglob("*.json")))

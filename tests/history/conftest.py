@@ -13,7 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from otel_memeval.history.database import DatabaseHistory
 from otel_memeval.history.run_file import summary_of
+from otel_memeval.history.store import RunQuery
 from otel_memeval.records import Git, Result
 from otel_memeval.records.run_summary import RunSummary
 from scenarios.services.postgres import EmbeddedPostgres
@@ -74,3 +76,24 @@ def execute(address: str, text: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(make_conninfo(address), autocommit=True) as connection:
         cursor = connection.execute(text.encode())
         return cursor.fetchall() if cursor.description else []
+
+
+def open_database(address: str, folder: Path, lines: list[str], patience_seconds: float = 10.0) -> DatabaseHistory:
+    """Open a history whose waiting runs are in a folder."""
+    return DatabaseHistory(address, {"MEMEVAL_SPOOL": str(folder)}, lines.append, patience_seconds=patience_seconds)
+
+
+@pytest.fixture
+def history(database: str, tmp_path: Path, lines: list[str]) -> DatabaseHistory:
+    """Return a history in an empty database."""
+    return open_database(database, tmp_path, lines)
+
+
+def ids(history: DatabaseHistory, query: RunQuery | None = None, limit: int = 100) -> list[str]:
+    """Return the identifiers of the runs that meet the conditions."""
+    return [run.run_id for run in history.runs(query or RunQuery(), limit)]
+
+
+def waiting(folder: Path) -> list[Path]:
+    """Return the files of runs that wait."""
+    return sorted(folder.rglob("*.json"))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,39 +15,18 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from otel_memeval.errors import HistoryError, UsageError
+from otel_memeval.errors import HistoryError
 from otel_memeval.history.database import DatabaseHistory
 from otel_memeval.history.rows import Texts
 from otel_memeval.history.run_file import summary_of, valid_texts
 from otel_memeval.history.sql import load_migrations, load_queries, load_text
 from otel_memeval.history.store import RunQuery
 from otel_memeval.records import Failure, from_json, to_json
-from tests.history.conftest import MakeRun, Run, execute
+from tests.history.conftest import MakeRun, execute, ids, open_database, waiting
 
 pytestmark = pytest.mark.server
 
 TABLES = ["holders", "iterations", "migrations", "resources", "runs", "signatures", "sites", "tags"]
-
-
-def open_database(address: str, folder: Path, lines: list[str], patience_seconds: float = 10.0) -> DatabaseHistory:
-    """Open a history whose waiting runs are in a folder."""
-    return DatabaseHistory(address, {"MEMEVAL_SPOOL": str(folder)}, lines.append, patience_seconds=patience_seconds)
-
-
-@pytest.fixture
-def history(database: str, tmp_path: Path, lines: list[str]) -> DatabaseHistory:
-    """Return a history in an empty database."""
-    return open_database(database, tmp_path, lines)
-
-
-def ids(history: DatabaseHistory, query: RunQuery | None = None, limit: int = 100) -> list[str]:
-    """Return the identifiers of the runs that meet the conditions."""
-    return [run.run_id for run in history.runs(query or RunQuery(), limit)]
-
-
-def waiting(folder: Path) -> list[Path]:
-    """Return the files of runs that wait."""
-    return sorted(folder.rglob("*.json"))
 
 
 def test_runs_are_found_by_each_condition(history: DatabaseHistory, make_run: MakeRun, database: str) -> None:
@@ -225,70 +202,17 @@ def test_run_with_odd_texts_is_kept(history: DatabaseHistory, make_run: MakeRun,
     assert history.result(found.run_id) == from_json(to_json([result]))[0]
 
 
-def _address_of(server: str) -> str:
-    info = psycopg.conninfo.conninfo_to_dict(server)
-    return f"postgresql://postgres@/postgres?host={info['host']}&port={info['port']}"
-
-
-def test_database_of_another_encoding_keeps_runs(server: str, database: str, tmp_path: Path, make_run: MakeRun) -> None:
+def test_database_of_another_encoding_keeps_runs(database: str, tmp_path: Path, make_run: MakeRun) -> None:
     """In LATIN1, texts that it lacks are escapes in the columns, and as they were in the result."""
     name = f"l_{time.time_ns()}"
     execute(database, f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     lines: list[str] = []
-    history = open_database(_address_of(server).replace("/postgres?", f"/{name}?"), tmp_path, lines)
+    history = open_database(re.sub(r"/t_\w+", f"/{name}", database), tmp_path, lines)
     run = make_run("run", name="木 \U0001f600 é")
     history.add([run])
     assert lines == []
     assert history.runs(RunQuery(eval="木 \U0001f600 é"), 1) == [run[1]]
     assert history.result("run") == run[0]
-
-
-@pytest.fixture
-def deaf_port() -> Iterator[int]:
-    """Return a port whose server accepts connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
-
-
-def test_run_waits_for_a_database_that_is_away(deaf_port: int, make_run: MakeRun, tmp_path: Path, lines: list[str]) -> None:
-    """Refused, silent or unknown: the run waits within two seconds, the next one waits at once, no password is shown."""
-    for host, reason in (
-        ("127.0.0.1:9", "Connection refused"),
-        (f"127.0.0.1:{deaf_port}", "no answer within 1 s"),
-        ("no-such-host.invalid", "no-such-host.invalid"),
-    ):
-        folder = tmp_path / reason.replace(" ", "-")
-        history = open_database(f"postgresql://me:s3cret%2Fpw@{host}/db", folder, lines, patience_seconds=1.0)
-        assert history.address == f"postgresql://me@{host}/db"
-        start = time.monotonic()
-        history.add([make_run("first")])
-        assert time.monotonic() - start < 2.0
-        start = time.monotonic()
-        history.add([make_run("second", 1)])
-        assert time.monotonic() - start < 0.3
-        assert len(waiting(folder)) == 2
-        assert reason in lines[-1], lines
-        assert lines[-1].startswith(f"1 run waits in {folder}/history/")
-        assert "s3cret" not in "".join(lines)
-        with pytest.raises(HistoryError, match="is not available"):
-            history.runs(RunQuery(), 1)
-
-
-def test_run_waits_for_a_table_that_another_program_has_locked(
-    history: DatabaseHistory, database: str, make_run: MakeRun, tmp_path: Path, lines: list[str]
-) -> None:
-    """A statement does not outlast the patience; once the table is free, the next command takes the run in."""
-    history.add([make_run("first")])
-    impatient = open_database(database, tmp_path, lines, patience_seconds=0.6)
-    with psycopg.connect(make_conninfo(database)) as connection:
-        connection.execute("LOCK TABLE memeval.runs IN ACCESS EXCLUSIVE MODE")
-        start = time.monotonic()
-        impatient.add([make_run("second", 1)])
-        assert time.monotonic() - start < 1.0
-        assert len(waiting(tmp_path)) == 1
-    history.add([])
-    assert ids(history) == ["second", "first"]
-    assert lines[0].startswith("1 run waits in ")
 
 
 def test_run_that_cannot_be_read_is_left_out(
@@ -301,87 +225,3 @@ def test_run_that_cannot_be_read_is_left_out(
     assert lines == [f"a run in {history.address} is left out: Object missing required field `run_id`"]
     with pytest.raises(HistoryError, match=r"the run second in .* cannot be read: Object missing required field"):
         history.result("second")
-
-
-def waiting_runs(database: str, folder: Path, runs: list[Run]) -> DatabaseHistory:
-    """Return a history whose runs wait, although its database is there."""
-    history = open_database(database, folder, [])
-    for run in runs:
-        history._waiting.put(*run)
-    return history
-
-
-def test_next_run_takes_in_those_that_wait(database: str, make_run: MakeRun, tmp_path: Path, lines: list[str]) -> None:
-    """Two processes at once: each run is there once; a damaged file is named and stays, and holds nothing up."""
-    waiting_runs(database, tmp_path, [make_run(f"waits{number}", number) for number in range(6)])
-    damaged = waiting(tmp_path)[0].with_name("0-damaged.json")
-    damaged.write_bytes(b"{")
-
-    def write(number: int) -> None:
-        open_database(database, tmp_path, lines).add([make_run(f"run{number}", 10 + number)])
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(write, range(2)))
-    history = open_database(database, tmp_path, lines)
-    assert history.runs_waiting == 1
-    assert ids(history) == ["run1", "run0", *(f"waits{number}" for number in reversed(range(6)))]
-    assert waiting(tmp_path) == [damaged]
-    assert any(line.startswith(f"{damaged} is left out: this is no result file (") for line in lines)
-    history.add([])
-    assert waiting(tmp_path) == [damaged]
-
-
-def test_run_that_can_neither_be_stored_nor_wait_is_an_error(make_run: MakeRun, tmp_path: Path) -> None:
-    """The folder is a file: the error names it."""
-    (tmp_path / "history").write_text("")
-    history = open_database("postgresql://127.0.0.1:9/db", tmp_path, [], patience_seconds=1.0)
-    with pytest.raises(HistoryError, match=r"was not written: .*; the run is not in the history"):
-        history.add([make_run("run")])
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        "u:hid/den@host/db",
-        "u:hid@den@host/db",
-        "u:hid:den/x@h",
-        "h:99x/hidden",
-        "h/db?hidden=1",
-        "u:hidden%zz@h/db",
-        "h:1/hid@den",
-    ],
-)
-def test_malformed_address_is_refused_without_its_text(rest: str, tmp_path: Path) -> None:
-    """Any part could be of a password."""
-    with pytest.raises(UsageError) as raised:
-        open_database(f"postgresql://{rest}", tmp_path, [])
-    assert "hid" not in str(raised.value)
-    assert "den" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("postgresql://me:s3cret@host:5433/db?application_name=x", "postgresql://me@host:5433/db"),
-        ("postgres://host", "postgresql://host/"),
-        ("postgresql:///db?host=/run/pg&port=5433", "postgresql://:5433/db?host=/run/pg"),
-        ("postgresql://[::1]:5432/db?password=s3cret", "postgresql://[::1]:5432/db"),
-    ],
-)
-def test_address_is_shown_without_password(address: str, shown: str, tmp_path: Path) -> None:
-    """User, host, port and database; the folder of a socket as a parameter."""
-    assert open_database(address, tmp_path, []).address == shown
-
-
-def test_environment_names_the_server(server: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PGHOST and the other variables of libpq work; another server has another folder of waiting runs."""
-    parameters = psycopg.conninfo.conninfo_to_dict(database)
-    folders = []
-    for host in (str(parameters["host"]), "elsewhere"):
-        monkeypatch.setenv("PGHOST", host)
-        monkeypatch.setenv("PGUSER", "postgres")
-        history = open_database(f"postgresql:///{parameters['dbname']}", tmp_path, [])
-        folders.append(history._waiting.folder)
-        if host != "elsewhere":
-            assert history.runs(RunQuery(), 1) == []
-    assert len(set(folders)) == 2
