@@ -32,6 +32,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from otel_memeval.history.database import DatabaseHistory
 from otel_memeval.history.folder import FolderHistory
+from otel_memeval.history.index import FILE
 from otel_memeval.history.run_file import summary_of
 from otel_memeval.history.store import HistoryStore, RunQuery
 from otel_memeval.records import Channels, Eval, Git, Growth, Holder, Iteration, Limits, Result, Run, Site, Summary, Verdict
@@ -149,6 +150,14 @@ def large(open_store: Callable[[], HistoryStore], kind: str, runs: Sequence[Kept
     return fine
 
 
+def made_anew(folder: str) -> None:
+    """Time the first query after the index of a folder was deleted."""
+    (Path(folder) / FILE).unlink()
+    begin = time.perf_counter()
+    FolderHistory(folder, print).runs(RunQuery(), 30)
+    print(f"  - the index made anew from the files: {time.perf_counter() - begin:.1f} s", flush=True)
+
+
 def keep_runs(arguments: tuple[str, str, int]) -> tuple[list[str], float]:
     """Keep runs as so many commands would; return their identifiers and the longest delay."""
     address, folder, count = arguments
@@ -176,7 +185,11 @@ def killed_server(postgres: EmbeddedPostgres, data: Path, address: str, folder: 
         while not keeping.ready():
             time.sleep(random.uniform(0.2, 1.0))
             pid = int((data / "postmaster.pid").read_text().split()[0])
-            os.killpg(pid, random.choice([signal.SIGKILL, signal.SIGQUIT]))
+            how = random.choice([signal.SIGKILL, signal.SIGQUIT, signal.SIGSTOP])
+            os.killpg(pid, how)
+            if how == signal.SIGSTOP:  # it accepts connections and says nothing
+                time.sleep(DELAY_SECONDS + 0.5)
+                os.killpg(pid, signal.SIGKILL)
             postgres.stop()  # its entry in the table of processes goes
             kills += 1
             time.sleep(random.uniform(0.1, 1.0))
@@ -192,8 +205,10 @@ def killed_server(postgres: EmbeddedPostgres, data: Path, address: str, folder: 
     missing, twice = expected - found.keys(), [run_id for run_id, number in found.items() if number > 1]
     longest = max(seconds for _, seconds in outcomes)
     left = len(list(folder.rglob("*.json")))
-    print(f"- {len(expected)} runs from {WRITERS} processes, the server killed {kills} times: {len(missing)} missing,")
-    print(f"  {len(twice)} twice; {waited} waited at the end, {left} after `history import`; longest delay {longest:.2f} s")
+    print(f"- {len(expected)} runs from {WRITERS} processes, the server killed or stopped {kills} times:")
+    print(
+        f"  {len(missing)} missing, {len(twice)} twice; {waited} waited at the end, {left} after `history import`; longest delay {longest:.2f} s"
+    )
     return not missing and not twice and not left and longest < DELAY_SECONDS + 0.1
 
 
@@ -260,8 +275,9 @@ def main() -> int:
             address = f"postgresql://postgres@/NAME?host={server['host']}&port={server['port']}"
             of_large, of_killed = address.replace("NAME", "large"), address.replace("NAME", "killed")
             folder = str(base / "large")
-            results = [
-                large(lambda: FolderHistory(folder, print), "folder", runs, ["history", "--history", folder]),
+            results = [large(lambda: FolderHistory(folder, print), "folder", runs, ["history", "--history", folder])]
+            made_anew(folder)
+            results += [
                 large(lambda: open_database(of_large, str(base / "spool"), 3600.0), "PostgreSQL", runs,
                       ["history", "--history", of_large]),
                 killed_server(postgres, base / "server" / "data", of_killed, base / "waiting"),
