@@ -14,6 +14,9 @@ from otel_memeval.units import format_bytes, format_items
 _MOST_EXCERPTS = 5
 """Growing lines that are shown with the source around them; each costs one reading of a file."""
 
+_MOST_OPEN_LINES = 20
+"""Growing lines that are not folded."""
+
 _MOST_STACKS = 20
 """Stacks that are listed; the flame graph has all."""
 
@@ -36,9 +39,12 @@ def sites_section(result: Result, folder: str) -> Html:
         for site in result.sites
     ]
     headings = ["line", "per iteration", "alive at the end", "blocks"]
+    first = table("Live memory of each line, largest growth first", headings, rows[:_MOST_OPEN_LINES], numbers=3)
+    rest = table("Further lines that grow", headings, rows[_MOST_OPEN_LINES:], numbers=3)
+    folded = tag("details", tag("summary", f"{len(rows) - _MOST_OPEN_LINES:,} more lines"), rest) if rest else Html()
     more = tag("p", f"and {result.more_sites} more; --top shows them", class_="small") if result.more_sites else ""
     sources = [_source(site, folder) for site in result.sites[:_MOST_EXCERPTS]]
-    return join([table("Live memory of each line, largest growth first", headings, rows, numbers=3), more, *sources])
+    return join([first, folded, more, *sources])
 
 
 def _site(site: Site) -> str:

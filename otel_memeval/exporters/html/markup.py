@@ -79,7 +79,7 @@ def table(
         cells[0] = f"<th scope=row>{escaped(row[0])}"
         lines.append(f"<tr class={row_class}>{''.join(cells)}" if row_class else f"<tr>{''.join(cells)}")
     content = join([tag("caption", caption), tag("thead", Html(f"<tr>{head}")), tag("tbody", Html("\n".join(lines)))], "\n")
-    return tag("div", tag("table", content, data_run=run), class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return tag("div", tag("table", content, data_run=run), class_="scroll", tabindex="0", role="group", aria_label=caption)
 
 
 def _at(values: Sequence[str], place: int) -> str | None:

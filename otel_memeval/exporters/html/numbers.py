@@ -80,6 +80,10 @@ def _median(statistics: Statistics | None) -> str:
     return "of each iteration" if statistics is None else f"of each iteration: median {format_seconds(statistics.median)}"
 
 
+_MOST_ROWS = 2000
+"""Rows of the table of iterations; more would fill the page's megabyte."""
+
+_ITERATION_HEADINGS = ("iteration", "duration", "retained", "change", "peak", "C heap", "process", "error")
 _KEYS = ("index", "duration", "retained", "change", "peak", "native", "process", "")
 
 
@@ -90,12 +94,27 @@ def iterations_table(result: Result, run: int) -> Html:
     for iteration in result.iterations:
         rows.append(_row(iteration, before))
         before = iteration.retained_bytes if iteration.retained_bytes is not None else before
+    if len(rows) > _MOST_ROWS:
+        return _long_table(rows, result.iterations)
     classes = ["warmup" if iteration.phase == "warmup" else "" for iteration in result.iterations]
-    headings = ["iteration", "duration", "retained", "change", "peak", "C heap", "process", "error"]
+    headings: Sequence[str] = _ITERATION_HEADINGS
     if not any(iteration.error is not None for iteration in result.iterations):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
         return table("Iterations", headings, rows, numbers=6, keys=_KEYS, row_classes=classes, run=str(run))
     return table("Iterations", headings, rows, keys=_KEYS, row_classes=classes, run=str(run))
+
+
+def _long_table(rows: Sequence[list[str]], iterations: Sequence[Iteration]) -> Html:
+    """Return the first and the last rows of a very long run, and those of iterations that failed."""
+    half = _MOST_ROWS // 2
+    shown = [
+        row for place, row in enumerate(rows)
+        if place < half or place >= len(rows) - half or iterations[place].status == "error"
+    ]  # fmt: skip
+    caption = (
+        f"Iterations: the first and the last {half}, and those that failed; the results in this page have all {len(rows):,}"
+    )
+    return table(caption, _ITERATION_HEADINGS, shown)
 
 
 def _row(iteration: Iteration, before: int | None) -> list[str]:

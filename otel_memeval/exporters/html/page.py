@@ -101,18 +101,18 @@ def _overview(results: Sequence[Result], groups: Sequence[Sequence[int]], fail_o
                     _when(result, len(groups[number - 1])),
                 ]
             ),
-            join([amount.text for amount in amounts(result)] or ["-"], Html("<br>")),
         ]
         for number, result in numbered
     ]
-    headings = ["eval", "finding", "growth per iteration"]
-    return join([tag("h1", _counted(results, fail_on)), table("All evals, failing ones first", headings, rows, numbers=1)])
+    headings = ["eval", "finding"]
+    return join([tag("h1", _counted(results, fail_on)), table("All evals, failing ones first", headings, rows)])
 
 
 def _passed(result: Result, fail_on: Collection[str]) -> Html:
-    """Return the verdict with the word for passing or failing, which the colour alone does not say."""
+    """Return the verdict with the word for passing or failing, which the colour alone does not say, and the growth."""
     word = "passes" if passes(result, fail_on) else tag("strong", "fails")
-    return tag("span", badge(result.verdict.state), " ", word, class_="block")
+    growth = [tag("span", f"{amount.text} per iteration", class_="block") for amount in amounts(result)]
+    return join([tag("span", badge(result.verdict.state), " ", word, class_="block"), *growth])
 
 
 def _when(result: Result, runs: int) -> Html:

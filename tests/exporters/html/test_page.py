@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -185,7 +186,21 @@ def test_source_of_growing_lines_is_shown_without_its_texts(tmp_path: Path) -> N
 
 def test_long_run_stays_below_a_megabyte() -> None:
     """1,000 iterations and 500 lines."""
-    assert len(html_page([full_result(1000, 500)], FAIL_ON)) < MOST_BYTES
+    data = html_page([full_result(1000, 500)], FAIL_ON)
+    assert len(data) < MOST_BYTES / 2
+    packed = Page(data).data
+    assert len(from_json(gzip.decompress(b64decode(packed)))[0].iterations) == 1001
+
+
+def test_very_long_run_shows_its_ends_and_its_errors() -> None:
+    """The results have all iterations, the table has not."""
+    data = html_page([full_result(6000)], FAIL_ON)
+    assert len(data) < MOST_BYTES
+    page = Page(data)
+    assert "the first and the last 1000, and those that failed; the results in this page have all 6,001" in page.text
+    assert [f"<th scope=row>{row}\n" in data.decode().replace("<td", "\n<td") for row in (999, 1001, 5001, 6000)] == [
+        True, False, True, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -36,7 +36,7 @@ export function drawChart(figure, runs) {
   const format = FORMATS[CHARTS[name].kind];
   const width = Math.max(240, box.clientWidth);
   const height = isMain ? Math.max(190, Math.min(300, width * 0.45)) : 120;
-  const margin = { top: 10, right: 12, bottom: isMain ? 36 : 22, left: isMain ? 74 : 66 };
+  const margin = { top: 10, right: 20, bottom: isMain ? 36 : 22, left: isMain ? 74 : 66 };
 
   const series = [all, ...before, fitted ?? [], limit ?? []].flat();
   const xs = extent([...all, ...before.flat()], (point) => point.x);

@@ -5,27 +5,37 @@ import { drawFlame } from "./flame.js";
 import { makeAdjustable } from "./rate.js";
 import { makeSortable } from "./tables.js";
 
-const { runs } = JSON.parse(document.getElementById("results").textContent);
-
-function drawAll() {
-  for (const figure of document.querySelectorAll("figure[data-chart]")) drawChart(figure, runs);
-  for (const figure of document.querySelectorAll("figure[data-flame]")) drawFlame(figure, runs);
+/** Return the results: JSON, or for long runs JSON that is compressed. */
+async function readResults() {
+  const element = document.getElementById("results");
+  if (element.type === "application/json") return JSON.parse(element.textContent);
+  const bytes = Uint8Array.from(atob(element.textContent), (character) => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
-document.documentElement.classList.add("scripted");
-drawAll();
-for (const group of document.querySelectorAll("[data-per-call]")) makeAdjustable(group);
-for (const table of document.querySelectorAll("table[data-run]")) makeSortable(table, runs);
+function start(runs) {
+  function drawAll() {
+    for (const figure of document.querySelectorAll("figure[data-chart]")) drawChart(figure, runs);
+    for (const figure of document.querySelectorAll("figure[data-flame]")) drawFlame(figure, runs);
+  }
 
-let width = window.innerWidth;
-let waiting = 0;
-window.addEventListener("resize", () => {
-  if (window.innerWidth === width) return;
-  width = window.innerWidth;
-  cancelAnimationFrame(waiting);
-  waiting = requestAnimationFrame(drawAll);
-});
+  document.documentElement.classList.add("scripted");
+  drawAll();
+  for (const group of document.querySelectorAll("[data-per-call]")) makeAdjustable(group);
+  for (const table of document.querySelectorAll("table[data-run]")) makeSortable(table, runs);
 
-window.addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details")) details.open = true;
-});
+  let width = window.innerWidth;
+  let waiting = 0;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(drawAll);
+  });
+
+  window.addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+  });
+}
+
+readResults().then(({ runs }) => start(runs));
