@@ -70,6 +70,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     textfile: str | None = None
     expected_every: str | float | None = None
     history: str | None = None
+    baseline: str | None = None
 
     def defaults(self) -> dict[str, object]:
         """Return the defaults of options by the option's name, such as ``max-growth``."""

@@ -43,3 +43,6 @@ STATES_WORST_FIRST: tuple[State, ...] = (
 
 FAILING_STATES: tuple[State, ...] = tuple(state for state, properties in PROPERTIES.items() if properties.fails_run)
 """The default of ``--fail-on``."""
+
+REGRESSED = "regressed"
+"""Outcome of a comparison with a baseline, which ``--fail-on`` takes beside the states."""

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from otel_memeval.cli.compare import compare_command
 from otel_memeval.cli.exit_codes import COMMIT_SKIPPED, INTERRUPTED, PASSED, WRONG_USAGE
 from otel_memeval.cli.forget import forget_command
 from otel_memeval.cli.history import history_command
@@ -25,6 +26,7 @@ from otel_memeval.cli.standard_streams import open_standard_streams, problem_of
 from otel_memeval.errors import MemevalError, TargetError
 
 COMMANDS: dict[str, click.Command] = {
+    "compare": compare_command,
     "forget": forget_command,
     "history": history_command,
     "init": init_command,

@@ -35,6 +35,7 @@ every eval that the module defines, else its function `run` (with `setup`,
 
 \b
 Commands: otel-memeval init     writes a scenario for your agent framework;
+          otel-memeval compare  compares runs that were measured before;
           otel-memeval history  lists the runs that --history has kept;
           otel-memeval list     shows the evals that would be measured;
           otel-memeval replay   sends telemetry that was not delivered;
@@ -50,12 +51,13 @@ and certificates: MEMEVAL_PUSHGATEWAY_USERNAME, _PASSWORD, _PASSWORD_FILE,
 _CA_FILE, _CLIENT_CERTIFICATE, _CLIENT_KEY.
 
 \b
-Exit status: 0 passed; 1 a verdict or a limit failed the run; 2 wrong usage,
-or a target that cannot be loaded; 3 the scenario failed (raised, crashed,
-timed out); 4 measured and judged, but telemetry was not delivered or a file
-was not written; 130 interrupted. What was measured is reported in any case.
-With --every: 0 after a signal, 2 for wrong usage. With --bisect: 125 in place
-of 2, 3 and 130, and for an inconclusive verdict."""
+Exit status: 0 passed; 1 a verdict, a limit or a regression failed the run;
+2 wrong usage, or a target that cannot be loaded; 3 the scenario failed
+(raised, crashed, timed out); 4 measured and judged, but telemetry was not
+delivered or a file was not written; 130 interrupted. What was measured is
+reported in any case. With --every: 0 after a signal, 2 for wrong usage.
+With --bisect: 125 in place of 2, 3 and 130, and where the run is inconclusive
+or not compared."""
 
 
 def _measure(options: MeasureOptions) -> int:
@@ -69,7 +71,7 @@ def _measure(options: MeasureOptions) -> int:
     settings = with_secrets(settings, (*exports.gauges.secrets, *secrets_of(options.history)))
     if options.every is None:
         history_lines: list[str] = []
-        keeper = open_keeper(options.history, options.fail_on, settings.environment, history_lines.append)
+        keeper = open_keeper(options.history, options.baseline, options.fail_on, settings, history_lines.append)
         _import_modules()
         with interruptible(raises_always=options.in_process) as interruptions:
             return _measure_once(options, settings, exports, interruptions, keeper, history_lines)
@@ -169,6 +171,7 @@ def _service_options(options: MeasureOptions, exports: ExportOptions) -> Service
         state_path=options.state,
         result_paths=options.result_paths,
         history=options.history,
+        baseline=options.baseline,
         run=_run_options(options),
         exports=exports,
     )
@@ -211,7 +214,7 @@ def _measure_once(
     sys.stdout.flush()
     undelivered = pipeline.undelivered or not written or keeper.lost > 0
     status = INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
-    return bisect_status(status, results) if options.bisect else status
+    return bisect_status(status, results, options.fail_on) if options.bisect else status
 
 
 def _measure_all(
@@ -223,10 +226,11 @@ def _measure_all(
     keeper: HistoryKeeper,
 ) -> None:
     """Measure, report and keep each target, and append its results; an interruption ends the rest."""
+    from otel_memeval.exporters.terminal.comparison import print_comparison
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
     from otel_memeval.redact import Masker
-    from otel_memeval.run.observer import Observer
+    from otel_memeval.run.observer import Observer, ObserverGroup
     from otel_memeval.run.worker_run import run_target
 
     out, err = _consoles(options)
@@ -237,6 +241,7 @@ def _measure_all(
         results.append(result)
         if options.quiet:
             print_verdict(out, result)
+            print_comparison(out, result)
         else:
             with section(out, result, options.fail_on, options.output_format, settings):
                 print_report(out, result, Report())
@@ -249,7 +254,7 @@ def _measure_all(
                 mask(target), out, err, quiet=options.quiet, debug=options.debug, shows_output=options.verbose
             )
             shown.callback(terminal.close)
-            return pipeline.observer(terminal)
+            return ObserverGroup([pipeline.observer(terminal), *keeper.comparing])
 
         for target in options.targets:
             if options.in_process:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from otel_memeval.errors import UsageError
-from otel_memeval.verdicts import STATES
+from otel_memeval.verdicts import REGRESSED, STATES
 
 
 class Size(click.ParamType["int"]):
@@ -62,10 +62,11 @@ class Verdicts(click.ParamType["tuple[str, ...]"]):
         states = tuple(part.strip() for part in value.split(",") if part.strip())
         from difflib import get_close_matches  # for an error only
 
-        unknown = [state for state in states if state not in STATES]
+        known = (*STATES, REGRESSED)
+        unknown = [state for state in states if state not in known]
         if unknown or not states:
-            similar = get_close_matches(unknown[0], STATES, 1) if unknown else []
+            similar = get_close_matches(unknown[0], known, 1) if unknown else []
             question = f" (did you mean {similar[0]}?)" if similar else ""
             problem = f"unknown verdict: {', '.join(unknown)}{question}" if unknown else "there is no verdict in it"
-            self.fail(f"{problem}; name some of {', '.join(STATES)}, or never", param, ctx)
+            self.fail(f"{problem}; name some of {', '.join(known)}, or never", param, ctx)
         return states

@@ -11,7 +11,7 @@ import click
 from otel_memeval import __version__
 from otel_memeval.cli.grouped_command import GroupedCommand
 from otel_memeval.cli.option_types import Duration, Size, Verdicts
-from otel_memeval.verdicts import FAILING_STATES
+from otel_memeval.verdicts import FAILING_STATES, REGRESSED
 
 if TYPE_CHECKING:
     from otel_memeval.exporters.builds.job_log import OutputFormat
@@ -39,6 +39,7 @@ class MeasureOptions(NamedTuple):
     pprof: str | None
     output_format: OutputFormat | None
     history: str | None
+    baseline: str | None
     python: str | None
     events: Literal["span", "log", "both"]
     pushgateway: str | None
@@ -127,7 +128,13 @@ _GROUPS: dict[str, list[click.Option]] = {
             type=Verdicts(),
             default=",".join(FAILING_STATES),
             show_default=True,
-            help="Verdicts that fail the run, or `never`.",
+            help="Verdicts that fail the run, or `never`; `regressed` is one of them, and a default with --baseline.",
+        ),
+        click.Option(
+            ["--baseline"],
+            metavar="REF",
+            help="Earlier runs to compare with: a git ref, a run or its name, a result file, `latest`, or `auto`, the last "
+            "ten on the main branch that passed.  [default with --history: auto, which fails no run]",
         ),
         click.Option(
             ["--bisect"],
@@ -247,7 +254,12 @@ class MeasureCommand(GroupedCommand):
 
     def __init__(self, callback: Callable[[MeasureOptions], int], help_text: str, epilog: str) -> None:
         def with_record(**_: object) -> int:
-            return callback(MeasureOptions(**click.get_current_context().params))
+            context = click.get_current_context()
+            options = MeasureOptions(**context.params)
+            is_default = context.get_parameter_source("fail_on") is click.core.ParameterSource.DEFAULT
+            if options.baseline is not None and is_default:
+                options = options._replace(fail_on=(*options.fail_on, REGRESSED))
+            return callback(options)
 
         super().__init__("otel-memeval", with_record, _TARGETS, _GROUPS, help_text, epilog)
         click.version_option(__version__, prog_name="otel-memeval")(self)

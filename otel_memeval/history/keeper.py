@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Sequence
 
+from otel_memeval.config import Settings
 from otel_memeval.errors import HistoryError
 from otel_memeval.history.address import is_database, open_history
+from otel_memeval.history.comparing import open_baseline
 from otel_memeval.history.run_file import run_passes, summary_of
 from otel_memeval.history.store import HistoryStore
 from otel_memeval.records import Result
 from otel_memeval.records.run_summary import RunSummary
 from otel_memeval.redact import secrets_in
+from otel_memeval.run.observer import Observer
 
 
 class HistoryKeeper:
     """Keeps each run as soon as it is measured; without a store it does nothing."""
 
-    def __init__(self, store: HistoryStore | None, fail_on: Collection[str], log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: HistoryStore | None,
+        fail_on: Collection[str],
+        log: Callable[[str], None],
+        comparing: Sequence[Observer] = (),
+    ) -> None:
+        """Take ``comparing``, the observer that compares each run with its baseline, if there is one."""
         self.store = store
+        self.comparing = comparing
         self._fail_on = fail_on
         self._log = log
         self._left: list[tuple[Result, RunSummary]] = []
@@ -58,12 +69,19 @@ class ChangedLines:
 
 
 def open_keeper(
-    address: str | None, fail_on: Collection[str], environment: Mapping[str, str], log: Callable[[str], None]
+    address: str | None,
+    baseline: str | None,
+    fail_on: Collection[str],
+    settings: Settings,
+    log: Callable[[str], None],
 ) -> HistoryKeeper:
-    """Open the history of a command; None: nothing is kept. Raises as ``open_history``."""
+    """Open the history of a command, and its baseline; None: nothing is kept, and nothing or ``auto`` is compared with.
+
+    Raises as ``open_history`` and ``open_baseline``.
+    """
     changed = ChangedLines(log)
-    store = None if address is None else open_history(address, environment, changed)
-    return HistoryKeeper(store, fail_on, changed)
+    store = None if address is None else open_history(address, settings.environment, changed)
+    return HistoryKeeper(store, fail_on, changed, open_baseline(baseline, store, settings.folder))
 
 
 def secrets_of(address: str | None) -> tuple[str, ...]:

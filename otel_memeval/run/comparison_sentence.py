@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from otel_memeval.analysis.comparison import leading_difference
 from otel_memeval.records import CHILD_MEMORY, WORDS
 from otel_memeval.records.comparison import ComparedRun, Comparison, Difference, LeakChange, LeakStatus, Unit
@@ -60,6 +62,48 @@ def change_words(difference: Difference) -> str:
     effect = "" if difference.effect is None else f" ({difference.effect:+.0%})"
     name = "" if difference.quantity == "growth.retained" else f"{quantity_words(difference.quantity)} "
     return f"{name}{size} {interval}{effect}"
+
+
+def notable(comparison: Comparison) -> list[Difference]:
+    """Return the differences of a table: without resources that nobody uses."""
+    return [found for found in comparison.differences if "resource." not in found.quantity or found.value or found.baseline]
+
+
+class DifferenceCells(NamedTuple):
+    """A difference as cells of a table; ``-`` where a number is not known."""
+
+    quantity: str
+    baseline: str
+    value: str
+    difference: str
+    interval: str
+
+
+def difference_cells(difference: Difference) -> DifferenceCells:
+    """Return a difference as cells of a table."""
+    unit = difference.unit
+
+    def cell(value: float | None, *, signed: bool = False) -> str:
+        return "-" if value is None else amount(value, unit, signed=signed)
+
+    known = difference.difference is not None
+    return DifferenceCells(
+        quantity=quantity_words(difference.quantity) + (" per iteration" if "iteration" in unit else ""),
+        baseline=cell(difference.baseline),
+        value=cell(difference.value),
+        difference=cell(difference.difference, signed=True)
+        + ("" if difference.effect is None else f" ({difference.effect:+.0%})"),
+        interval=f"[{cell(difference.ci_low)}, {cell(difference.ci_high)}]" if known else "-",
+    )
+
+
+def leak_line(leak: LeakChange) -> str:
+    """Return a leak with its status and its size."""
+    if not leak.per_iteration:
+        return f"{leak.status}: {leak.location}"
+    is_number = leak.signature.startswith("resource:") and leak.signature != f"resource:{CHILD_MEMORY}"
+    size = format_items(leak.per_iteration) if is_number else format_bytes(leak.per_iteration, signed=True)
+    return f"{leak.status}: {leak.location}, {size} per iteration"
 
 
 def amount(value: float, unit: Unit, *, signed: bool = False) -> str:

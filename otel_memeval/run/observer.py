@@ -50,6 +50,10 @@ class Observer:
     def on_output(self, output: str) -> None:
         """Handle the end of the scenario's output, once the run is over."""
 
+    def with_comparison(self, result: Result) -> Result:
+        """Return the result with a comparison, if this observer makes one; called once, before ``on_result``."""
+        return result
+
     def on_result(self, result: Result) -> None:
         """Handle the result of the run."""
 
@@ -96,6 +100,12 @@ class ObserverGroup(Observer):
     def on_output(self, output: str) -> None:
         """Pass the call on."""
         self._each(lambda observer: observer.on_output(output))
+
+    def with_comparison(self, result: Result) -> Result:
+        """Return the result with the comparison of an observer that makes one."""
+        for observer in self._observers:
+            result = observer.with_comparison(result)
+        return result
 
     def on_result(self, result: Result) -> None:
         """Pass the call on."""

@@ -22,6 +22,7 @@ from otel_memeval.records import (
 )
 from otel_memeval.run.sentence import verdict_sentence
 from otel_memeval.units import format_bytes, format_items
+from otel_memeval.verdicts import REGRESSED
 
 
 def summarize(iterations: Sequence[Iteration], *, without_first: bool = False) -> Summary:
@@ -112,6 +113,7 @@ def without_judgement_of_memory(result: Result) -> Result:
 
 
 def passes(result: Result, fail_on: Collection[str]) -> bool:
-    """Return whether nothing of the scenario failed, its verdict is not in ``fail_on``, and no limit was exceeded."""
+    """Return whether nothing of the scenario failed, limits hold, and ``fail_on`` has neither verdict nor regression."""
     failed = result.failure is not None and result.failure.type != "Interrupted"
-    return not failed and result.verdict.state not in ("failed", *fail_on) and not result.limits_exceeded
+    regressed = result.regressed and REGRESSED in fail_on
+    return not failed and not regressed and result.verdict.state not in ("failed", *fail_on) and not result.limits_exceeded

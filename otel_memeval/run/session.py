@@ -320,7 +320,7 @@ class Session:
             left_out=self._follow_ups.left_out,
             limits_exceeded=exceeded(judgement.growth, self._plan.eval.limits),
         )
-        result = self._masker.record(result)
+        result = self._masker.record(self._observer.with_comparison(result))
         self._observer.on_result(result)
         return result
 

@@ -38,12 +38,21 @@ _MOST_LOGGED = 100
 class TargetRunner:
     """Measures targets. Checkout and environment are read again for each: they change within months."""
 
-    def __init__(self, options: ServiceOptions, state: ServiceState, signals: Signals, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        options: ServiceOptions,
+        state: ServiceState,
+        signals: Signals,
+        log: Callable[[str], None],
+        comparing: Sequence[Observer] = (),
+    ) -> None:
+        """Take ``comparing``, the observer that compares each run with its baseline, if there is one."""
         self._options = msgspec.structs.replace(options.run, fast_shutdown=True)
         self._exports = options.exports
         self._state = state
         self._signals = signals
         self._log = log
+        self._comparing = comparing
         self._secrets = (*options.exports.gauges.secrets, *secrets_of(options.history))
         self._settings = _read_settings(self._secrets)
         otlp = otlp_settings(self._settings.environment)
@@ -65,7 +74,7 @@ class TargetRunner:
         for line in self._pipeline.lines:
             self._log_once(line)
         self._pipeline.lines.clear()
-        return [self._pipeline.observer(Observer())]
+        return [self._pipeline.observer(Observer()), *self._comparing]
 
     def measure(self, target: str, observer_for: Callable[[str], Observer], report: Callable[[Result], None]) -> None:
         """Measure all evals of a target. Raises the errors of ``run_target``."""

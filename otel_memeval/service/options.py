@@ -35,6 +35,8 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Files for the results of the last cycle, by their option."""
     history: str | None = None
     """Folder or connection string of the history of runs."""
+    baseline: str | None = None
+    """Runs that each run is compared with; None: ``auto``, where there is a history."""
     run: Options
     exports: ExportOptions
 

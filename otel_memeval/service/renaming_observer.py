@@ -22,6 +22,11 @@ class RenamingObserver(ObserverGroup):
         """Pass the call on with the new name."""
         super().on_set_up(description, msgspec.structs.replace(plan, eval=_renamed(plan.eval, self._new_name)))
 
+    def with_comparison(self, result: Result) -> Result:
+        """Return the result with the comparison of the eval that has the new name in the history."""
+        compared = super().with_comparison(rename_eval(result, self._new_name))
+        return msgspec.structs.replace(result, baseline_comparison=compared.baseline_comparison)
+
     def on_result(self, result: Result) -> None:
         """Pass the call on with the new name."""
         super().on_result(rename_eval(result, self._new_name))

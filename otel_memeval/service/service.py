@@ -47,13 +47,13 @@ def run_service(options: ServiceOptions) -> None:
     mask = Masker(settings.secrets).text
     log = partial(_log, mask)
     targets = read_targets(options)
-    keeper = open_keeper(options.history, options.exports.fail_on, settings.environment, log)
+    keeper = open_keeper(options.history, options.baseline, options.exports.fail_on, settings, log)
     with contextlib.ExitStack() as closing:
         server = _open_server(options, log, closing)
         state_file = _open_state_file(options, settings, log, closing)
         signals = closing.enter_context(Signals())
         state = _restore_state(options, settings, targets, state_file, mask, log, keeper)
-        runner = TargetRunner(options, state, signals, log)
+        runner = TargetRunner(options, state, signals, log, keeper.comparing)
         if server is not None:
             server.start(pages(state))
             log(f"serving {server.url}/metrics")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from otel_memeval.config import Settings
 from otel_memeval.errors import HistoryError
 from otel_memeval.history.folder import FolderHistory
 from otel_memeval.history.keeper import ChangedLines, HistoryKeeper, open_keeper, secrets_of
@@ -15,6 +16,8 @@ from otel_memeval.history.store import RunQuery
 from otel_memeval.records import Failure, Result
 from otel_memeval.records.run_summary import RunSummary
 from tests.history.conftest import MakeRun
+
+SETTINGS = Settings(environment={}, folder=".")
 
 
 class FailingHistory(FolderHistory):
@@ -53,7 +56,7 @@ def test_run_passes_as_the_command_says(tmp_path: Path, make_run: MakeRun, lines
     result = make_run("run")[0]
     interrupted = msgspec.structs.replace(result, failure=Failure(type="Interrupted", message=""))
     for fail_on, kept, passed in ((("leaking",), result, False), ((), result, True), ((), interrupted, False)):
-        keeper = open_keeper(str(tmp_path / f"{len(lines)}"), fail_on, {}, lines.append)
+        keeper = open_keeper(str(tmp_path / f"{len(lines)}"), None, fail_on, SETTINGS, lines.append)
         keeper.keep(kept)
         assert keeper.store is not None
         assert [run.passed for run in keeper.store.runs(RunQuery(), 1)] == [passed]
@@ -62,7 +65,7 @@ def test_run_passes_as_the_command_says(tmp_path: Path, make_run: MakeRun, lines
 
 def test_nothing_is_kept_without_a_history(make_run: MakeRun) -> None:
     """No store is opened."""
-    keeper = open_keeper(None, (), {}, print)
+    keeper = open_keeper(None, None, (), SETTINGS, print)
     keeper.keep(make_run("run")[0])
     keeper.finish()
     assert keeper.lost == 0

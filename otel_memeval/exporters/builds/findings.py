@@ -13,6 +13,7 @@ from otel_memeval.records import WORDS, CodeLocation, Result
 from otel_memeval.redact import visible
 from otel_memeval.targets import split_target
 from otel_memeval.units import format_bytes
+from otel_memeval.verdicts import REGRESSED
 
 Level = Literal["error", "warning"]
 
@@ -29,8 +30,9 @@ RULES: dict[str, str] = {
     "stable": "Nothing keeps growing.",
     "failed": "The scenario raised, crashed or timed out.",
     LIMIT_EXCEEDED: "Memory grew by more per iteration than a limit of the user allows.",
+    REGRESSED: "A leak is new, or memory or a resource needs more than in the runs of the baseline.",
 }
-"""Rules of findings: the verdicts, and a limit that was exceeded without a verdict that fails."""
+"""Rules of findings: the verdicts, and a limit or a regression without a verdict that fails."""
 
 _GROWTH = ("leaking", "native-leak", "creeping")
 """Verdicts that are a warning where they do not fail the run."""
@@ -64,9 +66,16 @@ def problems(result: Result, fail_on: Collection[str]) -> list[str]:
     state, failure = result.verdict.state, result.failure
     sentences = [result.verdict.summary] if state in ("failed", *fail_on) else []
     sentences += result.limits_exceeded
+    if REGRESSED in fail_on:
+        sentences += _regression(result)
     if failure is not None and failure.type != "Interrupted" and state != "failed":
         sentences.append(f"{failure.type}: {failure.message}")
     return [visible(sentence) for sentence in sentences]
+
+
+def _regression(result: Result) -> list[str]:
+    comparison = result.baseline_comparison
+    return [comparison.summary] if comparison is not None and result.regressed else []
 
 
 def rule_of(result: Result, fail_on: Collection[str]) -> str:
@@ -76,21 +85,23 @@ def rule_of(result: Result, fail_on: Collection[str]) -> str:
         return state
     if result.limits_exceeded:
         return state if state in _GROWTH else LIMIT_EXCEEDED
-    return "failed" if problems(result, fail_on) else state
+    if problems(result, fail_on) and not (result.regressed and REGRESSED in fail_on):
+        return "failed"
+    return REGRESSED if result.regressed and state not in _GROWTH else state
 
 
 def findings(result: Result, fail_on: Collection[str], path: CheckoutPath) -> list[Finding]:
     """Return the findings of a result, the leading line first with the sentence of the verdict.
 
-    A finding is an error if the result fails, and a warning for growth that passes; anything else has none. A result whose
-    lines are all elsewhere, such as in a package, has one finding: at the first line of the scenario's file, or without a
-    file.
+    A finding is an error if the result fails, and a warning for growth or a regression that passes; anything else has none.
+    A result whose lines are all elsewhere, such as in a package, has one finding: at the first line of the scenario's file,
+    or without a file.
     """
     failing = problems(result, fail_on)
-    if not failing and result.verdict.state not in _GROWTH:
+    if not failing and result.verdict.state not in _GROWTH and not result.regressed:
         return []
     name, rule = shown(result.eval.name), rule_of(result, fail_on)
-    sentence = "; ".join(failing or [visible(result.verdict.summary)])
+    sentence = "; ".join(failing or list(map(visible, [result.verdict.summary, *_regression(result)])))
     lines = list(_lines(result, path)) or [_scenario(result.run.target, path)]
     return [
         Finding(

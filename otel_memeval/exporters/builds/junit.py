@@ -52,5 +52,7 @@ def _case(suite: ET.Element, result: Result, fail_on: Collection[str]) -> ET.Ele
         visible(f"{result.verdict.state}: {result.verdict.summary}"),
         f"{measured} iterations, {growth_words(result)} per iteration, Python {shown(result.run.python)}",
     ]
+    if result.baseline_comparison is not None:
+        lines.append(visible(result.baseline_comparison.summary))
     ET.SubElement(case, "system-out").text = "\n".join(lines)
     return case

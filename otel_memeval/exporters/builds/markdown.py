@@ -15,7 +15,7 @@ from otel_memeval.exporters.terminal.text import code_location, shown
 from otel_memeval.records import Result
 from otel_memeval.redact import visible
 from otel_memeval.units import format_bytes, format_items
-from otel_memeval.verdicts import PROPERTIES
+from otel_memeval.verdicts import PROPERTIES, REGRESSED
 
 _PLAIN_CODE = re.compile(r"[^\s`|\\](?:[^`|\\]*[^\s`|\\])?")
 """Text that code in backquotes shows as it is, in a table too."""
@@ -48,8 +48,12 @@ def markdown(results: Sequence[Result], fail_on: Collection[str]) -> str:
     failing = [result for result in results if problems(result, fail_on)]
     number = f"{len(failing)} of {len(results)}" if failing else f"none of {len(results)}"
     lines = [f"### Memory: {number} {'fails' if len(failing) == 1 else 'fail'}", ""]
-    lines += ["| eval | verdict | growth per iteration |", "| --- | --- | --- |"]
-    lines += [f"| {code(result.eval.name)} | {_verdict(result, fail_on)} | {growth_words(result)} |" for result in results]
+    compared = any(result.baseline_comparison is not None for result in results)
+    lines += ["| eval | verdict | growth per iteration |" + " baseline |" * compared]
+    lines += ["| --- | --- | --- |" + " --- |" * compared]
+    for result in results:
+        row = f"| {code(result.eval.name)} | {_verdict(result, fail_on)} | {growth_words(result)} |"
+        lines.append(row + f" {_comparison(result)} |" * compared)
     for result in failing:
         lines += ["", *_details(result, fail_on)]
     return "\n".join([*lines, ""])
@@ -62,11 +66,22 @@ def _verdict(result: Result, fail_on: Collection[str]) -> str:
     return f"{sign} {state}"
 
 
+def _comparison(result: Result) -> str:
+    """Return the comparison with the baseline in one sentence; ``-`` if there is none."""
+    comparison = result.baseline_comparison
+    return "-" if comparison is None else prose(comparison.summary)
+
+
 def _details(result: Result, fail_on: Collection[str]) -> Iterator[str]:
     """Yield the lines about a result that fails: sentences, growing lines and containers, the next step."""
     yield f"#### {code(result.eval.name)}"
     for sentence in problems(result, fail_on):
-        yield from ("", f"**{result.verdict.state}**: {prose(sentence)}")
+        head, _, rest = sentence.partition(": ")
+        is_comparison = result.regressed and sentence.startswith(REGRESSED)
+        yield from (
+            "",
+            f"**{prose(head)}**: {prose(rest)}" if is_comparison else f"**{result.verdict.state}**: {prose(sentence)}",
+        )
     if result.sites:
         yield from ("", "| per iteration | alive | line that grows |", "| ---: | ---: | --- |")
     for site in result.sites:

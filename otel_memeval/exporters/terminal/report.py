@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_memeval.exporters.terminal.advice import excerpt, next_step
+from otel_memeval.exporters.terminal.comparison import print_comparison
 from otel_memeval.exporters.terminal.explanation import print_explanation
 from otel_memeval.exporters.terminal.sparkline import ASCII, BLOCKS, sparkline
 from otel_memeval.exporters.terminal.table import Table
@@ -69,6 +70,7 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
     for reason in result.verdict.reasons:
         if reason not in result.verdict.summary:
             print_line(console, Text(f"  - {visible(reason)}", style="dim"))
+    print_comparison(console, result)
     if parts.growth:
         _print_excerpt(console, result)
         step = next_step(result)
