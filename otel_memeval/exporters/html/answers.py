@@ -94,13 +94,16 @@ def _how_much(growing: Sequence[Amount]) -> Html:
 
 
 def since(result: Result, earlier: Sequence[Result]) -> Html:
-    """Return since when it grows, by an earlier run beside this one; else the moment and the commit of this run."""
+    """Return since when it grows: by the history, by an earlier run on the page, else the moment of this run."""
+    comparison = result.baseline_comparison
+    if comparison is not None and comparison.outcome != "unknown":
+        return escaped(comparison.summary)
     if earlier:
         before = earlier[-1]
         grew = ", ".join(amount.text for amount in amounts(before))
         growth = f", {grew} per iteration" if grew else ""
         return join(["the run of ", moment(before), f"{_commit(before)} was ", badge(before.verdict.state), growth])
-    return join(["one run, ", moment(result), _commit(result), "; no earlier run to compare with"])
+    return join(["one run, ", moment(result), _commit(result), "; no earlier run to compare with (--history keeps them)"])
 
 
 def _commit(result: Result) -> str:

@@ -1,16 +1,13 @@
-"""Write the numbers of a report: charts, iterations, statistics, comparison of runs, surroundings. Pure."""
+"""Write the numbers of a report: charts, iterations, statistics, surroundings. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_memeval.exporters.html.answers import badge, moment
-from otel_memeval.exporters.html.growth_words import CHANNEL_WORDS, amounts, channel_kind, channel_sentence, growth_of
+from otel_memeval.exporters.html.growth_words import CHANNEL_WORDS, channel_kind, channel_sentence, growth_of
 from otel_memeval.exporters.html.markup import Html, join, name, table, tag
 from otel_memeval.records import Iteration, Result, Statistics
 from otel_memeval.units import format_bytes, format_seconds
-
-_SHORT_COMMIT = 10
 
 
 def main_chart(result: Result, run: int, earlier: Sequence[int]) -> Html:
@@ -151,28 +148,6 @@ def statistics_table(result: Result) -> Html:
 
 def _figures(each: Statistics) -> tuple[float, ...]:
     return each.mean, each.min, each.max, each.stdev, each.median, each.p95
-
-
-def runs_table(results: Sequence[Result]) -> Html:
-    """Return several runs of one eval beside each other, in the order given; nothing for a single run."""
-    rows = [
-        [
-            moment(result),
-            badge(result.verdict.state),
-            result.run.git.commit[:_SHORT_COMMIT] if result.run.git is not None else "-",
-            result.run.python,
-            ", ".join(amount.text for amount in amounts(result)) or "-",
-            _statistic(result.statistics.retained_bytes),
-            _statistic(result.statistics.peak_bytes),
-        ]
-        for result in results
-    ]
-    headings = ["run", "verdict", "commit", "Python", "growth per iteration", "retained (median)", "peak (median)"]
-    return table("Runs of this eval, the last one is reported above", headings, rows, numbers=3) if len(rows) > 1 else Html()
-
-
-def _statistic(statistics: Statistics | None) -> str:
-    return "-" if statistics is None else format_bytes(statistics.median)
 
 
 def environment_table(result: Result) -> Html:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from otel_memeval.exporters.html.answers import answers, badge, moment, verdict_heading
+from otel_memeval.exporters.html.comparison import comparison_section
 from otel_memeval.exporters.html.data import data_script
 from otel_memeval.exporters.html.evidence import explanation_section, holders_section, resources_section, sites_section
 from otel_memeval.exporters.html.growth_words import amounts
@@ -16,7 +17,6 @@ from otel_memeval.exporters.html.numbers import (
     environment_table,
     iterations_table,
     main_chart,
-    runs_table,
     small_charts,
     statistics_table,
 )
@@ -130,7 +130,7 @@ def _report(results: Sequence[Result], places: Sequence[int], number: int, folde
         ("Containers that grow", holders_section(result)),
         ("What is kept", explanation_section(result, run)),
         ("Memory and time", join([small_charts(result, run, earlier), resources_section(result)])),
-        ("Comparison", runs_table([results[place] for place in places])),
+        ("Comparison", comparison_section([results[place] for place in places])),
         ("Reasons of the verdict", _reasons(result)),
     ]
     folded = [

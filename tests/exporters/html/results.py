@@ -31,11 +31,27 @@ from otel_memeval.records import (
     Suppressed,
     Verdict,
 )
+from otel_memeval.records.comparison import ComparedRun, Comparison, Difference, LeakChange
 
 KEPT_BYTES = 20_480
 LIBRARY = CodeLocation(file="library/client.py", line=7, function="Client.send")
 MALLOC = CodeLocation(file="libc.so", line=0, function="malloc")
 OWN = CodeLocation(file="agent.py", line=3, function="run")
+
+
+def full_comparison() -> Comparison:
+    """Return a comparison with every part."""
+    earlier = ComparedRun(run_id="1", started_at="2026-11-29T10:00:00+00:00", commit="aaaaaaaaaaaa", branch="main")
+    return Comparison(
+        outcome="regressed", summary="regressed since aaaaaaa (2026-11-29): +20.0 KiB per iteration [19.5 KiB, 20.5 KiB]",
+        baseline="median of 3 runs", runs=[earlier], since=earlier,
+        differences=[
+            Difference(quantity="growth.retained", unit="bytes per iteration", outcome="regressed", value=20480.0,
+                       baseline=0.0, difference=20480.0, ci_low=20000.0, ci_high=21000.0, effect=0.5),
+            Difference(quantity="duration", unit="seconds", outcome="unknown", decides=False),
+        ],
+        leaks=[LeakChange(signature="0", location="agent.py:3 (run)", status="new", per_iteration=20480.0)],
+    )  # fmt: skip
 
 
 def full_result(iterations: int = 8, sites: int = 3) -> Result:
@@ -101,6 +117,11 @@ def _site(place: int) -> Site:
         file="agent.py", line=3 + place, function="run", retained_bytes=200_000, blocks=8, signature=f"{place:012}",
         bytes_per_iteration=KEPT_BYTES / (place + 1), allocated_at=[LIBRARY], through=LIBRARY, bounded=place == 2,
     )  # fmt: skip
+
+
+def with_comparison(result: Result) -> Result:
+    """Return the result with a comparison."""
+    return msgspec.structs.replace(result, baseline_comparison=full_comparison())
 
 
 def with_every_text(result: Result, name: str) -> Result:

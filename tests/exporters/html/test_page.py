@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from benchmarks.faults.groups.injection import NAMES
 from otel_memeval.exporters.html.page import grouped, html_page
 from otel_memeval.records import Result, Site, Verdict, from_json
+from otel_memeval.records.comparison import Comparison
+from otel_memeval.redact import visible
 from otel_memeval.verdicts import STATES
-from tests.exporters.html.results import full_result, with_every_text
+from tests.exporters.html.results import full_result, with_comparison, with_every_text
 from tests.repository.files import ROOT
 
 FAIL_ON = ("leaking", "failed")
@@ -176,6 +178,19 @@ def test_results_of_one_eval_are_laid_over_each_other() -> None:
     assert "the run of <time" in text
 
 
+def test_comparison_with_the_baseline_says_since_when() -> None:
+    """The sentence is on the first screen, quantities and leaks are below; a run that was not compared says why."""
+    text = html_page([with_comparison(full_result())], FAIL_ON).decode()
+    answers = text.partition('<dl class="answers">')[2].partition("</dl>")[0]
+    assert "<dt>Since when</dt><dd>regressed since aaaaaaa (2026-11-29): +20.0 KiB per iteration" in answers
+    for cell in ("+20.0 KiB (+19.5 KiB to +20.5 KiB)", "+50%", "agent.py:3 (run)", "new", "aaaaaaa (2026-11-29)"):
+        assert cell in text.rpartition("Comparison</h2>")[2]
+    unknown = Comparison(outcome="unknown", summary="not compared: no run before", reason="no run before")
+    text = html_page([msgspec.structs.replace(full_result(), baseline_comparison=unknown)], FAIL_ON).decode()
+    assert "no earlier run to compare with" in text
+    assert "not compared: no run before" in text
+
+
 def test_source_of_growing_lines_is_shown_without_its_texts(tmp_path: Path) -> None:
     """A file below the folder is read; a prompt in it is left out."""
     (tmp_path / "agent.py").write_text("# <a>\nKEPT = []\ndef run(): KEPT.append('a prompt' < 'b')\n", encoding="utf-8")
@@ -218,11 +233,13 @@ def test_each_verdict_has_a_page(state: str, make_result: Callable[..., Result])
 @pytest.mark.parametrize("kind", NAMES)
 def test_names_are_text(kind: str) -> None:
     """In every field, no name adds an element or an attribute; the results keep it."""
-    name = NAMES[kind][:2000]
-    result = with_every_text(full_result(), name)
+    name = NAMES[kind][:500]
+    result = with_every_text(with_comparison(full_result()), name)
     data = html_page([result], FAIL_ON)
-    if name.strip():  # an empty name has no element of its own
-        assert element_names(data) == element_names(html_page([with_every_text(full_result(), "a")], FAIL_ON))
+    if visible(name).strip():  # a name that shows nothing has no element of its own
+        assert element_names(data) == element_names(
+            html_page([with_every_text(with_comparison(full_result()), "a")], FAIL_ON)
+        )
     assert json.loads(Page(data).data)["runs"][0]["eval"]["name"] == name.encode("utf-8", "replace").decode()
     assert "FORGED" not in [line.strip()[:6] for line in data.decode().split("\n")]
 
