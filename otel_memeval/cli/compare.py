@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from otel_memeval.history.store import HistoryStore
 
 _DEFAULT_FOLDER = ".memeval"
-_PATIENCE_SECONDS = 30.0
+_COMMAND_SECONDS = 30.0
 """Time for the database; no run waits for this command."""
 
 _EPILOG = """\b
@@ -87,7 +87,7 @@ def _open(address: str | None) -> HistoryStore | None:
     def log(line: str) -> None:
         click.echo(f"otel-memeval: {_masked(line)}", err=True)
 
-    return open_history(chosen, settings.environment, log, writes=False, patience_seconds=_PATIENCE_SECONDS)
+    return open_history(chosen, settings.environment, log, writes=False, command_seconds=_COMMAND_SECONDS)
 
 
 def _masked(line: str) -> str:

@@ -247,7 +247,7 @@ def _open(address: str | None, *, writes: bool = True) -> HistoryStore:
     settings = for_measuring()
     chosen = address or settings.project.history or DEFAULT_FOLDER
     log: Callable[[str], None] = _print_line
-    return open_history(chosen, settings.environment, log, writes=writes, patience_seconds=_COMMAND_SECONDS)
+    return open_history(chosen, settings.environment, log, writes=writes, command_seconds=_COMMAND_SECONDS)
 
 
 def _find(store: HistoryStore, text: str) -> RunSummary:

@@ -29,10 +29,12 @@ def open_history(
     log: Callable[[str], None],
     *,
     writes: bool = True,
-    patience_seconds: float = PATIENCE_SECONDS,
+    command_seconds: float | None = None,
 ) -> HistoryStore:
     """Open a history; a database is not connected to before it is used.
 
+    Each run waits for a database for at most ``PATIENCE_SECONDS`` in all: its queries for half of that, its ``add`` for the
+    rest. A command that measures nothing has ``command_seconds`` for each call instead.
     ``log`` gets a line for each run that waits and each file that is left out. With ``writes``, a missing folder is created.
     Raises ``UsageError`` for an address that cannot be one, and a folder that cannot be used; ``HistoryError`` for a folder
     of a later version.
@@ -42,7 +44,9 @@ def open_history(
     if is_database(address):
         from otel_memeval.history.database import DatabaseHistory  # imports psycopg
 
-        return DatabaseHistory(address, environment, log, patience_seconds=patience_seconds)
+        if command_seconds is None:
+            return DatabaseHistory(address, environment, log, patience_seconds=PATIENCE_SECONDS, is_patience_shared=True)
+        return DatabaseHistory(address, environment, log, patience_seconds=command_seconds)
     if re.match(r"\w{2,}://", address):
         scheme = address.partition(":")[0]
         raise UsageError(f"the history {scheme}:// is of no known kind", "name a folder, or postgresql://USER@HOST/DATABASE")

@@ -33,7 +33,11 @@ from otel_memeval.redact import one_line, secrets_in
 _AWAY_SECONDS = 30.0
 """Time after a failure in which runs wait without another attempt, so that many targets do not wait for it each."""
 _LEAST_SECONDS = 0.1
-"""Time that is left for one more run that waits."""
+"""Time that is left for one more run that waits, and for one more query."""
+_ANSWER_SECONDS = 0.05
+"""Time from the end of a statement that takes too long to the error that says so."""
+_NEXT_RUN_SECONDS = 5.0
+"""Time without a query after which a query is of the next run, and not of the start of the command."""
 _Outcome = TypeVar("_Outcome")
 _Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -42,9 +46,18 @@ class DatabaseHistory:
     """A database with runs, in its schema ``memeval``."""
 
     def __init__(
-        self, address: str, environment: Mapping[str, str], log: Callable[[str], None], *, patience_seconds: float
+        self,
+        address: str,
+        environment: Mapping[str, str],
+        log: Callable[[str], None],
+        *,
+        patience_seconds: float,
+        is_patience_shared: bool = False,
     ) -> None:
-        """Check the address. Raises ``UsageError`` if it is malformed; its parts are not shown, they may be a password."""
+        """Check the address. Raises ``UsageError`` if it is malformed; its parts are not shown, they may be a password.
+
+        ``patience_seconds``: time for each call; if it is shared, for the calls of a run, half of it for queries.
+        """
         logger = logging.getLogger("psycopg")
         if not logger.handlers:  # it would print on standard error what it ignores
             logger.addHandler(logging.NullHandler())
@@ -58,6 +71,10 @@ class DatabaseHistory:
         self._waiting = WaitingRuns(waiting_runs_folder(environment), repr(sorted(server.items())))
         self._log = log
         self._patience_seconds = patience_seconds
+        self._is_patience_shared = is_patience_shared
+        self._query_seconds = 0.0
+        """Shared patience that queries since the last run have used."""
+        self._last_query = 0.0
         self._queries = load_queries()
         self._away_until = 0.0
         self._away_reason = ""
@@ -83,7 +100,9 @@ class DatabaseHistory:
         kept: dict[str, bool] = {}
         reason = ""
         try:
-            self._call(lambda connection, deadline: self._add_all(connection, deadline, runs, kept))
+            seconds = self._patience_seconds - self._query_seconds
+            self._query_seconds = 0.0
+            self._call(lambda connection, deadline: self._add_all(connection, deadline, runs, kept), seconds)
         except HistoryError as error:
             reason = str(error)
         left = [run for run in runs if run[1].run_id not in kept]
@@ -150,7 +169,7 @@ class DatabaseHistory:
         def read(connection: _Connection, deadline: float) -> list[RunSummary]:
             return self._summaries(connection, deadline, "runs", _texts(connection).query(query, limit))
 
-        return self._call(read)
+        return self._query(read)
 
     def with_prefix(self, prefix: str) -> list[RunSummary]:
         """Return at most ten runs whose identifier begins with ``prefix``, the newest first."""
@@ -158,7 +177,7 @@ class DatabaseHistory:
         def read(connection: _Connection, deadline: float) -> list[RunSummary]:
             return self._summaries(connection, deadline, "with_prefix", {"prefix": _texts(connection).plain(prefix)})
 
-        return self._call(read)
+        return self._query(read)
 
     def _summaries(
         self, connection: _Connection, deadline: float, query: str, values: Mapping[str, object]
@@ -186,7 +205,7 @@ class DatabaseHistory:
             except msgspec.DecodeError as error:
                 raise HistoryError(f"the run {run_id} in {self.address} cannot be read: {self._shown(error)}") from None
 
-        return self._call(read)
+        return self._query(read)
 
     def tag(self, run_id: str, name: str) -> None:
         """Give a name to a run; a name that another run of the same eval has moves to this one."""
@@ -197,7 +216,7 @@ class DatabaseHistory:
                 values = {"run_id": texts.key(run_id), "name": texts.key(name)}
                 return connection.execute(self._queries["tag"], values).rowcount
 
-        if self._call(write) != 1:
+        if self._query(write) != 1:
             raise HistoryError(f"there is no run {run_id} in {self.address}")
 
     def prune(self, started_before: str) -> int:
@@ -208,16 +227,32 @@ class DatabaseHistory:
                 values = {"started_before": started_at(started_before)}
                 return connection.execute(self._queries["prune"], values).rowcount
 
-        return self._call(write)
+        return self._query(write)
 
     def close(self) -> None:
         """Do nothing: no connection stays open."""
 
-    def _call(self, work: Callable[[_Connection, float], _Outcome]) -> _Outcome:
-        """Return the outcome of work on a new connection. Raises ``HistoryError`` if there is none within the patience."""
+    def _query(self, work: Callable[[_Connection, float], _Outcome]) -> _Outcome:
+        """Return the outcome of a query. Raises ``HistoryError`` if there is none in time."""
+        if not self._is_patience_shared:
+            return self._call(work, self._patience_seconds)
+        begin = time.monotonic()
+        if begin - self._last_query > _NEXT_RUN_SECONDS:
+            self._query_seconds = 0.0
+        seconds = self._patience_seconds / 2 - self._query_seconds
+        if seconds < _LEAST_SECONDS:
+            raise HistoryError(f"the history {self.address} is too slow")
+        try:
+            return self._call(work, seconds)
+        finally:
+            self._last_query = time.monotonic()
+            self._query_seconds += min(seconds, self._last_query - begin)
+
+    def _call(self, work: Callable[[_Connection, float], _Outcome], seconds: float) -> _Outcome:
+        """Return the outcome of work on a new connection. Raises ``HistoryError`` if there is none within ``seconds``."""
         if time.monotonic() < self._away_until or (self._given_up is not None and self._given_up.is_alive()):
             raise HistoryError(self._away_reason)
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = time.monotonic() + seconds
         outcomes: list[_Outcome] = []
         problems: list[BaseException] = []
 
@@ -231,11 +266,11 @@ class DatabaseHistory:
 
         thread = threading.Thread(target=run, name="history", daemon=True)
         thread.start()
-        thread.join(self._patience_seconds)
+        thread.join(seconds)
         self._given_up = thread if thread.is_alive() else None
         if outcomes:
             return outcomes[0]
-        reason = f"no answer within {self._patience_seconds:g} s"
+        reason = f"no answer within {seconds:.1f} s"
         if self._given_up is None:
             (problem,) = problems
             if not isinstance(problem, (psycopg.Error, OSError)):
@@ -260,7 +295,7 @@ class DatabaseHistory:
     @contextlib.contextmanager
     def _transaction(self, connection: _Connection, deadline: float) -> Iterator[None]:
         """Run the block in a transaction whose statements end before the deadline."""
-        milliseconds = max(1, round(1000 * (deadline - time.monotonic())))
+        milliseconds = max(1, round(1000 * (deadline - time.monotonic() - _ANSWER_SECONDS)))
         with connection.transaction():
             connection.execute(self._queries["begin"], {"milliseconds": milliseconds})
             yield

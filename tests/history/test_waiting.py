@@ -31,7 +31,7 @@ def test_run_waits_for_a_database_that_is_away(deaf_port: int, make_run: MakeRun
     """Refused, silent or unknown: the run waits within two seconds, the next one waits at once, no password is shown."""
     for host, reason in (
         ("127.0.0.1:9", "Connection refused"),
-        (f"127.0.0.1:{deaf_port}", "no answer within 1 s"),
+        (f"127.0.0.1:{deaf_port}", "no answer within 1.0 s"),
         ("no-such-host.invalid", "no-such-host.invalid"),
     ):
         folder = tmp_path / reason.replace(" ", "-")
@@ -66,6 +66,32 @@ def test_run_waits_for_a_table_that_another_program_has_locked(
     history.add([])
     assert ids(history) == ["second", "first"]
     assert lines[0].startswith("1 run waits in ")
+
+
+def test_queries_of_a_run_leave_time_for_keeping_it(
+    database: str, make_run: MakeRun, tmp_path: Path, lines: list[str]
+) -> None:
+    """On a locked table, the queries before a run end after half of its patience, and the run waits after the rest."""
+    open_database(database, tmp_path, lines).add([make_run("first")])
+    environment = {"MEMEVAL_SPOOL": str(tmp_path)}
+    history = DatabaseHistory(database, environment, lines.append, patience_seconds=1.0, is_patience_shared=True)
+    with psycopg.connect(make_conninfo(database)) as connection:
+        connection.execute("LOCK TABLE memeval.runs IN ACCESS EXCLUSIVE MODE")
+        start = time.monotonic()
+        with pytest.raises(HistoryError, match="is not available"):
+            history.runs(RunQuery(), 1)
+        assert time.monotonic() - start < 0.8
+        history._away_until = 0.0
+        with pytest.raises(HistoryError, match="is too slow"):
+            history.runs(RunQuery(), 1)
+        history.add([make_run("second", 1)])
+        assert time.monotonic() - start < 1.3
+    history._away_until = 0.0
+    if history._given_up is not None:
+        history._given_up.join(5)
+    assert ids(history) == ["first"]
+    history.add([make_run("third", 2)])
+    assert ids(history) == ["third", "second", "first"]
 
 
 def waiting_runs(database: str, folder: Path, runs: list[Run]) -> DatabaseHistory:
