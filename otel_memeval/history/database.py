@@ -121,7 +121,8 @@ class DatabaseHistory:
         problem: psycopg.Error | None = None
         for result, summary in runs:
             try:
-                kept[summary.run_id] = self._insert(connection, deadline, result, summary)
+                is_new = self._insert(connection, deadline, result, summary)
+                kept[summary.run_id] = is_new or kept.get(summary.run_id, False)
             except psycopg.DataError as error:  # of this run only
                 problem = error
         self._take_in(connection, deadline)

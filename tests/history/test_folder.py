@@ -221,7 +221,7 @@ def test_hostile_names_are_kept(history: FolderHistory, make_run: MakeRun, text:
 
 def test_many_writers_at_once(history: FolderHistory, make_run: MakeRun) -> None:
     """Four threads write and read the same runs at once: each run is there once."""
-    runs = [make_run(f"{number:03d}", number) for number in range(40)]
+    runs = [make_run(f"{number:03d}", number) for number in range(20)]
 
     def write(seed: int) -> None:
         store = FolderHistory(history.address, print)
@@ -231,7 +231,7 @@ def test_many_writers_at_once(history: FolderHistory, make_run: MakeRun) -> None
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    assert ids(history.runs(RunQuery(), 100)) == [f"{number:03d}" for number in reversed(range(40))]
+    assert ids(history.runs(RunQuery(), 100)) == [f"{number:03d}" for number in reversed(range(20))]
 
 
 WRITER = """
