@@ -37,17 +37,31 @@ def badge(state: State) -> Html:
 
 def answers(result: Result, earlier: Sequence[Result]) -> Html:
     """Return the list of questions and answers; ``earlier`` are other runs of the same eval, the oldest first."""
+    pairs = _failure(result) if result.verdict.state == "failed" else _growth(result, earlier)
+    pairs.append(("What to do", _what_to_do(result)))
+    return tag(
+        "dl", *(tag("div", tag("dt", question), tag("dd", answer)) for question, answer in pairs if answer), class_="answers"
+    )
+
+
+def _growth(result: Result, earlier: Sequence[Result]) -> list[tuple[str, Html]]:
     growing = amounts(result)
-    pairs = [
+    return [
         ("What grows", _what(result, growing)),
         ("How much", _how_much(growing)),
         ("Since when", since(result, earlier)),
         ("Who holds it", _who(result)),
-        ("What to do", _what_to_do(result)),
     ]
-    return tag(
-        "dl", *(tag("div", tag("dt", question), tag("dd", answer)) for question, answer in pairs if answer), class_="answers"
-    )
+
+
+def _failure(result: Result) -> list[tuple[str, Html]]:
+    """Return the error and its innermost line."""
+    errors = (iteration.error for iteration in result.iterations if iteration.error is not None)
+    error = next(errors, result.failure)
+    if error is None:
+        return []
+    frames = [tag("code", code_location(frame.file, frame.line, frame.function)) for frame in error.frames[-1:]]
+    return [("What happened", escaped(f"{error.type}: {error.message}")), ("Where", join(frames))]
 
 
 def _what(result: Result, growing: Sequence[Amount]) -> Html:
@@ -132,7 +146,8 @@ def _who(result: Result) -> Html:
         resource = getattr(result.resources, key, None)
         if resource is not None and resource.growing and resource.examples:
             return join([tag("code", ", ".join(resource.examples[:2]))])
-    return escaped("no growing container was found") if amounts(result) else Html()
+    is_kept = amounts(result) and result.verdict.state != "creeping"
+    return escaped("no growing container was found") if is_kept else Html()
 
 
 def _what_to_do(result: Result) -> Html:
@@ -142,6 +157,12 @@ def _what_to_do(result: Result) -> Html:
         return join([tag("code", command), f" ({remark}" if separator else ""])
     if step:
         return escaped(step)
+    for key in WORDS:
+        resource = getattr(result.resources, key, None)
+        if result.explanation is not None and resource is not None and resource.growing and resource.made_at:
+            line = resource.made_at[0]
+            place = tag("code", code_location(line.file, line.line, line.function))
+            return join([f"end, close or await the {WORDS[key][1]} made at ", place])
     if result.explanation is not None and result.holders and result.holders[0].path:
         return join(
             ["remove items from ", tag("code", name(result.holders[0].path)), " once they are not needed, or bound it"]

@@ -24,7 +24,7 @@ CHANNEL_WORDS = {
 
 _LEAK_WORDS = {
     "retained": "Python's heap",
-    "peak": "the peak",
+    "peak": "the peak of a call",
     "native": "the C heap",
     "process": "mapped memory of the process",
 }
@@ -39,13 +39,15 @@ class Amount(msgspec.Struct, frozen=True):
     unit: str
     of: str = ""
     """Part of the memory that grows; empty for a resource."""
+    single: str = ""
+    """Word for one resource."""
 
     @property
     def text(self) -> str:
-        """The amount with its sign, such as ``+64.2 KiB`` or ``+1 sockets``."""
+        """The amount with its sign, such as ``+64.2 KiB`` or ``+1 socket``."""
         if self.unit == "bytes":
             return format_bytes(self.per_iteration, signed=True)
-        return f"{format_items(self.per_iteration)} {self.unit}"
+        return f"{format_items(self.per_iteration)} {self.unit if self.per_iteration != 1 else self.single}"
 
     @property
     def per_day(self) -> str:
@@ -70,14 +72,14 @@ def amounts(result: Result) -> list[Amount]:
         found.append(Amount(memory.per_iteration, "bytes", "child processes"))
     resources = dict(named_resources(result))
     return found + [
-        Amount(each.per_iteration, WORDS[key][each.per_iteration != 1]) for key, each in resources.items() if each.growing
+        Amount(each.per_iteration, WORDS[key][1], single=WORDS[key][0]) for key, each in resources.items() if each.growing
     ]
 
 
 def _kept_bytes(result: Result) -> float:
-    """Return the retained growth as the sentence of the verdict has it: that of its lines, if the result has all of them."""
+    """Return the retained growth as the sentence of the verdict has it: that of its lines."""
     leaking = [site.bytes_per_iteration for site in result.sites if not site.bounded]
-    if leaking and not result.more_sites:
+    if leaking:
         return sum(leaking)
     return result.growth.retained.bytes_per_iteration if result.growth.retained is not None else 0.0
 
@@ -92,6 +94,13 @@ def named_resources(result: Result) -> list[tuple[str, Resource]]:
     """Return the resources that were read, with their names."""
     found = [(key, getattr(result.resources, key, None)) for key in WORDS]
     return [(key, resource) for key, resource in found if resource is not None]
+
+
+def leading_channel(result: Result) -> str:
+    """Return the channel of memory that leads the verdict; retained memory if none does."""
+    if result.verdict.state == "creeping":
+        return "peak"
+    return next((name for name in result.verdict.channels if name in CHANNEL_WORDS), "retained")
 
 
 def channel_kind(result: Result, channel: str) -> Kind:

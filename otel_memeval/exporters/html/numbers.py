@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_memeval.exporters.html.growth_words import CHANNEL_WORDS, channel_kind, channel_sentence, growth_of
+from otel_memeval.exporters.html.growth_words import (
+    CHANNEL_WORDS,
+    channel_kind,
+    channel_sentence,
+    growth_of,
+    leading_channel,
+)
 from otel_memeval.exporters.html.markup import Html, join, name, table, tag
 from otel_memeval.records import Iteration, Result, Statistics
 from otel_memeval.units import format_bytes, format_seconds
 
 
 def main_chart(result: Result, run: int, earlier: Sequence[int]) -> Html:
-    """Return the place of the chart of retained memory; ``run`` and ``earlier`` are places of results on the page."""
-    limit = result.eval.limits.max_growth_bytes
+    """Return the place of the chart of the channel that leads the verdict, mostly retained memory.
+
+    ``run`` and ``earlier`` are places of results on the page.
+    """
+    channel = leading_channel(result)
+    limits = {"retained": result.eval.limits.max_growth_bytes, "peak": result.eval.limits.max_peak_growth_bytes}
+    limit = limits.get(channel)
     keys = [
-        ("values", "retained memory"),
-        ("growth", "growth with its interval") if growth_of(result, "retained") is not None else None,
+        ("values", CHANNEL_WORDS[channel].lower() if channel != "native" else CHANNEL_WORDS[channel]),
+        ("growth", "growth with its interval") if growth_of(result, channel) is not None else None,
         ("limit", f"limit, {format_bytes(limit)} per iteration") if limit is not None else None,
         ("earlier", "earlier runs" if len(earlier) > 1 else "earlier run") if earlier else None,
         ("warmup", "warm-up") if any(each.phase == "warmup" for each in result.iterations) else None,
     ]
     legend = tag("ul", *(tag("li", _key(key[0]), key[1]) for key in keys if key), class_="legend")
-    sentence = channel_sentence(result, "retained")
-    return _figure("retained", f"Retained memory: {sentence}", result, run, earlier, main=True, after=legend)
+    sentence = channel_sentence(result, channel)
+    return _figure(channel, f"{CHANNEL_WORDS[channel]}: {sentence}", result, run, earlier, main=True, after=legend)
 
 
 def _key(series: str) -> Html:
@@ -56,6 +67,7 @@ def _figure(
 def small_charts(result: Result, run: int, earlier: Sequence[int]) -> Html:
     """Return the places of the charts of the other channels, of durations and of tokens, for what was read."""
     read = {
+        "retained": True,
         "peak": any(each.peak_bytes is not None for each in result.iterations),
         "native": any(each.native_heap_bytes is not None for each in result.iterations),
         "process": any((each.uss_bytes or each.rss_bytes) is not None for each in result.iterations),
@@ -63,7 +75,7 @@ def small_charts(result: Result, run: int, earlier: Sequence[int]) -> Html:
     figures = [
         _figure(chart, f"{CHANNEL_WORDS[chart]}: {channel_sentence(result, chart)}", result, run, earlier)
         for chart, is_read in read.items()
-        if is_read
+        if is_read and chart != leading_channel(result)
     ]
     figures.append(_figure("duration", f"Duration {_median(result.statistics.runtime_seconds)}", result, run, earlier))
     if any(each.cpu_seconds is not None for each in result.iterations):

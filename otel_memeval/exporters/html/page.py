@@ -128,7 +128,10 @@ def _report(results: Sequence[Result], places: Sequence[int], number: int, folde
     sections = [
         ("Lines that grow", sites_section(result, folder)),
         ("Containers that grow", holders_section(result)),
-        ("What is kept", explanation_section(result, run)),
+        (
+            "What is kept" if result.verdict.state != "creeping" else "What is alive at the peak",
+            explanation_section(result, run),
+        ),
         ("Memory and time", join([small_charts(result, run, earlier), resources_section(result)])),
         ("Comparison", comparison_section([results[place] for place in places])),
         ("Reasons of the verdict", _reasons(result)),

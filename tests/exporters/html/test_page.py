@@ -90,13 +90,27 @@ def test_first_screen_answers_the_questions_of_a_new_reader() -> None:
     answers = html_page([full_result()], FAIL_ON).decode().partition('<dl class="answers">')[2].partition("</dl>")[0]
     text = re.sub(r"<[^>]+>", "", answers)
     assert "agent.py:3 in run" in text
-    assert "30.0 KiB" not in text  # the bounded line is none of the leak
-    assert "+20.0 KiB per iteration; at 1,000 calls an hour" in text
-    assert "469 MiB a day" in text
+    assert "+30.0 KiB per iteration; at 1,000 calls an hour" in text  # the bounded line is none of the leak
+    assert "703 MiB a day" in text
     assert "+1 thread per iteration" in text
     assert "2026-11-30 10:00 UTC (commit d630f4c52a with changes); no earlier run" in text
     assert "agent.AGENT -&gt; Agent.log (list, +1 per iteration)" in text
-    assert "remove items from agent.AGENT -&gt; Agent.log" in text
+    assert "end, close or await the threads made at agent.py:3 in run" in text
+    text = re.sub(r"<[^>]+>", "", html_page([msgspec.structs.replace(full_result(), resources=None)], FAIL_ON).decode())
+    assert "remove items from agent.AGENT -&gt; Agent.log once they are not needed" in text
+
+
+def test_first_screen_of_a_failed_run_names_the_error_and_its_line(make_result: Callable[..., Result]) -> None:
+    """Nothing is said of growth; a creeping run has the chart of its peak first."""
+    failed = make_result(
+        verdict=Verdict(state="failed", summary="iteration 1: ValueError: no", reasons=[]), failure=full_result().failure
+    )
+    text = html_page([failed], FAIL_ON).decode()
+    assert "<dt>What happened</dt><dd>ValueError: no</dd>" in text
+    assert "<dt>Where</dt><dd><code>agent.py:3 in run</code></dd>" in text
+    assert "How much" not in text
+    creeping = html_page([make_result(verdict=Verdict(state="creeping", summary="", reasons=[]))], FAIL_ON).decode()
+    assert re.findall(r'class="chart main[^>]* data-chart="(\w+)"', creeping) == ["peak"]
 
 
 def test_page_needs_nothing_from_elsewhere_and_obeys_its_own_policy() -> None:

@@ -63,7 +63,8 @@ export function limitLine(line, limit) {
 
 /** Return the tree of stacks for the flame graph, the outermost frame first; null without stacks. */
 export function stackTree(stacks) {
-  const root = { name: "everything that is kept", value: 0, children: [] };
+  const isPeak = stacks.every((stack) => stack.bytes_per_iteration === undefined);
+  const root = { name: isPeak ? "everything that is alive at the peak" : "everything that is kept", value: 0, children: [] };
   for (const stack of stacks) {
     const value = stack.bytes_per_iteration ?? stack.peak_bytes ?? 0;
     if (!(value > 0)) continue;
