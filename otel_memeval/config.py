@@ -69,13 +69,16 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     pushgateway: str | None = None
     textfile: str | None = None
     expected_every: str | float | None = None
+    ray: str | None = None
+    resources: dict[str, float | str] = {}
+    """Resources that each eval asks of its node with ``--ray``, unless it names its own."""
     history: str | None = None
     baseline: str | None = None
 
     def defaults(self) -> dict[str, object]:
         """Return the defaults of options by the option's name, such as ``max-growth``."""
         found = {name: getattr(self, field) for name, field in zip(self.__struct_encode_fields__, self.__struct_fields__)}
-        return {name: value for name, value in found.items() if value is not None and name != "ignore"}
+        return {name: value for name, value in found.items() if value is not None and name not in ("ignore", "resources")}
 
 
 _PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "html", "pprof", "python", "textfile", "history")

@@ -79,6 +79,10 @@ class PerformanceEval:
     max_peak_growth: int | str | None = None
     """Allowed peak growth per iteration, in bytes or as text; past it the run fails."""
 
+    resources: Mapping[str, float | str] | None = None
+    """Resources that the eval asks of its node with ``--ray``: ``cpu`` (1 unless given), ``gpu``, ``memory`` (``"2GiB"``),
+    and labels of the cluster, such as ``{"model-quota": 1}``."""
+
     ignore: Sequence[Mapping[str, str]] = ()
     """Growth that is not judged: dicts with ``reason`` and either ``site`` or ``holder``, which are patterns.
 

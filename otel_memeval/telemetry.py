@@ -13,6 +13,8 @@ import msgspec
 SCOPE = "otel_memeval"
 RUN_SPAN = "memeval.run"
 ITERATION_SPAN = "memeval.iteration"
+GROUP_SPAN = "memeval.group"
+"""Around the runs of a command that measures on a cluster."""
 GROWTH_EVENT = "memeval.growth"
 EVALUATION_EVENT = "gen_ai.evaluation.result"
 VERDICT_EVENT = "memeval.verdict"
@@ -52,6 +54,8 @@ RESOURCES_PER_ITERATION = {
 ITERATIONS = "memeval.iterations"
 WARMUPS = "memeval.warmups"
 LIMITS_EXCEEDED = "memeval.limits_exceeded"
+GROUP_EVALS = "memeval.group.evals"
+GROUP_FAILING = "memeval.group.failing"
 
 SUITE_NAME = "test.suite.name"
 SUITE_STATUS = "test.suite.run.status"
@@ -71,7 +75,7 @@ class Attribute(msgspec.Struct, frozen=True):
     """An attribute: its spans, events or records, its type, its unit (UCUM) and its meaning."""
 
     name: str
-    on: Literal["every", "iteration", "growth", "run", "evaluation"]
+    on: Literal["every", "iteration", "growth", "run", "group", "evaluation"]
     type: Literal["string", "string[]", "int", "double"]
     unit: str
     help: str
@@ -119,6 +123,8 @@ ATTRIBUTES = (
     Attribute(ITERATIONS, "run", "int", "{iteration}", "Measured iterations."),
     Attribute(WARMUPS, "run", "int", "{iteration}", "Warm-up iterations."),
     Attribute(LIMITS_EXCEEDED, "run", "string[]", "", "A sentence for each limit that was exceeded."),
+    Attribute(GROUP_EVALS, "group", "int", "{eval}", "Evals that were measured on a cluster."),
+    Attribute(GROUP_FAILING, "group", "int", "{eval}", "Those among them that do not pass."),
     Attribute(EVALUATION_NAME, "evaluation", "string", "", "Name of the evaluation: memory growth."),
     Attribute(EVALUATION_VALUE, "evaluation", "double", "By", "Growth of retained memory per iteration."),
     Attribute(EVALUATION_LABEL, "evaluation", "string", "", "The state of the verdict."),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from otel_memeval.config import Settings
     from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
+    from otel_memeval.fleet.exports import FleetExports
     from otel_memeval.history.keeper import HistoryKeeper
     from otel_memeval.records import Result
     from otel_memeval.run.plan import Options
@@ -104,6 +105,9 @@ def _check_usage(options: MeasureOptions) -> None:
         ("--explain", options.explain, "--in-process", options.in_process, "an explanation needs a worker process"),
         ("--python", options.python, "--in-process", options.in_process, "--in-process measures in this interpreter"),
         ("--explain", options.explain, "--no-follow-up", options.no_follow_up, "an explanation is a follow-up"),
+        ("--ray", options.ray is not None, "--in-process", options.in_process, "evals are measured on the nodes"),
+        ("--ray", options.ray is not None, "--every", options.every is not None, "a service measures on its own machine"),
+        ("--ray", options.ray is not None, "--verbose", options.verbose, "output comes when an eval is over"),
         ("--quiet", options.quiet, "--verbose", options.verbose, "--quiet prints the verdict only"),
     ):
         if is_given and is_other_given:
@@ -197,7 +201,13 @@ def _measure_once(
     from otel_memeval.exporters.pipeline import ExportPipeline
 
     console = sys.stderr if options.json_path == "-" else sys.stdout
-    pipeline = ExportPipeline(settings, exports, console)
+    pipeline: ExportPipeline | FleetExports
+    if options.ray is None:
+        pipeline = ExportPipeline(settings, exports, console)
+    else:
+        from otel_memeval.fleet.exports import FleetExports  # on a cluster only
+
+        pipeline = FleetExports(settings, exports, console)
     results: list[Result] = []
     written = True
     try:
@@ -221,11 +231,12 @@ def _measure_all(
     options: MeasureOptions,
     settings: Settings,
     results: list[Result],
-    pipeline: ExportPipeline,
+    pipeline: ExportPipeline | FleetExports,
     interruptions: Interruptions,
     keeper: HistoryKeeper,
 ) -> None:
     """Measure, report and keep each target, and append its results; an interruption ends the rest."""
+    from otel_memeval.exporters.pipeline import ExportPipeline
     from otel_memeval.exporters.terminal.comparison import print_comparison
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
@@ -246,6 +257,15 @@ def _measure_all(
             with section(out, result, options.fail_on, options.output_format, settings):
                 print_report(out, result, Report())
         keeper.keep(result)
+
+    if options.ray is not None:
+        from otel_memeval.cli.fleet import measure_on_cluster
+
+        assert not isinstance(pipeline, ExportPipeline)
+        consoles = (out, err)
+        measure_on_cluster(options.ray, options, run_options, settings, pipeline, consoles, report, interruptions)
+        return
+    assert isinstance(pipeline, ExportPipeline)
 
     with contextlib.ExitStack() as shown:
 
@@ -276,7 +296,7 @@ def _consoles(options: MeasureOptions) -> tuple[Console, Console]:
 
 
 def _close_pipeline(
-    pipeline: ExportPipeline,
+    pipeline: ExportPipeline | FleetExports,
     options: MeasureOptions,
     results: list[Result],
     interruptions: Interruptions,

@@ -56,6 +56,8 @@ class MeasureOptions(NamedTuple):
     state: str | None
     targets_file: str | None
     in_process: bool
+    ray: str | None
+    ray_env: tuple[str, ...]
     plain: bool
     verbose: bool
     quiet: bool
@@ -117,6 +119,17 @@ _GROUPS: dict[str, list[click.Option]] = {
             is_flag=True,
             help="After a verdict of growth, run a few more iterations to find types, references and stacks of the growth; "
             "with memray in the scenario's interpreter, C frames too.",
+        ),
+        click.Option(
+            ["--ray"],
+            metavar="ADDRESS",
+            help="Measure the evals on a Ray cluster: `local`, `auto`, HOST:PORT or ray://HOST:PORT.",
+        ),
+        click.Option(
+            ["--ray-env"],
+            metavar="NAME",
+            multiple=True,
+            help="Variable of this environment that the scenarios on the cluster get; may be repeated.",
         ),
         click.Option(["--in-process"], is_flag=True, help="Measure without a worker process, for a debugger."),
     ],

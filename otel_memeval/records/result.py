@@ -224,6 +224,8 @@ class Eval(Record, frozen=True):
     team_id: str | None = None
     model_id: str | None = None
     model_provider: str | None = None
+    resources: dict[str, float | str] = {}
+    """Resources that the eval asks of a node of a cluster, as the user gave them."""
 
 
 class Git(Record, frozen=True):

@@ -142,6 +142,7 @@ def plan(loaded: wire.Loaded, options: Options, project_ignore: Sequence[IgnoreR
                     f"max_peak_growth of {name}", options.max_peak_growth_bytes, fields.max_peak_growth
                 ),
             ),
+            resources=fields.resources,
             eval_id=fields.eval_id,
             agent_id=fields.agent_id,
             team_id=fields.team_id,

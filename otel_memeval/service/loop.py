@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 
 from otel_memeval.errors import MemevalError
 from otel_memeval.records import Failure, Iteration, Result
+from otel_memeval.run.failed_result import failed_result
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.run.observer import Observer
 from otel_memeval.service.eval_status import EvalStatus, belongs
-from otel_memeval.service.failed_result import failed_result
 from otel_memeval.service.measuring import TargetRunner
 from otel_memeval.service.renaming_observer import RenamingObserver, rename_eval
 from otel_memeval.service.schedule import Schedule

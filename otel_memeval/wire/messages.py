@@ -84,6 +84,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str | None = None
     model_provider: str | None = None
     ignore: list[dict[str, str]] = []
+    resources: dict[str, float | str] = {}
 
 
 class Loaded(Message, frozen=True, tag="loaded"):

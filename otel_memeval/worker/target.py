@@ -65,6 +65,7 @@ _FIELDS = {
     "model_id": (str, type(None)),
     "model_provider": (str, type(None)),
     "ignore": (list, tuple),
+    "resources": (dict, type(None)),
 }
 """Fields that are sent to the parent, with the types that they may have."""
 
@@ -268,6 +269,9 @@ def eval_of(value: object, where: str, name: str) -> LoadedEval:
         if not isinstance(content, kinds) or (isinstance(content, bool) and bool not in kinds):
             raise TargetProblem(f"eval {where}: {field} is {_with_article(content)}, expected {kinds[0].__name__}")
         fields[field] = content
+    for resource, number in fields.get("resources", {}).items():  # type: ignore[attr-defined]
+        if not isinstance(resource, str) or not isinstance(number, (int, float, str)):
+            raise TargetProblem(f"eval {where}: resources holds {_with_article(number)}, expected numbers or texts by name")
     fields["ignore"] = [_texts(entry, f"eval {where}: ignore") for entry in getattr(value, "ignore", None) or ()]
     hooks = _hooks(lambda hook: getattr(value, hook, None), _HOOKS, f"eval {where}")
     own_name = getattr(value, "name", None) or getattr(func, "__name__", None) or name
