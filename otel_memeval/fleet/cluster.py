@@ -7,6 +7,7 @@ import importlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Literal
@@ -18,8 +19,8 @@ from otel_memeval.fleet.demands import Demands
 CONNECT_SECONDS = 8.0
 """Longest time for the connection to an address: Ray itself waits for two minutes, and then ends the process."""
 
-START_SECONDS = 120.0
-"""Longest time for the start of a cluster on this machine."""
+_NODES_SECONDS = 10.0
+"""Time for which the resources of the nodes are remembered."""
 
 Call = Literal["measure", "find_evals"]
 
@@ -42,6 +43,8 @@ class Cluster:
         _check_address(address)
         environment = {"working_dir": folder} if self.copies_folder else {}
         self._connect(environment)
+        self._totals: list[dict[str, float]] = []
+        self._totals_until = 0.0
         self._functions: dict[tuple[Call, Demands], Callable[[bytes], object]] = {}
 
     def __enter__(self) -> Cluster:
@@ -51,7 +54,7 @@ class Cluster:
         self._ray.shutdown()
 
     def _connect(self, environment: dict[str, str]) -> None:
-        seconds = START_SECONDS if self._address == "local" else CONNECT_SECONDS
+        """Connect, or start a cluster here: its processes end with the thread that started them, so not in another one."""
         errors: list[BaseException] = []
 
         def connect() -> None:
@@ -66,11 +69,14 @@ class Cluster:
             except BaseException as error:  # noqa: BLE001 - Ray ends the process with SystemExit
                 errors.append(error)
 
-        thread = threading.Thread(target=connect, name="memeval-ray", daemon=True)
-        thread.start()
-        thread.join(seconds)
-        if thread.is_alive():
-            raise _no_cluster(self._address, f"no answer within {seconds:.0f} s")
+        if self._address == "local":
+            connect()
+        else:
+            thread = threading.Thread(target=connect, name="memeval-ray", daemon=True)
+            thread.start()
+            thread.join(CONNECT_SECONDS)
+            if thread.is_alive():
+                raise _no_cluster(self._address, f"no answer within {CONNECT_SECONDS:.0f} s")
         if errors:
             raise _no_cluster(self._address, " ".join(str(errors[0]).split())[:300] or type(errors[0]).__name__)
 
@@ -79,9 +85,18 @@ class Cluster:
         return sum(bool(node["Alive"]) for node in self._ray.nodes())
 
     def missing(self, demands: Demands) -> list[str]:
-        """Return the resources that no node of the cluster has enough of, as it is now."""
-        totals = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        wanted = {"CPU": demands.cpus, "GPU": demands.gpus, "memory": float(demands.memory_bytes or 0), **demands.labels}
+        """Return the resources that no node of the cluster has enough of; the nodes are asked for every ten seconds."""
+        now = time.monotonic()
+        if now >= self._totals_until:
+            self._totals = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+            self._totals_until = now + _NODES_SECONDS
+        totals = self._totals
+        wanted = {
+            "CPU": demands.cpus,
+            "GPU": demands.gpus,
+            "memory": float(demands.memory_bytes or 0),
+            **dict(demands.labels),
+        }
         return [name for name, number in wanted.items() if number and all(total.get(name, 0) < number for total in totals)]
 
     def submit(self, call: Call, data: bytes, demands: Demands) -> object:

@@ -19,8 +19,8 @@ class Demands(Record, frozen=True):
     cpus: float = DEFAULT_CPUS
     gpus: float = 0.0
     memory_bytes: int | None = None
-    labels: Mapping[str, float] = {}
-    """Other resources by name, such as ``model-quota``."""
+    labels: tuple[tuple[str, float], ...] = ()
+    """Other resources, such as ``model-quota``, with their numbers."""
 
 
 def demands(resources: Mapping[str, float | str], where: str) -> Demands:
@@ -34,15 +34,15 @@ def demands(resources: Mapping[str, float | str], where: str) -> Demands:
         cpus=numbers.pop("cpu", DEFAULT_CPUS),
         gpus=numbers.pop("gpu", 0.0),
         memory_bytes=None if memory is None else int(memory),
-        labels=numbers,
+        labels=tuple(sorted(numbers.items())),
     )
 
 
 def _number(name: str, value: float | str, where: str) -> float:
     try:
         number = float(parse_bytes(value)) if isinstance(value, str) else float(value)
-    except ValueError as error:
-        raise UsageError(f"{where}: {name}: {error}", "give a number, or a size such as 2GiB") from None
+    except UsageError as error:
+        raise UsageError(f"{where}: {name}: {error.problem}", error.remedy) from None
     if not 0 <= number < math.inf:
         raise UsageError(f"{where}: {name} is {value}", "give a number of 0 or more")
     return number
