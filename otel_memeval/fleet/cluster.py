@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from otel_memeval.errors import MemevalError, UsageError
 from otel_memeval.fleet.demands import Demands
 
-CONNECT_SECONDS = 8.0
+CONNECT_SECONDS = 7.0
 """Longest time for the connection to an address: Ray itself waits for two minutes, and then ends the process."""
 
 _NODES_SECONDS = 10.0
@@ -147,6 +147,7 @@ class Cluster:
 
 def _import_ray() -> ModuleType:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anyone because of this tool
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # a problem is one line of ours
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         return importlib.import_module("ray")
