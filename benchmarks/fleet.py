@@ -28,7 +28,7 @@ from otel_memeval.fleet.cluster import Call
 from otel_memeval.fleet.demands import Demands
 from otel_memeval.fleet.driver import Driver
 from otel_memeval.fleet.events import AnyEvent, IterationEnded
-from otel_memeval.fleet.messages import Found, FoundEval, Measured, Node, Request, encode
+from otel_memeval.fleet.messages import EvalMeasured, FleetRequest, Found, FoundEval, Node, encode
 from otel_memeval.records import Result, from_json
 from otel_memeval.run.plan import Options
 
@@ -119,7 +119,7 @@ class FakeTasks:
     def __init__(self, number: int) -> None:
         result = msgspec.structs.replace(template(), iterations=template().iterations[:20])
         events: list[AnyEvent] = [IterationEnded(iteration, [], 20) for iteration in result.iterations]
-        self._answer = encode(Measured(node=Node(host="node", process_id=1), events=events, result=result))
+        self._answer = encode(EvalMeasured(node=Node(host="node", process_id=1), events=events, result=result))
         found = [FoundEval(target=f"m:e{index}", eval=result.eval) for index in range(number)]
         self._found = encode(Found(evals=found))
         self._calls: dict[object, Call] = {}
@@ -149,14 +149,14 @@ class FakeTasks:
 
 def drive(number: int) -> tuple[float, float]:
     """Return the driver's processor seconds for each eval, and its growth in bytes for each after the first tenth."""
-    request = Request(
+    request = FleetRequest(
         target="", options=Options(), ignore=[], folder=None, environment={}, git=None, parent=None,
         content_capture="none", sampled=None,
     )  # fmt: skip
     memory: list[int] = []
     done = 0
 
-    def take(_: Measured) -> None:
+    def take(_: EvalMeasured) -> None:
         nonlocal done
         done += 1
         if done in (number // 10, number):

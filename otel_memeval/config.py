@@ -70,6 +70,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     textfile: str | None = None
     expected_every: str | float | None = None
     ray: str | None = None
+    pass_env: list[str] | None = None
     resources: dict[str, float | str] = {}
     """Resources that each eval asks of its node with ``--ray``, unless it names its own."""
     history: str | None = None

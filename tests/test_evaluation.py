@@ -54,7 +54,7 @@ def test_what_is_ours_is_optional() -> None:
     ours = [field for field in dataclasses.fields(PerformanceEval) if field.name not in AGNO_FIELDS and field.name != "func"]
     assert [field.name for field in ours] == [
         "eval_id", "setup", "teardown", "loop_factory", "describe", "max_iterations", "max_growth", "max_peak_growth",
-        "ignore",
+        "resources", "ignore",
     ]  # fmt: skip
     assert {field.default for field in ours} == {None, ()}
 

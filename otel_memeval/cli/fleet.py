@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
     from otel_memeval.cli.options import MeasureOptions
     from otel_memeval.config import Settings
     from otel_memeval.fleet.exports import FleetExports
-    from otel_memeval.fleet.messages import Measured
+    from otel_memeval.fleet.messages import EvalMeasured
     from otel_memeval.records import Result
+    from otel_memeval.run.observer import Observer
     from otel_memeval.run.plan import Options
 
 PROGRESS_SECONDS = 10.0
@@ -31,38 +34,42 @@ def measure_on_cluster(
     exports: FleetExports,
     consoles: tuple[Console, Console],
     report: Callable[[Result], None],
+    comparing: Sequence[Observer],
     interruptions: Interruptions,
 ) -> None:
     """Measure all evals of the targets on the cluster, and export and report each as it ends.
 
-    A signal cancels what waits or runs. Raises ``UsageError`` if there is no cluster, and the first error of a target after
-    all others were measured.
+    ``comparing``: the observers that compare a run with its baseline. A signal cancels what waits or runs. Raises
+    ``UsageError`` if there is no cluster, and the first error of a target after all others were measured.
     """
     from otel_memeval.exporters.terminal.progress import TerminalObserver
     from otel_memeval.exporters.terminal.text import print_note
     from otel_memeval.fleet.cluster import Cluster
     from otel_memeval.fleet.driver import Driver
-    from otel_memeval.fleet.messages import Request
+    from otel_memeval.fleet.messages import FleetRequest
     from otel_memeval.redact import Masker
+    from otel_memeval.run.observer import ObserverGroup
 
     out, err = consoles
     mask = Masker(settings.secrets).text
     note = partial(print_note, err)
     interruptions.defer()
     with Cluster(address, settings.folder) as cluster:
-        request = Request(
+        request = FleetRequest(
             target="",
             options=run_options,
             ignore=settings.project.ignore,
             folder=None if cluster.copies_folder else settings.folder,
-            environment={name: settings.environment[name] for name in options.ray_env if name in settings.environment},
+            environment={name: settings.environment[name] for name in options.pass_env if name in settings.environment},
             git=settings.git,
             parent=exports.parent,
             content_capture=settings.content_capture,
             sampled=exports.sampled,
         )
 
-        def take(measured: Measured) -> None:
+        def take(measured: EvalMeasured) -> None:
+            compared = ObserverGroup(comparing).with_comparison(measured.result)
+            measured = msgspec.structs.replace(measured, result=compared)
             target = mask(measured.result.run.target)
             quiet, debug = options.quiet, options.debug
             exports.export(measured, TerminalObserver(target, out, err, quiet=quiet, debug=debug, shows_output=True))

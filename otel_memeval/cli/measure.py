@@ -262,8 +262,9 @@ def _measure_all(
         from otel_memeval.cli.fleet import measure_on_cluster
 
         assert not isinstance(pipeline, ExportPipeline)
-        consoles = (out, err)
-        measure_on_cluster(options.ray, options, run_options, settings, pipeline, consoles, report, interruptions)
+        measure_on_cluster(
+            options.ray, options, run_options, settings, pipeline, (out, err), report, keeper.comparing, interruptions
+        )
         return
     assert isinstance(pipeline, ExportPipeline)
 

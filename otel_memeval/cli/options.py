@@ -57,7 +57,7 @@ class MeasureOptions(NamedTuple):
     targets_file: str | None
     in_process: bool
     ray: str | None
-    ray_env: tuple[str, ...]
+    pass_env: tuple[str, ...]
     plain: bool
     verbose: bool
     quiet: bool
@@ -126,7 +126,7 @@ _GROUPS: dict[str, list[click.Option]] = {
             help="Measure the evals on a Ray cluster: `local`, `auto`, HOST:PORT or ray://HOST:PORT.",
         ),
         click.Option(
-            ["--ray-env"],
+            ["--pass-env"],
             metavar="NAME",
             multiple=True,
             help="Variable of this environment that the scenarios on the cluster get; may be repeated.",

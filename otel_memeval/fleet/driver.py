@@ -13,7 +13,7 @@ import msgspec
 from otel_memeval.errors import MemevalError, TargetError, UsageError
 from otel_memeval.fleet.cluster import Call, Lost
 from otel_memeval.fleet.demands import Demands, demands
-from otel_memeval.fleet.messages import Found, Measured, Node, Refused, Request, decode_answer, encode
+from otel_memeval.fleet.messages import EvalMeasured, FleetRequest, Found, Node, Refused, decode_answer, encode
 from otel_memeval.fleet.queue import FleetQueue, FleetTask
 from otel_memeval.records import Failure, Result
 from otel_memeval.run.failed_result import failed_result
@@ -55,9 +55,9 @@ class Driver:
     def __init__(
         self,
         cluster: Tasks,
-        request: Request,
+        request: FleetRequest,
         resources: Mapping[str, float | str],
-        report: Callable[[Measured], None],
+        report: Callable[[EvalMeasured], None],
         note: Callable[[str], None],
     ) -> None:
         """``request``: for all evals, without the target. ``resources``: of the project, for evals that name none."""
@@ -138,7 +138,7 @@ class Driver:
             self._refuse(TargetError(lost, "look at the nodes of the cluster"))
             return
         sentence = f"its node or its process was lost twice ({problem})"
-        self._report(Measured(node=Node(host="", process_id=0), events=[], result=_lost_result(task.target, sentence)))
+        self._report(EvalMeasured(node=Node(host="", process_id=0), events=[], result=_lost_result(task.target, sentence)))
 
     def _refuse(self, error: MemevalError) -> None:
         self._errors.append(error)

@@ -20,7 +20,7 @@ class Event(msgspec.Struct, frozen=True, tag=True):
     """Base of all events: a call of the observer's method of the same name."""
 
 
-class SetUp(Event, frozen=True):
+class SetUpEnded(Event, frozen=True):
     """``on_set_up``."""
 
     description: str
@@ -68,7 +68,7 @@ class OutputEnded(Event, frozen=True):
     output: str
 
 
-AnyEvent = SetUp | Started | SpansEnded | IterationEnded | Extended | Noted | OutputEnded
+AnyEvent = SetUpEnded | Started | SpansEnded | IterationEnded | Extended | Noted | OutputEnded
 
 
 class EventRecorder(Observer):
@@ -84,7 +84,7 @@ class EventRecorder(Observer):
 
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Record the call."""
-        self.events.append(SetUp(description, plan))
+        self.events.append(SetUpEnded(description, plan))
 
     def on_start(self, run_id: str, started_at: str, initial_reading: InitialReading) -> None:
         """Record the call."""
@@ -120,7 +120,7 @@ def repeat(events: Sequence[AnyEvent], result: Result, observer: Observer) -> No
 
 def _repeat(event: AnyEvent, observer: Observer) -> None:
     match event:
-        case SetUp(description, plan):
+        case SetUpEnded(description, plan):
             observer.on_set_up(description, plan)
         case Started(run_id, started_at, initial_reading):
             observer.on_start(run_id, started_at, initial_reading)

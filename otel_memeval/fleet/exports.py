@@ -16,7 +16,7 @@ from otel_memeval.exporters.otlp.settings import read_otlp_settings
 from otel_memeval.exporters.pipeline import ExportOptions, ExportPipeline
 from otel_memeval.exporters.prometheus.destinations import GaugeDestinations
 from otel_memeval.fleet.events import repeat
-from otel_memeval.fleet.messages import Measured, Node
+from otel_memeval.fleet.messages import EvalMeasured, Node
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.result import passes
 from otel_memeval.tracing.ids import Parent
@@ -52,7 +52,7 @@ class FleetExports:
         """Return whether the trace is kept; None if no spans are sent."""
         return None if self._group is None else self._group.parent.sampled
 
-    def export(self, measured: Measured, terminal: Observer) -> None:
+    def export(self, measured: EvalMeasured, terminal: Observer) -> None:
         """Export a run that is over, and show it."""
         self._evals += 1
         self._failing += not passes(measured.result, self._options.fail_on)

@@ -12,7 +12,7 @@ from otel_memeval.version import __version__
 from otel_memeval.wire import ContentCapture
 
 
-class Request(Record, frozen=True):
+class FleetRequest(Record, frozen=True):
     """Targets and settings of the driver; everything else of the settings is the node's own."""
 
     target: str
@@ -40,7 +40,7 @@ class Node(Record, frozen=True):
     """Identifier of its container, as far as it is known."""
 
 
-class Measured(Record, frozen=True, tag=True):
+class EvalMeasured(Record, frozen=True, tag=True):
     """Answer: the eval was measured."""
 
     node: Node
@@ -70,17 +70,17 @@ class Refused(Record, frozen=True, tag=True):
     remedy: str
 
 
-Answer = Measured | Found | Refused
+Answer = EvalMeasured | Found | Refused
 
 
-def encode(message: Request | Answer) -> bytes:
+def encode(message: FleetRequest | Answer) -> bytes:
     """Return the JSON of a message."""
     return msgspec.json.encode(message)
 
 
-def decode_request(data: bytes) -> Request:
+def decode_request(data: bytes) -> FleetRequest:
     """Return the request. Raises ``msgspec.DecodeError`` for another version's."""
-    return msgspec.json.decode(data, type=Request)
+    return msgspec.json.decode(data, type=FleetRequest)
 
 
 def decode_answer(data: bytes) -> Answer:

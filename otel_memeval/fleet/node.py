@@ -14,12 +14,12 @@ from otel_memeval.errors import MemevalError
 from otel_memeval.fleet.events import EventRecorder
 from otel_memeval.fleet.messages import (
     Answer,
+    EvalMeasured,
+    FleetRequest,
     Found,
     FoundEval,
-    Measured,
     Node,
     Refused,
-    Request,
     decode_request,
     encode,
 )
@@ -42,7 +42,7 @@ def find_evals(data: bytes) -> bytes:
     return _answered(data, _find)
 
 
-def _answered(data: bytes, answer: Callable[[Request, Settings], Answer]) -> bytes:
+def _answered(data: bytes, answer: Callable[[FleetRequest, Settings], Answer]) -> bytes:
     try:
         request = decode_request(data)
     except msgspec.DecodeError:
@@ -64,7 +64,7 @@ def _refused(problem: str, remedy: str) -> Refused:
     return Refused(node=_node(), problem=problem, remedy=remedy)
 
 
-def _settings(request: Request) -> Settings:
+def _settings(request: FleetRequest) -> Settings:
     """Return the settings of a run on this node."""
     if request.folder is not None:
         os.chdir(request.folder)
@@ -81,14 +81,14 @@ def _settings(request: Request) -> Settings:
     )
 
 
-def _measure(request: Request, settings: Settings) -> Measured:
+def _measure(request: FleetRequest, settings: Settings) -> EvalMeasured:
     recorder = EventRecorder(request.sampled)
     source, name = split_target(request.target)
     result = run_eval(source, name, request.options, recorder, settings).result()
-    return Measured(node=_node(), events=recorder.events, result=result)
+    return EvalMeasured(node=_node(), events=recorder.events, result=result)
 
 
-def _find(request: Request, settings: Settings) -> Found:
+def _find(request: FleetRequest, settings: Settings) -> Found:
     found = evals_of(request.target, request.options, settings)
     return Found(evals=[FoundEval(target=target, eval=eval_) for target, eval_ in found])
 

@@ -37,7 +37,7 @@ def test_help_lists_options_in_groups(call: Call) -> None:
 def test_project_can_set_each_option_of_a_run() -> None:
     """The fields of the project's table are the options, but for those of the service and of a single call."""
     options = {name.removeprefix("--") for option in measure_command.params for name in option.opts if name[:2] == "--"}
-    assert set(ProjectSettings.__struct_encode_fields__) - {"ignore"} == options - NO_DEFAULTS
+    assert set(ProjectSettings.__struct_encode_fields__) - {"ignore", "resources"} == options - NO_DEFAULTS
 
 
 def test_project_sets_defaults_that_the_command_line_overrides(tool: Tool, call: Call) -> None:

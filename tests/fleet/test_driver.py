@@ -17,12 +17,12 @@ from otel_memeval.fleet.demands import Demands
 from otel_memeval.fleet.driver import Driver
 from otel_memeval.fleet.events import IterationEnded, repeat
 from otel_memeval.fleet.messages import (
+    EvalMeasured,
+    FleetRequest,
     Found,
     FoundEval,
-    Measured,
     Node,
     Refused,
-    Request,
     decode_answer,
     decode_request,
     encode,
@@ -45,9 +45,9 @@ checking = PerformanceEval(func=check, name="checking", num_iterations=4, warmup
 """
 
 
-def request(folder: Path | None = None) -> Request:
+def request(folder: Path | None = None) -> FleetRequest:
     """Return a request for all evals of a target."""
-    return Request(
+    return FleetRequest(
         target="",
         options=Options(python=sys.executable),
         ignore=[],
@@ -104,10 +104,10 @@ def on_node(call: Call, data: bytes) -> bytes:
 
 
 def drive(
-    tasks: TasksHere, request_: Request, *targets: str, is_stopping: Callable[[], bool] = lambda: False
-) -> tuple[list[Measured], list[str], list[str], MemevalError | None]:
+    tasks: TasksHere, request_: FleetRequest, *targets: str, is_stopping: Callable[[], bool] = lambda: False
+) -> tuple[list[EvalMeasured], list[str], list[str], MemevalError | None]:
     """Return what was reported, the notes, the targets that were left, and the error."""
-    reported: list[Measured] = []
+    reported: list[EvalMeasured] = []
     notes: list[str] = []
     driver = Driver(tasks, request_, {"cpu": 0.5}, reported.append, notes.append)
     try:
@@ -167,7 +167,7 @@ def answers(make_result: Callable[..., Result], names: Sequence[str]) -> Callabl
             found = [FoundEval(target=f"m:{name}", eval=_eval(name)) for name in names]
             return encode(Found(evals=found))
         result = make_result(eval=_eval(decode_request(data).target))
-        return encode(Measured(node=Node(host="a", process_id=1), events=[], result=result))
+        return encode(EvalMeasured(node=Node(host="a", process_id=1), events=[], result=result))
 
     return answer
 
@@ -189,8 +189,8 @@ def test_lost_eval_is_measured_once_more_and_reported_once(make_result: Callable
 def test_interruption_cancels_what_runs_and_keeps_what_is_there(make_result: Callable[..., Result]) -> None:
     """What was measured is reported; everything else is named."""
     tasks = TasksHere(answers(make_result, "abc"))
-    looks = iter([False, False, True])
-    reported, _, left, _ = drive(tasks, request(), "m", is_stopping=lambda: next(looks))
+    answers_ = iter([False, False, True])
+    reported, _, left, _ = drive(tasks, request(), "m", is_stopping=lambda: next(answers_))
     assert [measured.result.eval.name for measured in reported] == ["m:a"]
     assert left == ["m:b", "m:c"]
     assert len(tasks.cancelled) == 2

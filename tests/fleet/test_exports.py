@@ -10,23 +10,23 @@ import msgspec
 
 from otel_memeval.config import Settings
 from otel_memeval.exporters.pipeline import ExportOptions
-from otel_memeval.fleet.events import IterationEnded, SetUp, Started
+from otel_memeval.fleet.events import IterationEnded, SetUpEnded, Started
 from otel_memeval.fleet.exports import FleetExports
-from otel_memeval.fleet.messages import Measured, Node
+from otel_memeval.fleet.messages import EvalMeasured, Node
 from otel_memeval.records import InitialReading, Result
 from otel_memeval.run.observer import Observer
 from otel_memeval.run.plan import Plan
 from tests.cli.receivers import Receiver
 
 
-def measured(result: Result, host: str) -> Measured:
+def measured(result: Result, host: str) -> EvalMeasured:
     """Return the answer of a node."""
     plan = Plan(eval=result.eval, most_iterations=20, top=5, debug=False, show_progress=True)
     iterations = [IterationEnded(iteration, [], 5) for iteration in result.iterations]
     start = Started(result.run.id, result.run.started_at, InitialReading(retained_bytes=1_000_000))
-    return Measured(
+    return EvalMeasured(
         node=Node(host=host, process_id=7, container="c" * 64 if host == "node-a" else ""),
-        events=[SetUp("", plan), start, *iterations],
+        events=[SetUpEnded("", plan), start, *iterations],
         result=result,
     )
 

@@ -104,7 +104,7 @@ def packages_imported(folder: str) -> dict[str, str]:
         ("scenarios", ["run", "scenarios"]),
         ("deploy", ["run", "dev"]),
         ("docs", ["run"]),
-        ("benchmarks", ["run", "scenarios", "benchmarks", "dev"]),
+        ("benchmarks", ["run", "scenarios", "benchmarks", "dev", "fleet"]),
         ("tests", ["run", "scenarios", "dev"]),
     ],
 )

@@ -37,7 +37,17 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 LONGEST_README = 120
-OTHER_PROGRAMS = {"--extra", "--factor", "--forest", "--from", "--hook-type", "--persistence.file", "--tests", "--volumes"}
+OTHER_PROGRAMS = {
+    "--extra",
+    "--factor",
+    "--forest",
+    "--from",
+    "--hook-type",
+    "--persistence.file",
+    "--resources",
+    "--tests",
+    "--volumes",
+}
 """Options that the pages name, and that are not of this tool."""
 
 OF_THE_USER: dict[str, dict[str, object]] = {"my_agent": {"ask": list}, "my_service": {"app": object()}}
