@@ -41,6 +41,7 @@ _IGNORE = ".gitignore"
 _IGNORED = "# A history of otel-memeval: results of runs, not for a commit.\n*\n"
 _OWN = {RUNS, TAGS, FILE, f"{FILE}-journal", LOCK, _IGNORE}
 _MONTH = re.compile(r"\d{4}-\d\d")
+_RUN_FILE = re.compile(r"\d{4}-\d\d/[^/\\]+\.json")
 _SETTLED_NS = 2_000_000_000
 """Age of a folder's last change from which on a further change has another time: clocks of file systems are coarse."""
 _LEFTOVER_SECONDS = 3600.0
@@ -132,10 +133,11 @@ class FolderHistory:
         file = self._read(lambda index: index.file_of(run_id))
         if file is None:
             return None
+        path = self._path(file)
         try:
-            return read_run(self._folder / RUNS / file)[0]
+            return read_run(path)[0]
         except UnusableRunFile as problem:
-            raise HistoryError(f"{self._folder / RUNS / file}: {problem}") from None
+            raise HistoryError(f"{path}: {problem}") from None
 
     def tag(self, run_id: str, name: str) -> None:
         """Give a name to a run; a name that another run of the same eval has moves to this one."""
@@ -152,8 +154,8 @@ class FolderHistory:
         """Delete the runs that started before, except those with a name; return their number."""
         files = self._read(lambda index: index.unnamed_before(started_before))
         try:
-            for file in files:
-                (self._folder / RUNS / file).unlink(missing_ok=True)
+            for path in list(map(self._path, files)):
+                path.unlink(missing_ok=True)
             for folder in {Path(file).parent for file in files}:
                 with contextlib.suppress(OSError):  # it has other runs
                     (self._folder / RUNS / folder).rmdir()
@@ -161,6 +163,12 @@ class FolderHistory:
             raise HistoryError(f"{error.filename}: {error.strerror}") from None
         self._read(lambda _: None)
         return len(files)
+
+    def _path(self, file: str) -> Path:
+        """Return the path of a run's file. Raises ``HistoryError`` for one elsewhere: the index may be of somebody else."""
+        if _RUN_FILE.fullmatch(file) is None:
+            raise HistoryError(f"{self._folder / FILE} names a file that is none of a run: {file!r}", "delete the index")
+        return self._folder / RUNS / file
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

@@ -189,6 +189,22 @@ def test_index_of_a_later_version_is_refused(history: FolderHistory, make_run: M
     assert ids(history.runs(RunQuery(), 10)) == ["run"]
 
 
+def test_index_of_somebody_else_deletes_nothing_elsewhere(history: FolderHistory, make_run: MakeRun, tmp_path: Path) -> None:
+    """A folder that was downloaded may have an index that names any file: pruning refuses it."""
+    (tmp_path / "precious.json").write_text("")
+    history.add([make_run("run")])
+    history.runs(RunQuery(), 1)
+    for elsewhere in ("../../precious.json", str(tmp_path / "precious.json"), "2026-01/../../../precious.json"):
+        with contextlib.closing(sqlite3.connect(Path(history.address, FILE), isolation_level=None)) as connection:
+            connection.execute("INSERT OR REPLACE INTO runs VALUES ('x', '', '', '', '', 1, '0', ?, '{}')", (elsewhere,))
+        with pytest.raises(HistoryError, match="names a file that is none of a run"):
+            history.prune("2027-01-01T00:00:00Z")
+        with pytest.raises(HistoryError, match="names a file that is none of a run"):
+            history.result("x")
+    assert (tmp_path / "precious.json").exists()
+    assert len(run_files(history)) == 1
+
+
 def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     """A project's folder gets no ``.gitignore``; a file, and a folder that is missing for reading, are refused."""
     (tmp_path / "setup.py").write_text("")
