@@ -54,6 +54,12 @@ RESOURCES_PER_ITERATION = {
 ITERATIONS = "memeval.iterations"
 WARMUPS = "memeval.warmups"
 LIMITS_EXCEEDED = "memeval.limits_exceeded"
+REGRESSED = "memeval.regressed"
+BASELINE_OUTCOME = "memeval.baseline.outcome"
+BASELINE_SUMMARY = "memeval.baseline.summary"
+BASELINE_RUNS = "memeval.baseline.runs"
+BASELINE_SINCE = "memeval.baseline.since"
+BASELINE_NEW_LEAKS = "memeval.baseline.new_leaks"
 GROUP_EVALS = "memeval.group.evals"
 GROUP_FAILING = "memeval.group.failing"
 
@@ -76,7 +82,7 @@ class Attribute(msgspec.Struct, frozen=True):
 
     name: str
     on: Literal["every", "iteration", "growth", "run", "group", "evaluation"]
-    type: Literal["string", "string[]", "int", "double"]
+    type: Literal["string", "string[]", "int", "double", "boolean"]
     unit: str
     help: str
 
@@ -123,6 +129,14 @@ ATTRIBUTES = (
     Attribute(ITERATIONS, "run", "int", "{iteration}", "Measured iterations."),
     Attribute(WARMUPS, "run", "int", "{iteration}", "Warm-up iterations."),
     Attribute(LIMITS_EXCEEDED, "run", "string[]", "", "A sentence for each limit that was exceeded."),
+    Attribute(REGRESSED, "run", "boolean", "", "Whether the run is worse than its baseline; absent if not compared."),
+    Attribute(
+        BASELINE_OUTCOME, "run", "string", "", "regressed, improved, unchanged or unknown; absent without a baseline."
+    ),
+    Attribute(BASELINE_SUMMARY, "run", "string", "", "The comparison in one sentence."),
+    Attribute(BASELINE_RUNS, "run", "int", "{run}", "Runs that the run was compared with."),
+    Attribute(BASELINE_SINCE, "run", "string", "", "Commit, else id, of the first run that shows the regression."),
+    Attribute(BASELINE_NEW_LEAKS, "run", "string[]", "", "Places of the leaks that the baseline does not have."),
     Attribute(GROUP_EVALS, "group", "int", "{eval}", "Evals that were measured on a cluster."),
     Attribute(GROUP_FAILING, "group", "int", "{eval}", "Those among them that do not pass."),
     Attribute(EVALUATION_NAME, "evaluation", "string", "", "Name of the evaluation: memory growth."),
@@ -202,6 +216,20 @@ SUPPRESSED_LEAKS = Metric(
     ("eval",),
     "Leaks of the last run that the user's rules take out of the verdict.",
 )
+RUN_REGRESSED = Metric(
+    "memeval_regressed",
+    "gauge",
+    "",
+    ("eval",),
+    "1 if the last run is worse than its baseline, else 0; absent if not compared.",
+)
+REGRESSED_SINCE = Metric(
+    "memeval_regressed_since_timestamp_seconds",
+    "gauge",
+    "s",
+    ("eval",),
+    "Start of the first run that is known to show the regression; absent without one.",
+)
 VERDICT_STATE = Metric("memeval_verdict", "gauge", "", ("eval", "state"), "1 for the state of the last verdict, else 0.")
 LAST_RUN_INFO = Metric(
     "memeval_last_run_info",
@@ -247,7 +275,8 @@ GENAI_METRICS = (ITERATION_MODEL_CALLS, ITERATION_TOOL_CALLS, ITERATION_INPUT_TO
 
 METRICS = (
     RETAINED_BYTES, PEAK_BYTES, RSS_BYTES, *GENAI_METRICS,
-    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, RESOURCE_GROWTH, CHILD_MEMORY_GROWTH, SUPPRESSED_LEAKS, VERDICT_STATE,
+    GROWTH, GROWTH_LIMIT, SITE_GROWTH, HOLDER_GROWTH, RESOURCE_GROWTH, CHILD_MEMORY_GROWTH, SUPPRESSED_LEAKS,
+    RUN_REGRESSED, REGRESSED_SINCE, VERDICT_STATE,
     LAST_RUN_INFO, LAST_RUN, LAST_SUCCESS, LAST_RUN_SUCCESS,
     LAST_RUN_DURATION, EXPECTED_INTERVAL, BUILD_INFO, SPOOL_BYTES, MEASUREMENT_OVERDUE,
     ITERATION_DURATION, ITERATIONS_TOTAL, RUNS_TOTAL, RUNS_SKIPPED, EXPORT_FAILURES,

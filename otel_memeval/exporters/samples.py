@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -64,6 +64,7 @@ def gauge_samples(
     if children is not None and children.growing:
         gauge(telemetry.CHILD_MEMORY_GROWTH, children.per_iteration)
     gauge(telemetry.SUPPRESSED_LEAKS, len(result.suppressed))
+    _comparison_gauges(gauge, result)
     for state in STATES:
         gauge(telemetry.VERDICT_STATE, int(state == result.verdict.state), state=state)
     gauge(telemetry.LAST_RUN_INFO, 1, **_info_labels(result))
@@ -74,6 +75,15 @@ def gauge_samples(
     gauge(telemetry.EXPECTED_INTERVAL, interval_seconds)
     gauge(telemetry.BUILD_INFO, 1, version=__version__, python=result.run.python)
     return samples
+
+
+def _comparison_gauges(gauge: Callable[[Metric, float | int | None], None], result: Result) -> None:
+    """Add the gauges of a comparison that could be made."""
+    comparison = result.baseline_comparison
+    if comparison is None or comparison.outcome == "unknown":
+        return
+    gauge(telemetry.RUN_REGRESSED, int(comparison.outcome == "regressed"))
+    gauge(telemetry.REGRESSED_SINCE, comparison.since_seconds)
 
 
 def _gen_ai_totals(iterations: Iterable[Iteration]) -> tuple[int | None, ...]:

@@ -9,6 +9,7 @@ import msgspec
 
 from otel_memeval.analysis.comparison import compare, compared_run, first_run, unknown
 from otel_memeval.errors import HistoryError
+from otel_memeval.history.run_file import started_at
 from otel_memeval.history.selection import AUTO, NoBaseline, Selection, baseline_words, select
 from otel_memeval.history.store import HistoryStore, RunQuery
 from otel_memeval.records import Record, Result
@@ -102,6 +103,9 @@ def compare_run(run: RunSummary, selection: Selection, store: HistoryStore | Non
             comparison = msgspec.structs.replace(comparison, since=first_run(run, comparison, baseline, earlier))
     except (NoBaseline, HistoryError) as error:
         comparison = unknown(str(error))
+    if comparison.outcome == "regressed":
+        first = comparison.since or run
+        comparison = msgspec.structs.replace(comparison, since_seconds=started_at(first.started_at).timestamp())
     return msgspec.structs.replace(comparison, summary=comparison_sentence(comparison))
 
 

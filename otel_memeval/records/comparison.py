@@ -69,3 +69,5 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """New leaks first, the largest first."""
     since: ComparedRun | None = None
     """The first run that shows the regression, without a break until this run; it may be this run."""
+    since_seconds: float | None = None
+    """Start of that run, or of this run where no earlier one is known, in seconds since 1970; None without a regression."""

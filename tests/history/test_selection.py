@@ -164,7 +164,7 @@ def test_regression_since_the_first_run_of_the_branch_that_shows_it(
     selection = select("auto", store, str(checkout))
     found = compared(make_run("f" * 32, 40)[0], selection, store)
     assert found.since is not None
-    assert (found.outcome, found.since.run_id) == ("regressed", "b" * 32)
+    assert (found.outcome, found.since.run_id, found.since_seconds) == ("regressed", "b" * 32, 1_767_226_800.0)
     assert found.summary == (
         "regressed since ccccccc (2026-01-01): +4.00 KiB per iteration [4.00 KiB, 4.00 KiB], 10 runs of main that passed; "
         "new leak: m.py:3 (run)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otel_memeval import telemetry as name
-from otel_memeval.records import Growth, Iteration, Resources, Result
+from otel_memeval.records import Comparison, Growth, Iteration, Resources, Result
 from otel_memeval.run.locations import SiteChange
 
 Attributes = Mapping[str, object]
@@ -81,6 +81,22 @@ def run_attributes(result: Result, *, passed: bool) -> Attributes:
         name.ITERATIONS: measured,
         name.WARMUPS: len(result.iterations) - measured,
         name.LIMITS_EXCEEDED: list(result.limits_exceeded) or None,
+        **_comparison_attributes(result.baseline_comparison),
+    }
+
+
+def _comparison_attributes(comparison: Comparison | None) -> Attributes:
+    """Return the comparison with the baseline; nothing without one."""
+    if comparison is None:
+        return {}
+    since = comparison.since
+    return {
+        name.REGRESSED: None if comparison.outcome == "unknown" else comparison.outcome == "regressed",
+        name.BASELINE_OUTCOME: comparison.outcome,
+        name.BASELINE_SUMMARY: comparison.summary,
+        name.BASELINE_RUNS: len(comparison.runs),
+        name.BASELINE_SINCE: None if since is None else since.commit or since.run_id,
+        name.BASELINE_NEW_LEAKS: [leak.location for leak in comparison.leaks if leak.status == "new"] or None,
     }
 
 

@@ -14,7 +14,18 @@ from otel_memeval.exporters.otlp.exporter import EventPlacement
 from otel_memeval.exporters.otlp.metrics import MetricAggregator
 from otel_memeval.exporters.otlp.output import ServiceTelemetry
 from otel_memeval.exporters.otlp.settings import OtlpSettings, SpanSizeLimits
-from otel_memeval.records import ChildMemory, Failure, GenAi, Iteration, Resource, Resources, Result
+from otel_memeval.records import (
+    ChildMemory,
+    ComparedRun,
+    Comparison,
+    Failure,
+    GenAi,
+    Iteration,
+    LeakChange,
+    Resource,
+    Resources,
+    Result,
+)
 from otel_memeval.run.locations import SiteChange
 from otel_memeval.tracing.ids import Parent, iteration_span_id, run_span_id, trace_id
 from otel_memeval.verdicts import STATES
@@ -169,7 +180,22 @@ def test_metrics_have_the_names_and_labels_of_the_contract(make_iteration: MakeI
     traced = [msgspec.structs.replace(make_iteration(index), gen_ai=sums) for index in range(1, 6)]
     grown = Resource(before=1, after=6, per_iteration=1.0, growing=True)
     resources = Resources(threads=grown, child_memory_bytes=ChildMemory(before=0, after=5, per_iteration=1.0, growing=True))
-    exported.export(ours(make_result(iterations=traced, resources=resources)))
+    began = ComparedRun(run_id="7" * 32, started_at="2026-01-01T00:00:00+00:00", commit="c" * 40)
+    leak = LeakChange(signature="a", location="m.py:3", status="new", per_iteration=1.0)
+    worse = Comparison(
+        outcome="regressed", summary="regressed", runs=[began] * 3, leaks=[leak], since=began, since_seconds=1e9
+    )
+    exported.export(ours(make_result(iterations=traced, resources=resources, baseline_comparison=worse)))
+    spans = exported.spans().values()
+    (compared,) = [found for span in spans if "memeval.regressed" in (found := plain(span["attributes"]))]
+    assert {key: value for key, value in compared.items() if "regressed" in key or "baseline" in key} == {
+        "memeval.regressed": True,
+        "memeval.baseline.outcome": "regressed",
+        "memeval.baseline.summary": "regressed",
+        "memeval.baseline.runs": "3",
+        "memeval.baseline.since": "c" * 40,
+        "memeval.baseline.new_leaks": {"values": [{"stringValue": "m.py:3"}]},
+    }
     attributes = plain(exported.spans()[iteration_span_id(RUN, "measured", 5)]["attributes"])
     assert (attributes["memeval.gen_ai.model_calls"], attributes["memeval.gen_ai.tool_calls"]) == ("2", "1")
     assert (attributes["memeval.gen_ai.input_tokens"], attributes["memeval.gen_ai.output_tokens"]) == ("300", "40")

@@ -23,6 +23,7 @@ from otel_memeval.exporters.prometheus.state import MOST_SERIES, EvalState, stat
 from otel_memeval.records import (
     Channels,
     ChildMemory,
+    Comparison,
     Eval,
     Failure,
     GenAi,
@@ -118,7 +119,8 @@ def test_promtool_accepts_all_metrics(make_result: MakeResult) -> None:
         eval_ = Eval(name=name, iterations=5, warmup=0, limits=Limits(max_growth_bytes=1, max_peak_growth_bytes=2))
         site = msgspec.structs.replace(SITE, file=name, function=name)
         holder = Holder(path=name, type=name, length=1, items_per_iteration=1.0)
-        result = make_result(eval=eval_, sites=[site], holders=[holder], resources=RESOURCES)
+        worse = Comparison(outcome="regressed", summary="", since_seconds=1e9)
+        result = make_result(eval=eval_, sites=[site], holders=[holder], resources=RESOURCES, baseline_comparison=worse)
         board.add_run(result, 1e9, passed=True, interval_seconds=60.0)
         board.add_skip(name)
     board.add_failures("otlp", 1)
