@@ -52,6 +52,7 @@ def test_environment_names_the_server(server: str, database: str, tmp_path: Path
     folders = []
     for host in (str(parameters["host"]), "elsewhere"):
         monkeypatch.setenv("PGHOST", host)
+        monkeypatch.setenv("PGPORT", str(parameters["port"]))
         monkeypatch.setenv("PGUSER", "postgres")
         history = open_database(f"postgresql:///{parameters['dbname']}", tmp_path, [])
         folders.append(history._waiting.folder)
