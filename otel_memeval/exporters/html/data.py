@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 
@@ -38,13 +39,19 @@ def data_script(results: Sequence[Result]) -> Html:
 def _compact(value: object) -> object:
     """Return a record as a dict without the fields that have their default; most of a long run is such fields."""
     if isinstance(value, msgspec.Struct):
-        fields = [(field, getattr(value, field.name)) for field in msgspec.structs.fields(value)]
-        return {field.encode_name: _compact(part) for field, part in fields if part != _default(field)}
+        parts = ((name, getattr(value, name), default) for name, default in _defaults(type(value)))
+        return {name: _compact(part) for name, part, default in parts if part != default}
     if isinstance(value, (list, tuple)):
         return [_compact(item) for item in value]
     if isinstance(value, dict):
         return {_text(str(key)): _compact(item) for key, item in value.items()}
     return _text(value) if isinstance(value, str) else value
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
+    """Return the fields of a record, each with its default or a value that equals no other."""
+    return tuple((field.name, _default(field)) for field in msgspec.structs.fields(kind))
 
 
 def _default(field: msgspec.structs.FieldInfo) -> object:

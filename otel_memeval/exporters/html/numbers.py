@@ -24,10 +24,11 @@ def main_chart(result: Result, run: int, earlier: Sequence[int]) -> Html:
     channel = leading_channel(result)
     limits = {"retained": result.eval.limits.max_growth_bytes, "peak": result.eval.limits.max_peak_growth_bytes}
     limit = limits.get(channel)
+    is_judged = growth_of(result, channel) is not None
     keys = [
         ("values", CHANNEL_WORDS[channel].lower() if channel != "native" else CHANNEL_WORDS[channel]),
-        ("growth", "growth with its interval") if growth_of(result, channel) is not None else None,
-        ("limit", f"limit, {format_bytes(limit)} per iteration") if limit is not None else None,
+        ("growth", "growth with its interval") if is_judged else None,
+        ("limit", f"limit, {format_bytes(limit)} per iteration") if limit is not None and is_judged else None,
         ("earlier", "earlier runs" if len(earlier) > 1 else "earlier run") if earlier else None,
         ("warmup", "warm-up") if any(each.phase == "warmup" for each in result.iterations) else None,
     ]

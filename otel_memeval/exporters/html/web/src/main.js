@@ -13,10 +13,19 @@ async function readResults() {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
+/** Take tables and sources that fit their width out of the tab order: there is nothing to scroll. */
+function skipWhatFits() {
+  for (const box of document.querySelectorAll(".scroll, pre")) {
+    if (box.clientWidth && box.scrollWidth <= box.clientWidth) box.removeAttribute("tabindex");
+    else box.tabIndex = 0;
+  }
+}
+
 function start(runs) {
   function drawAll() {
     for (const figure of document.querySelectorAll("figure[data-chart]")) drawChart(figure, runs);
     for (const figure of document.querySelectorAll("figure[data-flame]")) drawFlame(figure, runs);
+    skipWhatFits();
   }
 
   document.documentElement.classList.add("scripted");
