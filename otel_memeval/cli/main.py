@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from typing import NoReturn, cast
 
 import click
 
-from otel_memeval.cli.compare import compare_command
 from otel_memeval.cli.exit_codes import COMMIT_SKIPPED, INTERRUPTED, PASSED, WRONG_USAGE
-from otel_memeval.cli.forget import forget_command
-from otel_memeval.cli.history import history_command
-from otel_memeval.cli.init import init_command
 from otel_memeval.cli.interruption import interruptible
-from otel_memeval.cli.list_evals import list_command
 from otel_memeval.cli.measure import measure_command
-from otel_memeval.cli.metrics import metrics_command
-from otel_memeval.cli.replay import replay_command
-from otel_memeval.cli.report import report_command
-from otel_memeval.cli.schema import schema_command
 from otel_memeval.cli.standard_streams import open_standard_streams, problem_of
 from otel_memeval.errors import MemevalError, TargetError
 
-COMMANDS: dict[str, click.Command] = {
-    "compare": compare_command,
-    "forget": forget_command,
-    "history": history_command,
-    "init": init_command,
-    "list": list_command,
-    "metrics": metrics_command,
-    "replay": replay_command,
-    "report": report_command,
-    "schema": schema_command,
-}
+
+class _Commands(Mapping[str, click.Command]):
+    """Commands by name; the module of a command is imported when the command is asked for: a measurement needs none."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> click.Command:
+        module = importlib.import_module(f"otel_memeval.cli.{self._modules[name]}")
+        return cast("click.Command", getattr(module, f"{name}_command"))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+COMMANDS = _Commands(
+    {
+        "compare": "compare",
+        "forget": "forget",
+        "history": "history",
+        "init": "init",
+        "list": "list_evals",
+        "metrics": "metrics",
+        "replay": "replay",
+        "report": "report",
+        "schema": "schema",
+    }
+)
 """Commands by name. A first argument that equals a name is the command; a module of that name can be measured as
 ``./schema.py`` or ``schema:name``."""
 

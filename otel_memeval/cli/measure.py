@@ -237,9 +237,8 @@ def _measure_all(
 ) -> None:
     """Measure, report and keep each target, and append its results; an interruption ends the rest."""
     from otel_memeval.exporters.pipeline import ExportPipeline
-    from otel_memeval.exporters.terminal.comparison import print_comparison
     from otel_memeval.exporters.terminal.progress import TerminalObserver
-    from otel_memeval.exporters.terminal.report import Report, print_report, print_verdict
+    from otel_memeval.exporters.terminal.report import Report, print_outcome, print_report, print_verdict
     from otel_memeval.redact import Masker
     from otel_memeval.run.observer import Observer, ObserverGroup
     from otel_memeval.run.worker_run import run_target
@@ -252,7 +251,7 @@ def _measure_all(
         results.append(result)
         if options.quiet:
             print_verdict(out, result)
-            print_comparison(out, result)
+            print_outcome(out, result)
         else:
             with section(out, result, options.fail_on, options.output_format, settings):
                 print_report(out, result, Report())

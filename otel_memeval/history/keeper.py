@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from otel_memeval.config import Settings
 from otel_memeval.errors import HistoryError
-from otel_memeval.history.address import is_database, open_history
-from otel_memeval.history.comparing import open_baseline
-from otel_memeval.history.run_file import run_passes, summary_of
-from otel_memeval.history.store import HistoryStore
 from otel_memeval.records import Result
-from otel_memeval.records.run_summary import RunSummary
 from otel_memeval.redact import secrets_in
 from otel_memeval.run.observer import Observer
+
+if TYPE_CHECKING:
+    from otel_memeval.history.store import HistoryStore
+    from otel_memeval.records.run_summary import RunSummary
 
 
 class HistoryKeeper:
@@ -39,6 +39,8 @@ class HistoryKeeper:
     def keep(self, result: Result) -> None:
         """Keep a run. A failure is a line in the log, and is counted."""
         if self.store is not None:
+            from otel_memeval.history.run_file import run_passes, summary_of  # with a history only
+
             self._left.append((result, summary_of(result, run_passes(result, self._fail_on))))
             self.finish()
 
@@ -80,10 +82,19 @@ def open_keeper(
     Raises as ``open_history`` and ``open_baseline``.
     """
     changed = ChangedLines(log)
+    if address is None and baseline is None:
+        return HistoryKeeper(None, fail_on, changed)
+    from otel_memeval.history.address import open_history  # with a history or a baseline only
+    from otel_memeval.history.comparing import open_baseline
+
     store = None if address is None else open_history(address, settings.environment, changed)
     return HistoryKeeper(store, fail_on, changed, open_baseline(baseline, store, settings.folder))
 
 
 def secrets_of(address: str | None) -> tuple[str, ...]:
     """Return the secrets in the address of a history."""
-    return secrets_in({"HISTORY": address}) if address is not None and is_database(address) else ()
+    if address is None:
+        return ()
+    from otel_memeval.history.address import is_database  # with a history only
+
+    return secrets_in({"HISTORY": address}) if is_database(address) else ()

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_memeval.exporters.terminal.advice import excerpt, next_step
-from otel_memeval.exporters.terminal.comparison import print_comparison
 from otel_memeval.exporters.terminal.explanation import print_explanation
 from otel_memeval.exporters.terminal.sparkline import ASCII, BLOCKS, sparkline
 from otel_memeval.exporters.terminal.table import Table
@@ -70,7 +69,7 @@ def print_report(console: Console, result: Result, parts: Report) -> None:
     for reason in result.verdict.reasons:
         if reason not in result.verdict.summary:
             print_line(console, Text(f"  - {visible(reason)}", style="dim"))
-    print_comparison(console, result)
+    print_outcome(console, result)
     if parts.growth:
         _print_excerpt(console, result)
         step = next_step(result)
@@ -113,6 +112,14 @@ def _notes(run: Run, parts: Report) -> list[str]:
     if run.changed_variables:
         notes.append(f"changed in the scenario's environment: {', '.join(run.changed_variables)}")
     return notes
+
+
+def print_outcome(console: Console, result: Result) -> None:
+    """Print the comparison of a result with its baseline; nothing without a comparison."""
+    if result.baseline_comparison is not None:
+        from otel_memeval.exporters.terminal.comparison import print_comparison  # with a baseline only
+
+        print_comparison(console, result)
 
 
 def print_verdict(console: Console, result: Result) -> None:
