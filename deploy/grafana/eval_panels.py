@@ -115,13 +115,14 @@ def _last_run_numbers() -> list[Stat]:
         ).decimals(1),
         stat(
             "When",
-            "Since when the eval has its verdict (empty: since before the time range), the end of the last run, and the "
-            "end of the last run that passed.",
+            "Since when the eval has its verdict (empty: since before the time range), the end of the last run, the end of "
+            "the last run that passed, and since when runs are worse than their baseline, if they are.",
             "dateTimeFromNow",
             {
                 "A": Series("Verdict since", f"1000 * {promql.verdict_since()}"),
                 "B": Series("Last run", f"1000 * {held(telemetry.LAST_RUN)}"),
                 "C": Series("Last passed", f"1000 * {held(telemetry.LAST_SUCCESS)}"),
+                "D": Series("Regressed since", f"1000 * {latest(telemetry.REGRESSED_SINCE)}"),
             },
             width=8,
         ),

@@ -45,6 +45,7 @@ OTHER_PROGRAMS = {
     "--hook-type",
     "--persistence.file",
     "--resources",
+    "--simulated",
     "--tests",
     "--volumes",
 }
