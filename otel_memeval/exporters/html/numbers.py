@@ -155,7 +155,7 @@ def statistics_table(result: Result) -> Html:
         ("peak", summary.peak_bytes, format_bytes),
     ]
     rows = [[label, *map(form, _figures(each))] for label, each, form in series if each is not None]
-    headings = ["", "mean", "min", "max", "std dev", "median", "95th %"]
+    headings = ["series", "mean", "min", "max", "std dev", "median", "95th %"]
     return table("Statistics of the measured iterations", headings, rows, numbers=6)
 
 

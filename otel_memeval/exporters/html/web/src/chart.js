@@ -11,14 +11,17 @@ import { CHARTS, growthLine, limitLine, points } from "./series.js";
 
 const FORMATS = { bytes: formatBytes, seconds: formatSeconds, count: formatNumber };
 
+/** A page that is narrower is scrolled. */
+const LEAST_PIXELS = 240;
+
 /** More points than this are a line without dots. */
 const MOST_DOTS = 120;
 
 /** A series that does not grow is shown with at least this share of its height, so that noise is not a mountain. */
 const LEAST_SHARE = 0.05;
 
-/** Draw the chart that a figure asks for. */
-export function drawChart(figure, runs) {
+/** Draw the chart that a figure asks for, as wide as it may be. */
+export function drawChart(figure, runs, space) {
   const name = figure.dataset.chart;
   const result = runs[Number(figure.dataset.run)];
   const earlier = (figure.dataset.earlier ?? "").split(" ").filter(Boolean).map((index) => runs[Number(index)]);
@@ -34,7 +37,7 @@ export function drawChart(figure, runs) {
   box.replaceChildren();
   if (!all.length) return;
   const format = FORMATS[CHARTS[name].kind];
-  const width = Math.max(240, box.clientWidth);
+  const width = Math.max(LEAST_PIXELS, space);
   const height = isMain ? Math.max(190, Math.min(300, width * 0.45)) : 120;
   const margin = { top: 10, right: 20, bottom: isMain ? 36 : 22, left: isMain ? 74 : 66 };
 

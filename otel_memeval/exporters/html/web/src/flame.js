@@ -9,6 +9,9 @@ import { stackTree } from "./series.js";
 /** Shown width of a frame in pixels below which it is left out. */
 const LEAST_WIDTH = 1;
 
+/** A page that is narrower is scrolled. */
+const LEAST_PIXELS = 240;
+
 /** Height of a frame in pixels. */
 const CELL_HEIGHT = 20;
 
@@ -16,7 +19,7 @@ const CELL_HEIGHT = 20;
 const FILLS = { python: ["#ffd9a0", "#ffc98a", "#ffe2b8"], native: ["#bcd8ff", "#a9caf5", "#d2e4ff"], root: "#dddddd" };
 
 /** Draw the flame graph of a result into a figure; the figure stays hidden without stacks that kept something. */
-export function drawFlame(figure, runs) {
+export function drawFlame(figure, runs, space) {
   const result = runs[Number(figure.dataset.run)];
   const tree = stackTree(result.explanation?.stacks ?? []);
   if (!tree) {
@@ -29,7 +32,7 @@ export function drawFlame(figure, runs) {
   const text = (node) => `${node.data.name}: ${formatBytes(node.data.value)}${perIteration}`;
   const readout = figure.querySelector(".readout");
   const chart = flamegraph()
-    .width(Math.max(240, box.clientWidth))
+    .width(Math.max(LEAST_PIXELS, space))
     .cellHeight(CELL_HEIGHT)
     .inverted(true)
     .minFrameSize(LEAST_WIDTH)

@@ -15,35 +15,58 @@ async function readResults() {
 
 /** Take tables and sources that fit their width out of the tab order: there is nothing to scroll. */
 function skipWhatFits() {
-  for (const box of document.querySelectorAll(".scroll, pre")) {
-    if (box.clientWidth && box.scrollWidth <= box.clientWidth) box.removeAttribute("tabindex");
-    else box.tabIndex = 0;
-  }
+  const boxes = [...document.querySelectorAll(".scroll, pre")];
+  const scrolls = boxes.map((box) => !box.clientWidth || box.scrollWidth > box.clientWidth); // all reading before all writing
+  boxes.forEach((box, place) => (scrolls[place] ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex")));
 }
 
+/** Draw figures; their widths are read before the first is drawn, so that the page is laid out once. */
+function draw(figures, runs) {
+  const widths = figures.map((figure) => figure.querySelector(".plot").clientWidth);
+  figures.forEach((figure, place) => (figure.dataset.chart ? drawChart : drawFlame)(figure, runs, widths[place]));
+}
+
+/** Pixels around the window in which figures are drawn before the reader comes to them. */
+const AROUND = 1000;
+
 function start(runs) {
-  function drawAll() {
-    for (const figure of document.querySelectorAll("figure[data-chart]")) drawChart(figure, runs);
-    for (const figure of document.querySelectorAll("figure[data-flame]")) drawFlame(figure, runs);
-    skipWhatFits();
+  const waiting = new Set(document.querySelectorAll("figure.chart"));
+  const drawn = new Set();
+  function drawNow(figures) {
+    for (const figure of figures) {
+      waiting.delete(figure);
+      drawn.add(figure);
+      observer.unobserve(figure);
+    }
+    draw(figures, runs);
   }
+  const observer = new IntersectionObserver(
+    (entries) => drawNow(entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target)),
+    { rootMargin: `${AROUND}px` },
+  );
 
   document.documentElement.classList.add("scripted");
-  drawAll();
+  skipWhatFits();
+  drawNow([...waiting].filter((figure) => figure.getBoundingClientRect().top < window.innerHeight + AROUND));
+  for (const figure of waiting) observer.observe(figure);
   for (const group of document.querySelectorAll("[data-per-call]")) makeAdjustable(group);
   for (const table of document.querySelectorAll("table[data-run]")) makeSortable(table, runs);
 
   let width = window.innerWidth;
-  let waiting = 0;
+  let frame = 0;
   window.addEventListener("resize", () => {
     if (window.innerWidth === width) return;
     width = window.innerWidth;
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(drawAll);
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
+      draw([...drawn], runs);
+      skipWhatFits();
+    });
   });
 
   window.addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details")) details.open = true;
+    drawNow([...waiting]);
   });
 }
 
