@@ -8,6 +8,9 @@ from otel_memeval.analysis.quantities import MIN_EFFECT
 from otel_memeval.records.comparison import LeakChange, LeakStatus
 from otel_memeval.records.run_summary import Leak, RunSummary, is_site
 
+IDLE_SIGNATURE = "verdict:idle"
+"""Signature of a run that did no work, which is compared like a leak."""
+
 
 def leak_changes(run: RunSummary, baseline: Sequence[RunSummary]) -> list[LeakChange]:
     """Return the leaks that are new, known and gone; new ones first, the largest first.
@@ -35,7 +38,7 @@ def leak_changes(run: RunSummary, baseline: Sequence[RunSummary]) -> list[LeakCh
 
 def all_leaks(run: RunSummary) -> tuple[Leak, ...]:
     """Return the leaks of a run; work that was not done is compared like one."""
-    idle = Leak(signature="verdict:idle", location="the scenario did no work", per_iteration=0.0)
+    idle = Leak(signature=IDLE_SIGNATURE, location="the scenario did no work", per_iteration=0.0)
     return (idle,) if run.verdict == "idle" else run.leaks
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from otel_memeval.analysis.comparison import leading_difference
+from otel_memeval.analysis.leak_changes import IDLE_SIGNATURE
 from otel_memeval.records import CHILD_MEMORY, WORDS
 from otel_memeval.records.comparison import ComparedRun, Comparison, Difference, LeakChange, LeakStatus, Unit
 from otel_memeval.units import format_bytes, format_items, format_seconds
@@ -117,6 +118,8 @@ def amount(value: float, unit: Unit, *, signed: bool = False) -> str:
 
 def leak_words(leaks: list[LeakChange], status: LeakStatus) -> str:
     """Return the places of leaks: ``new leak: app.py:7 (run)``."""
+    if leaks[0].signature == IDLE_SIGNATURE:
+        return "the scenario works again" if status == "gone" else leaks[0].location
     more = len(leaks) - _MOST_LEAKS
     places = ", ".join(leak.location for leak in leaks[:_MOST_LEAKS]) + (f" and {more} more" if more > 0 else "")
     word = "leak" if len(leaks) == 1 else "leaks"

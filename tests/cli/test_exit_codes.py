@@ -9,7 +9,9 @@ import pytest
 
 from otel_memeval.cli import exit_codes
 from otel_memeval.cli.exit_codes import bisect_status, exit_status
-from otel_memeval.records import Failure, Result, Verdict
+from otel_memeval.records import Comparison, Failure, Result, Verdict
+from otel_memeval.records.comparison import Outcome
+from otel_memeval.run.result import passes
 from otel_memeval.verdicts import FAILING_STATES, STATES, State
 
 
@@ -80,3 +82,19 @@ def test_bisect_takes_only_a_verdict_for_good_or_bad(make_result: Callable[..., 
     ]:
         assert bisect_status(status, [make_result(**with_verdict(cast("State", state)))]) == expected, (state, status)
     assert bisect_status(0, []) == 125
+
+
+def test_regression_fails_the_run_where_it_is_asked_for(make_result: Callable[..., Result]) -> None:
+    """A run that could not be compared passes, and says nothing about a commit."""
+    for outcome, fail_on, status, bisected in (
+        ("regressed", ("regressed",), 1, 1),
+        ("regressed", (), 0, 0),
+        ("improved", ("regressed",), 0, 0),
+        ("unknown", ("regressed",), 0, 125),
+        ("unknown", (), 0, 0),
+    ):
+        comparison = Comparison(outcome=cast("Outcome", outcome), summary="")
+        result = make_result(**with_verdict("stable"), baseline_comparison=comparison)
+        assert exit_status([result], fail_on) == status
+        assert passes(result, fail_on) is (status == 0)
+        assert bisect_status(status, [result], fail_on) == bisected

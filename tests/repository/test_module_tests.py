@@ -66,7 +66,6 @@ MODULE_TESTS = {
     "history/transfer": "history/test_commands.py",
     "exporters/terminal/history_list": "history/test_commands.py",
     "history/comparing": "history/test_selection.py",
-    "exporters/terminal/comparison": "cli/test_comparing.py",
     "exporters/builds/comparison_markdown": "cli/test_comparing.py",
     "cli/compare": "cli/test_comparing.py",
     "history/migration": "history/test_database.py",

@@ -43,6 +43,10 @@ def test_other_outcomes_say_what_they_rest_on() -> None:
     assert comparison_sentence(Comparison(outcome="regressed", summary="", differences=[level])) == (
         "regressed: level of the peak +4.00 KiB [3.91 KiB, 4.09 KiB] (+25%)"
     )
+    idle = LeakChange(signature="verdict:idle", location="the scenario did no work", status="new", per_iteration=0.0)
+    assert comparison_sentence(Comparison(outcome="regressed", summary="", leaks=[idle])) == (
+        "regressed; the scenario did no work"
+    )
     assert comparison_sentence(Comparison(outcome="unknown", summary="", reason="the run failed")) == (
         "not compared: the run failed"
     )

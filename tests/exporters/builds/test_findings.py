@@ -6,7 +6,7 @@ import msgspec
 
 from otel_memeval.exporters.builds.details import growth_words
 from otel_memeval.exporters.builds.findings import RULES, findings
-from otel_memeval.records import CodeLocation, Failure, Iteration, Resource, Resources, Verdict
+from otel_memeval.records import CodeLocation, Comparison, Failure, Iteration, Resource, Resources, Verdict
 from otel_memeval.verdicts import FAILING_STATES, STATES
 from tests.exporters.builds.hostile import MakeResult
 
@@ -78,3 +78,22 @@ def test_exceeded_limit_is_a_rule_of_its_own(make_result: MakeResult) -> None:
     verdict = Verdict(state="stable", summary="keeps nothing", reasons=[])
     (finding,) = findings(make_result(verdict=verdict, limits_exceeded=["too much"]), ("leaking",), own)
     assert (finding.rule, finding.level, finding.message) == ("limit-exceeded", "error", "An eval: too much")
+
+
+def test_regression_fails_where_it_is_asked_for(make_result: MakeResult) -> None:
+    """Beside a verdict that passes it has a rule of its own; where it does not fail the run, it is a warning."""
+    comparison = Comparison(outcome="regressed", summary="regressed: level of the peak +4.00 KiB")
+    stable = Verdict(state="stable", summary="keeps nothing", reasons=[])
+    result = make_result(verdict=stable, baseline_comparison=comparison, sites=[])
+    (error,) = findings(result, ("leaking", "regressed"), own)
+    assert (error.rule, error.level, error.message) == ("regressed", "error", f"An eval: {comparison.summary}")
+    (warning,) = findings(result, ("leaking",), own)
+    assert (warning.rule, warning.level, warning.message) == (
+        "regressed",
+        "warning",
+        f"An eval: keeps nothing; {comparison.summary}",
+    )
+    leaking = findings(make_result(baseline_comparison=comparison), ("leaking", "regressed"), own)[0]
+    assert (leaking.rule, leaking.message.endswith(f"; {comparison.summary}")) == ("leaking", True)
+    unchanged = msgspec.structs.replace(comparison, outcome="unchanged")
+    assert findings(make_result(verdict=stable, baseline_comparison=unchanged), ("regressed",), own) == []
