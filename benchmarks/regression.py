@@ -156,6 +156,7 @@ def measure(repetitions: int) -> bool:
 
 
 Make = Callable[[random.Random], Measured]
+LEVEL = Quantity("peak", "bytes", LEVEL_FLOOR_BYTES, MIN_EFFECT)
 
 
 def runs_that_differ(between: float, within: float = 0.0, correlation: float = 0.0) -> Make:
@@ -193,33 +194,36 @@ FAMILIES: dict[str, Make] = {
 
 def simulate(histories: int) -> None:
     """Print how often a level is called regressed for no reason, and which change is found in nine of ten runs."""
-    level = Quantity("peak", "bytes", LEVEL_FLOOR_BYTES, MIN_EFFECT)
     print("| levels                              | regressed for no reason | found: 1 run | 3 runs | 10 runs |")
     print("|-------------------------------------|-------------------------|--------------|--------|---------|")
     for name, make in FAMILIES.items():
         chance = random.Random(name)
-        alarms = compared = 0
-        for _ in range(histories):
-            values: list[Measured] = []
-            for _ in range(COMMITS):
-                value = make(chance)
-                if values:
-                    compared += 1
-                    alarms += difference(level, value, values[-10:]).outcome == "regressed"
-                values.append(value)
-        found = [f"{_found(level, make, chance, number):.0%}" for number in (1, 3, 10)]
-        counted = f"{alarms:,} of {compared:,}"
+        alarms = false_alarms(make, chance, histories)
+        found = [f"{_found(make, chance, number):.0%}" for number in (1, 3, 10)]
+        counted = f"{alarms:,} of {histories * (COMMITS - 1):,}"
         print(f"| {name:35} | {counted:>23} | {found[0]:>12} | {found[1]:>6} | {found[2]:>7} |")
 
 
-def _found(level: Quantity, make: Make, chance: random.Random, number: int) -> float:
+def false_alarms(make: Make, chance: random.Random, histories: int) -> int:
+    """Return the number of runs that are called regressed, in histories of 30 runs."""
+    alarms = 0
+    for _ in range(histories):
+        values = [make(chance) for _ in range(COMMITS)]
+        alarms += sum(
+            difference(LEVEL, values[place], values[max(0, place - 10) : place]).outcome == "regressed"
+            for place in range(1, COMMITS)
+        )
+    return alarms
+
+
+def _found(make: Make, chance: random.Random, number: int) -> float:
     """Return the smallest change, in hundredths, that is found in nine of ten runs against a number of runs."""
     for part in range(5, 200):
         changed = 0
         for _ in range(100):
             value = make(chance)
             larger = Measured(value.value * (1 + part / 100), value.spread * (1 + part / 100))
-            changed += difference(level, larger, [make(chance) for _ in range(number)]).outcome == "regressed"
+            changed += difference(LEVEL, larger, [make(chance) for _ in range(number)]).outcome == "regressed"
         if changed >= 90:
             return part / 100
     return 2.0
