@@ -15,6 +15,7 @@ from otel_memeval.cli.job_log import annotate, section
 from otel_memeval.cli.options import MeasureCommand, MeasureOptions
 from otel_memeval.cli.standard_streams import problem_of
 from otel_memeval.errors import UsageError
+from otel_memeval.verdicts import REGRESSED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,6 +113,8 @@ def _check_usage(options: MeasureOptions) -> None:
     ):
         if is_given and is_other_given:
             raise UsageError(f"{option} with {other}", f"leave one out: {reason}")
+    if REGRESSED in options.fail_on and options.baseline is None and options.history is None:
+        raise UsageError(f"--fail-on {REGRESSED} without a baseline", "add --baseline REF, or --history DIR_OR_DSN")
     if options.result_paths:
         from otel_memeval.exporters.builds.result_files import check_result_files
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -20,8 +20,6 @@ from otel_memeval.run.observer import Observer
 
 _MOST_EARLIER = 300
 """Runs in which the beginning of a regression is looked for."""
-_PATIENCE_SECONDS = 0.5
-"""Time of the history for the baseline, after which the beginning is not looked for: storing the run takes time as well."""
 
 
 def open_baseline(reference: str | None, store: HistoryStore | None, folder: str) -> list[Observer]:
@@ -93,14 +91,14 @@ def compare_run(run: RunSummary, selection: Selection, store: HistoryStore | Non
 
     ``store`` has the runs in which the beginning of a regression is looked for. With ``later``, runs after it count too.
     """
-    start = time.monotonic()
     try:
         baseline = selection.baseline(run, later=later)
         comparison = compare(run, baseline)
         comparison = msgspec.structs.replace(comparison, baseline=baseline_words(selection, baseline))
-        if comparison.outcome == "regressed" and store is not None and time.monotonic() - start < _PATIENCE_SECONDS:
-            earlier = _earlier_runs(run, comparison, store)
-            comparison = msgspec.structs.replace(comparison, since=first_run(run, comparison, baseline, earlier))
+        if comparison.outcome == "regressed" and store is not None:
+            with contextlib.suppress(HistoryError):  # the outcome is known all the same
+                earlier = _earlier_runs(run, comparison, store)
+                comparison = msgspec.structs.replace(comparison, since=first_run(run, comparison, baseline, earlier))
     except (NoBaseline, HistoryError) as error:
         comparison = unknown(str(error))
     if comparison.outcome == "regressed":

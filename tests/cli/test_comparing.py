@@ -71,6 +71,7 @@ def test_comparison_that_cannot_be_made_is_refused_before_anything_is_measured(
         (("--baseline", "auto"), "'auto' is no file, and no history is named to look for it in"),
         (("--baseline", "v1", "--history", str(tmp_path / "kept")), "and no git ref"),
         (("--fail-on", "regresed"), "did you mean regressed?"),
+        (("--fail-on", "idle,regressed"), "--fail-on regressed without a baseline"),
     ):
         done = call("agent.py", *arguments)
         assert (done.status, done.stdout) == (2, "")

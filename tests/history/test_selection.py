@@ -186,6 +186,30 @@ class AwayHistory(FolderHistory):
         raise HistoryError("the history does not answer")
 
 
+class SlowHistory(FolderHistory):
+    """A history that answers one query."""
+
+    queries = 0
+
+    def runs(self, query: RunQuery, limit: int) -> list[RunSummary]:
+        """Raise from the second query on."""
+        self.queries += 1
+        if self.queries > 1:
+            raise HistoryError("the history does not answer")
+        return super().runs(query, limit)
+
+
+def test_regression_whose_beginning_cannot_be_read_is_one_all_the_same(tmp_path: Path, make_run: MakeRun) -> None:
+    """Its start is that of this run."""
+    history = SlowHistory(str(tmp_path / "h"), print)
+    history.add([stable(make_run("a", 1))])
+    run = make_run("f", 40)
+    (observer,) = open_baseline("auto", history, str(tmp_path))
+    found = observer.with_comparison(run[0]).baseline_comparison
+    assert found is not None
+    assert (found.outcome, found.since, found.since_seconds) == ("regressed", None, 1_767_228_000.0)
+
+
 def test_history_that_cannot_be_read_makes_the_comparison_unknown(tmp_path: Path, make_run: MakeRun) -> None:
     """The run is reported all the same; so is a run whose reference could not be looked up."""
     away = AwayHistory(str(tmp_path / "h"), print)
