@@ -54,6 +54,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     def baseline(self, run: RunSummary, *, later: bool = False) -> list[RunSummary]:
         """Return the runs that a run is compared with, 1 to ``MOST_RUNS``, the newest first; with ``later`` ones too.
 
+        Where the main branch has none, those of the run's own branch count: a checkout of a commit is on none.
+
         Raises ``NoBaseline`` if there is none of the same eval and settings, and ``HistoryError``.
         """
         if self.problem:
@@ -67,6 +69,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
                 started_before=None if later else run.started_at,
             )
             found = self.store.runs(query, self.most)
+            if not found and query.branch and run.branch not in ("", query.branch):
+                found = self.store.runs(msgspec.structs.replace(query, branch=run.branch), self.most)
             others = [] if found or self.fits_settings else self.runs(run.eval, 1)
         else:
             others = [other for other in self.runs(run.eval) if later or other.run_id != run.run_id]
@@ -82,6 +86,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 def baseline_words(selection: Selection, runs: Sequence[RunSummary]) -> str:
     """Return the baseline in words, such as ``10 runs of main``."""
+    if selection.query is not None and selection.query.branch and selection.query.branch != runs[0].branch:
+        return f"{len(runs)} run{'' if len(runs) == 1 else 's'} of {runs[0].branch} that passed"
     return f"{len(runs)} run{'' if len(runs) == 1 else 's'} {selection.words}" if selection.counts else selection.words
 
 

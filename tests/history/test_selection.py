@@ -79,6 +79,18 @@ def test_auto_is_the_last_ten_passing_runs_of_the_main_branch(
     assert "c" * 32 in [found.run_id for found in outside.baseline(make_run("f", 30)[1])]
 
 
+def test_runs_of_the_own_branch_count_where_the_main_branch_has_none(
+    store: FolderHistory, make_run: MakeRun, checkout: Path
+) -> None:
+    """A service in a checkout of a commit is compared with its own earlier runs."""
+    store.add([stable(make_run("1" * 32, 50, name="Third", branch="(detached)"))])
+    selection = select("auto", store, str(checkout))
+    found = selection.baseline(make_run("f", 60, name="Third", branch="(detached)")[1])
+    assert (ids(found), baseline_words(selection, found)) == (["1"], "1 run of (detached) that passed")
+    with pytest.raises(NoBaseline, match="no earlier run of main that passed has this eval and its settings"):
+        selection.baseline(make_run("f", 60, name="Third", branch="other")[1])
+
+
 def test_latest_is_the_last_run_whether_it_passed_or_not(store: FolderHistory, make_run: MakeRun) -> None:
     """Of any branch, and of the same eval and settings."""
     selection = select("latest", store, ".")
