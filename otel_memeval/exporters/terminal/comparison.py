@@ -29,7 +29,7 @@ def print_comparison(console: Console, result: Result) -> None:
     text.append(sentence[: len(sentence) - len(rest)], STYLES[outcome]).append(rest, "dim" if outcome == "unknown" else "")
     print_line(console, text)
     for line in changes(comparison):
-        print_line(console, Text(f"  - {line}", style="dim"))
+        print_line(console, Text(visible(f"  - {line}"), style="dim"))
 
 
 def print_compared_evals(console: Console, compared: ComparedEvals) -> None:
@@ -57,7 +57,12 @@ def _table(found: ComparedEval, comparison: Comparison) -> Table:
         cells = difference_cells(row)
         style = STYLES[row.outcome] if row.decides else "dim"
         table.add_row(
-            cells.baseline, cells.value, cells.difference, cells.quantity, Text(row.outcome, style=style), cells.interval
+            cells.baseline,
+            cells.value,
+            cells.difference,
+            visible(cells.quantity),
+            Text(row.outcome, style=style),
+            cells.interval,
         )
     return table
 
