@@ -1,4 +1,4 @@
-"""Measure the time of a scrape: 300 evals of 46 series each, ten scrapers at once.
+"""Measure the time of a scrape: 300 evals of 48 series each, ten scrapers at once.
 
     python -m benchmarks.scrape [--seconds 10]
 

@@ -133,7 +133,7 @@ def test_unusual_names_reach_prometheus(tool: Tool, servers: Servers) -> None:
         assert promtool("check", "metrics", stdin=text).stderr == ""
 
 
-def test_eval_has_at_most_46_series(tool: Tool, servers: Servers) -> None:
+def test_eval_has_at_most_48_series(tool: Tool, servers: Servers) -> None:
     """A leak of ten sites in ten holders, with all options, has as many sites as fit."""
     lists = "".join(f"    K[{n}].append(bytearray(9_000))\n" for n in range(10))
     source = f"K = [[] for _ in range(10)]\ndef run():\n{lists}"
@@ -144,7 +144,7 @@ def test_eval_has_at_most_46_series(tool: Tool, servers: Servers) -> None:
     assert len(done.result.sites) == 10
     counts = 'count by (job) ({__name__=~"memeval_.*", eval="many"})'
     found = servers.prometheus.wait_for(counts, lambda found: len(found) == 2)
-    assert all(41 <= series.value <= 46 for series in found), found
+    assert all(41 <= series.value <= 48 for series in found), found
     assert len(servers.prometheus.query('memeval_site_growth_bytes_per_iteration{eval="many"}')) >= 8
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from prometheus_client import start_http_server
 
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import snapshot_registry
-from otel_memeval.records import Result
+from otel_memeval.records import Result, Verdict, to_json
 from tests.deploy.real_runs import measured
 from tests.deploy.shipped import config, with_short_waits
 from tests.servers.prometheus import Prometheus, promtool
@@ -27,6 +28,12 @@ class Filled(NamedTuple):
     prometheus: Prometheus
     pushgateway: Pushgateway
     runs: dict[str, Result]
+
+
+def without_leak(result: Result) -> Result:
+    """Return the result of the eval as if it kept nothing."""
+    verdict = Verdict(state="stable", summary="keeps nothing", reasons=[])
+    return msgspec.structs.replace(result, verdict=verdict, sites=[], holders=[], resources=None)
 
 
 def past_week(folder: Path, clean: Result) -> None:
@@ -73,7 +80,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
             past_week(folder / "prometheus", first["clean"])
             with Prometheus(folder / "prometheus", config(with_short_waits(folder / "rules"), services)) as prometheus:
                 prometheus.wait_for("eval:memeval_regression:bool == 1")
-                runs = measured(folder, *options)
+                baseline = folder / "baseline.json"
+                baseline.write_bytes(to_json([without_leak(first["leaking"])]))
+                runs = measured(folder, *options, "--baseline", str(baseline))
+                prometheus.wait_for('ALERTS{alertname="MemevalRegressed", alertstate="firing"}')
                 prometheus.wait_for('ALERTS{alertname="MemevalRegression", alertstate="firing"}')
                 prometheus.wait_for('ALERTS{alertname="MemevalEvalFailing", alertstate="firing"}')
                 yield Filled(prometheus, gateway, runs)

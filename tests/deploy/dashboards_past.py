@@ -2,7 +2,7 @@
 
 | eval | its runs | how its gauges arrive |
 | --- | --- | --- |
-| ``Weather "agent" (v2.0)/it's`` | passes at revision A, leaks from revision B on | pushed, lines in ``part="detail"`` |
+| ``Weather "agent" (v2.0)/it's`` | passes at revision A, regressed from B on | pushed, lines in ``part="detail"`` |
 | ``Nightly`` | leaked first, passes since | sent over OTLP: present for five minutes after each run, without counters |
 | ``History`` | its peak creeps; traced, with calls and tokens; has limits | scraped from a pod that was replaced |
 | ``Broken`` | passed once, fails since | scraped |
@@ -20,7 +20,8 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.families import Snapshot, metric_families
 from otel_memeval.exporters.prometheus.state import EvalState, state_after_run
 from otel_memeval.exporters.samples import Labels
-from otel_memeval.records import Git, Limits, Result
+from otel_memeval.records import Comparison, Git, Limits, Result
+from otel_memeval.records.comparison import Outcome
 from tests.deploy.real_runs import measured
 from tests.servers.prometheus import promtool
 
@@ -108,6 +109,8 @@ def scrapes(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float
             limits = Limits(16 * 1024, 32 * 1024) if name == HISTORY else Limits()
             commit = Git(commit=("b" if later else "a") * 40, branch="main", dirty=False)
             result = replace(ran, eval=replace(ran.eval, name=name, limits=limits), run=replace(ran.run, git=commit))
+            if name == WEATHER:
+                result = replace(result, baseline_comparison=_comparison(starts[len(starts) // 2] if later else None))
             before = _kept_by_pushgateway(state) if name in {WEATHER, NIGHTLY} else state
             state = state_after_run(before, result, start, passed=passed, interval_seconds=INTERVAL_SECONDS)
             shown_until = start + 300 if name == NIGHTLY else min(start + INTERVAL_SECONDS, end_seconds)
@@ -118,6 +121,12 @@ def scrapes(runs: dict[str, Result], end_seconds: float) -> Iterator[tuple[float
                 at += SCRAPE_SECONDS
         if name != NIGHTLY and state is not None:
             yield end_seconds, (("job", job), *pod), state
+
+
+def _comparison(since_seconds: float | None) -> Comparison:
+    """Return a comparison that is regressed since a time; None: unchanged."""
+    outcome: Outcome = "unchanged" if since_seconds is None else "regressed"
+    return Comparison(outcome=outcome, summary=outcome, since_seconds=since_seconds)
 
 
 def _kept_by_pushgateway(state: EvalState | None) -> EvalState | None:

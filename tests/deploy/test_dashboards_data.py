@@ -143,7 +143,7 @@ def test_annotations_mark_alerts_and_revisions(past: Past) -> None:
     """The annotations are the alerts that fire now and the first run of the leaking revision."""
     alerts, revisions = (query for query in queries("eval") if query.where in {"Alerts", "Revisions"})
     fired = {series["metric"]["alertname"] for series in past.answer(alerts, WEATHER)}
-    assert fired == {"MemevalRetainedGrowth", "MemevalResourceLeak", "MemevalChildMemoryGrowth"}
+    assert fired == {"MemevalRetainedGrowth", "MemevalResourceLeak", "MemevalChildMemoryGrowth", "MemevalRegressed"}
     (mark,) = past.answer(revisions, WEATHER)
     assert mark["metric"]["revision"] == "b" * 12
     assert 19.9 * 3600 < past.now - mark["values"][0][0] <= 20.1 * 3600

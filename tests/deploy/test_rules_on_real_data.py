@@ -13,6 +13,7 @@ FIRING = {
     "MemevalChildMemoryGrowth": {"leaking"},
     "MemevalPeakCreep": {"creeping"},
     "MemevalGrowthLimitExceeded": {"leaking", "creeping"},
+    "MemevalRegressed": {"leaking"},
     "MemevalRegression": {"leaking"},
     "MemevalEvalFailing": {"failing"},
     "MemevalRunsSkipped": set(),

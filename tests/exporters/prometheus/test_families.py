@@ -100,7 +100,7 @@ def assert_read_back(snapshot: Snapshot) -> None:
 def test_any_result_gives_a_valid_exposition(
     data: st.DataObject, any_result: st.SearchStrategy[Result], hostile_result: st.SearchStrategy[Result]
 ) -> None:
-    """Up to three runs of an eval parse back, have at most 46 series, and their state survives JSON."""
+    """Up to three runs of an eval parse back, have at most 48 series, and their state survives JSON."""
     state: EvalState | None = None
     for result in data.draw(st.lists(any_result | hostile_result, min_size=1, max_size=3)):
         result = msgspec.structs.replace(result, eval=msgspec.structs.replace(result.eval, name="same"))
@@ -141,7 +141,7 @@ def test_promtool_rejects_a_wrong_name() -> None:
     assert "counter metrics should have" in promtool("check", "metrics", stdin="# HELP a A.\n# TYPE a counter\na 1\n").stderr
 
 
-def test_eval_has_at_most_46_series(make_result: MakeResult) -> None:
+def test_eval_has_at_most_48_series(make_result: MakeResult) -> None:
     """300 traced evals have ten sites, ten holders, limits, skipped runs and every verdict."""
     sites = [msgspec.structs.replace(SITE, line=line) for line in range(10)]
     holders = [Holder(path=f"m.x{n}", type="list", length=1, items_per_iteration=1.0) for n in range(10)]
