@@ -100,11 +100,14 @@ def difference_cells(difference: Difference) -> DifferenceCells:
 
 def leak_line(leak: LeakChange) -> str:
     """Return a leak with its status and its size."""
-    if not leak.per_iteration:
-        return f"{leak.status}: {leak.location}"
+    size = f", {leak_size(leak)} per iteration" if leak.per_iteration else ""
+    return f"{leak.status}: {leak.location}{size}"
+
+
+def leak_size(leak: LeakChange) -> str:
+    """Return the growth of a leak per iteration: bytes, or a number of resources."""
     is_number = leak.signature.startswith("resource:") and leak.signature != f"resource:{CHILD_MEMORY}"
-    size = format_items(leak.per_iteration) if is_number else format_bytes(leak.per_iteration, signed=True)
-    return f"{leak.status}: {leak.location}, {size} per iteration"
+    return format_items(leak.per_iteration) if is_number else format_bytes(leak.per_iteration, signed=True)
 
 
 def amount(value: float, unit: Unit, *, signed: bool = False) -> str:

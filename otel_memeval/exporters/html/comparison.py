@@ -9,7 +9,7 @@ from otel_memeval.exporters.html.growth_words import amounts
 from otel_memeval.exporters.html.markup import Html, join, name, table, tag
 from otel_memeval.records import Result, Statistics
 from otel_memeval.records.comparison import Comparison, Difference
-from otel_memeval.run.comparison_sentence import amount, quantity_words, run_words
+from otel_memeval.run.comparison_sentence import amount, difference_cells, leak_size, run_words
 from otel_memeval.units import format_bytes
 
 _SHORT_COMMIT = 10
@@ -25,10 +25,11 @@ def comparison_section(results: Sequence[Result]) -> Html:
 def _baseline(comparison: Comparison) -> Html:
     """Return the outcome, each quantity beside the baseline, and the leaks that are new, known or gone."""
     outcome = tag("strong", comparison.outcome) if comparison.outcome == "regressed" else comparison.outcome
-    sentence = tag("p", outcome, ": ", comparison.summary.removeprefix(f"{comparison.outcome}: "))
+    rest = comparison.summary.removeprefix(comparison.outcome)
+    sentence = tag("p", *([outcome] if rest != comparison.summary else []), rest)
     quantities = [
         [
-            quantity_words(each.quantity),
+            difference_cells(each).quantity,
             tag("strong", each.outcome) if each.outcome == "regressed" else each.outcome,
             _amount(each, each.value),
             _amount(each, each.baseline),
@@ -38,12 +39,12 @@ def _baseline(comparison: Comparison) -> Html:
         for each in comparison.differences
     ]
     headings = ["quantity", "outcome", "this run", "baseline", "difference", "relative"]
-    leaks = [[name(leak.location), leak.status, f"{leak.per_iteration:+,.4g}"] for leak in comparison.leaks]
+    leaks = [[name(leak.location), leak.status, leak_size(leak)] for leak in comparison.leaks]
     return join(
         [
             sentence,
             table("Quantities beside the baseline, with the 95% interval", headings, quantities, numbers=4),
-            table("Leaks beside the baseline", ["leak", "status", "per iteration (bytes, or a number)"], leaks, numbers=1),
+            table("Leaks beside the baseline", ["leak", "status", "per iteration"], leaks, numbers=1),
             table("Runs of the baseline", ["run"], [[name(run_words(run))] for run in comparison.runs]),
         ]
     )
