@@ -13,11 +13,15 @@ from otel_memeval import telemetry
 from otel_memeval.exporters.prometheus.labels import label_value
 from otel_memeval.exporters.prometheus.state import EvalState
 from otel_memeval.exporters.samples import Sample
+from otel_memeval.history.listing import growth_bytes
 from otel_memeval.records import Result
+from otel_memeval.records.run_summary import run_summary
 from otel_memeval.redact import shortened
 from otel_memeval.targets import split_target
 from otel_memeval.verdicts import State
 
+MOST_RUNS = 30
+"""Runs whose growth is kept: a day of runs every 48 minutes, and as many points as a small curve shows."""
 LONGEST_SENTENCE = 2000
 """Characters of a sentence that are kept."""
 
@@ -36,6 +40,16 @@ class EvalStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Since 1970."""
     duration_seconds: float
     passed: bool
+    name: str = ""
+    """Name of the eval in results and in the history; empty if it is the label."""
+    run_id: str = ""
+    trace_id: str = ""
+    since_seconds: float | None = None
+    """End of the first of the runs that pass, or do not pass, without a break until now."""
+    regression: str = ""
+    """Sentence of the comparison with earlier runs, if the run has regressed."""
+    growth_bytes: tuple[float | None, ...] = ()
+    """Growth per iteration of the last 30 runs, the newest last; None for a run without it, and before the first run."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +92,13 @@ def unique_name(name: str, key: str, others: Sequence[EvalStatus]) -> str:
     return next(candidate for candidate in candidates if label_value(candidate) not in taken)
 
 
-def status_after_run(key: str, label: str, result: Result, ended_seconds: float, *, passed: bool) -> EvalStatus:
-    """Return the status of an eval after a run that ended at ``ended_seconds`` (since 1970)."""
+def status_after_run(
+    key: str, label: str, result: Result, ended_seconds: float, *, passed: bool, before: EvalStatus | None = None
+) -> EvalStatus:
+    """Return the status of an eval after a run that ended at ``ended_seconds`` (since 1970), and the status before it."""
+    growth = before.growth_bytes if before is not None else ()
+    unchanged = before is not None and before.passed == passed
+    comparison = result.baseline_comparison
     sentences = [result.verdict.summary, *(f"limit exceeded: {limit}" for limit in result.limits_exceeded)]
     return EvalStatus(
         key=key,
@@ -89,6 +108,14 @@ def status_after_run(key: str, label: str, result: Result, ended_seconds: float,
         ended_seconds=ended_seconds,
         duration_seconds=result.run.duration_seconds,
         passed=passed,
+        name="" if result.eval.name == label else result.eval.name,
+        run_id=result.run.id,
+        trace_id=result.run.trace_id or "",
+        since_seconds=before.since_seconds if before is not None and unchanged else ended_seconds,
+        regression=shortened(comparison.summary, LONGEST_SENTENCE) if comparison is not None and result.regressed else "",
+        growth_bytes=(*(None,) * (MOST_RUNS - len(growth)), *growth, growth_bytes(run_summary(result, passed=passed)))[
+            -MOST_RUNS:
+        ],
     )
 
 

@@ -1,66 +1,46 @@
-"""Answer the pages of the service: ``/metrics``, ``/healthz``, and ``/`` with the last verdict of each eval.
-
-``/`` is HTML that is readable without its styles.
-"""
+"""Answer the pages of the service: metrics, health, overview, evals, reports of runs, and changes as events."""
 
 from __future__ import annotations
 
+import re
 import time
-from base64 import b64encode
-from datetime import datetime, timezone
-from hashlib import sha256
-from html import escape
+from collections.abc import Callable, Collection
 from http import HTTPStatus
+from urllib.parse import unquote
 
+import msgspec
+
+from otel_memeval.errors import HistoryError
+from otel_memeval.exporters.html.page import html_page, report_policy
+from otel_memeval.history.store import RunQuery
+from otel_memeval.records import Result, to_json
 from otel_memeval.redact import visible
-from otel_memeval.service.eval_status import EvalStatus, Overview
-from otel_memeval.service.http.request import Page, Request, Response
+from otel_memeval.run.result import passes
+from otel_memeval.service.eval_page import MOST_RUNS, eval_page, run_navigation
+from otel_memeval.service.history_reader import HistoryReader
+from otel_memeval.service.http.request import Page, Request, Response, error_response
+from otel_memeval.service.links import Links, key_digest
 from otel_memeval.service.metrics_cache import accepts_gzip
+from otel_memeval.service.overview_page import overview_page
+from otel_memeval.service.page_frame import page_policy
 from otel_memeval.service.state import ServiceState
-from otel_memeval.units import format_seconds
-from otel_memeval.verdicts import STATES_WORST_FIRST
+from otel_memeval.verdicts import FAILING_STATES
 
-_REFRESH_SECONDS = 30
-"""The page at ``/`` is loaded again this often; a run takes seconds to minutes."""
-
-_STYLE = """
-:root { color-scheme: light dark; --text: #222; --page: #fff; --line: #ddd; --small: #555; --bad: #a40000; --link: #0b57d0; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #ddd; --page: #181818; --line: #444; --small: #aaa; --bad: #ff7b72; --link: #8ab4f8; }
-}
-body { font-family: sans-serif; margin: 2em; max-width: 75em; color: var(--text); background: var(--page); }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .4em .8em .4em 0; border-bottom: 1px solid var(--line); }
-td.time, td.state { white-space: nowrap; }
-td:first-child { min-width: 12em; }
-td, p { overflow-wrap: anywhere; }
-a { color: var(--link); }
-.failed { color: var(--bad); font-weight: bold; }
-.small { color: var(--small); font-size: smaller; }
-@media (max-width: 56em) {
-  body { margin: 1em; }
-  table, tbody, tr, td { display: block; }
-  tr { padding: .8em 0; border-bottom: 1px solid var(--line); }
-  tr.head { display: none; }
-  td { padding: .1em 0; border: 0; }
-  td:first-child { font-weight: bold; }
-  td:first-child .small { font-weight: normal; }
-}
-"""
-
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-"""Content security policy of the page: its own style and nothing else."""
-
-_TABLE_HEAD = """<table>
-<tr class="head"><th scope="col">Eval</th><th scope="col">Verdict</th><th scope="col">Summary</th>
-<th scope="col">Last run</th></tr>"""
+_RUN_ID = re.compile(r"[^\x00-\x1f]{1,200}")
+_NO_HISTORY = "reports of runs need a history: --history"
 
 
-def pages(state: ServiceState) -> dict[str, Page]:
-    """Return the pages of the service by path: metrics, health, and the table of evals."""
+class PageOptions(msgspec.Struct, frozen=True):
+    """Everything that the pages show beside the state."""
+
+    history: HistoryReader | None = None
+    links: Links = Links()
+    fail_on: Collection[str] = tuple(FAILING_STATES)
+
+
+def pages(state: ServiceState, options: PageOptions | None = None) -> dict[str, Page]:
+    """Return the pages of the service by path; a path that ends with ``/`` is that of all names behind it."""
+    given = options or PageOptions()
 
     def metrics(request: Request) -> Response:
         state.overdue()
@@ -75,74 +55,71 @@ def pages(state: ServiceState) -> dict[str, Page]:
         return Response("text/plain; charset=utf-8", f"{problem or 'ok'}\n".encode(), status=status)
 
     def root(_: Request) -> Response:
-        page = overview_page(state.overview, time.time(), state.overdue())
-        return Response("text/html; charset=utf-8", page, {"Content-Security-Policy": _POLICY})
+        revision = state.revision()
+        has_history = given.history is not None
+        problem = state.overdue()
+        return _html(overview_page(state.overview, time.time(), problem, has_history=has_history, revision=revision))
 
-    return {"/metrics": metrics, "/healthz": healthz, "/": root}
+    def events(_: Request) -> Response:
+        return Response("text/event-stream", b"", events=state.revision)
 
-
-def overview_page(overview: Overview, now_seconds: float, problem: str = "") -> bytes:
-    """Return the page at ``/`` at a moment (since 1970), failing evals first.
-
-    ``problem``: a sentence about an overdue measurement.
-    """
-    warning = f'\n<p><strong class="failed">{_text(problem)}</strong></p>' if problem else ""
-    evals = sorted(overview.evals, key=lambda status: (status.passed, STATES_WORST_FIRST.index(status.verdict)))
-    rows = "\n".join(map(_row, evals))
-    failing = sum(not status.passed for status in evals)
-    title = f"{failing} of {len(evals)} fail: otel_memeval" if failing else "otel_memeval"
-    table = f"{_TABLE_HEAD}\n{rows}\n</table>" if evals else "<p>Nothing has been measured yet.</p>"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">
-<title>{title}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>otel_memeval</h1>
-<p>{_schedule_text(overview, now_seconds)}</p>{warning}
-{table}
-<p class="small">This page is loaded again every {_REFRESH_SECONDS} seconds.
-<a href="/metrics">Metrics</a> for Prometheus.</p>
-</body>
-</html>
-""".encode("utf-8", "replace")
+    return {
+        "/metrics": metrics,
+        "/healthz": healthz,
+        "/": root,
+        "/evals/": _eval_pages(state, given),
+        "/runs/": _run_pages(state, given),
+        "/events": events,
+    }
 
 
-def _schedule_text(overview: Overview, now_seconds: float) -> str:
-    text = f"Runs every {format_seconds(overview.interval_seconds)}."
-    if overview.skipped:
-        turns = f"{overview.skipped} turn{'' if overview.skipped == 1 else 's'}"
-        text += f" {turns} skipped, because earlier runs had not ended."
-    if overview.running:
-        return f"{text} Now running: {_text(overview.running)}."
-    if overview.next_run_seconds is None:
-        return text
-    left = overview.next_run_seconds - now_seconds
-    when = f"in {format_seconds(left)}" if left >= 1 else "now"
-    return f"{text} Next run {when}, {_time(overview.next_run_seconds)}."
+def _html(page: bytes) -> Response:
+    return Response("text/html; charset=utf-8", page, {"Content-Security-Policy": page_policy()})
 
 
-def _row(status: EvalStatus) -> str:
-    verdict = _text(status.verdict)
-    if not status.passed:
-        note = "" if status.verdict == "failed" else " (does not pass)"
-        verdict = f'<strong class="failed">{verdict}{note}</strong>'
-    duration = f'<span class="small">took {format_seconds(status.duration_seconds)}</span>'
-    return (
-        f'<tr><td>{_text(status.label)}<br><span class="small">{_text(status.key)}</span></td>'
-        f'<td class="state">{verdict}</td><td class="sentence">{"<br>".join(map(_text, status.sentences))}</td>'
-        f'<td class="time">{_time(status.ended_seconds)}<br>{duration}</td></tr>'
+def _eval_pages(state: ServiceState, options: PageOptions) -> Callable[[Request], Response]:
+    def page(request: Request) -> Response:
+        revision, digest = state.revision(), request.name.rpartition("-")[2]
+        status = next((status for status in state.overview.evals if key_digest(status.key) == digest), None)
+        if status is None:
+            return error_response(HTTPStatus.NOT_FOUND)
+        runs, problem = None, ""
+        if options.history is not None:
+            query = RunQuery(eval=status.name or status.label)
+            try:
+                runs = options.history.ask(lambda store: store.runs(query, MOST_RUNS))
+            except HistoryError as error:
+                problem = state.mask(visible(str(error)))
+        return _html(eval_page(status, runs, problem, options.links, revision=revision))
+
+    return page
+
+
+def _run_pages(state: ServiceState, options: PageOptions) -> Callable[[Request], Response]:
+    def page(request: Request) -> Response:
+        run_id = unquote(request.name.removesuffix(".json"), errors="replace")
+        if options.history is None:
+            return error_response(HTTPStatus.NOT_FOUND, reason=_NO_HISTORY)
+        if _RUN_ID.fullmatch(run_id) is None:
+            return error_response(HTTPStatus.NOT_FOUND)
+        try:
+            result = options.history.ask(lambda store: store.result(run_id))
+        except HistoryError as error:
+            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, reason=state.mask(visible(str(error))))
+        if result is None:
+            return error_response(HTTPStatus.NOT_FOUND)
+        if request.name.endswith(".json"):
+            return Response("application/json", to_json([result]))
+        return _report(result, state, options)
+
+    return page
+
+
+def _report(result: Result, state: ServiceState, options: PageOptions) -> Response:
+    """Return the report of a run, without source: the files may have changed since, and the history may be shared."""
+    names = (status for status in state.overview.evals if (status.name or status.label) == result.eval.name)
+    navigation = run_navigation(result, next(names, None), options.links, passed=passes(result, options.fail_on))
+    page = html_page([result], options.fail_on, folder=None, navigation=navigation)
+    return Response(
+        "text/html; charset=utf-8", page, {"Content-Security-Policy": f"{report_policy()}; frame-ancestors 'none'"}
     )
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))
-
-
-def _time(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
-    return f'<time datetime="{moment.isoformat(timespec="seconds")}">{moment:%Y-%m-%d %H:%M:%S} UTC</time>'

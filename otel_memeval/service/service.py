@@ -25,17 +25,22 @@ from otel_memeval.redact import Masker, visible
 from otel_memeval.run.plan import check
 from otel_memeval.run.result import passes
 from otel_memeval.service.eval_status import Overview, belongs, with_interval
+from otel_memeval.service.history_reader import PATIENCE_SECONDS, HistoryReader
 from otel_memeval.service.http.access import Access
 from otel_memeval.service.http.server import Server, parse_address
+from otel_memeval.service.links import read_links
 from otel_memeval.service.loop import ServiceLoop
 from otel_memeval.service.measuring import TargetRunner, otlp_settings
 from otel_memeval.service.options import ServiceOptions, read_targets
-from otel_memeval.service.pages import pages
+from otel_memeval.service.pages import PageOptions, pages
 from otel_memeval.service.schedule import Schedule
 from otel_memeval.service.signals import Signals
 from otel_memeval.service.state import ServiceState
 from otel_memeval.service.state_file import StateFile, default_path
 from otel_memeval.units import format_seconds
+
+_SPARE_SECONDS = 0.3
+"""Time in which a database that is too slow says so itself, with its reason."""
 
 
 def run_service(options: ServiceOptions) -> None:
@@ -55,7 +60,7 @@ def run_service(options: ServiceOptions) -> None:
         state = _restore_state(options, settings, targets, state_file, mask, log, keeper)
         runner = TargetRunner(options, state, signals, log, keeper.comparing)
         if server is not None:
-            server.start(pages(state))
+            server.start(pages(state, _page_options(options, settings, log)))
             log(f"serving {server.url}/metrics")
         schedule = Schedule(
             start_seconds=time.monotonic(), interval_seconds=options.every_seconds, seed=secrets.randbits(32)
@@ -65,6 +70,19 @@ def run_service(options: ServiceOptions) -> None:
         log(f"measuring {number} every {format_seconds(options.every_seconds)}; state file: {state_file.path}")
         loop.run()
         log("stopped by a signal")
+
+
+def _page_options(options: ServiceOptions, settings: Settings, log: Callable[[str], None]) -> PageOptions:
+    """Return the options of the pages, with a history of their own: their patience is not that of a run."""
+    reader = None
+    if options.history is not None:
+        from otel_memeval.history.address import open_history  # with a history only
+
+        store = open_history(
+            options.history, settings.environment, log, writes=False, command_seconds=PATIENCE_SECONDS - _SPARE_SECONDS
+        )
+        reader = HistoryReader(store)
+    return PageOptions(reader, read_links(settings.environment), options.exports.fail_on)
 
 
 def _open_server(options: ServiceOptions, log: Callable[[str], None], closing: contextlib.ExitStack) -> Server | None:

@@ -56,8 +56,24 @@ class ServiceState:
         self._renamed: dict[str, str] = {}
         """New names of evals by their key, each logged once."""
         self.python = python
-        self.overview = overview
+        self._overview = overview
+        self._start = f"{time.time_ns():x}"
+        self._changes = 0
         self.metrics = MetricsCache(board.snapshot)
+
+    @property
+    def overview(self) -> Overview:
+        """Return the statuses of all evals, and the current step."""
+        return self._overview
+
+    @overview.setter
+    def overview(self, overview: Overview) -> None:
+        self._overview = overview
+        self._changes += 1
+
+    def revision(self) -> str:
+        """Return a text that differs after each change of the overview, and after a restart."""
+        return f"{self._start}-{self._changes}"
 
     # Changes.
 
@@ -97,7 +113,8 @@ class ServiceState:
         state = self._board.add_run(result, ended, passed=passed, interval_seconds=self.overview.interval_seconds)
         for _ in range(skipped if is_new else 0):
             self._board.add_skip(state.eval)
-        status = status_after_run(key, state.eval, result, ended, passed=passed)
+        before = next((status for status in self.overview.evals if status.key == key), None)
+        status = status_after_run(key, state.eval, result, ended, passed=passed, before=before)
         self.overview = self.overview.with_eval(status)
         self._remove_stale_series()
         self._save()

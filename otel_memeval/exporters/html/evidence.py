@@ -21,10 +21,10 @@ _MOST_STACKS = 20
 """Stacks that are listed; the flame graph has all."""
 
 
-def sites_section(result: Result, folder: str) -> Html:
+def sites_section(result: Result, folder: str | None) -> Html:
     """Return the growing lines as bars, the first ones with the source around them; nothing without lines.
 
-    ``folder``: the one that paths of the result are relative to.
+    ``folder``: the one that paths of the result are relative to; None: no source is read.
     """
     if not result.sites:
         return Html()
@@ -43,7 +43,7 @@ def sites_section(result: Result, folder: str) -> Html:
     rest = table("Further lines that grow", headings, rows[_MOST_OPEN_LINES:], numbers=3)
     folded = tag("details", tag("summary", f"{len(rows) - _MOST_OPEN_LINES:,} more lines"), rest) if rest else Html()
     more = tag("p", f"and {result.more_sites} more; --top shows them", class_="small") if result.more_sites else ""
-    sources = [_source(site, folder) for site in result.sites[:_MOST_EXCERPTS]]
+    sources = [] if folder is None else [_source(site, folder) for site in result.sites[:_MOST_EXCERPTS]]
     return join([first, folded, more, *sources])
 
 

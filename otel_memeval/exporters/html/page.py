@@ -29,13 +29,13 @@ from otel_memeval.version import __version__
 _FOLDER = Path(__file__).parent
 
 
-def html_page(results: Sequence[Result], fail_on: Collection[str], folder: str = "") -> bytes:
+def html_page(results: Sequence[Result], fail_on: Collection[str], folder: str | None = "", navigation: str = "") -> bytes:
     """Return the page. Results of the same eval and target are one report: of the last of them, with the others beside it.
 
-    Paths of results are relative to ``folder``: the source of growing lines is read from there.
+    Paths of results are relative to ``folder``: the source of growing lines is read from there;
+    None: no source is read. ``navigation``, markup, stands above everything.
     """
-    style = (_FOLDER / "page.css").read_text(encoding="utf-8")
-    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+    style, script = read_style(), _read_script()
     groups = grouped(results)
     single = len(groups) == 1
     reports = [_report(results, places, number, folder, level=1 if single else 2) for number, places in enumerate(groups, 1)]
@@ -43,7 +43,7 @@ def html_page(results: Sequence[Result], fail_on: Collection[str], folder: str =
     head = [
         Html('<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">'),
         tag("title", _title(last, fail_on)),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">'),
+        Html(f'<meta http-equiv="Content-Security-Policy" content="{content_policy(style, script)}">'),
         Html('<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">'),
         Html(f"<style>{style}</style>"),
     ]
@@ -52,7 +52,7 @@ def html_page(results: Sequence[Result], fail_on: Collection[str], folder: str =
     footer = tag(
         "footer", tag("p", f"otel-memeval {__version__}. The results are part of this file, as JSON.", class_="small")
     )
-    body = tag("body", main, footer, data_script(results), Html(f"<script>{script}</script>"))
+    body = tag("body", navigation, main, footer, data_script(results), Html(f"<script>{script}</script>"))
     page = f'<!DOCTYPE html>\n<html lang="en">\n{tag("head", join(head, chr(10)))}\n{body}\n</html>\n'
     return page.encode("utf-8", "replace")
 
@@ -65,7 +65,21 @@ def grouped(results: Sequence[Result]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _policy(style: str, script: str) -> str:
+def read_style() -> str:
+    """Return the styles of the page."""
+    return (_FOLDER / "page.css").read_text(encoding="utf-8")
+
+
+def _read_script() -> str:
+    return (_FOLDER / "page.js").read_text(encoding="utf-8")
+
+
+def report_policy() -> str:
+    """Return the content security policy of a report, for the header of a server."""
+    return content_policy(read_style(), _read_script())
+
+
+def content_policy(style: str, script: str) -> str:
     """Return the content security policy: this style, this script, and nothing from elsewhere."""
     style_hash, script_hash = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
     return (
@@ -119,7 +133,7 @@ def _when(result: Result, runs: int) -> Html:
     return tag("span", moment(result), f", the last of {runs} runs" if runs > 1 else "", class_="small block")
 
 
-def _report(results: Sequence[Result], places: Sequence[int], number: int, folder: str, *, level: int) -> Html:
+def _report(results: Sequence[Result], places: Sequence[int], number: int, folder: str | None, *, level: int) -> Html:
     """Return the report of one eval; ``places`` are those of its runs, the reported one last."""
     run, earlier = places[-1], places[:-1]
     result, others = results[run], [results[place] for place in earlier]

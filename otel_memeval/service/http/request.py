@@ -24,6 +24,8 @@ class Request(msgspec.Struct, frozen=True):
 
     accept: str
     accept_encoding: str
+    name: str = ""
+    """Last part of the path, as it was sent, for a page whose path ends with ``/``."""
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -33,6 +35,8 @@ class Response(msgspec.Struct, frozen=True):
     body: bytes
     headers: Mapping[str, str] = {}
     status: HTTPStatus = HTTPStatus.OK
+    events: Callable[[], str] | None = None
+    """Text whose changes are sent as server-sent events, one line; such a response has no end."""
 
 
 Page = Callable[[Request], Response]
@@ -49,6 +53,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._output = self.wfile = BytesIO()
         self.command = ""
         self._headers = headers
+        self.events: Callable[[], str] | None = None
+        """As in the response."""
 
     @property
     def output(self) -> bytes:
@@ -66,21 +72,29 @@ class RequestHandler(BaseHTTPRequestHandler):
         if not self.parse_request():
             return False
         if self.command not in ("GET", "HEAD"):
-            self._send(_error(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"}))
+            self._send(error_response(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"}))
             return False
         return True
 
     def answer(self, pages: Mapping[str, Page], *, is_admitted: bool) -> bytes:
         """Return the response of the page that the path names, to an admitted client."""
-        page = pages.get(self.path.partition("?")[0])
+        path = self.path.partition("?")[0]
+        folder, _, name = path.rpartition("/")
+        page = pages.get(path) or (pages.get(f"{folder}/") if folder else None)
         if not is_admitted:
-            self._send(_error(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="otel-memeval"'}))
+            self._send(error_response(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="otel-memeval"'}))
         elif page is None:
-            self._send(_error(HTTPStatus.NOT_FOUND))
+            self._send(error_response(HTTPStatus.NOT_FOUND))
         else:
             accept, encoding = self.headers.get_all("Accept", []), self.headers.get_all("Accept-Encoding", [])
-            self._send(page(Request(",".join(accept), ",".join(encoding))))
+            self._send(page(Request(",".join(accept), ",".join(encoding), name)))
         return self.output
+
+    def refuse(self) -> None:
+        """Replace the response: there are too many connections of its kind."""
+        self._output.seek(0)
+        self._output.truncate()
+        self._send(error_response(HTTPStatus.SERVICE_UNAVAILABLE))
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)
@@ -88,7 +102,9 @@ class RequestHandler(BaseHTTPRequestHandler):
         for name, value in {**_SAFE_HEADERS, **response.headers, **self._headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
+        self.events = response.events if self.command == "GET" else None
+        if response.events is None:
+            self.send_header("Content-Length", str(len(response.body)))
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
@@ -97,8 +113,10 @@ class RequestHandler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Answer a status with its standard phrase; nothing of the request is repeated."""
         self.request_version = self.protocol_version  # without it, an unreadable request would get no status line
-        self._send(_error(HTTPStatus(code)))
+        self._send(error_response(HTTPStatus(code)))
 
 
-def _error(status: HTTPStatus, headers: Mapping[str, str] = {}) -> Response:
-    return Response(_TEXT, f"{status.value} {status.phrase}\n".encode(), headers, status)
+def error_response(status: HTTPStatus, headers: Mapping[str, str] = {}, reason: str = "") -> Response:
+    """Return one line of text: the status, and a reason."""
+    text = f"{status.value} {status.phrase}{reason and f': {reason}'}\n"
+    return Response(_TEXT, text.encode("utf-8", "replace"), headers, status)

@@ -26,6 +26,14 @@ from otel_memeval.service.http.request import Page, RequestHandler
 
 MOST_CONNECTIONS = 128
 """Connections at a time. For one more, the oldest whose request is not complete is closed."""
+MOST_STREAMS = MOST_CONNECTIONS // 4
+"""Connections with events at a time; a further client gets status 503 and asks for the page instead."""
+STREAM_SECONDS = 300.0
+"""Deadline of a connection with events. Browsers connect again, under the rules of that moment."""
+_EVENT_SECONDS = 0.5
+"""Time from one look for a change to the next."""
+_QUIET_SECONDS = 10.0
+"""Without an event for this time, an empty line is sent: a client that is gone is found."""
 STEP_SECONDS = 10.0
 """Timeout of each step: the handshake, a part of the request, a part of the response."""
 REQUEST_SECONDS = 30.0
@@ -116,6 +124,10 @@ class _Connection:
         moment = min(self._end_seconds, self._loop.time() + self._step_seconds)
         self._timer = self._loop.call_at(moment, self.task.cancel)
 
+    def keep_open(self, seconds: float) -> None:
+        """Set the deadline of the connection, from now on."""
+        self._end_seconds = self._loop.time() + seconds
+
     def _close(self, _: asyncio.Task[None]) -> None:
         self._timer.cancel()
         self.socket.close()  # open if the task was cancelled before it began
@@ -141,6 +153,8 @@ class Server:
         self._request_seconds = request_seconds
         self._connections: dict[_Connection, None] = {}
         """Open connections, the oldest first."""
+        self._streams = 0
+        """Connections with events."""
         self._threads = ThreadPoolExecutor(_THREADS, "memeval-page")
         self._password_thread = ThreadPoolExecutor(1, "memeval-password")
         self._stopping = asyncio.Event()
@@ -229,8 +243,13 @@ class Server:
             reader, writer = await _open_streams(connection.socket, rules.tls, self._request_seconds)
             try:
                 if rules.allows(writer.get_extra_info("ssl_object")):
-                    head = await self._read_head(connection, reader)
-                    await self._send(connection, writer, await self._respond(head, rules))
+                    request = RequestHandler(await self._read_head(connection, reader), rules.headers)
+                    await self._respond(request, rules)
+                    if request.events is not None and self._streams >= MOST_STREAMS:
+                        request.refuse()
+                    await self._send(connection, writer, request.output)
+                    if request.events is not None:
+                        await self._send_events(connection, reader, writer, request.events)
                 connection.begin_step()
                 writer.close()
                 await writer.wait_closed()
@@ -263,15 +282,40 @@ class Server:
             writer.write(response[start : start + _BLOCK_BYTES])
             await writer.drain()
 
-    async def _respond(self, head: bytes, rules: AccessRules) -> bytes:
-        request = RequestHandler(head, rules.headers)
+    async def _send_events(
+        self,
+        connection: _Connection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        text: Callable[[], str],
+    ) -> None:
+        """Send a text now and after each change, until the client is gone or the time is over."""
+        loop = asyncio.get_running_loop()
+        connection.keep_open(STREAM_SECONDS)
+        end_seconds = loop.time() + STREAM_SECONDS - self._step_seconds
+        sent, sent_seconds = None, 0.0
+        self._streams += 1
+        try:
+            while not reader.at_eof() and loop.time() < end_seconds:
+                connection.begin_step()
+                current = text()
+                if current != sent or loop.time() - sent_seconds >= _QUIET_SECONDS:
+                    writer.write(b":\n\n" if current == sent else f"data: {current}\n\n".encode())
+                    await writer.drain()
+                    sent, sent_seconds = current, loop.time()
+                await asyncio.sleep(_EVENT_SECONDS)
+        finally:
+            self._streams -= 1
+
+    async def _respond(self, request: RequestHandler, rules: AccessRules) -> None:
+        """Let a page answer the request; ``request.output`` has the response then."""
         if not request.parse():
-            return request.output
+            return
         loop = asyncio.get_running_loop()
         is_admitted = rules.passwords.recall(request.authorization)
         if is_admitted is None:
             is_admitted = await loop.run_in_executor(self._password_thread, rules.passwords.admit, request.authorization)
-        return await loop.run_in_executor(self._threads, partial(request.answer, self._pages, is_admitted=is_admitted))
+        await loop.run_in_executor(self._threads, partial(request.answer, self._pages, is_admitted=is_admitted))
 
 
 async def _open_streams(
