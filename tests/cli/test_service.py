@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -44,9 +46,12 @@ def test_pages_are_served_during_the_first_run_and_sigterm_stops_it(tool: Tool) 
         assert running.evals() == set()
         assert running.get("/healthz") == "ok\n"
         assert "Now running: slow.py" in running.get("/")
+        stream = urllib.request.urlopen(f"{running.url}/events", timeout=10)
+        assert stream.readline().startswith(b"data: ")
         assert len(tool.processes()) >= 2
         assert running.end() < 5
         assert "failed" not in running.log
+        stream.close()
     saved = (
         json.loads((tool.folder.parent / "state.json").read_text()) if (tool.folder.parent / "state.json").exists() else {}
     )
@@ -110,6 +115,10 @@ def test_failing_targets_are_failed_runs_and_others_continue(tool: Tool) -> None
         running.wait(lambda: "Now it loads" in running.evals())
         running.wait(lambda: "imports.py" not in running.evals())
         assert (running.value("memeval_runs_total", eval="raises", state="failed") or 0) >= 2
+        (path,) = re.findall(r'href="(/evals/fine-[^"]*)"', running.get("/"))
+        run_path = re.findall(r'href="(/runs/[^"]*)">', running.get(path))[0]
+        assert "<h1>fine</h1>" in running.get(run_path)
+        assert tool.read_json(running.get(f"{run_path}.json").encode())[0].eval.name == "fine"
         runs = sum(value for (name, _), value in running.series().items() if name == "memeval_runs_total")
         running.end()
     found = FolderHistory(kept, print).runs(RunQuery(), 1000)

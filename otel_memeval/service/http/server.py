@@ -303,7 +303,7 @@ class Server:
                     writer.write(b":\n\n" if current == sent else f"data: {current}\n\n".encode())
                     await writer.drain()
                     sent, sent_seconds = current, loop.time()
-                await asyncio.sleep(_EVENT_SECONDS)
+                await asyncio.sleep(min(_EVENT_SECONDS, self._step_seconds / 2))
         finally:
             self._streams -= 1
 
