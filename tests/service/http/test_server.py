@@ -19,7 +19,7 @@ import trustme
 from otel_memeval.errors import UsageError
 from otel_memeval.service.http.access import Access
 from otel_memeval.service.http.request import Request, Response
-from otel_memeval.service.http.server import MOST_CONNECTIONS, MOST_STREAMS, Address, Server, parse_address
+from otel_memeval.service.http.server import MOST_CONNECTIONS, Address, Server, parse_address
 
 STEP_SECONDS = 0.3
 REQUEST_SECONDS = 0.8
@@ -33,22 +33,13 @@ def log() -> list[str]:
 
 
 @pytest.fixture
-def events() -> list[int]:
-    """Return the list whose length is the text of the events."""
-    return []
-
-
-@pytest.fixture
-def serve(log: list[str], events: list[int]) -> Iterator[Serve]:
+def serve(log: list[str]) -> Iterator[Serve]:
     """Return a function that starts servers with short timeouts."""
     with contextlib.ExitStack() as closing:
 
         def start(web_config: Path | None = None) -> Server:
             def echo(request: Request) -> Response:
                 return Response("text/plain", f"{request.accept}|{request.accept_encoding}".encode())
-
-            def named(request: Request) -> Response:
-                return Response("text/plain", request.name.encode())
 
             def broken(_: Request) -> Response:
                 raise KeyError("an error in a page")
@@ -62,9 +53,7 @@ def serve(log: list[str], events: list[int]) -> Iterator[Serve]:
                 request_seconds=REQUEST_SECONDS,
             )
             large = Response("text/plain", b"x" * (8 << 20))
-            stream = Response("text/event-stream", b"", events=lambda: str(len(events)))
-            paths = {"/": echo, "/broken": broken, "/large": lambda _: large, "/events": lambda _: stream, "/named/": named}
-            server.start(paths)
+            server.start({"/": echo, "/broken": broken, "/large": lambda _: large})
             closing.callback(server.stop)
             return server
 
@@ -354,53 +343,3 @@ def test_key_with_a_passphrase_is_refused_without_a_prompt(tmp_path: Path, autho
     with pytest.raises(UsageError, match="the key without a passphrase"):
         Access(str(path), print)
     assert time.monotonic() - begun < 10
-
-
-def open_stream(server: Server, closing: contextlib.ExitStack, text: str = "0") -> socket.socket:
-    """Ask for events, and return the connection after the first event, which has this text."""
-    connection = closing.enter_context(socket.create_connection(("127.0.0.1", port(server)), timeout=5))
-    connection.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
-    received = b""
-    while not received.endswith(f"data: {text}\n\n".encode()):
-        block = connection.recv(65536)
-        assert block, received
-        received += block
-    assert b"Content-Length" not in received
-    assert b"Content-Type: text/event-stream" in received
-    return connection
-
-
-def test_changes_are_sent_as_events_to_a_quarter_of_the_connections(serve: Serve, events: list[int], log: list[str]) -> None:
-    """A stream outlives the deadline of a request and gets each change; one more gets 503; a client that goes makes
-    room. The server ends with open streams.
-    """
-    server = serve()
-    with contextlib.ExitStack() as closing:
-        streams = [open_stream(server, closing) for _ in range(MOST_STREAMS)]
-        assert ask(server, path="/events").status == 503
-        assert ask(server).status == 200
-        time.sleep(REQUEST_SECONDS)
-        events.append(1)
-        for stream in streams:
-            assert stream.recv(65536) == b"data: 1\n\n"
-        streams[0].close()
-        deadline = time.monotonic() + 5
-        while server.open_connections >= MOST_STREAMS:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert ask(server, "HEAD", "/events").status == 200
-        streams[0] = open_stream(server, closing, "1")
-        begin = time.monotonic()
-        server.stop()
-        assert time.monotonic() - begin < 2
-        assert streams[-1].recv(65536) == b""
-    assert log == []
-
-
-def test_page_of_a_folder_gets_the_name(serve: Serve) -> None:
-    """The last part of the path is the name, as it was sent; folders below, and other paths, do not exist."""
-    server = serve()
-    assert ask(server, path="/named/a%2Fb?c").text == "a%2Fb"  # type: ignore[attr-defined]
-    assert ask(server, path="/named/").text == ""  # type: ignore[attr-defined]
-    for path in ("/named", "/named/a/b", "/other", "/broken/x", "named/a"):
-        assert ask(server, path=path).status == 404
