@@ -80,7 +80,7 @@ def _row(run: RunSummary) -> list[str]:
     return [
         tag("a", _started(run.started_at), href=run_path(run.run_id)),
         join([badge(run.verdict), " ", "passes" if run.passed else tag("strong", "does not pass")]),
-        "-" if growth is None else format_bytes(growth, signed=True),
+        "-" if growth is None else tag("span", format_bytes(growth, signed=True), class_="growth-text"),
         format_seconds(run.duration_seconds),
         tag("code", name(run.commit[:_SHORT_COMMIT]), " with changes" if run.dirty else "") if run.commit else "-",
         result,
