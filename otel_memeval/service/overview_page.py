@@ -16,7 +16,7 @@ def overview_page(
 ) -> bytes:
     """Return the page at ``/`` at a moment (since 1970), failing evals first.
 
-    ``problem``: a sentence about an overdue measurement. ``has_history``: runs have reports.
+    ``problem``: a sentence about an overdue measurement or the history. ``has_history``: runs have reports.
     """
     evals = sorted(overview.evals, key=lambda status: (status.passed, STATES_WORST_FIRST.index(status.verdict)))
     failing = sum(not status.passed for status in evals)

@@ -17,6 +17,7 @@ from otel_memeval.records import Result, to_json
 from otel_memeval.redact import visible
 from otel_memeval.run.result import passes
 from otel_memeval.service.eval_page import MOST_RUNS, eval_page, run_navigation
+from otel_memeval.service.growth_history import GrowthHistory
 from otel_memeval.service.history_reader import HistoryReader
 from otel_memeval.service.http.request import Page, Request, Response, error_response
 from otel_memeval.service.links import Links, key_digest
@@ -41,6 +42,7 @@ class PageOptions(msgspec.Struct, frozen=True):
 def pages(state: ServiceState, options: PageOptions | None = None) -> dict[str, Page]:
     """Return the pages of the service by path; a path that ends with ``/`` is that of all names behind it."""
     given = options or PageOptions()
+    growth = None if given.history is None else GrowthHistory(given.history)
 
     def metrics(request: Request) -> Response:
         state.overdue()
@@ -56,9 +58,9 @@ def pages(state: ServiceState, options: PageOptions | None = None) -> dict[str, 
 
     def root(_: Request) -> Response:
         revision = state.revision()
-        has_history = given.history is not None
-        problem = state.overdue()
-        return _html(overview_page(state.overview, time.time(), problem, has_history=has_history, revision=revision))
+        overview, problem = (state.overview, "") if growth is None else growth.complete(state.overview)
+        problems = " ".join(filter(None, (state.overdue(), state.mask(visible(problem)))))
+        return _html(overview_page(overview, time.time(), problems, has_history=growth is not None, revision=revision))
 
     def events(_: Request) -> Response:
         return Response("text/event-stream", b"", events=state.revision)

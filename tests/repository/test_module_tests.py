@@ -20,6 +20,7 @@ MODULE_TESTS = {
     "fleet/queue": "fleet/test_driver.py",
     "exporters/otlp/group_span": "fleet/test_exports.py",
     "service/eval_page": "service/test_pages.py",
+    "service/growth_history": "service/test_pages.py",
     "service/history_reader": "service/test_pages.py",
     "service/links": "service/test_pages.py",
     "service/overview_page": "service/test_pages.py",

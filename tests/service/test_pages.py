@@ -76,7 +76,7 @@ def service_state(folder: Path, **more: Callable[[Result], bool]) -> ServiceStat
         mask=str,
         passed=given["passed"],
         log=print,
-        on_result=print,
+        on_result=lambda _: None,
         on_cycle_end=print,
     )
 
@@ -192,6 +192,10 @@ def test_eval_and_its_runs_have_pages(tmp_path: Path) -> None:
     found = pages(state, PageOptions(HistoryReader(store), links))
     name = eval_path("agent.py", "any label").rpartition("/")[2]
     page = body(found["/evals/"](Request("", "", name)))
+    assert "Growth of the last 2 runs" in body(found["/"](Request("", "")))
+    lost = msgspec.structs.replace(last, run=msgspec.structs.replace(last.run, id="lost"))
+    state.add_result(lost, "elsewhere.py", 0)  # a run that the history has not kept: the curve would end before it
+    assert body(found["/"](Request("", ""))).count("Growth of the last 2 runs") == 1
     assert f'href="{run_path("first/run")}"' in page
     assert 'href="/runs/first%2Frun.json"' in page
     assert 'href="https://runbook#memevalretainedgrowth"' in page
@@ -244,6 +248,7 @@ def test_history_that_hangs_delays_no_page_for_long(tmp_path: Path) -> None:
     begin = time.monotonic()
     for _ in range(20):
         assert "does not answer" in body(found["/evals/"](Request("", "", name)))
+        assert "does not answer" in body(found["/"](Request("", "")))
     assert found["/runs/"](Request("", "", "any")).status == HTTPStatus.SERVICE_UNAVAILABLE
     assert time.monotonic() - begin < 1
     released.set()
