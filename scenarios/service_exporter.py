@@ -1,4 +1,4 @@
-"""Measure the service with the tool itself: an iteration is one finished run, one skipped run, and four scrapes.
+"""Measure the service with the tool itself: an iteration is one finished run, one skipped run, and five requests.
 
 Measure it with ``python -m otel_memeval scenarios.service_exporter``.
 """
@@ -16,6 +16,7 @@ from otel_memeval.records import Channels, Eval, Iteration, Limits, Result, Run,
 from otel_memeval.service.eval_status import Overview
 from otel_memeval.service.http.access import Access
 from otel_memeval.service.http.server import Address, Server
+from otel_memeval.service.links import eval_path
 from otel_memeval.service.pages import pages
 from otel_memeval.service.state import ServiceState
 from otel_memeval.service.state_file import StateFile
@@ -25,6 +26,7 @@ REQUESTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}),
     ("/metrics", {"Accept": "text/plain; version=0.0.4"}),
     ("/", {}),
+    (eval_path("agent_1", "Agent 1"), {}),
     ("/healthz", {}),
 )
 
