@@ -45,6 +45,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     max_iterations: int | None = None
     timeout: str | float | None = None
     python: str | None = None
+    compare_python: str | None = None
     keep_going: bool | None = None
     no_follow_up: bool | None = None
     follow_up_budget: str | float | None = None
@@ -82,7 +83,19 @@ class ProjectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         return {name: value for name, value in found.items() if value is not None and name not in ("ignore", "resources")}
 
 
-_PATHS = ("json", "junit", "markdown", "sarif", "code_quality", "html", "pprof", "python", "textfile", "history")
+_PATHS = (
+    "compare_python",
+    "json",
+    "junit",
+    "markdown",
+    "sarif",
+    "code_quality",
+    "html",
+    "pprof",
+    "python",
+    "textfile",
+    "history",
+)
 """Settings that are paths, relative to the project's file."""
 
 

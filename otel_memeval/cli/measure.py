@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,7 @@ from otel_memeval.cli.interruption import Interruptions, interruptible
 from otel_memeval.cli.job_log import annotate, section
 from otel_memeval.cli.options import MeasureCommand, MeasureOptions
 from otel_memeval.cli.standard_streams import problem_of
-from otel_memeval.errors import UsageError
-from otel_memeval.verdicts import REGRESSED
+from otel_memeval.cli.usage import check_usage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +62,7 @@ or not compared."""
 
 def _measure(options: MeasureOptions) -> int:
     """Run agent scenarios repeatedly, and report whether they retain memory, on which line, and in which container."""
-    _check_usage(options)
+    check_usage(options)
     from otel_memeval.config import for_measuring, with_secrets
     from otel_memeval.history.keeper import open_keeper, secrets_of
 
@@ -81,57 +79,6 @@ def _measure(options: MeasureOptions) -> int:
 
     run_service(_service_options(options, exports))
     return PASSED
-
-
-def _check_usage(options: MeasureOptions) -> None:
-    """Raise ``UsageError`` for options that cannot be used together, before anything is measured."""
-    if options.every is None:
-        for name, value in (
-            ("--serve", options.serve),
-            ("--web-config", options.web_config),
-            ("--state", options.state),
-            ("--targets", options.targets_file),
-        ):
-            if value is not None:
-                raise UsageError(f"{name} without --every", "add how often to measure, such as --every 15m")
-    if not options.targets and options.targets_file is None:
-        raise click.UsageError("Missing argument 'TARGET...'.")
-    if options.every is not None:
-        _check_service_usage(options)
-    try:
-        os.getcwd()
-    except OSError:
-        raise UsageError("the current folder no longer exists", "change to one that exists") from None
-    for option, is_given, other, is_other_given, reason in (
-        ("--explain", options.explain, "--in-process", options.in_process, "an explanation needs a worker process"),
-        ("--python", options.python, "--in-process", options.in_process, "--in-process measures in this interpreter"),
-        ("--explain", options.explain, "--no-follow-up", options.no_follow_up, "an explanation is a follow-up"),
-        ("--ray", options.ray is not None, "--in-process", options.in_process, "evals are measured on the nodes"),
-        ("--ray", options.ray is not None, "--every", options.every is not None, "a service measures on its own machine"),
-        ("--ray", options.ray is not None, "--verbose", options.verbose, "output comes when an eval is over"),
-        ("--quiet", options.quiet, "--verbose", options.verbose, "--quiet prints the verdict only"),
-    ):
-        if is_given and is_other_given:
-            raise UsageError(f"{option} with {other}", f"leave one out: {reason}")
-    if REGRESSED in options.fail_on and options.baseline is None and options.history is None:
-        raise UsageError(f"--fail-on {REGRESSED} without a baseline", "add --baseline REF, or --history DIR_OR_DSN")
-    if options.result_paths:
-        from otel_memeval.exporters.builds.result_files import check_result_files
-
-        check_result_files(options.result_paths)
-
-
-def _check_service_usage(options: MeasureOptions) -> None:
-    if options.web_config is not None and options.serve is None:
-        raise UsageError("--web-config without --serve", "add where to serve, such as --serve 9464")
-    if options.in_process:
-        raise UsageError("--every with --in-process", "leave one out: memory of a scenario would stay in the service")
-    if options.json_path == "-":
-        raise UsageError("--every with --json -", "name a file: it holds the results of the last cycle")
-    if options.bisect:
-        raise UsageError("--every with --bisect", "leave one out: a service does not end")
-    if options.output_format not in (None, "plain"):
-        raise UsageError(f"--every with --output-format {options.output_format}", "leave one out: a service is no build job")
 
 
 def _run_options(options: MeasureOptions) -> Options:
@@ -226,7 +173,8 @@ def _measure_once(
             annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
     sys.stdout.flush()
     undelivered = pipeline.undelivered or not written or keeper.lost > 0
-    status = INTERRUPTED if interruptions else exit_status(results, options.fail_on, undelivered=undelivered)
+    judged = results[1::2] if options.compare_python is not None else results  # the second environment's
+    status = INTERRUPTED if interruptions else exit_status(judged, options.fail_on, undelivered=undelivered)
     return bisect_status(status, results, options.fail_on) if options.bisect else status
 
 
@@ -269,6 +217,13 @@ def _measure_all(
         )
         return
     assert isinstance(pipeline, ExportPipeline)
+    if options.compare_python is not None:
+        from otel_memeval.cli.two_pythons import measure_two_pythons
+
+        measure_two_pythons(
+            options.compare_python, options, run_options, settings, pipeline, (out, err), report, lambda: bool(interruptions)
+        )
+        return
 
     with contextlib.ExitStack() as shown:
 

@@ -41,6 +41,7 @@ class MeasureOptions(NamedTuple):
     history: str | None
     baseline: str | None
     python: str | None
+    compare_python: str | None
     events: Literal["span", "log", "both"]
     pushgateway: str | None
     textfile: str | None
@@ -97,6 +98,12 @@ _GROUPS: dict[str, list[click.Option]] = {
             type=click.Path(),
             metavar="PATH",
             help="Interpreter that the scenario runs in.  [default: this one]",
+        ),
+        click.Option(
+            ["--compare-python"],
+            type=click.Path(),
+            metavar="PATH",
+            help="Second interpreter: iterations are run under both in turn, and the runs are compared.",
         ),
         click.Option(["--keep-going"], is_flag=True, help="Continue after an iteration that raised an exception."),
         click.Option(

@@ -5,7 +5,7 @@ They are sent together with the result, once the eval is over: an eval that is l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -109,6 +109,18 @@ class EventRecorder(Observer):
     def on_output(self, output: str) -> None:
         """Record the call."""
         self.events.append(OutputEnded(output))
+
+
+class TurnRecorder(EventRecorder):
+    """Records the calls of a run that takes turns with another one; ``wait`` returns when it is its turn."""
+
+    def __init__(self, samples: bool | None, wait: Callable[[], None]) -> None:
+        super().__init__(samples)
+        self._wait = wait
+
+    def before_iteration(self) -> None:
+        """Wait for the turn."""
+        self._wait()
 
 
 def repeat(events: Sequence[AnyEvent], result: Result, observer: Observer) -> None:

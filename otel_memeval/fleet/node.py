@@ -11,7 +11,7 @@ import msgspec
 
 from otel_memeval.config import Settings, from_process
 from otel_memeval.errors import MemevalError
-from otel_memeval.fleet.events import EventRecorder
+from otel_memeval.fleet.events import EventRecorder, TurnRecorder
 from otel_memeval.fleet.messages import (
     Answer,
     EvalMeasured,
@@ -34,7 +34,12 @@ _OF_RAY = ("RAY_", "OMP_NUM_THREADS")
 
 def measure(data: bytes) -> bytes:
     """Measure the eval that a request names, and return the answer."""
-    return _answered(data, _measure)
+    return _answered(data, lambda request, settings: _measure(request, settings, EventRecorder(request.sampled)))
+
+
+def measure_in_turn(data: bytes, wait: Callable[[], None]) -> bytes:
+    """Measure as ``measure``; ``wait`` returns when the next iteration may begin."""
+    return _answered(data, lambda request, settings: _measure(request, settings, TurnRecorder(request.sampled, wait)))
 
 
 def find_evals(data: bytes) -> bytes:
@@ -81,8 +86,7 @@ def _settings(request: FleetRequest) -> Settings:
     )
 
 
-def _measure(request: FleetRequest, settings: Settings) -> EvalMeasured:
-    recorder = EventRecorder(request.sampled)
+def _measure(request: FleetRequest, settings: Settings, recorder: EventRecorder) -> EvalMeasured:
     source, name = split_target(request.target)
     result = run_eval(source, name, request.options, recorder, settings).result()
     return EvalMeasured(node=_node(), events=recorder.events, result=result)

@@ -26,6 +26,9 @@ class Observer:
         ``seconds_left``: time for this step and those that follow it; None where no limit is set.
         """
 
+    def before_iteration(self) -> None:
+        """Wait until the next iteration may begin; called only if the options say ``in_turn``."""
+
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Handle the end of the set-up; ``description`` is the scenario's own line, empty without a ``describe`` hook."""
 
@@ -72,6 +75,10 @@ class ObserverGroup(Observer):
     def on_step(self, name: str, seconds_left: float | None = None) -> None:
         """Pass the call on."""
         self._each(lambda observer: observer.on_step(name, seconds_left))
+
+    def before_iteration(self) -> None:
+        """Pass the call on."""
+        self._each(lambda observer: observer.before_iteration())
 
     def on_set_up(self, description: str, plan: Plan) -> None:
         """Pass the call on."""

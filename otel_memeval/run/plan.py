@@ -50,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Take the scenario's own OpenTelemetry spans."""
     fast_shutdown: bool = False
     """After an interruption, processes that the scenario left behind have half a second to end, not five: a service ends."""
+    in_turn: bool = False
+    """Have the observer say when each iteration may begin: another run of the same scenario takes turns with this one."""
     describe_all: bool = False
     """Have every container described that changed, not only those that are judged to grow; for recordings of series."""
 

@@ -141,8 +141,16 @@ class Session:
 
     def _iterate(self, phase: str, count: int, measured: int) -> bool:
         """Run ``count`` more iterations of ``measured`` in all; return whether all were done and none failed."""
-        if count <= 0:
-            return True
+        if not self._options.in_turn:
+            return count <= 0 or self._iterate_at_once(phase, count, measured)
+        for _ in range(count):
+            self._observer.before_iteration()
+            if not self._iterate_at_once(phase, 1, measured):
+                return False
+        return True
+
+    def _iterate_at_once(self, phase: str, count: int, measured: int) -> bool:
+        """Run iterations as ``_iterate``, without a pause between them."""
         first = index = 1 + (self._history.warmups if phase == "warmup" else self._history.measured)
         keep_going = self._options.keep_going
         self._client.send(wire.Iterate(phase=phase, first=first, count=count, keep_going=keep_going))
