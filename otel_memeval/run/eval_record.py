@@ -1,4 +1,4 @@
-"""The record of a run that agno's databases store: agno's fields, and the judgement of memory beside them. Pure."""
+"""The record of a run that agno's databases store: agno's fields, and the judgement of memory beside them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from otel_memeval import wire
 from otel_memeval.records import Channels, Eval, Iteration, Statistics, Summary
+from otel_memeval.run.failures import failure_record
+from otel_memeval.run.worker_client import WorkerClient
 from otel_memeval.verdicts import State
 
 _BYTES_PER_MIB = 1024 * 1024
@@ -58,6 +61,19 @@ def eval_record(
             },
         }
     ).decode()
+
+
+def store_run(client: WorkerClient, record: str, secrets: tuple[str, ...]) -> str:
+    """Have the worker store a record in the database of the eval; return the problem, empty without one.
+
+    Raises ``WorkerEnded``.
+    """
+    client.send(wire.StoreRun(record=record))
+    failure = client.until(wire.RunStored, lambda _: None).failure
+    if failure is None:
+        return ""
+    error = failure_record(failure, secrets)
+    return f"the eval's database did not take the run: {error.type}: {error.message}"
 
 
 def _statistics(name: str, statistics: Statistics | None, unit: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ from otel_memeval.records import Eval, Failure, Iteration, Result, Run
 from otel_memeval.redact import Masker, one_line
 from otel_memeval.run.containers import MOST_DESCRIBED, MOST_SEARCHED_SITES, holder_records
 from otel_memeval.run.context import RunContext
-from otel_memeval.run.eval_record import eval_record
+from otel_memeval.run.eval_record import eval_record, store_run
 from otel_memeval.run.failures import failure_record
 from otel_memeval.run.follow_up.budget import FollowUpBudget
 from otel_memeval.run.follow_up.follow_ups import FollowUps
@@ -112,7 +112,9 @@ class Session:
             self._describe_containers(budget)
             self._describe_resources()
             self._follow_ups.run(self._client, budget)
-            self._store_run()
+            if self._has_database:
+                self._observer.on_step("storing the run in the eval's database")
+                self._store_problem = store_run(self._client, self.eval_record(), self._settings.secrets)
         except WorkerEnded as ended:  # what was measured is judged all the same
             self._follow_ups.end(ended)
             return
@@ -225,17 +227,6 @@ class Session:
         added = self._history.added_resources()
         self._client.send(wire.DescribeResources(added=added, grace_seconds=GRACE_SECONDS if added else 0.0))
         self._history.add_resources(self._client.until(wire.ResourceDescriptions, lambda _: None))
-
-    def _store_run(self) -> None:
-        """Have the worker store the run in the database of the eval, as agno does."""
-        if not self._has_database:
-            return
-        self._observer.on_step("storing the run in the eval's database")
-        self._client.send(wire.StoreRun(record=self.eval_record()))
-        failure = self._client.until(wire.RunStored, lambda _: None).failure
-        if failure is not None:
-            error = failure_record(failure, self._settings.secrets)
-            self._store_problem = f"the eval's database did not take the run: {error.type}: {error.message}"
 
     def eval_record(self) -> str:
         """Return the fields of the record that the database of the eval stores, as a JSON object."""
