@@ -62,7 +62,7 @@ def test_settings_are_in_every_file_that_needs_them(deploy: Path) -> None:
     assert len(done.stdout.splitlines()) == 14
     after = contents(deploy)
     assert [path for path, text in after.items() if SHIPPED_RUNBOOK in text] == []
-    assert after[deploy / "prometheus" / "rules" / "memeval-alerts.yaml"].count(SETTINGS["RUNBOOK_URL"] + "#memeval") == 18
+    assert after[deploy / "prometheus" / "rules" / "memeval-alerts.yaml"].count(SETTINGS["RUNBOOK_URL"] + "#memeval") == 19
     alertmanager = yaml.safe_load(after[deploy / "alertmanager" / "alertmanager.yaml"])
     assert alertmanager["receivers"] == [
         {"name": "people", "webhook_configs": [{"url": SETTINGS["ALERT_WEBHOOK_URL"]}]},

@@ -172,10 +172,14 @@ def in_a_service(name: str, trial: Trial) -> None:
     log = pages.pop("log")
     _check_printed(log)
     expect(all(re.match(r"20\d\d-\d\d-\d\dT", line) for line in log.splitlines()), "a line of the log has no time")
-    expected = {"html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span", "time"}
+    expected = {"html", "head", "meta", "link", "title", "style", "script", "noscript", "body", "main", "footer", "h1", "p"}
+    expected |= {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "br", "span", "time", "strong", "a"}
     found = _tags(pages["/"])
-    expect({tag.split()[0] for tag in found} <= expected | {"strong", "a"}, f"tags of a name: {found - expected}")
-    attributes = {"lang", "charset", "name", "content", "http-equiv", "scope", "class", "datetime", "href"}
+    tags = {tag.split()[0] for tag in found}
+    expect(tags <= expected, f"tags of a name: {tags - expected}")
+    expect(pages["/"].count("<script") == 1, "a script of a name")
+    attributes = {"lang", "charset", "name", "content", "http-equiv", "scope", "class", "datetime", "href", "rel", "role"}
+    attributes |= {"tabindex", "aria-label", "data-revision"}
     expect({tag.split()[1] for tag in found if " " in tag} <= attributes, "attributes of a name")
     _check_gauges(pages["/metrics"])
     expect(len(json.loads(Path(trial.folder, "state").read_bytes())["evals"]) == 2, "the state has not two evals")
