@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import pytest
 from prometheus_client import start_http_server
 
 from otel_memeval.exporters.prometheus.board import Board
 from otel_memeval.exporters.prometheus.families import snapshot_registry
-from otel_memeval.records import Result, Verdict, to_json
-from tests.deploy.real_runs import measured
+from otel_memeval.records import Result, to_json
+from tests.deploy.real_runs import measured, without_leak
 from tests.deploy.shipped import config, with_short_waits
 from tests.servers.prometheus import Prometheus, promtool
 from tests.servers.pushgateway import Pushgateway
@@ -28,12 +27,6 @@ class Filled(NamedTuple):
     prometheus: Prometheus
     pushgateway: Pushgateway
     runs: dict[str, Result]
-
-
-def without_leak(result: Result) -> Result:
-    """Return the result of the eval as if it kept nothing."""
-    verdict = Verdict(state="stable", summary="keeps nothing", reasons=[])
-    return msgspec.structs.replace(result, verdict=verdict, sites=[], holders=[], resources=None)
 
 
 def past_week(folder: Path, clean: Result) -> None:

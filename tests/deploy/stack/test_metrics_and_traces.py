@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from otel_memeval import telemetry
-from otel_memeval.records import Result
+from otel_memeval.records import Result, to_json
 from tests.deploy.dashboards_past import HISTORY, fill
 from tests.deploy.grafana_files import DASHBOARDS, filled_in, queries
-from tests.deploy.real_runs import measured
+from tests.deploy.real_runs import measured, without_leak
 from tests.deploy.shipped import config, metrics_in, rules, with_short_waits
 from tests.deploy.stack.servers import Jaeger, OtelCollector, StackPrometheus, built
 
@@ -70,6 +70,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 prometheus.reload(config(short, {"otel-collector": collector.metrics}, version=3))
                 began = time.time()
                 limits = ["--max-growth", "16KiB", "--max-peak-growth", "16KiB"]
+                baseline = folder / "baseline.json"
+                baseline.write_bytes(to_json([without_leak(measured(folder, *limits)["leaking"])]))
+                limits += ["--baseline", str(baseline)]
                 runs = measured(folder, *limits, environment=variables(collector, folder, "http/protobuf"))
                 command = [sys.executable, "-m", "otel_memeval", "scenario.py:clean_eval", "--fail-on", "never"]
                 for _ in range(2):
