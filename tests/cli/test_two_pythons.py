@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -56,12 +57,13 @@ def test_iterations_are_in_turn_and_the_second_run_is_compared_with_the_first(to
 def test_interruption_ends_both_runs_and_reports_them(tool: Tool) -> None:
     """Each has the iterations that it has done; nothing is left."""
     tool.write("scenario.py", SCENARIO)
-    started = tool.event("started")
+    order = tool.folder.parent / "order"
     options = ("--iterations", "50", "--warmup", "0", "--compare-python", second_python(tool))
-    command = tool.start("scenario.py", *options, environment={"ORDER": str(started), "PAUSE": "0.2"})
-    begun = ""
-    while begun.count("B") < 2:
-        begun += tool.wait_for(started)
+    command = tool.start("scenario.py", *options, environment={"ORDER": str(order), "PAUSE": "0.2"})
+    deadline = time.monotonic() + 30
+    while not (order.exists() and order.read_text().count("B") >= 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     command.process.send_signal(signal.SIGINT)
     done = command.finish()
     assert done.status == 130, done.text
