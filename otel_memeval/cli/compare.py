@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from otel_memeval.cli.exit_codes import NOT_DELIVERED, PASSED, VERDICT_FAILED
+from otel_memeval.cli.stored_runs import DEFAULT_FOLDER, open_stored_runs, print_line
 from otel_memeval.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
     from otel_memeval.history.comparing import ComparedEvals
     from otel_memeval.history.store import HistoryStore
 
-_DEFAULT_FOLDER = ".memeval"
 _COMMAND_SECONDS = 30.0
 """Time for the database; no run waits for this command."""
 
@@ -62,7 +62,7 @@ def compare_command(
         folder = os.getcwd()
         compared = compare_selections(select(baseline, store, folder), select(run, store, folder))
     except HistoryError as error:
-        click.echo(f"otel-memeval: {_masked(str(error))}", err=True)
+        print_line(str(error))
         return NOT_DELIVERED
     _write(compared, markdown, json_path)
     if "-" not in (markdown, json_path):
@@ -77,24 +77,10 @@ def compare_command(
 def _open(address: str | None) -> HistoryStore | None:
     """Open the history; None if none is named and the usual folder does not exist."""
     from otel_memeval.config import for_measuring
-    from otel_memeval.history.address import open_history
 
-    settings = for_measuring()
-    chosen = address or settings.project.history or (_DEFAULT_FOLDER if os.path.isdir(_DEFAULT_FOLDER) else None)
-    if chosen is None:
+    if address is None and for_measuring().project.history is None and not os.path.isdir(DEFAULT_FOLDER):
         return None
-
-    def log(line: str) -> None:
-        click.echo(f"otel-memeval: {_masked(line)}", err=True)
-
-    return open_history(chosen, settings.environment, log, writes=False, command_seconds=_COMMAND_SECONDS)
-
-
-def _masked(line: str) -> str:
-    from otel_memeval.config import process_secrets
-    from otel_memeval.redact import redact, visible
-
-    return visible(redact(line, process_secrets()))
+    return open_stored_runs(address, writes=False, command_seconds=_COMMAND_SECONDS)
 
 
 def _write(compared: ComparedEvals, markdown: str | None, json_path: str | None) -> None:

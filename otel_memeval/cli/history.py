@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,13 @@ import click
 
 from otel_memeval.cli.exit_codes import NOT_DELIVERED, PASSED
 from otel_memeval.cli.option_types import Duration
+from otel_memeval.cli.stored_runs import open_stored_runs, print_line
 from otel_memeval.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
     from otel_memeval.history.store import HistoryStore
     from otel_memeval.records.run_summary import RunSummary
 
-DEFAULT_FOLDER = ".memeval"
-"""The history of these commands where none is named."""
 _COMMAND_SECONDS = 120.0
 """Time for the database; a run in progress does not wait for these commands."""
 _RUNS_LISTED = 30
@@ -48,7 +47,7 @@ class _HistoryGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HistoryError as error:
-            _print_line(str(error))
+            print_line(str(error))
             return NOT_DELIVERED
 
 
@@ -88,11 +87,11 @@ def list_runs(
     runs = [run for name in names for run in store.runs(RunQuery(eval=name, branch=branch), last or _RUNS_LISTED)]
     runs = sorted(runs, key=lambda run: run.started_at)[-(last or _RUNS_LISTED) :]
     if store.runs_waiting:
-        _print_line(f"runs that wait for {store.address}: {store.runs_waiting}; otel-memeval history import takes them in")
+        print_line(f"runs that wait for {store.address}: {store.runs_waiting}; otel-memeval history import takes them in")
     if json_path is not None:
         _write_json(runs, json_path)
     elif not runs:
-        _print_line(f"no runs in {store.address}" + (" that meet the conditions" if evals or branch else ""))
+        print_line(f"no runs in {store.address}" + (" that meet the conditions" if evals or branch else ""))
     else:
         from otel_memeval.exporters.terminal.history_list import print_history
         from otel_memeval.exporters.terminal.text import make_console
@@ -207,7 +206,7 @@ def import_runs(sources: tuple[str, ...], history: str | None) -> int:
     for source in sources:
         if not is_database(source) and not Path(source).exists():
             raise UsageError(f"{source}: No such file or directory", "name result files, folders or databases")
-        runs = runs_of_store(_open(source)) if is_database(source) else runs_of_path(Path(source), _print_line)
+        runs = runs_of_store(_open(source)) if is_database(source) else runs_of_path(Path(source), print_line)
         number = copy_runs(runs, store)
         shown = _open(source).address if is_database(source) else source
         click.echo(f"{shown}: {number} new run{'' if number == 1 else 's'}")
@@ -240,14 +239,7 @@ def export_runs(destination: str, history: str | None) -> int:
 
 
 def _open(address: str | None, *, writes: bool = True) -> HistoryStore:
-    """Open a history; without an address, the project's or the usual folder."""
-    from otel_memeval.config import for_measuring
-    from otel_memeval.history.address import open_history
-
-    settings = for_measuring()
-    chosen = address or settings.project.history or DEFAULT_FOLDER
-    log: Callable[[str], None] = _print_line
-    return open_history(chosen, settings.environment, log, writes=writes, command_seconds=_COMMAND_SECONDS)
+    return open_stored_runs(address, writes=writes, command_seconds=_COMMAND_SECONDS)
 
 
 def _find(store: HistoryStore, text: str) -> RunSummary:
@@ -266,11 +258,3 @@ def _find(store: HistoryStore, text: str) -> RunSummary:
         examples = ", ".join(run.run_id for run in found[:3])
         raise UsageError(f"several runs begin with {text}: {examples}", "write more characters")
     return found[0]
-
-
-def _print_line(line: str) -> None:
-    """Print a line on standard error, without secrets."""
-    from otel_memeval.config import process_secrets
-    from otel_memeval.redact import redact, visible
-
-    click.echo(f"otel-memeval: {visible(redact(line, process_secrets()))}", err=True)

@@ -167,13 +167,13 @@ def _measure_once(
             interruptions.defer()
     finally:  # also if a later target cannot be loaded
         keeper.finish()
-        _close_pipeline(pipeline, options, results, interruptions, history_lines)
+        judged = results[1::2] if options.compare_python is not None else results  # the second environment's
+        _close_pipeline(pipeline, options, judged, interruptions, history_lines)
         if results or sys.exc_info()[0] is None:
             written = _write_files(options, results, settings.folder)
-            annotate(_consoles(options), results, options.fail_on, options.output_format, settings)
+            annotate(_consoles(options), judged, options.fail_on, options.output_format, settings)
     sys.stdout.flush()
     undelivered = pipeline.undelivered or not written or keeper.lost > 0
-    judged = results[1::2] if options.compare_python is not None else results  # the second environment's
     status = INTERRUPTED if interruptions else exit_status(judged, options.fail_on, undelivered=undelivered)
     return bisect_status(status, results, options.fail_on) if options.bisect else status
 

@@ -147,7 +147,6 @@ class Cluster:
 
 def _import_ray() -> ModuleType:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anyone because of this tool
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # a problem is one line of ours
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         return importlib.import_module("ray")

@@ -274,10 +274,10 @@ def test_killed_writer_loses_nothing(history: FolderHistory, make_run: MakeRun, 
     command = [sys.executable, "-c", WRITER, history.address, str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as writer:
         assert writer.stdout is not None
-        writer.stdout.readline()
+        first = writer.stdout.readline()
         time.sleep(0.3)
         writer.send_signal(signal.SIGKILL)
-        last = int(writer.stdout.read().split()[-1])
+        last = int((first + writer.stdout.read()).split()[-1])
     found = ids(history.runs(RunQuery(), 100_000))
     assert len(found) == len(set(found))
     assert {f"run{number}" for number in range(last)} <= set(found)

@@ -11,6 +11,7 @@ MODULE_TESTS = {
     "analysis/sites_and_holders": "analysis/test_growth.py",
     "errors": "test_units.py",
     "cli/fleet": "fleet/test_driver.py",
+    "cli/stored_runs": "cli/test_history.py",
     "cli/usage": "cli/test_bad_usage.py",
     "fleet/turn_process": "cli/test_two_pythons.py",
     "fleet/turns": "cli/test_two_pythons.py",
